@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package vectors gives tests the volumes and transcripts recorded from cryptsetup 2.8.6. It is
+// test support: only tests and the programs under test/ import it, and a wrong name panics.
+//
+// README.md in this folder says what each volume holds.
+package vectors
