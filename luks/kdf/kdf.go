@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kdf turns passphrases into keys by the functions that LUKS keyslots name: pbkdf2,
+// argon2i and argon2id. It also judges parameters (Limits) and chooses them for a machine (Calibrate).
+package kdf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
+	"github.com/orthrus-luks/orthrus/luks/kdf/argon2"
+	"github.com/orthrus-luks/orthrus/luks/kdf/pbkdf2"
+)
+
+// The types of key derivation function, as LUKS2 headers write them.
+const (
+	PBKDF2   = "pbkdf2"
+	Argon2i  = "argon2i"
+	Argon2id = "argon2id"
+)
+
+var (
+	// ErrType is returned for a key derivation function that is not known.
+	ErrType = errors.New("unknown key derivation function")
+	// ErrParams is returned for parameters with which the function is not defined.
+	ErrParams = errors.New("key derivation parameters out of range")
+	// ErrMemory is the kind of *MemoryError.
+	ErrMemory = argon2.ErrMemory
+)
+
+// MemoryError says how much memory a derivation needs and how much the machine, or the control
+// group of the process, has to give. It is an ErrMemory.
+type MemoryError = argon2.MemoryError
+
+// Params are the "kdf" object of a LUKS2 keyslot, or what stands for it in LUKS1.
+type Params struct {
+	Type string // PBKDF2, Argon2i or Argon2id
+
+	Hash       string // of PBKDF2, a name of package hashalg
+	Iterations uint32 // of PBKDF2
+
+	Time   uint32 // of Argon2: passes over the memory
+	Memory uint32 // of Argon2, KiB
+	CPUs   uint32 // of Argon2: lanes, each a thread
+
+	Salt []byte
+}
+
+// Derive fills out from the passphrase. When ctx is cancelled it returns the context's error
+// within 50 ms. Whatever the error, out is zeroed. A *MemoryError means that the memory is not
+// there.
+func (p Params) Derive(ctx context.Context, out, passphrase []byte) error {
+	return p.DeriveProgress(ctx, out, passphrase, nil)
+}
+
+// DeriveProgress is Derive with a callback, which gets the share of work done from 0 to 1, now and
+// then, from a goroutine of the derivation.
+func (p Params) DeriveProgress(ctx context.Context, out, passphrase []byte, progress func(done float64)) error {
+	if err := p.Check(); err != nil {
+		clear(out)
+		return err
+	}
+	if p.Type == PBKDF2 {
+		return pbkdf2.Key(ctx, out, passphrase, p.Salt, p.Iterations, p.Hash)
+	}
+	return argon2.Key(ctx, out, passphrase, p.Salt, argon2.Params{
+		Variant: p.variant(), Time: p.Time, Memory: p.Memory, Lanes: p.CPUs, Progress: progress,
+	})
+}
+
+func (p Params) variant() argon2.Variant {
+	if p.Type == Argon2i {
+		return argon2.I
+	}
+	return argon2.ID
+}
+
+// MemoryBytes returns the memory that Derive takes, in bytes, small change left out.
+func (p Params) MemoryBytes() uint64 {
+	if p.Type == PBKDF2 {
+		return 0
+	}
+	return uint64(p.Memory) * 1024
+}
+
+// Check reports whether the function is defined for these parameters: ErrType, ErrParams or
+// hashalg.ErrUnknown. It says nothing on cost, which is what Limits are for.
+func (p Params) Check() error {
+	switch p.Type {
+	case PBKDF2:
+		return p.checkPBKDF2()
+	case Argon2i, Argon2id:
+		return p.checkArgon2()
+	}
+	return fmt.Errorf("%w %.32q", ErrType, p.Type)
+}
+
+func (p Params) checkPBKDF2() error {
+	if _, err := hashalg.Factory(p.Hash); err != nil {
+		return err
+	}
+	if p.Iterations < 1 {
+		return fmt.Errorf("%w: %d pbkdf2 iterations", ErrParams, p.Iterations)
+	}
+	return nil
+}
+
+func (p Params) checkArgon2() error {
+	switch {
+	case p.CPUs < 1 || p.CPUs > argon2.MaxLanes:
+		return fmt.Errorf("%w: %d argon2 lanes", ErrParams, p.CPUs)
+	case p.Time < 1:
+		return fmt.Errorf("%w: %d argon2 passes", ErrParams, p.Time)
+	case uint64(p.Memory) < 8*uint64(p.CPUs):
+		return fmt.Errorf("%w: %d KiB of argon2 memory for %d lanes", ErrParams, p.Memory, p.CPUs)
+	case len(p.Salt) < argon2.MinSalt:
+		return fmt.Errorf("%w: an argon2 salt of %d bytes", ErrParams, len(p.Salt))
+	}
+	return nil
+}
