@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks2
+
+import "bytes"
+
+// parseArea reads the JSON area of a copy: an object from the first byte on, then NUL bytes, at
+// least one, to the end.
+func parseArea(area []byte) (*Metadata, error) {
+	if len(area) == 0 || area[0] != '{' {
+		return nil, damaged(ErrJSON, "JSON area", "does not begin with an object")
+	}
+	end := bytes.IndexByte(area, 0)
+	if end < 0 {
+		return nil, damaged(ErrJSON, "JSON area", "no NUL byte at its end")
+	}
+	if rest := bytes.TrimLeft(area[end:], "\x00"); len(rest) != 0 {
+		return nil, damaged(ErrJSON, "JSON area", "text behind the terminating NUL at byte %d", len(area)-len(rest))
+	}
+	return ParseMetadata(area[:end])
+}
+
+// ParseMetadata reads the JSON text by itself. It checks the syntax only: see Validate.
+func ParseMetadata(text []byte) (*Metadata, error) {
+	if n := len(text); n == 0 || text[n-1] != '}' {
+		return nil, damaged(ErrJSON, "JSON area", "does not end with the object's brace")
+	}
+	if d := depth(text); d > maxDepth {
+		return nil, damaged(ErrJSON, "JSON area", "nested %d deep, at most %d allowed", d, maxDepth)
+	}
+	root, err := parseObject(text)
+	if err != nil {
+		return nil, damaged(ErrJSON, "JSON area", "%v", err)
+	}
+	return newMetadata(root)
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks2
+
+import (
+	"slices"
+	"strconv"
+)
+
+// The persistent flags of the config section.
+const (
+	FlagAllowDiscards      = "allow-discards"
+	FlagSameCPUCrypt       = "same-cpu-crypt"
+	FlagSubmitFromCryptCPU = "submit-from-crypt-cpus"
+	FlagNoJournal          = "no-journal"
+	FlagNoReadWorkqueue    = "no-read-workqueue"
+	FlagNoWriteWorkqueue   = "no-write-workqueue"
+	FlagHighPriority       = "high_priority"
+)
+
+// KeyslotsSize is the length of the keyslots area in bytes.
+func (m *Metadata) KeyslotsSize() uint64 { return m.configNumber("keyslots_size") }
+
+// JSONSize is the length of the JSON area in bytes, as recorded.
+func (m *Metadata) JSONSize() uint64 { return m.configNumber("json_size") }
+
+func (m *Metadata) configNumber(key string) uint64 {
+	var text string
+	if decode(m.config.get(key), &text) != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// Flags returns the persistent flags, unknown ones too.
+func (m *Metadata) Flags() []string {
+	flags, err := m.config.strings("flags")
+	if err != nil {
+		return nil
+	}
+	return flags
+}
+
+// SetFlags replaces the known flags by those given and keeps the ones unknown here.
+func (m *Metadata) SetFlags(flags []string) {
+	known := []string{
+		FlagAllowDiscards, FlagSameCPUCrypt, FlagSubmitFromCryptCPU, FlagNoJournal,
+		FlagNoReadWorkqueue, FlagNoWriteWorkqueue, FlagHighPriority,
+	}
+	kept := slices.DeleteFunc(m.Flags(), func(f string) bool { return slices.Contains(known, f) })
+	if all := append(slices.Clone(flags), kept...); len(all) > 0 {
+		m.config.set("flags", list(all))
+		return
+	}
+	m.config.remove("flags")
+}
+
+// Requirements returns the mandatory requirements: what a reader must understand before it may
+// use or change the volume.
+func (m *Metadata) Requirements() []string {
+	section := m.config.get("requirements")
+	if section == nil {
+		return nil
+	}
+	o, err := parseObject(section)
+	if err != nil {
+		return nil
+	}
+	names, err := o.strings("mandatory")
+	if err != nil {
+		return nil
+	}
+	return names
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks2
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// Token is one entry of the tokens section. Raw is its whole compact text; what a type means is
+// not the format's business.
+type Token struct {
+	ID       int
+	Type     string
+	Keyslots []int
+	Raw      json.RawMessage
+}
+
+// TypeKeyring is the built-in token type: a passphrase kept in the kernel's keyring.
+const TypeKeyring = "luks2-keyring"
+
+// KeyringDescription returns the key's description of a "luks2-keyring" token.
+func (t Token) KeyringDescription() (string, bool) {
+	var raw struct {
+		Description string `json:"key_description"`
+	}
+	if t.Type != TypeKeyring || decode(t.Raw, &raw) != nil {
+		return "", false
+	}
+	return raw.Description, true
+}
+
+// Tokens returns every token in the order of the text.
+func (m *Metadata) Tokens() []Token {
+	var tokens []Token
+	for _, id := range m.tokens.ids() {
+		if t, err := decodeToken(id, m.tokens.byID(id)); err == nil {
+			tokens = append(tokens, t)
+		}
+	}
+	return tokens
+}
+
+// Token returns the token of that id, or ErrNoToken.
+func (m *Metadata) Token(id int) (Token, error) {
+	text := m.tokens.byID(id)
+	if text == nil {
+		return Token{}, fmt.Errorf("token %d: %w", id, ErrNoToken)
+	}
+	return decodeToken(id, text)
+}
+
+func decodeToken(id int, text json.RawMessage) (Token, error) {
+	var raw struct {
+		Type     string   `json:"type"`
+		Keyslots []string `json:"keyslots"`
+	}
+	if err := decode(text, &raw); err != nil {
+		return Token{}, fmt.Errorf("token %d: %w", id, err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return Token{}, fmt.Errorf("token %d: %w", id, err)
+	}
+	return Token{ID: id, Type: raw.Type, Keyslots: numbers(raw.Keyslots), Raw: compact.Bytes()}, nil
+}
+
+// FreeTokenID returns the lowest free id, or ErrNoID.
+func (m *Metadata) FreeTokenID() (int, error) { return m.tokens.freeID(MaxTokens) }
+
+// SetToken writes the token's text at id, in place where it exists. Validate decides whether the
+// text is a token.
+func (m *Metadata) SetToken(id int, text json.RawMessage) error {
+	if id < 0 || id >= MaxTokens {
+		return fmt.Errorf("token %d: %w", id, ErrNoID)
+	}
+	if _, err := parseObject(text); err != nil {
+		return broken(fmt.Sprintf("tokens.%d", id), "%v", err)
+	}
+	m.tokens.set(strconv.Itoa(id), text)
+	return nil
+}
+
+// RemoveToken drops the token.
+func (m *Metadata) RemoveToken(id int) error {
+	name := strconv.Itoa(id)
+	if m.tokens.get(name) == nil {
+		return fmt.Errorf("token %d: %w", id, ErrNoToken)
+	}
+	m.tokens.remove(name)
+	return nil
+}
