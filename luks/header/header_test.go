@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package header
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"syscall"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/test/vectors"
+)
+
+// disk is an image in memory with unreadable 512-byte sectors and switchable faults.
+type disk struct {
+	image     []byte
+	bad       map[int64]bool // sector numbers
+	dropWrite bool
+	failSync  bool
+	writes    []int64 // offsets
+}
+
+func (d *disk) Size() int64 { return int64(len(d.image)) }
+
+func (d *disk) ReadAt(p []byte, off int64) (int, error) {
+	if off >= d.Size() {
+		return 0, io.EOF
+	}
+	for sector := off / 512; sector*512 < off+int64(len(p)); sector++ {
+		if d.bad[sector] {
+			return 0, syscall.EIO
+		}
+	}
+	n := copy(p, d.image[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (d *disk) WriteAt(p []byte, off int64) (int, error) {
+	d.writes = append(d.writes, off)
+	if !d.dropWrite {
+		copy(d.image[off:], p)
+	}
+	return len(p), nil
+}
+
+func (d *disk) Sync() error {
+	if d.failSync {
+		return syscall.EIO
+	}
+	return nil
+}
+
+func volume(t *testing.T) *disk {
+	t.Helper()
+	image, _ := vectors.Open("luks2-argon2id-4096")
+	return &disk{image: image, bad: map[int64]bool{}}
+}
+
+func chosen(t *testing.T, d Device) (Heads, Choice) {
+	t.Helper()
+	h := Read(d)
+	c, err := Choose(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, c
+}
+
+// update commits a new label and returns the error of Apply.
+func update(t *testing.T, d Device, label string) error {
+	t.Helper()
+	h, c := chosen(t, d)
+	next := c.Copy
+	next.Header.Label = label
+	plan, err := PlanUpdate(h, c, next, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Apply(d, plan)
+}
+
+func TestNewerAcrossTheWrap(t *testing.T) {
+	cases := []struct {
+		a, b uint64
+		want bool
+	}{
+		{2, 1, true},
+		{1, 2, false},
+		{1, 1, false},
+		{0, math.MaxUint64, true},
+		{math.MaxUint64, 0, false},
+		{wrapWindow - 1, 1<<64 - wrapWindow, true},
+		{wrapWindow, 1<<64 - wrapWindow, false},
+		{wrapWindow, 1<<64 - wrapWindow - 1, false},
+		{1<<64 - wrapWindow, wrapWindow, true},
+		{1<<64 - wrapWindow - 1, 0, true},
+		{math.MaxUint64, math.MaxUint64 - 1, true},
+	}
+	for _, c := range cases {
+		if got := Newer(c.a, c.b); got != c.want {
+			t.Errorf("Newer(%d, %d) = %v", c.a, c.b, got)
+		}
+	}
+}
+
+// headsOf builds Heads with the states and numbers given.
+func headsOf(t *testing.T, p, s State, pSeq, sSeq uint64, differ bool) Heads {
+	t.Helper()
+	image, _ := vectors.Open("luks2-argon2id-4096")
+	c, err := luks2.Decode(image, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := Heads{
+		Primary:    Found{Place: Primary, State: p, Err: luks2.ErrChecksum, Copy: c},
+		Secondary:  Found{Place: Secondary, State: s, Err: syscall.EIO, Offset: c.Header.Size, Copy: c},
+		DeviceSize: 1 << 30,
+	}
+	h.Primary.Copy.Header.SeqID, h.Secondary.Copy.Header.SeqID = pSeq, sSeq
+	h.Secondary.Copy.Header.Offset = c.Header.Size
+	if differ {
+		h.Secondary.Copy.Header.Label = "other"
+	}
+	return h
+}
+
+func TestChoiceForEveryCombinationOfStates(t *testing.T) {
+	invalid := []State{Absent, Damaged, Unreadable}
+	for _, p := range invalid {
+		for _, s := range invalid {
+			_, err := Choose(headsOf(t, p, s, 5, 5, false))
+			var none *NoHeaderError
+			if !errors.As(err, &none) || !errors.Is(err, ErrNoHeader) || none.Absent() != (p == Absent && s == Absent) {
+				t.Errorf("%v and %v: %v", p, s, err)
+			}
+		}
+		if c, err := Choose(headsOf(t, Valid, p, 5, 9, true)); err != nil || c.Reason != OnlyPrimary || c.Place != Primary {
+			t.Errorf("valid and %v: %v %v", p, c.Reason, err)
+		}
+		if c, err := Choose(headsOf(t, p, Valid, 9, 5, true)); err != nil || c.Reason != OnlySecondary || c.Place != Secondary {
+			t.Errorf("%v and valid: %v %v", p, c.Reason, err)
+		}
+	}
+	both := []struct {
+		pSeq, sSeq uint64
+		differ     bool
+		want       Reason
+		place      Place
+	}{
+		{5, 5, false, BothAgree, Primary},
+		{5, 5, true, Conflicting, Primary},
+		{6, 5, true, PrimaryNewer, Primary},
+		{5, 6, true, SecondaryNewer, Secondary},
+		{5, 6, false, SecondaryNewer, Secondary},
+		{0, math.MaxUint64, true, PrimaryNewer, Primary},
+		{math.MaxUint64, 0, true, SecondaryNewer, Secondary},
+	}
+	for _, b := range both {
+		c, err := Choose(headsOf(t, Valid, Valid, b.pSeq, b.sSeq, b.differ))
+		if err != nil || c.Reason != b.want || c.Place != b.place {
+			t.Errorf("%+v: %v from the %v, %v", b, c.Reason, c.Place, err)
+		}
+	}
+}
+
+func TestHeaderLargerThanTheDeviceIsRefused(t *testing.T) {
+	h := headsOf(t, Valid, Valid, 5, 5, false)
+	h.DeviceSize = 32768 + 786432 - 1
+	var size *SizeError
+	if _, err := Choose(h); !errors.As(err, &size) {
+		t.Errorf("error %v", err)
+	}
+	h.DeviceSize++
+	if _, err := Choose(h); err != nil {
+		t.Errorf("exact fit: %v", err)
+	}
+}
+
+func TestOneBadSectorAnywhereInTheHeadsLeavesAChoice(t *testing.T) {
+	for sector := range int64(2 * luks2.MinSize / 512) {
+		d := volume(t)
+		d.bad[sector] = true
+		h, c := chosen(t, d)
+		want, hurt := OnlySecondary, h.Primary
+		if sector >= luks2.MinSize/512 {
+			want, hurt = OnlyPrimary, h.Secondary
+		}
+		if c.Reason != want || hurt.State != Unreadable || !errors.Is(hurt.Err, syscall.EIO) {
+			t.Errorf("sector %d: %v, %v (%v)", sector, c.Reason, hurt.State, hurt.Err)
+		}
+		if len(d.writes) != 0 {
+			t.Fatal("reading wrote")
+		}
+	}
+}
+
+func TestSecondaryIsFoundAtEachOfTheNineOffsets(t *testing.T) {
+	image, _ := vectors.Open("luks2-argon2id-4096")
+	c, err := luks2.Decode(image, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range luks2.Sizes() {
+		d := &disk{image: make([]byte, 32<<20), bad: map[int64]bool{}}
+		next := luks2.Copy{Header: c.Header, Metadata: luks2.NewMetadata(size, 16<<20)}
+		next.Header.Size = size
+		next.Metadata.AddCrypt(luks2.Segment{Offset: 16<<20 + 2*size, Dynamic: true, Encryption: "aes-xts-plain64", SectorSize: 512})
+		if _, err := next.Metadata.AddDigest(luks2.Digest{Type: "pbkdf2", Segments: []int{0}, Hash: "sha256", Iterations: 1000}); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := PlanFormat(next, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Apply(d, plan); err != nil {
+			t.Fatal(err)
+		}
+		clear(d.image[:512])
+		if h, choice := chosen(t, d); choice.Reason != OnlySecondary || h.Secondary.Offset != size {
+			t.Errorf("size %d: %v at %d", size, choice.Reason, h.Secondary.Offset)
+		}
+	}
+}
+
+func TestHealingGivesBackTheSameBytesButForTheSalt(t *testing.T) {
+	for _, at := range []int{0, 600, 5000, luks2.MinSize, luks2.MinSize + 5000} {
+		d := volume(t)
+		before := bytes.Clone(d.image)
+		d.image[at] ^= 0xff
+		h, c := chosen(t, d)
+		plan, err := PlanHeal(h, c, nil, rand.Reader)
+		if err != nil || len(plan.Writes) != 1 {
+			t.Fatalf("plan %d writes, %v", len(plan.Writes), err)
+		}
+		if err := Apply(d, plan); err != nil {
+			t.Fatal(err)
+		}
+		h, c = chosen(t, d)
+		if c.Reason != BothAgree {
+			t.Errorf("byte %d: %v after healing", at, c.Reason)
+		}
+		healed := at / luks2.MinSize * luks2.MinSize
+		copy(before[healed+104:healed+168], d.image[healed+104:]) // salt
+		copy(before[healed+448:healed+512], d.image[healed+448:]) // checksum
+		if !bytes.Equal(before, d.image) {
+			t.Errorf("byte %d: healing changed more than salt and checksum", at)
+		}
+		if plan, err := PlanHeal(h, c, nil, rand.Reader); err != nil || len(plan.Writes) != 0 {
+			t.Errorf("a healthy volume has %d writes to do, %v", len(plan.Writes), err)
+		}
+	}
+}
+
+func TestHealingRefusesForeignSignaturesAndConflicts(t *testing.T) {
+	d := volume(t)
+	d.image[0] = 0
+	h, c := chosen(t, d)
+	if _, err := PlanHeal(h, c, []Foreign{{Kind: "ext4", Offset: 1080, Length: 2}}, rand.Reader); !errors.Is(err, ErrForeign) {
+		t.Errorf("foreign: %v", err)
+	}
+	h = headsOf(t, Valid, Valid, 5, 5, true)
+	c, err := Choose(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := PlanHeal(h, c, nil, rand.Reader); !errors.Is(err, ErrConflict) {
+		t.Errorf("heal: %v", err)
+	}
+	if _, err := PlanUpdate(h, c, c.Copy, rand.Reader); !errors.Is(err, ErrConflict) {
+		t.Errorf("update: %v", err)
+	}
+}
+
+func TestUpdateRaisesTheNumberKeepsSaltsAndStartsWithTheWeakerCopy(t *testing.T) {
+	cases := []struct {
+		name  string
+		hurt  func(*disk)
+		first int64
+	}{
+		{"both healthy", func(*disk) {}, luks2.BinarySize},
+		{"damaged primary", func(d *disk) { d.image[9] ^= 1 }, luks2.BinarySize},
+		{"damaged secondary", func(d *disk) { d.image[luks2.MinSize+20] ^= 1 }, luks2.MinSize + luks2.BinarySize},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			d := volume(t)
+			tc.hurt(d)
+			h, c := chosen(t, d)
+			if err := update(t, d, "new"); err != nil {
+				t.Fatal(err)
+			}
+			if d.writes[0] != tc.first {
+				t.Errorf("first write at %d, want %d", d.writes[0], tc.first)
+			}
+			after, now := chosen(t, d)
+			if now.Reason != BothAgree || now.Copy.Header.SeqID != c.Copy.Header.SeqID+1 || now.Copy.Header.Label != "new" {
+				t.Errorf("after: %v, %+v", now.Reason, now.Copy.Header)
+			}
+			for _, place := range []Place{Primary, Secondary} {
+				old := h.At(place)
+				if kept := old.Copy.Header.Salt == after.At(place).Copy.Header.Salt; kept != (old.State == Valid) {
+					t.Errorf("%v: salt kept %v", place, kept)
+				}
+			}
+		})
+	}
+}
+
+func TestUpdateWrapsTheSequenceNumber(t *testing.T) {
+	d := volume(t)
+	_, c := chosen(t, d)
+	next := c.Copy
+	next.Header.SeqID = math.MaxUint64
+	plan, err := PlanFormat(next, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Apply(d, plan); err != nil {
+		t.Fatal(err)
+	}
+	if err := update(t, d, "wrapped"); err != nil {
+		t.Fatal(err)
+	}
+	if _, c := chosen(t, d); c.Reason != BothAgree || c.Copy.Header.SeqID != 0 || c.Copy.Header.Label != "wrapped" {
+		t.Errorf("%v, %+v", c.Reason, c.Copy.Header)
+	}
+}
+
+func TestLostWritesAndFailedSyncsAreNeverSuccess(t *testing.T) {
+	lost := volume(t)
+	lost.dropWrite = true
+	if err := update(t, lost, "x"); !errors.Is(err, ErrReadBack) {
+		t.Errorf("lost write: %v", err)
+	}
+	if len(lost.writes) != 2 {
+		t.Errorf("%d writes; the second copy was touched after the first failed", len(lost.writes))
+	}
+	unsynced := volume(t)
+	unsynced.failSync = true
+	err := update(t, unsynced, "x")
+	var w *WriteError
+	if !errors.As(err, &w) || w.Op != "sync" || !errors.Is(err, syscall.EIO) {
+		t.Errorf("failed sync: %v", err)
+	}
+	if len(unsynced.writes) != 2 {
+		t.Errorf("%d writes after a failed sync", len(unsynced.writes))
+	}
+}
+
+func TestErrorsAreOneLine(t *testing.T) {
+	for _, err := range []error{
+		&NoHeaderError{Heads: headsOf(t, Damaged, Unreadable, 1, 1, false)},
+		&SizeError{Needed: 2, Device: 1},
+		&ForeignError{Foreign{Kind: "ext4", Offset: 1080}},
+		&WriteError{"primary header", "sync", 0, syscall.EIO},
+	} {
+		if text := fmt.Sprint(err); text == "" || bytes.ContainsAny([]byte(text), "\n") {
+			t.Errorf("%q", text)
+		}
+	}
+}

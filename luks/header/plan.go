@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package header
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// The refusals of a plan.
+var (
+	ErrConflict = errors.New("the two header copies differ under the same sequence number")
+	ErrForeign  = errors.New("another signature lies over the damaged copy")
+	ErrChanged  = errors.New("the header was changed by somebody else meanwhile")
+)
+
+// Write is one whole copy to be written.
+type Write struct {
+	Place  Place
+	Offset uint64 // bytes
+	Bytes  []byte // hdr_size bytes, checksum true
+	Why    string
+}
+
+// Plan is a list of writes in the order in which they are safe; empty where nothing is to be done.
+type Plan struct {
+	Writes []Write
+}
+
+// Foreign is a signature of something else than LUKS found on the device; bytes.
+type Foreign struct {
+	Kind           string
+	Offset, Length uint64
+}
+
+// ForeignError names the signature that forbids healing.
+type ForeignError struct{ Foreign Foreign }
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%v: %s at byte %d", ErrForeign, e.Foreign.Kind, e.Foreign.Offset)
+}
+
+func (e *ForeignError) Unwrap() error { return ErrForeign }
+
+// PlanHeal says how to make both copies equal to the chosen one: same sequence number, and for a
+// copy that is not valid a fresh salt from random. It refuses conflicting copies, and a device on
+// which something else left its signature, since that may be the rightful owner of the bytes; an
+// explicit repair passes no signatures.
+func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, error) {
+	switch {
+	case c.Reason == BothAgree:
+		return Plan{}, nil
+	case c.Reason == Conflicting:
+		return Plan{}, ErrConflict
+	case len(foreign) > 0:
+		return Plan{}, &ForeignError{Foreign: foreign[0]}
+	}
+	write, err := rewrite(h, c.Place.other(), c.Copy, c.Reason.String(), random)
+	return Plan{Writes: []Write{write}}, err
+}
+
+// PlanUpdate says how to bring next to both copies. next is what the chosen copy is to become; its
+// sequence number is set here. It refuses conflicting copies.
+func PlanUpdate(h Heads, c Choice, next luks2.Copy, random io.Reader) (Plan, error) {
+	if c.Reason == Conflicting {
+		return Plan{}, ErrConflict
+	}
+	next.Header.SeqID = c.Copy.Header.SeqID + 1
+	var plan Plan
+	for _, place := range writeOrder(c) {
+		write, err := rewrite(h, place, next, "update", random)
+		if err != nil {
+			return Plan{}, err
+		}
+		plan.Writes = append(plan.Writes, write)
+	}
+	return plan, nil
+}
+
+// writeOrder: what is damaged or older first, so that the copy that holds the present state stays
+// until the other one is durable; equal copies primary first.
+func writeOrder(c Choice) []Place {
+	if c.Reason == OnlyPrimary || c.Reason == PrimaryNewer {
+		return []Place{Secondary, Primary}
+	}
+	return []Place{Primary, Secondary}
+}
+
+// PlanFormat says how to put a new header on a device: both copies with fresh salts.
+func PlanFormat(next luks2.Copy, random io.Reader) (Plan, error) {
+	h := Heads{Secondary: Found{Place: Secondary}}
+	var plan Plan
+	for _, place := range []Place{Primary, Secondary} {
+		write, err := rewrite(h, place, next, "format", random)
+		if err != nil {
+			return Plan{}, err
+		}
+		plan.Writes = append(plan.Writes, write)
+	}
+	return plan, nil
+}
+
+// rewrite makes the bytes of one copy. Valid copies keep their salt.
+func rewrite(h Heads, place Place, next luks2.Copy, why string, random io.Reader) (Write, error) {
+	next.Header.Offset = 0
+	if place == Secondary {
+		next.Header.Offset = next.Header.Size
+	}
+	old := h.At(place)
+	if old.State == Valid && old.Offset == next.Header.Offset {
+		next.Header.Salt = old.Copy.Header.Salt
+	} else if _, err := io.ReadFull(random, next.Header.Salt[:]); err != nil {
+		return Write{}, fmt.Errorf("salt of the %v: %w", place, err)
+	}
+	p, err := luks2.Encode(next)
+	if err != nil {
+		return Write{}, err
+	}
+	return Write{Place: place, Offset: next.Header.Offset, Bytes: p, Why: why}, nil
+}
+
+// SameGeneration tells whether b still shows the header that a showed: uuid and sequence number
+// of the chosen copy.
+func SameGeneration(a, b Choice) bool {
+	return a.Copy.Header.UUID == b.Copy.Header.UUID && a.Copy.Header.SeqID == b.Copy.Header.SeqID
+}
