@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks1
+
+// Layout says where a new header puts key material and data; all values are sectors.
+type Layout struct {
+	Material [KeyslotCount]uint32
+	Payload  uint32 // 0: detached
+}
+
+const (
+	firstMaterial     = 8    // 4 KiB
+	materialAlignment = 8    // 4 KiB
+	defaultAlignment  = 2048 // 1 MiB
+)
+
+// Placement says where the data of a new volume starts. The zero value aligns it to 1 MiB.
+type Placement struct {
+	Detached  bool
+	Payload   uint32 // exact start in sectors; 0: the first aligned place behind the key material
+	Alignment uint32 // sectors; 0: 1 MiB
+	Shift     uint32 // sectors by which the device's own start is off its alignment
+}
+
+// NewLayout places the material of eight keyslots for a volume key of keyBytes, the first at
+// sector 8, each in a whole number of 4 KiB blocks, and the data behind them. It refuses, with a
+// FieldError, key lengths no header may have and a Placement.Payload inside the material.
+func NewLayout(keyBytes uint32, p Placement) (Layout, error) {
+	h := Header{KeyBytes: keyBytes}
+	if err := checkKeyBytes(h, 0); err != nil {
+		return Layout{}, err
+	}
+	var l Layout
+	next := uint64(firstMaterial)
+	for i := range l.Material {
+		l.Material[i] = uint32(next)
+		next += roundUp(uint64(h.MaterialSectors()), materialAlignment)
+	}
+	payload, err := p.payload(next)
+	l.Payload = payload
+	return l, err
+}
+
+// payload picks the first sector of the data; end is the first one behind the key material.
+func (p Placement) payload(end uint64) (uint32, error) {
+	if p.Detached {
+		return p.Payload, nil
+	}
+	at := uint64(p.Payload)
+	if at == 0 {
+		alignment := uint64(p.Alignment)
+		if alignment == 0 {
+			alignment = defaultAlignment
+		}
+		at = roundUp(end, alignment) + uint64(p.Shift)
+	}
+	if at < end || at > 1<<32-1 {
+		return 0, fieldError(ErrInvalid, "payloadOffset", "sector %d, key material ends at %d", at, end)
+	}
+	return uint32(at), nil
+}
+
+// Apply puts the layout into a header; its keyslots become disabled.
+func (l Layout) Apply(h Header) Header {
+	h.PayloadOffset = l.Payload
+	for i, offset := range l.Material {
+		h.Keyslots[i] = Keyslot{Flag: Disabled, Offset: offset, Stripes: Stripes}
+	}
+	return h
+}
+
+func roundUp(n, unit uint64) uint64 { return (n + unit - 1) / unit * unit }
