@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Limits and defaults that the help text names. The bounds on secrets are enforced by package ui.
+const (
+	MaxKeyFile    = 8 << 20 // bytes
+	MaxPassphrase = 512     // characters typed at a prompt
+
+	defaultIterTime = 2000    // milliseconds
+	defaultMemory   = 1048576 // KiB
+	defaultThreads  = 4
+)
+
+const helpColumn = 42
+
+// Help returns the help text.
+func Help(program, version string) string {
+	var b strings.Builder
+	b.WriteString(Version(program, version))
+	fmt.Fprintf(&b, "Usage: %s [OPTION...] <action> <action-specific>\n\nOptions:\n", program)
+	for i := range options {
+		writeOptionHelp(&b, &options[i])
+	}
+	b.WriteString("\n<action> is one of:\n")
+	for i := range actions {
+		if !actions[i].own {
+			writeActionHelp(&b, &actions[i])
+		}
+	}
+	b.WriteString("\nActions that only orthrus has:\n")
+	for i := range actions {
+		if actions[i].own {
+			writeActionHelp(&b, &actions[i])
+		}
+	}
+	b.WriteString("\nOlder names of actions:\n")
+	for i := range actions {
+		writeAliases(&b, &actions[i])
+	}
+	b.WriteString(helpArguments)
+	writeDefaults(&b)
+	return b.String()
+}
+
+const helpArguments = `
+<name> is the mapping's name, as under /dev/mapper
+<device> is a block device, a file, or UUID=, LABEL=, PARTUUID=, PARTLABEL=, ID= and a value
+<key slot> is the number of a keyslot
+<key file> holds a key that is used as it is; - is standard input
+`
+
+func writeOptionHelp(b *strings.Builder, spec *optionSpec) {
+	short := "   "
+	if spec.short != 0 {
+		short = fmt.Sprintf("-%c,", spec.short)
+	}
+	name := "--" + spec.long
+	if spec.arg != "" {
+		name += "=" + spec.arg
+	}
+	entry := fmt.Sprintf("  %s %s", short, name)
+	if len(entry) > helpColumn-2 {
+		fmt.Fprintf(b, "%s\n", entry)
+		entry = ""
+	}
+	w := wrapper{indent: strings.Repeat(" ", helpColumn)}
+	fmt.Fprintf(&w.line, "%-*s", helpColumn-1, entry)
+	for _, word := range strings.Fields(spec.help) {
+		w.add(word)
+	}
+	b.WriteString(w.line.String() + "\n")
+}
+
+func writeActionHelp(b *strings.Builder, spec *actionSpec) {
+	fmt.Fprintf(b, "\t%s - %s", strings.TrimSpace(string(spec.name)+" "+spec.args), spec.help)
+	if spec.lacks != "" {
+		b.WriteString(" (not supported)")
+	}
+	b.WriteByte('\n')
+}
+
+func writeAliases(b *strings.Builder, spec *actionSpec) {
+	if len(spec.aliases) == 0 {
+		return
+	}
+	names := make([]string, len(spec.aliases))
+	for i, alias := range spec.aliases {
+		names[i] = alias.name
+	}
+	fmt.Fprintf(b, "\t%s: %s\n", spec.name, strings.Join(names, ", "))
+}
+
+// writeDefaults prints what is built in, in the lines that scripts look for.
+func writeDefaults(b *strings.Builder) {
+	fmt.Fprintf(b, `
+Default compiled-in metadata format is LUKS2 (for luksFormat action).
+
+Default compiled-in key and passphrase parameters:
+	Maximum keyfile size: %dkB, Maximum interactive passphrase length %d (characters)
+Default PBKDF for LUKS1: pbkdf2, iteration time: %d (ms)
+Default PBKDF for LUKS2: argon2id
+	Iteration time: %d, Memory required: %dkB, Parallel threads: %d
+
+Default compiled-in device cipher parameters:
+	plain: aes-xts-plain64, Key: 256 bits, Password hashing: sha256
+	LUKS: aes-xts-plain64, Key: 256 bits, LUKS header hashing: sha256, RNG: /dev/urandom
+	LUKS: Default keysize with XTS mode (two internal keys) will be doubled.
+`, MaxKeyFile>>10, MaxPassphrase, defaultIterTime, defaultIterTime, defaultMemory, defaultThreads)
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+// optionSpec describes one option. Whether it takes an argument, and of what kind, follows from the
+// type of the field that field returns: *bool takes none.
+type optionSpec struct {
+	long  string
+	short byte
+	arg   string // name of the argument in the synopsis and the help text
+	help  string
+
+	field  func(*Options) any
+	suffix bool                  // a size that takes k, MiB, s …
+	check  func(*Options) string // run right after the option was read; a reason to refuse, or ""
+	only   []Action              // actions that take it; any action when empty
+	lacks  string                // what this program does not do, empty when it does it
+	own    bool                  // not an option of cryptsetup
+}
+
+func (s *optionSpec) isFlag() bool {
+	_, flag := s.field(&Options{}).(*bool)
+	return flag
+}
+
+// given tells whether the option was on the command line.
+func (s *optionSpec) given(o *Options) bool {
+	switch field := s.field(o).(type) {
+	case *bool:
+		return *field
+	case *Value[string]:
+		return field.Set
+	case *Value[int]:
+		return field.Set
+	case *Value[uint32]:
+		return field.Set
+	case *Value[uint64]:
+		return field.Set
+	case *[]string:
+		return len(*field) > 0
+	case *[]uint32:
+		return len(*field) > 0
+	}
+	panic("cli: option --" + s.long + " has a field of unknown type")
+}
+
+func findLong(name string) *optionSpec {
+	for i := range options {
+		if options[i].long == name {
+			return &options[i]
+		}
+	}
+	return nil
+}
+
+func findShort(letter byte) *optionSpec {
+	for i := range options {
+		if options[i].short == letter {
+			return &options[i]
+		}
+	}
+	return nil
+}
+
+// takenBy tells whether the action takes the option.
+func (s *optionSpec) takenBy(action Action) bool {
+	for _, other := range s.only {
+		if other == action {
+			return true
+		}
+	}
+	return len(s.only) == 0
+}

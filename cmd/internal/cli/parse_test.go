@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func mustParse(t *testing.T, line string) *Invocation {
+	t.Helper()
+	inv, err := Parse(append([]string{"/sbin/cryptsetup"}, words(line)...))
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return inv
+}
+
+func TestArgumentsReachTheirFields(t *testing.T) {
+	inv := mustParse(t, "-qv --type=luks2 -s512 -S 3 luksFormat --pbkdf argon2id --luks2-keyslots-size 2MiB /dev/sda -d- --label ''")
+	o := &inv.Options
+	if inv.Action != LuksFormat || inv.Program != "cryptsetup" || !reflect.DeepEqual(inv.Args, []string{"/dev/sda"}) {
+		t.Errorf("action %s, program %s, arguments %q", inv.Action, inv.Program, inv.Args)
+	}
+	if !o.BatchMode || !o.Verbose || o.Debug {
+		t.Error("flags are wrong")
+	}
+	if o.Type.V != "luks2" || o.KeySize() != (Value[uint32]{512, true}) || o.KeySlot != (Value[int]{3, true}) {
+		t.Errorf("type %v, key size %v, keyslot %v", o.Type, o.KeySize(), o.KeySlot)
+	}
+	if o.LUKS2KeyslotsSize.V != 2<<20 || o.KeyFile().V != "-" || o.Label != (Value[string]{"", true}) {
+		t.Errorf("keyslots size %v, key file %v, label %v", o.LUKS2KeyslotsSize, o.KeyFile(), o.Label)
+	}
+	if o.Subsystem.Set || o.Tries.Or(3) != 3 || o.VolumeKeyFile().Set {
+		t.Error("options that were not given seem given")
+	}
+}
+
+func TestOldSpellingsMeanTheSame(t *testing.T) {
+	for line, want := range map[string]struct {
+		action Action
+		kind   string
+		args   string
+	}{
+		"create name /dev/sda":               {Open, "plain", "/dev/sda name"},
+		"plainOpen /dev/sda name":            {Open, "plain", "/dev/sda name"},
+		"luksOpen /dev/sda name":             {Open, "luks", "/dev/sda name"},
+		"luksopen /dev/sda name":             {Open, "luks", "/dev/sda name"},
+		"luksOpen --type luks2 /dev/s name":  {Open, "luks", "/dev/s name"},
+		"open /dev/sda --refresh name":       {Refresh, "", "/dev/sda name"},
+		"refresh name":                       {Refresh, "", "name"},
+		"remove name":                        {Close, "plain", "name"},
+		"isLUKS -- -x":                       {IsLuks, "", "-x"},
+		"luksErase /dev/sda":                 {Erase, "", "/dev/sda"},
+		"LUKSUUID /dev/sda":                  {LuksUUID, "", "/dev/sda"},
+		"luksConfig /dev/sda --subsystem s":  {Config, "", "/dev/sda"},
+		"luksKillSlot /dev/sda 07":           {LuksKillSlot, "", "/dev/sda 07"},
+		"luksClose --header x name":          {Close, "luks", "name"},
+		"open --test-passphrase UUID=1234-5": {Open, "", "UUID=1234-5"},
+	} {
+		inv := mustParse(t, line)
+		if inv.Action != want.action || inv.Options.Type.V != want.kind || strings.Join(inv.Args, " ") != want.args {
+			t.Errorf("%s: %s type %q %q", line, inv.Action, inv.Options.Type.V, inv.Args)
+		}
+	}
+}
+
+func TestMasterKeyIsTheOldNameOfVolumeKey(t *testing.T) {
+	inv := mustParse(t, "luksDump --dump-master-key --master-key-file f dev")
+	if !inv.Options.DumpVolumeKey || inv.Options.VolumeKeyFile().V != "f" {
+		t.Errorf("%+v", inv.Options)
+	}
+}
+
+func TestWhatAnActionNeedsIsToldWithoutSynopsis(t *testing.T) {
+	for line, want := range map[string]string{
+		"open a":                          "Command requires device and mapped name as arguments.\n",
+		"luksOpen a":                      "Command requires device and mapped name as arguments.\n",
+		"config a.img":                    "Option --priority, --label or --subsystem is missing.\n",
+		"luksHeaderBackup a.img":          "Option --header-backup-file is required.\n",
+		"luksHeaderRestore a.img":         "Option --header-backup-file is required.\n",
+		"convert a.img":                   "Invalid LUKS type, only luks1 and luks2 are supported.\n",
+		"open --type bogus a n":           "Unrecognized metadata device type bogus.\n",
+		"reencrypt a.img":                 "cryptsetup: reencryption is not supported; nothing was changed.\n",
+		"tcryptOpen a n":                  "cryptsetup: the TCRYPT format is not supported; nothing was changed.\n",
+		"luksFormat --hw-opal a":          "cryptsetup: OPAL hardware encryption is not supported; nothing was changed.\n",
+		"luksFormat -I hmac-sha256 a.img": "cryptsetup: authenticated encryption (integrity) is not supported; nothing was changed.\n",
+		"luksKillSlot a.img x":            Usage("cryptsetup") + "cryptsetup: Key slot is invalid.\n",
+		"open --type plain --test-passphrase a": Usage("cryptsetup") +
+			"cryptsetup: Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK and FVAULT2 devices.\n",
+	} {
+		var stdout, stderr bytes.Buffer
+		inv, exit := Start(append([]string{"cryptsetup"}, words(line)...), "0", &stdout, &stderr)
+		if inv != nil || exit != 1 || stderr.String() != want || stdout.Len() > 0 {
+			t.Errorf("%s: exit %d, %q", line, exit, stderr.String())
+		}
+	}
+}
+
+func TestKillSlotTakesWholeNumbersOnly(t *testing.T) {
+	inv := mustParse(t, "luksKillSlot dev 12")
+	if slot, err := inv.SlotArgument(); slot != 12 || err != nil {
+		t.Errorf("slot %d, %v", slot, err)
+	}
+	for _, text := range []string{"1x", "", "-1", " 1", "0x1"} {
+		_, err := Parse([]string{"cryptsetup", "luksKillSlot", "dev", text})
+		if err == nil {
+			t.Errorf("keyslot %q accepted", text)
+		}
+	}
+}
+
+func TestSizesRoundTripThroughTheirSuffixes(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"0": 0, "7": 7, "1s": 512, "3S": 1536, "1k": 1024, "1K": 1024, "2KiB": 2048, "2kB": 2000,
+		"1m": 1 << 20, "1MB": 1e6, "1g": 1 << 30, "1GB": 1e9, "1t": 1 << 40, "1TB": 1e12, "16777215TiB": 16777215 << 40,
+	} {
+		if got, ok := parseSize(text); !ok || got != want {
+			t.Errorf("%s: %d %v, want %d", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "k", "1p", "1kb", "1 k", "-1", "+1", "1.5k", "0x10", "16777216t", "99999999999999999999", "1kiB ", "1ss"} {
+		if got, ok := parseSize(text); ok {
+			t.Errorf("%q read as %d", text, got)
+		}
+	}
+}
+
+// Whatever is on the command line, parsing ends in an invocation or in one of the errors that Start
+// knows how to explain, never in a panic.
+func TestParsingAlwaysEndsInAnAnswer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		pieces := []string{"-", "--", "=", "x", "8", "a b", "-q", "-S", "--key-size=8", "open", "luksKillSlot", "token", "add", "--type", "plain", "--unbound", "?", "--size"}
+		word := rapid.OneOf(rapid.SampledFrom(pieces), rapid.StringN(0, 6, -1))
+		argv := rapid.SliceOfN(word, 0, 8).Draw(t, "argv")
+		inv, err := Parse(argv)
+		var usage *UsageError
+		var missing *MissingError
+		var unsupported *UnsupportedError
+		if err != nil && !errors.As(err, &usage) && !errors.As(err, &missing) && !errors.As(err, &unsupported) {
+			t.Fatalf("unexpected error %T", err)
+		}
+		if err == nil && inv.Action == "" && !inv.Options.informs() {
+			t.Fatal("neither action nor error")
+		}
+	})
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+const features = "flags: UDEV BLKID KEYRING KERNEL_CAPI "
+
+// Version returns the version line. Under cryptsetup's name it is the one scripts compare.
+func Version(program, version string) string {
+	if program == "cryptsetup" {
+		return fmt.Sprintf("cryptsetup %s %s\n", CompatVersion, features)
+	}
+	return fmt.Sprintf("%s %s (cryptsetup %s compatible) %s\n", program, version, CompatVersion, features)
+}
+
+// Start parses argv and answers whatever needs no work: --help, --usage, --version, --test-args and
+// mistakes. It returns the invocation to carry out, or nil and the process's exit code.
+func Start(argv []string, version string, stdout, stderr io.Writer) (*Invocation, int) {
+	inv, err := Parse(argv)
+	if err != nil {
+		fmt.Fprint(stderr, explain(inv.Program, err))
+		return nil, 1
+	}
+	for _, notice := range inv.Notices {
+		fmt.Fprintln(stderr, notice)
+	}
+	switch o := &inv.Options; {
+	case o.showHelp:
+		fmt.Fprint(stdout, Help(inv.Program, version))
+	case o.showUsage:
+		fmt.Fprint(stderr, Usage(inv.Program))
+	case o.showVersion:
+		fmt.Fprint(stdout, Version(inv.Program, version))
+	case o.TestArgs:
+		fmt.Fprintln(stdout, "No action taken. Invoked with --test-args option.")
+	default:
+		return inv, 0
+	}
+	return nil, 0
+}
+
+// explain is what a user is told about a command line that cannot be carried out.
+func explain(program string, err error) string {
+	var usage *UsageError
+	var unsupported *UnsupportedError
+	switch {
+	case errors.As(err, &usage) && len(usage.Subject) > 0 && usage.Subject[0] == '-':
+		return fmt.Sprintf("%s%s\n", Usage(program), usage)
+	case errors.As(err, &usage):
+		return fmt.Sprintf("%s%s: %s\n", Usage(program), program, usage)
+	case errors.As(err, &unsupported):
+		return fmt.Sprintf("%s: %s is not supported; nothing was changed.\n", program, unsupported.What)
+	}
+	return err.Error() + "\n"
+}

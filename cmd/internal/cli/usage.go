@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import "strings"
+
+// CompatVersion is the release of cryptsetup whose behaviour this program follows.
+const CompatVersion = "2.8.6"
+
+const (
+	lineWidth   = 77
+	usageIndent = "        "
+)
+
+// Usage returns the synopsis. Called as cryptsetup, the program shows only cryptsetup's options.
+func Usage(program string) string {
+	w := wrapper{indent: usageIndent}
+	w.line.WriteString("Usage: " + program)
+	w.add("[-" + shortFlags(program) + "]")
+	for i := range options {
+		if options[i].shownBy(program) {
+			w.add("[" + options[i].synopsis() + "]")
+		}
+	}
+	w.add("[OPTION...] <action> <action-specific>")
+	return w.line.String() + "\n"
+}
+
+// shownBy hides our own options where the program stands in for cryptsetup.
+func (s *optionSpec) shownBy(program string) bool { return !s.own || program != "cryptsetup" }
+
+func shortFlags(program string) string {
+	var letters strings.Builder
+	for i := range options {
+		if options[i].short != 0 && options[i].isFlag() && options[i].shownBy(program) {
+			letters.WriteByte(options[i].short)
+		}
+	}
+	return letters.String()
+}
+
+// synopsis is the option as in -s|--key-size=BITS.
+func (s *optionSpec) synopsis() string {
+	text := "--" + s.long
+	if s.short != 0 {
+		text = "-" + string(rune(s.short)) + "|" + text
+	}
+	if s.arg != "" {
+		text += "=" + s.arg
+	}
+	return text
+}
+
+// wrapper joins words with blanks and breaks lines before they get too wide.
+type wrapper struct {
+	indent string
+	line   strings.Builder
+}
+
+func (w *wrapper) add(word string) {
+	start := strings.LastIndexByte(w.line.String(), '\n') + 1
+	if w.line.Len()-start+1+len(word) > lineWidth {
+		w.line.WriteString("\n" + w.indent + word)
+		return
+	}
+	w.line.WriteString(" " + word)
+}

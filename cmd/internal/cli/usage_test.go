@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"os"
+	"testing"
+)
+
+func TestUsageEqualsCryptsetupsSynopsis(t *testing.T) {
+	want, err := os.ReadFile("testdata/usage.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Usage("cryptsetup"); got != string(want) {
+		t.Fatalf("synopsis differs:\n%s", got)
+	}
+}
