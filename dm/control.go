@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dm
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Version is the version of the ioctl interface or of a target.
+type Version struct{ Major, Minor, Patch uint32 }
+
+func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
+
+// AtLeast compares two versions of the same thing.
+func (v Version) AtLeast(major, minor, patch uint32) bool {
+	if v.Major != major {
+		return v.Major > major
+	}
+	if v.Minor != minor {
+		return v.Minor > minor
+	}
+	return v.Patch >= patch
+}
+
+// Control is an open control device. It may be used by several goroutines at once.
+type Control struct {
+	// Warn, when set before the first call, is told what went wrong after the kernel's part was
+	// done and did not make the call fail: udev silent, read-ahead not set.
+	Warn func(error)
+
+	file    *os.File
+	version Version
+	ioctl   func(cmd uintptr, mem []byte) error
+	udev    udev
+	nodes   nodes
+}
+
+// Open opens /dev/mapper/control, after making that node where it is absent, and agrees with the
+// kernel on the interface version. Errors are ErrNoDeviceMapper and ErrPermission.
+func Open() (*Control, error) {
+	file, err := openControl(systemPaths())
+	if err != nil {
+		return nil, err
+	}
+	c := &Control{file: file, udev: systemUdev(), nodes: nodes{dir: systemPaths().mapper}}
+	c.ioctl = func(cmd uintptr, mem []byte) error { return ioctl(int(file.Fd()), cmd, mem) }
+	if err := c.negotiate(); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// negotiate asks for the version, which is the first thing a wrong device fails at.
+func (c *Control) negotiate() error {
+	a, err := c.run(call{op: opVersion, cmd: unix.DM_VERSION})
+	if err != nil {
+		return noDeviceMapper(err)
+	}
+	v := a.header.Version
+	c.version = Version{v[0], v[1], v[2]}
+	return nil
+}
+
+// Close closes the control device; mapped devices stay.
+func (c *Control) Close() error { return c.file.Close() }
+
+// Version returns the kernel's version of the ioctl interface.
+func (c *Control) Version() Version { return c.version }
+
+func (c *Control) warn(err error) {
+	if c.Warn != nil && err != nil {
+		c.Warn(err)
+	}
+}
