@@ -91,3 +91,10 @@ func newKeySlotNotNegative(o *Options) string {
 	}
 	return ""
 }
+
+func someTries(o *Options) string {
+	if o.Tries.V == 0 {
+		return "Invalid maximal tries specification."
+	}
+	return ""
+}

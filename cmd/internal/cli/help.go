@@ -5,13 +5,12 @@ package cli
 import (
 	"fmt"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
-// Limits and defaults that the help text names. The bounds on secrets are enforced by package ui.
+// Defaults that the help text names.
 const (
-	MaxKeyFile    = 8 << 20 // bytes
-	MaxPassphrase = 512     // characters typed at a prompt
-
 	defaultIterTime = 2000    // milliseconds
 	defaultMemory   = 1048576 // KiB
 	defaultThreads  = 4
@@ -111,5 +110,5 @@ Default compiled-in device cipher parameters:
 	plain: aes-xts-plain64, Key: 256 bits, Password hashing: sha256
 	LUKS: aes-xts-plain64, Key: 256 bits, LUKS header hashing: sha256, RNG: /dev/urandom
 	LUKS: Default keysize with XTS mode (two internal keys) will be doubled.
-`, MaxKeyFile>>10, MaxPassphrase, defaultIterTime, defaultIterTime, defaultMemory, defaultThreads)
+`, ui.MaxKeyFile>>10, ui.MaxPassphrase, defaultIterTime, defaultIterTime, defaultMemory, defaultThreads)
 }

@@ -120,7 +120,7 @@ var options = [...]optionSpec{
 	{long: "tcrypt-backup", field: func(o *Options) any { return &o.TcryptBackup }, only: opensTcrypt, help: "use the backup header of a TCRYPT volume"},
 	{long: "tcrypt-hidden", field: func(o *Options) any { return &o.TcryptHidden }, only: opensTcrypt, help: "open the hidden TCRYPT volume"},
 	{long: "tcrypt-system", field: func(o *Options) any { return &o.TcryptSystem }, only: opensTcrypt, help: "the TCRYPT volume is a system drive"},
-	{long: "tries", short: 'T', arg: "INT", field: func(o *Options) any { return &o.Tries }, help: "how often to ask for the passphrase"},
+	{long: "tries", short: 'T', arg: "INT", check: someTries, field: func(o *Options) any { return &o.Tries }, help: "how often to ask for the passphrase"},
 	{long: "type", short: 'M', arg: "STRING", field: func(o *Options) any { return &o.Type }, help: "format of the metadata: luks, luks1, luks2, plain"},
 	{long: "unbound", field: func(o *Options) any { return &o.Unbound }, only: []Action{Open, LuksAddKey, LuksDump, Token}, help: "a keyslot for no data, or a token for no keyslot"},
 	{long: "use-random", field: func(o *Options) any { return &o.UseRandom }, only: makesHeader, help: "accepted; the kernel's generator is used either way"},
