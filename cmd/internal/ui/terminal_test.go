@@ -65,14 +65,23 @@ func (p *person) screen() string {
 // waitFor returns once text appears behind what was answered before.
 func (p *person) waitFor(text string) bool {
 	for range 400 {
-		screen := p.screen()
-		if at := strings.Index(screen[p.told:], text); at >= 0 {
-			p.told += at + len(text)
+		if p.sees(text) {
 			return true
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 	return false
+}
+
+func (p *person) sees(text string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := strings.Index(p.seen.String()[p.told:], text)
+	if at < 0 {
+		return false
+	}
+	p.told += at + len(text)
+	return true
 }
 
 // answer types replies, each after its prompt, on a goroutine of its own.
