@@ -11,7 +11,9 @@ import (
 )
 
 // WaitEvent returns when the event number of a device differs from since, or when ctx ends. Events
-// are raised by targets and by every change of the table. It needs Linux 4.13 (interface 4.37).
+// are raised by targets and by a rename, after which Info has the new name; a table exchanged by
+// Resume raises none. A device that is removed meanwhile is ErrNotFound. It needs Linux 4.13
+// (interface 4.37).
 //
 // It polls a control device of its own rather than sleeping in DM_DEV_WAIT, which nothing but a
 // signal can end.
@@ -36,17 +38,22 @@ func (c *Control) WaitEvent(ctx context.Context, name string, since uint32) (Inf
 			<-done // the write must not meet a descriptor that was closed and reused
 		}
 	}()
-	return c.pollEvents(ctx, name, since, int(file.Fd()), wake)
+	info, err := c.Status(name)
+	if err != nil {
+		return Info{}, failedStatus(err, opWait)
+	}
+	return c.pollEvents(ctx, info, since, int(file.Fd()), wake)
 }
 
-func (c *Control) pollEvents(ctx context.Context, name string, since uint32, control, wake int) (Info, error) {
+func (c *Control) pollEvents(ctx context.Context, device Info, since uint32, control, wake int) (Info, error) {
+	name := device.Name
 	armed := &Control{ioctl: func(cmd uintptr, mem []byte) error { return ioctl(control, cmd, mem) }}
 	for {
 		// Arm first and look second, so that an event in between is not lost.
 		if _, err := armed.ask(call{op: opWait, cmd: unix.DM_DEV_ARM_POLL}); err != nil {
 			return Info{}, err
 		}
-		info, err := c.Status(name)
+		info, err := c.StatusNumber(device.Major, device.Minor) // also under another name
 		if err != nil || info.EventNr != since {
 			return info, err
 		}
