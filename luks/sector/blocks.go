@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sector
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"slices"
+
+	"github.com/aead/serpent"
+	"golang.org/x/crypto/twofish"
+)
+
+// blockCipher transforms blocks of 16 bytes, each by itself. dst is as long as src, a whole number of
+// blocks, and is src itself or does not overlap it.
+type blockCipher interface {
+	encrypt(dst, src []byte)
+	decrypt(dst, src []byte)
+	wipe()
+}
+
+const blockSize = 16 // of all ciphers computed here, in bytes
+
+// blockKeySizes are the key sizes that AES, Serpent and Twofish take, in bytes.
+func blockKeySizes() []int { return []int{16, 24, 32} }
+
+func builtinCipher(name string) bool {
+	return name == "aes" || name == "serpent" || name == "twofish"
+}
+
+// blockSize returns the bytes in a block of the cipher.
+func (s Spec) blockSize() int {
+	switch s.Cipher {
+	case "cast5", "blowfish", "des", "des3_ede":
+		return 8
+	}
+	return blockSize
+}
+
+func newBlockCipher(s Spec, key []byte) (blockCipher, error) {
+	if !slices.Contains(blockKeySizes(), len(key)) {
+		return nil, &KeySizeError{Spec: s.String(), Bytes: len(key), Want: blockKeySizes()}
+	}
+	switch s.Cipher {
+	case "serpent":
+		b, err := serpent.NewCipher(key)
+		return oneByOne{b}, err
+	case "twofish":
+		b, err := twofish.NewCipher(key)
+		return twofishBlocks{oneByOne{b}, b}, err
+	}
+	b, err := aes.NewCipher(key)
+	return oneByOne{b}, err
+}
+
+// oneByOne makes a blockCipher of a standard one.
+type oneByOne struct{ block cipher.Block }
+
+func (o oneByOne) encrypt(dst, src []byte) {
+	for at := 0; at < len(src); at += blockSize {
+		o.block.Encrypt(dst[at:at+blockSize], src[at:at+blockSize])
+	}
+}
+
+func (o oneByOne) decrypt(dst, src []byte) {
+	for at := 0; at < len(src); at += blockSize {
+		o.block.Decrypt(dst[at:at+blockSize], src[at:at+blockSize])
+	}
+}
+
+func (o oneByOne) wipe() {}
+
+// twofishBlocks can wipe its keys because the type is exported.
+type twofishBlocks struct {
+	oneByOne
+	keys *twofish.Cipher
+}
+
+func (t twofishBlocks) wipe() { *t.keys = twofish.Cipher{} }

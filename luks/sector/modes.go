@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sector
+
+import "crypto/subtle"
+
+func builtinMode(name string) bool {
+	return name == "xts" || name == "cbc" || name == "ecb" || name == "ctr"
+}
+
+func newMode(s Spec, key []byte) (mode, error) {
+	if s.Mode == "xts" {
+		return newXTS(s, key)
+	}
+	b, err := newBlockCipher(s, key)
+	if err != nil {
+		return nil, err
+	}
+	switch s.Mode {
+	case "cbc":
+		return cbcMode{b}, nil
+	case "ctr":
+		return ctrMode{b}, nil
+	}
+	return ecbMode{b}, nil
+}
+
+// nullMode leaves data as it is.
+type nullMode struct{}
+
+func (nullMode) encrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
+	copy(dst, src)
+	return nil
+}
+
+func (nullMode) decrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
+	copy(dst, src)
+	return nil
+}
+
+func (nullMode) ivSize() int { return 0 }
+func (nullMode) wipe()       {}
+
+// ecbMode transforms each block by itself.
+type ecbMode struct{ block blockCipher }
+
+func (m ecbMode) encrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
+	m.block.encrypt(dst, src)
+	return nil
+}
+
+func (m ecbMode) decrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
+	m.block.decrypt(dst, src)
+	return nil
+}
+
+func (m ecbMode) ivSize() int { return 0 }
+func (m ecbMode) wipe()       { m.block.wipe() }
+
+// cbcMode is cipher block chaining (NIST SP 800-38A, 6.2), begun anew in each sector.
+type cbcMode struct{ block blockCipher }
+
+func (m cbcMode) encrypt(dst, src, ivs []byte, size int, _ *[MaxSize]byte) error {
+	for at := 0; at < len(src); at += blockSize {
+		before := dst[max(at-blockSize, 0):]
+		if at%size == 0 {
+			before = ivs[at/size*blockSize:]
+		}
+		out := dst[at : at+blockSize]
+		subtle.XORBytes(out, src[at:at+blockSize], before[:blockSize])
+		m.block.encrypt(out, out)
+	}
+	return nil
+}
+
+func (m cbcMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
+	plain := work[:size]
+	for at := 0; at < len(src); at += size {
+		in := src[at : at+size]
+		m.block.decrypt(plain, in)
+		subtle.XORBytes(plain, plain[:blockSize], ivs[at/size*blockSize:])
+		subtle.XORBytes(plain[blockSize:], plain[blockSize:], in)
+		copy(dst[at:], plain)
+	}
+	return nil
+}
+
+func (m cbcMode) ivSize() int { return blockSize }
+func (m cbcMode) wipe()       { m.block.wipe() }
+
+// ctrMode is counter mode (NIST SP 800-38A, 6.5): the vector is the first counter block, counted up
+// as one big-endian number whatever the byte order of the vector was.
+type ctrMode struct{ block blockCipher }
+
+func (m ctrMode) encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
+	stream := work[:size]
+	for at := 0; at < len(src); at += size {
+		counter := ivs[at/size*blockSize:][:blockSize]
+		for to := 0; to < size; to += blockSize {
+			copy(stream[to:], counter)
+			increment(counter)
+		}
+		m.block.encrypt(stream, stream)
+		subtle.XORBytes(dst[at:], src[at:at+size], stream)
+	}
+	return nil
+}
+
+func (m ctrMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
+	return m.encrypt(dst, src, ivs, size, work)
+}
+
+func (m ctrMode) ivSize() int { return blockSize }
+func (m ctrMode) wipe()       { m.block.wipe() }
+
+func increment(counter []byte) {
+	for i := len(counter) - 1; i >= 0; i-- {
+		if counter[i]++; counter[i] != 0 {
+			return
+		}
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sector
+
+import "strings"
+
+// Spec is a cipher specification taken apart. Its zero value is not a valid one.
+type Spec struct {
+	Cipher string // "aes"; with a key count "aes:64"
+	Mode   string // "xts"
+	IV     string // "plain64"; empty only where the mode takes none
+	IVHash string // "sha256" of "essiv:sha256"; for other IVs whatever follows the colon
+}
+
+// NullCipher is the name of the cipher that leaves data as it is.
+const NullCipher = "cipher_null"
+
+// capiPrefix heads a specification in the kernel crypto API's own notation.
+const capiPrefix = "capi:"
+
+// ParseSpec takes apart "cipher[:keycount]-mode-iv[:option]" as dm-crypt does. Legacy forms: "aes"
+// and "aes-plain" mean aes-cbc-plain, "null" and "cipher_null" mean cipher_null-ecb. It judges form
+// only; whether the cipher exists is for New. Errors: SpecError; UnsupportedError for "capi:…".
+func ParseSpec(text string) (Spec, error) {
+	if strings.HasPrefix(text, capiPrefix) {
+		return Spec{}, &UnsupportedError{Spec: text, Part: "format", Name: "capi"}
+	}
+	if reason := malformed(text); reason != "" {
+		return Spec{}, &SpecError{Spec: text, Reason: reason}
+	}
+	s := splitSpec(text)
+	if s.Mode == "" {
+		return Spec{}, &SpecError{Spec: text, Reason: "mode is empty"}
+	}
+	if s.IV == "" && s.Mode != "ecb" {
+		return Spec{}, &SpecError{Spec: text, Reason: "mode " + s.Mode + " needs an IV"}
+	}
+	if s.IV == "essiv" && s.IVHash == "" {
+		return Spec{}, &SpecError{Spec: text, Reason: "essiv needs the name of a hash"}
+	}
+	return s, nil
+}
+
+func malformed(text string) string {
+	switch {
+	case text == "":
+		return "it is empty"
+	case len(text) > 127: // CRYPTO_MAX_ALG_NAME less the terminator
+		return "it is longer than 127 bytes"
+	case strings.ContainsAny(text, "()"):
+		return "parentheses belong to the capi notation"
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "it has a blank or unprintable character"
+	case text[0] == '-' || text[0] == ':':
+		return "the cipher's name is empty"
+	}
+	return ""
+}
+
+func splitSpec(text string) Spec {
+	var s Spec
+	var rest string
+	var hasMode bool
+	if s.Cipher, rest, hasMode = strings.Cut(text, "-"); !hasMode {
+		return shortSpec(s.Cipher)
+	}
+	var iv string
+	s.Mode, iv, _ = strings.Cut(rest, "-")
+	if rest == "plain" {
+		s.Mode, iv = "cbc", "plain"
+	}
+	s.IV, s.IVHash, _ = strings.Cut(iv, ":")
+	return s
+}
+
+func shortSpec(name string) Spec {
+	if name == "null" || name == NullCipher {
+		return Spec{Cipher: NullCipher, Mode: "ecb"}
+	}
+	return Spec{Cipher: name, Mode: "cbc", IV: "plain"}
+}
+
+// String puts the specification together again, in full form: ParseSpec("aes") prints aes-cbc-plain.
+func (s Spec) String() string {
+	text := s.Cipher + "-" + s.Mode
+	if s.IV != "" {
+		text += "-" + s.IV
+	}
+	if s.IVHash != "" {
+		text += ":" + s.IVHash
+	}
+	return text
+}
+
+// IsNull reports whether the specification encrypts nothing.
+func (s Spec) IsNull() bool { return s.Cipher == NullCipher }
+
+// IsNull reports whether text names a cipher that encrypts nothing; malformed text does not.
+func IsNull(text string) bool {
+	s, err := ParseSpec(text)
+	return err == nil && s.IsNull()
+}
