@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/sector"
+)
+
+// format1 prepares a LUKS1 volume; nothing is written yet.
+func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOptions) (formatting, error) {
+	if err := checkLUKS1(o, len(key)); err != nil {
+		return formatting{}, err
+	}
+	layout, err := luks1.NewLayout(uint32(len(key)), luks1.Placement{
+		Detached: o.Detached && o.DataOffset == 0, Payload: uint32(o.DataOffset / 512), Alignment: uint32(o.alignment() / 512),
+	})
+	if err != nil {
+		return formatting{}, err
+	}
+	h, err := newHeader1(ctx, key, o)
+	if err != nil {
+		return formatting{}, err
+	}
+	h = layout.Apply(h)
+	v.LUKS1 = h
+	s, err := v.seal(ctx, key, passphrase, o.Keyslot)
+	if err != nil {
+		return formatting{}, err
+	}
+	id := o.firstKeyslot()
+	h = h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))
+	if err := h.Validate(v.dev.Size()); err != nil {
+		return formatting{}, err
+	}
+	if start := uint64(layout.Payload) * 512; !o.Detached && start >= uint64(v.dev.Size()) {
+		return formatting{}, geometry("device", "%d bytes, the data would begin at %d", v.dev.Size(), start)
+	}
+	writes, err := luks1.Fresh(h)
+	offset, _ := h.Material(id)
+	return formatting{
+		wipe:   append(o.Wipe, luks2.Extent{Size: headerRoom1(h, uint64(v.dev.Size()))}),
+		noise:  materialRoom1(h),
+		areas:  []areaWrite{{areaName(id), uint64(offset), s.material}},
+		header: func(dev Device) error { return writeSectors(dev, writes) },
+	}, err
+}
+
+func checkLUKS1(o FormatOptions, keySize int) error {
+	switch {
+	case o.SectorSize != 512:
+		return fmt.Errorf("sectors of %d bytes in LUKS1: %w", o.SectorSize, ErrUnsupported)
+	case o.Label != "" || o.Subsystem != "":
+		return fmt.Errorf("label and subsystem in LUKS1: %w", ErrUnsupported)
+	case o.firstKeyslot() >= luks1.KeyslotCount:
+		return &KeyslotError{o.firstKeyslot(), luks2.ErrNoID}
+	case o.DataOffset/512 > 1<<32-1:
+		return geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)
+	}
+	return checkCipher(o.Cipher, keySize, o.SectorSize)
+}
+
+func newHeader1(ctx context.Context, key []byte, o FormatOptions) (luks1.Header, error) {
+	spec, err := sector.ParseSpec(o.Cipher)
+	if err != nil {
+		return luks1.Header{}, err
+	}
+	d, err := digest.New(ctx, key, o.Hash, max(o.DigestIterations, digest.MinIterations), digest.LUKS1Size, rand.Reader)
+	if err != nil {
+		return luks1.Header{}, err
+	}
+	name, mode := splitCipher(spec.String())
+	return luks1.Header{
+		CipherName: name, CipherMode: mode, HashSpec: o.Hash, KeyBytes: uint32(len(key)),
+		Digest: [luks1.DigestSize]byte(d.Sum), DigestSalt: [luks1.SaltSize]byte(d.Salt),
+		DigestIterations: d.Iterations, UUID: o.UUID,
+	}, nil
+}
+
+// splitCipher cuts "aes-xts-plain64" into LUKS1's two fields.
+func splitCipher(spec string) (name, mode string) {
+	for i := range spec {
+		if spec[i] == '-' {
+			return spec[:i], spec[i+1:]
+		}
+	}
+	return spec, ""
+}
+
+// materialRoom1 spans the material of all eight keyslots, bytes.
+func materialRoom1(h luks1.Header) luks2.Extent {
+	start, _ := h.Material(0)
+	last, length := h.Material(luks1.KeyslotCount - 1)
+	return luks2.Extent{Offset: uint64(start), Size: uint64(last + length - start)}
+}
+
+// headerRoom1 is what an earlier header of either version can have used, bytes.
+func headerRoom1(h luks1.Header, size uint64) uint64 {
+	end := materialRoom1(h).End()
+	return min(max(end, uint64(h.PayloadOffset)*512), maxHeaderWipe, size)
+}

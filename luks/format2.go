@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// Geometry is where the parts of a new LUKS2 volume lie, in bytes.
+type Geometry struct {
+	HeaderSize   uint64 // of one head
+	KeyslotsSize uint64
+	DataOffset   uint64 // 0 where detached and nothing else was asked for
+}
+
+// Room is the length of heads and keyslots area together.
+func (g Geometry) Room() uint64 { return 2*g.HeaderSize + g.KeyslotsSize }
+
+// Geometry2 places the parts of a new LUKS2 volume whose metadata lies on a device of size bytes;
+// 0 for a header file that is yet to be made. It refuses, with a GeometryError, what the format or
+// the device cannot hold.
+func Geometry2(o FormatOptions, size uint64) (Geometry, error) {
+	g := Geometry{HeaderSize: o.MetadataSize, KeyslotsSize: o.KeyslotsSize, DataOffset: o.DataOffset}
+	if g.HeaderSize == 0 {
+		g.HeaderSize = DefaultHeaderSize
+	}
+	if !luks2.LegalSize(g.HeaderSize) {
+		return g, geometry("metadata size", "%d bytes is none of 16 KiB to 4 MiB in powers of two", g.HeaderSize)
+	}
+	if g.KeyslotsSize == 0 {
+		g.KeyslotsSize = defaultKeyslotsSize(o, g.HeaderSize, size)
+	}
+	if g.KeyslotsSize%luks2.AreaAlignment != 0 || g.KeyslotsSize > luks2.MaxKeyslotsSize {
+		return g, geometry("keyslots size", "%d bytes", g.KeyslotsSize)
+	}
+	if !o.Detached && g.DataOffset == 0 {
+		g.DataOffset = roundUp(g.Room(), o.alignment())
+	}
+	return g, checkGeometry(g, o, size)
+}
+
+func (o FormatOptions) alignment() uint64 {
+	if o.Alignment == 0 {
+		return DefaultAlignment
+	}
+	return o.Alignment
+}
+
+// defaultKeyslotsSize fills what lies before the data, or before 16 MiB; a small device of its own
+// for the header gives what it has.
+func defaultKeyslotsSize(o FormatOptions, headerSize, size uint64) uint64 {
+	room := uint64(DefaultHeaderRoom)
+	if o.DataOffset != 0 && !o.Detached {
+		room = o.DataOffset
+	}
+	if o.Detached && size != 0 {
+		room = min(room, size)
+	}
+	if room < 2*headerSize {
+		return 0
+	}
+	return min((room-2*headerSize)/luks2.AreaAlignment*luks2.AreaAlignment, luks2.MaxKeyslotsSize)
+}
+
+func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
+	if g.DataOffset%512 != 0 {
+		return geometry("data offset", "%d bytes is no multiple of 512", g.DataOffset)
+	}
+	if !o.Detached && g.DataOffset < g.Room() {
+		return geometry("data offset", "%d bytes lies inside the metadata, which takes %d", g.DataOffset, g.Room())
+	}
+	if size != 0 && g.Room() > size {
+		return geometry("device", "%d bytes, the header takes %d", size, g.Room())
+	}
+	data := size
+	if o.DataSize != 0 {
+		data = o.DataSize
+	}
+	if data != 0 && g.DataOffset >= data {
+		return geometry("device", "%d bytes, the data would begin at %d", data, g.DataOffset)
+	}
+	if g.KeyslotsSize < luks2.AreaSize(uint32(o.KeySize), 4000) {
+		return geometry("keyslots area", "%d bytes cannot hold one keyslot", g.KeyslotsSize)
+	}
+	return nil
+}
+
+// VerySmall tells that few keyslots fit.
+func (g Geometry) VerySmall() bool { return g.KeyslotsSize < smallKeyslotsLimit }
+
+func roundUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
+
+// format2 prepares a LUKS2 volume; nothing is written yet.
+func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOptions) (formatting, error) {
+	o.KeySize = len(key)
+	if err := checkCipher(o.Cipher, len(key), o.SectorSize); err != nil {
+		return formatting{}, err
+	}
+	g, err := Geometry2(o, uint64(v.dev.Size()))
+	if err != nil {
+		return formatting{}, err
+	}
+	m, err := newMetadata2(ctx, key, g, o)
+	if err != nil {
+		return formatting{}, err
+	}
+	o.Keyslot.Hash = o.Hash
+	s, err := v.seal(ctx, key, passphrase, o.Keyslot)
+	if err != nil {
+		return formatting{}, err
+	}
+	slot, err := describe(m, g.HeaderSize, o.firstKeyslot(), s)
+	if err != nil {
+		return formatting{}, err
+	}
+	if err := m.AddKeyslot(slot); err != nil {
+		return formatting{}, err
+	}
+	if err := m.AssignDigest(0, slot.ID); err != nil {
+		return formatting{}, err
+	}
+	plan, err := planFormat2(m, g, o)
+	return formatting{
+		wipe:   append(o.Wipe, oldMetadata(g, o, uint64(v.dev.Size()))),
+		noise:  m.KeyslotsExtent(g.HeaderSize),
+		areas:  []areaWrite{{areaName(slot.ID), slot.Area.Offset, s.material}},
+		header: func(dev Device) error { return header.Apply(dev, plan) },
+	}, err
+}
+
+// newMetadata2 is the metadata without keyslots.
+func newMetadata2(ctx context.Context, key []byte, g Geometry, o FormatOptions) (*luks2.Metadata, error) {
+	m := luks2.NewMetadata(g.HeaderSize, g.KeyslotsSize)
+	segment := m.AddCrypt(luks2.Segment{
+		Offset: g.DataOffset, Dynamic: true, Encryption: o.Cipher, SectorSize: uint32(o.SectorSize),
+	})
+	d, err := digest.New(ctx, key, o.Hash, max(o.DigestIterations, digest.MinIterations), 0, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	_, err = m.AddDigest(luks2.Digest{
+		Type: "pbkdf2", Segments: []int{segment}, Hash: d.Hash, Iterations: d.Iterations, Salt: d.Salt, Value: d.Sum,
+	})
+	return m, err
+}
+
+func planFormat2(m *luks2.Metadata, g Geometry, o FormatOptions) (header.Plan, error) {
+	if len(o.Label) >= luks2.LabelSize || len(o.Subsystem) >= luks2.LabelSize {
+		return header.Plan{}, geometry("label", "at most %d bytes", luks2.LabelSize-1)
+	}
+	return header.PlanFormat(luks2.Copy{
+		Header: luks2.Header{
+			Size: g.HeaderSize, SeqID: formatSeqID, Label: o.Label, Algorithm: "sha256",
+			UUID: o.UUID, Subsystem: o.Subsystem,
+		},
+		Metadata: m,
+	}, rand.Reader)
+}
+
+// oldMetadata is what any earlier LUKS header on the device can have used.
+func oldMetadata(g Geometry, o FormatOptions, size uint64) luks2.Extent {
+	end := g.DataOffset
+	if o.Detached {
+		end = g.Room()
+	}
+	return luks2.Extent{Size: min(max(end, g.Room()), maxHeaderWipe, size)}
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keyslot
+
+// randomLimit bounds the chi-squared statistic of one sector's byte values against the even
+// distribution. With 255 degrees of freedom random bytes stay around 255 with a deviation of 23;
+// 600 is out of reach for them, while text, tables and zeros go into the thousands.
+const randomLimit = 600
+
+// Damaged returns the first byte offset of a sector in the material that cannot be encrypted data:
+// overwritten with zeros, text or a file system's structures. Encrypted material looks random, so
+// finding none (-1) proves nothing.
+func Damaged(material []byte) int {
+	for at := 0; at+SectorSize <= len(material); at += SectorSize {
+		if chiSquared(material[at:at+SectorSize]) > randomLimit {
+			return at
+		}
+	}
+	return -1
+}
+
+func chiSquared(p []byte) float64 {
+	var counts [256]int
+	for _, b := range p {
+		counts[b]++
+	}
+	expected := float64(len(p)) / 256
+	sum := 0.0
+	for _, n := range counts {
+		d := float64(n) - expected
+		sum += d * d / expected
+	}
+	return sum
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/keyslot"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/sector"
+)
+
+// AnyKeyslot lets Unlock try the keyslots by their priorities, and AddKey take the lowest free one.
+const AnyKeyslot = -1
+
+// Key is a key recovered from a keyslot, or given and verified.
+type Key struct {
+	*secret.Buffer
+	Keyslot int // AnyKeyslot where the key was given
+	Digest  int // LUKS2: id of the digest that verified it; 0 for LUKS1
+}
+
+// Close wipes the key; nil has nothing to wipe.
+func (k *Key) Close() error {
+	if k == nil {
+		return nil
+	}
+	return k.Buffer.Close()
+}
+
+// UnlockOptions narrow where a passphrase is tried.
+type UnlockOptions struct {
+	Keyslot int  // AnyKeyslot, or the one to try whatever its priority
+	Unbound bool // let keyslots through whose key is not the volume key
+	// Admit judges the cost of a keyslot before it is derived; nil admits all.
+	Admit func(kdf.Params) error
+}
+
+// Unlock tries the passphrase on the keyslots, the preferred ones first, in the header's order.
+// The error is ErrPassphrase where it fits none, ErrNoUsableKeyslot where there is none to try,
+// ErrKeyslotInactive where the one named is not there; a keyslot that cannot be read or needs more
+// memory than there is does not stop the others, and is reported where none of them opens.
+func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (*Key, error) {
+	candidates, err := v.candidates(o)
+	if err != nil {
+		return nil, err
+	}
+	var troubles []error
+	wrong := false
+	for _, slot := range candidates {
+		key, err := v.try(ctx, slot, passphrase, o.Admit)
+		switch {
+		case err == nil:
+			return key, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.Is(err, ErrPassphrase):
+			wrong = true
+		default:
+			troubles = append(troubles, err)
+		}
+	}
+	switch {
+	case len(troubles) > 0:
+		return nil, errors.Join(troubles...)
+	case wrong:
+		return nil, ErrPassphrase
+	}
+	return nil, ErrNoUsableKeyslot
+}
+
+func (v *Volume) candidates(o UnlockOptions) ([]Keyslot, error) {
+	if o.Keyslot != AnyKeyslot {
+		return v.named(o)
+	}
+	var slots []Keyslot
+	for _, p := range []luks2.Priority{luks2.PriorityPrefer, luks2.PriorityNormal} {
+		for _, slot := range v.Keyslots {
+			if slot.Priority == p && slot.Openable() && (o.Unbound || !slot.Unbound) {
+				slots = append(slots, slot)
+			}
+		}
+	}
+	return slots, nil
+}
+
+func (v *Volume) named(o UnlockOptions) ([]Keyslot, error) {
+	slot, err := v.Keyslot(o.Keyslot)
+	switch {
+	case err != nil:
+		return nil, err
+	case !slot.Openable():
+		return nil, &KeyslotError{slot.ID, fmt.Errorf("type %q: %w", slot.Type, ErrUnsupported)}
+	case slot.Unbound && !o.Unbound:
+		return nil, nil
+	}
+	return []Keyslot{slot}, nil
+}
+
+// try returns ErrPassphrase, or a KeyslotError for any other reason.
+func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error) (*Key, error) {
+	if admit != nil {
+		if err := admit(slot.Spec.KDF); err != nil {
+			return nil, &KeyslotError{slot.ID, err}
+		}
+	}
+	if sector.IsNull(slot.Spec.Cipher) && len(passphrase) > 0 {
+		return nil, ErrPassphrase
+	}
+	material := make([]byte, slot.Spec.MaterialSize())
+	if uint64(len(material)) > slot.Area.Size {
+		return nil, &KeyslotError{slot.ID, geometry("area", "%d bytes for material of %d", slot.Area.Size, len(material))}
+	}
+	if n, err := v.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
+		return nil, &KeyslotError{slot.ID, err}
+	}
+	key, err := keyslot.Open(ctx, slot.Spec, material, passphrase)
+	if err != nil {
+		return nil, &KeyslotError{slot.ID, err}
+	}
+	fits, err := slot.digest.Verify(ctx, key.Bytes())
+	if err == nil && fits {
+		return &Key{Buffer: key, Keyslot: slot.ID, Digest: v.digestOf(slot.ID)}, nil
+	}
+	if closeErr := key.Close(); closeErr != nil || err != nil {
+		return nil, &KeyslotError{slot.ID, errors.Join(err, closeErr)}
+	}
+	return nil, ErrPassphrase
+}
+
+func (v *Volume) digestOf(keyslot int) int {
+	if v.Version == 2 {
+		if d, found := v.Metadata().DigestOfKeyslot(keyslot); found {
+			return d.ID
+		}
+	}
+	return 0
+}
+
+// VerifyKey takes over a key that was given and checks that it is the volume key: ErrVolumeKey
+// where it is not, and the key is then closed.
+func (v *Volume) VerifyKey(ctx context.Context, key *secret.Buffer) (*Key, error) {
+	if v.digest == nil {
+		return nil, errors.Join(ErrUnsupported, key.Close())
+	}
+	fits, err := v.digest.Verify(ctx, key.Bytes())
+	if err == nil && fits {
+		return &Key{Buffer: key, Keyslot: AnyKeyslot, Digest: max(v.Data.DigestID, 0)}, nil
+	}
+	if err == nil {
+		err = ErrVolumeKey
+	}
+	return nil, errors.Join(err, key.Close())
+}
+
+// BoundKeyslots counts the openable keyslots that hold the volume key.
+func (v *Volume) BoundKeyslots() int {
+	count := 0
+	for _, k := range v.Keyslots {
+		if k.Openable() && !k.Unbound {
+			count++
+		}
+	}
+	return count
+}
