@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+const indent2 = "\t            " // of the second line of a salt in a LUKS2 dump
+
+func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot, r reencryption) {
+	digest, hasDigest := m.DigestOfKeyslot(k.ID)
+	unbound := " (unbound)"
+	if hasDigest && servesData(m, digest) {
+		unbound = ""
+	}
+	fmt.Fprintf(b, "  %d: %s%s\n\tKey:        %d bits\n\tPriority:   %s\n", k.ID, k.Type, unbound, k.KeySize*8, priority(k.Priority))
+	switch k.Type {
+	case luks2.TypeLUKS2:
+		writeProtection(b, k)
+	case "reencrypt":
+		writeReencryption(b, r)
+	default:
+		return // what an area of unknown type means is unknown too
+	}
+	fmt.Fprintf(b, "\tArea offset:%d [bytes]\n\tArea length:%d [bytes]\n", k.Area.Offset, k.Area.Size)
+	if hasDigest {
+		fmt.Fprintf(b, "\tDigest ID:  %d\n", digest.ID)
+	}
+}
+
+// servesData tells whether the digest belongs to a segment that holds data now: a backup segment says
+// what was or will be.
+func servesData(m *luks2.Metadata, d luks2.Digest) bool {
+	for _, s := range m.Segments() {
+		if !s.Backup() && slices.Contains(d.Segments, s.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+func priority(p luks2.Priority) string {
+	switch p {
+	case luks2.PriorityIgnore:
+		return "ignored"
+	case luks2.PriorityNormal:
+		return "normal"
+	case luks2.PriorityPrefer:
+		return "preferred"
+	}
+	return "invalid"
+}
+
+func writeProtection(b *strings.Builder, k luks2.Keyslot) {
+	fmt.Fprintf(b, "\tCipher:     %s\n\tCipher key: %d bits\n\tPBKDF:      %s\n", k.Area.Encryption, k.Area.KeySize*8, k.KDF.Type)
+	if k.KDF.Type == "pbkdf2" {
+		fmt.Fprintf(b, "\tHash:       %s\n\tIterations: %d\n", k.KDF.Hash, k.KDF.Iterations)
+	} else {
+		fmt.Fprintf(b, "\tTime cost:  %d\n\tMemory:     %d\n\tThreads:    %d\n", k.KDF.Time, k.KDF.Memory, k.KDF.CPUs)
+	}
+	fmt.Fprintf(b, "\tSalt:       %s\n", hexLines(k.KDF.Salt, indent2))
+	fmt.Fprintf(b, "\tAF stripes: %d\n\tAF hash:    %s\n", k.AF.Stripes, k.AF.Hash)
+}
+
+// reencryption is what a keyslot of type "reencrypt" says beside the members of all keyslots.
+type reencryption struct {
+	Mode      string `json:"mode"`
+	Direction string `json:"direction"`
+	Area      struct {
+		Type       string `json:"type"`
+		Hash       string `json:"hash"`
+		SectorSize uint32 `json:"sector_size"` // bytes
+		ShiftSize  string `json:"shift_size"`  // bytes, decimal
+	} `json:"area"`
+}
+
+// reencryptions reads them out of the metadata's text, where they are ever only shown.
+func reencryptions(m *luks2.Metadata) map[int]reencryption {
+	var raw struct {
+		Keyslots map[string]json.RawMessage `json:"keyslots"`
+	}
+	if json.Unmarshal(m.Text(), &raw) != nil {
+		return nil
+	}
+	found := map[int]reencryption{}
+	for name, text := range raw.Keyslots {
+		var r reencryption
+		id, err := strconv.Atoi(name)
+		if err == nil && json.Unmarshal(text, &r) == nil && r.Mode != "" {
+			found[id] = r
+		}
+	}
+	return found
+}
+
+func writeReencryption(b *strings.Builder, r reencryption) {
+	fmt.Fprintf(b, "\tMode:       %s\n\tDirection:  %s\n\tResilience: %s\n", r.Mode, r.Direction, r.Area.Type)
+	if strings.HasSuffix(r.Area.Type, "checksum") {
+		fmt.Fprintf(b, "\tHash:       %s\n\tHash data:  %d [bytes]\n", r.Area.Hash, r.Area.SectorSize)
+	}
+	if strings.HasPrefix(r.Area.Type, "datashift") {
+		fmt.Fprintf(b, "\tShift size: %s[bytes]\n", r.Area.ShiftSize)
+	}
+}
