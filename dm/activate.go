@@ -51,10 +51,12 @@ func (c *Control) start(ctx context.Context, device ref, p Plan) (Info, error) {
 	return info, ctx.Err()
 }
 
-// rollback removes a device that did not get far; a cancelled ctx must not stop it.
+// rollback removes a device that did not get far. A cancelled ctx must not stop it, and neither
+// openers nor a silent udev may hold it up for long.
 func (c *Control) rollback(ctx context.Context, made Info) error {
-	const patience = 5 * time.Second // udevd may have it open
-	ctx = context.WithoutCancel(ctx)
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
 	_, err := c.remove(ctx, ref{dev: made.Dev()}, made, RemoveOptions{Retry: patience})
 	return err
 }

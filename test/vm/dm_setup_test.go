@@ -18,6 +18,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
 const mib = 1 << 20
@@ -46,6 +47,7 @@ func freshName() string { return fmt.Sprintf("dmtest%d", nameCount.Add(1)) }
 // backing returns "major:minor" and the path of a loop device of size bytes.
 func backing(t *testing.T, size int64) (number, path string) {
 	t.Helper()
+	machine.LoadModule(t, "loop")
 	file := filepath.Join(t.TempDir(), "image")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
