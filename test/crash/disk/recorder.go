@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package disk
+
+import (
+	"io"
+	"maps"
+	"syscall"
+)
+
+// Event is a write that reached the device, or a flush.
+type Event struct {
+	Call   Call
+	Run    Run  // of a write
+	Failed bool // of a flush: what was pending stays in doubt for good
+}
+
+// Recorder is a device that starts as an image and keeps what happens to it. It is for one
+// goroutine.
+type Recorder struct {
+	start  *Image
+	view   []*Sector // what reads see
+	bad    map[int64]bool
+	fault  Fault
+	gone   bool
+	calls  [3]int
+	events []Event
+	hit    []Range
+}
+
+// NewRecorder returns a device with the contents of start which suffers the fault.
+func NewRecorder(start *Image, fault Fault) *Recorder {
+	flat := start.flat()
+	return &Recorder{start: start, view: flat.table, bad: maps.Clone(start.bad), fault: fault}
+}
+
+// Size returns the length of the device in bytes.
+func (d *Recorder) Size() int64 { return d.start.Size() }
+
+// Calls returns how many calls of that kind there were.
+func (d *Recorder) Calls(c Call) int { return d.calls[c] }
+
+// strike counts the call and tells what is to happen to it.
+func (d *Recorder) strike(c Call) Action {
+	n := d.calls[c]
+	d.calls[c]++
+	if d.gone {
+		return Unplug
+	}
+	if !d.fault.hits(c, n) {
+		return None
+	}
+	d.gone = d.fault.Do == Unplug
+	return d.fault.Do
+}
+
+// ReadAt reads what was written last.
+func (d *Recorder) ReadAt(p []byte, offset int64) (int, error) {
+	switch d.strike(Read) {
+	case Unplug:
+		return 0, syscall.ENODEV
+	case Fail:
+		return 0, syscall.EIO
+	}
+	for number := range d.bad {
+		if (Range{number * SectorSize, SectorSize}).Overlaps(Range{offset, int64(len(p))}) {
+			return 0, syscall.EIO
+		}
+	}
+	return readSectors(p, offset, d.Size(), d.sector)
+}
+
+func (d *Recorder) sector(number int64) *Sector { return d.view[number] }
+
+// WriteAt records the write. Writes beyond the end are refused with io.ErrShortWrite, whole.
+func (d *Recorder) WriteAt(p []byte, offset int64) (int, error) {
+	action := d.strike(Write)
+	if action == Unplug {
+		return 0, syscall.ENODEV
+	}
+	if offset < 0 || offset+int64(len(p)) > d.Size() {
+		return 0, io.ErrShortWrite
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	run := makeRow(p, offset, d.sector)
+	switch action {
+	case Fail:
+		d.land(run.Part(0, min(d.fault.Keep, run.Len())))
+		return 0, syscall.EIO
+	case Drop: // nothing
+	case Lie:
+		d.hit = append(d.hit, run.Range())
+		d.show(run)
+	case Misplace:
+		d.misplace(run)
+	default:
+		d.land(run)
+	}
+	return len(p), nil
+}
+
+// misplace lands the run elsewhere, cut at the ends of the device.
+func (d *Recorder) misplace(run Run) {
+	moved := Run{First: run.First + d.fault.Shift}
+	for i, s := range run.Sectors {
+		number := moved.First + int64(i)
+		if number < 0 || number >= d.start.Sectors() {
+			moved.Sectors = append(moved.Sectors, nil)
+			continue
+		}
+		moved.Sectors = append(moved.Sectors, newSector(number, s.data[:]))
+	}
+	d.hit = append(d.hit, moved.Range())
+	d.land(moved)
+}
+
+// land makes the run part of the device.
+func (d *Recorder) land(run Run) {
+	if run.Len() == 0 {
+		return
+	}
+	d.events = append(d.events, Event{Call: Write, Run: run})
+	d.show(run)
+}
+
+func (d *Recorder) show(run Run) {
+	for i, s := range run.Sectors {
+		if s != nil {
+			d.view[run.First+int64(i)] = s
+			delete(d.bad, run.First+int64(i))
+		}
+	}
+}
+
+// Sync records a flush.
+func (d *Recorder) Sync() error {
+	switch d.strike(Sync) {
+	case Unplug:
+		return syscall.ENODEV
+	case Fail:
+		d.events = append(d.events, Event{Call: Sync, Failed: true})
+		return syscall.EIO
+	}
+	d.events = append(d.events, Event{Call: Sync})
+	return nil
+}
+
+// Trace returns what was recorded. err is what the operation on the device returned: without one, the
+// trace counts as acknowledged from its end on.
+func (d *Recorder) Trace(err error) Trace {
+	return Trace{Start: d.start, Events: d.events, Acknowledged: err == nil, Hit: d.hit}
+}

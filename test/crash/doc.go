@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package crash tries operations on volumes against everything a disk may do to them: power cuts, torn
+// and reordered writes, garbage, read and write errors, lost and misplaced writes, bit rot, a
+// drive that vanishes, and crashes while recovering from the crash.
+//
+// An Operation is run once on a recording disk. From that record each kind of fault makes images: all
+// there are where they are few, seeded ones beyond that. Each image is judged by the operation's
+// Check, recovered, and judged again. The whole is deterministic in its seed, and every failure
+// prints the command that repeats it.
+//
+// Package disk simulates the disk; package operation holds the real operations; cmd is the program.
+package crash

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+// Fault is a kind of fault, as a source of states.
+type Fault struct {
+	Name string
+	// all yields every state of the kind that is tried in any case.
+	all func(*session) states
+	// more yields further ones for as long as it is asked; nil where there are none.
+	more func(*session) states
+	// recovery tells that the kind needs Operation.Recover.
+	recovery bool
+}
+
+// Faults lists the kinds of fault.
+func Faults() []Fault {
+	return []Fault{
+		{Name: "power cut", all: func(s *session) states { return cuts(s.clean) }},
+		{Name: "torn at 512", all: func(s *session) states { return torn(s.clean, 1) }, more: tornMore(1)},
+		{Name: "torn at 4096", all: func(s *session) states { return torn(s.clean, 8) }, more: tornMore(8)},
+		{Name: "torn and spoiled", all: func(s *session) states { return spoiled(s.clean, s.rng) }, more: forever(spoiledClean)},
+		{Name: "reordered", all: func(s *session) states { return subsets(s.clean) }, more: forever(shuffledClean)},
+		{Name: "lost write", all: struckBy(lostWrites)},
+		{Name: "lying drive", all: struckBy(lies)},
+		{Name: "misplaced write", all: struckBy(misplacedWrites)},
+		{Name: "write error", all: struckBy(writeErrors)},
+		{Name: "flush error", all: struckBy(flushErrors)},
+		{Name: "read error", all: struckBy(readErrors)},
+		{Name: "unplugged", all: struckBy(unplugs)},
+		{Name: "rot", all: rotten, more: rottenMore},
+		{Name: "rot, then cut", all: none, more: rotThenCut},
+		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot)},
+		{Name: "crash in recovery", all: recoveryCuts, more: recoveryMore, recovery: true},
+		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true},
+	}
+}
+
+func none(*session) states { return func(func(State) bool) {} }
+
+// forever repeats a draw.
+func forever(draw func(*session) State) func(*session) states {
+	return func(s *session) states {
+		return func(yield func(State) bool) {
+			for yield(draw(s)) {
+			}
+		}
+	}
+}
+
+func tornMore(unit int64) func(*session) states {
+	return forever(func(s *session) State { return tornAnywhere(s.clean, unit, s.rng) })
+}
+
+func spoiledClean(s *session) State { return spoiledAnywhere(s.clean, s.rng) }
+
+func shuffledClean(s *session) State { return shuffled(s.clean, s.rng) }
+
+// crashed draws a state of a record that a crash by a single cause may leave.
+func crashed(s *session, r record) State {
+	switch s.rng.IntN(4) {
+	case 0:
+		return tornAnywhere(r, 1, s.rng)
+	case 1:
+		return tornPlainly(r, s)
+	case 2:
+		return shuffled(r, s.rng)
+	}
+	return cutAnywhere(r, s)
+}
+
+func cutAnywhere(r record, s *session) State {
+	e := s.rng.IntN(len(r.epochs))
+	pending := r.epochs[e].Pending
+	n := s.rng.IntN(len(pending) + 1)
+	return r.state(e, pending[:n:n], n == len(pending), story{what: "power cut before", run: n})
+}
+
+func tornPlainly(r record, s *session) State {
+	p, ok := r.some(s.rng)
+	if !ok || r.run(p).Len() < 2 {
+		return cutAnywhere(r, s)
+	}
+	cut := 1 + s.rng.IntN(r.run(p).Len()-1)
+	if s.rng.IntN(2) == 0 {
+		return r.tornFront(p, cut)
+	}
+	return r.tornBack(p, cut)
+}

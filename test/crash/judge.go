@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"fmt"
+	"hash/maphash"
+
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
+
+// judge judges the states of one operation, equal ones once.
+type judge struct {
+	op    Operation
+	s     *session
+	known map[caseKey]Verdict
+	seed  maphash.Seed
+}
+
+// caseKey identifies a case.
+type caseKey struct {
+	sum          disk.Sum
+	acknowledged bool
+	hit          uint64
+}
+
+func newJudge(s *session) *judge {
+	return &judge{op: s.op, s: s, known: map[caseKey]Verdict{}, seed: maphash.MakeSeed()}
+}
+
+func (j *judge) key(c Case) caseKey {
+	k := caseKey{sum: c.Image.Sum(), acknowledged: c.Acknowledged}
+	for _, r := range c.Hit {
+		k.hit += maphash.Comparable(j.seed, r)
+	}
+	return k
+}
+
+// verdict judges a state and what recovery makes of it. fresh is false where an equal case had been
+// judged before.
+func (j *judge) verdict(state State) (v Verdict, fresh bool) {
+	v, fresh = j.of(state.Case)
+	if v.Outcome == Broken && state.Lied && state.Acknowledged {
+		return Verdict{Excused, "the drive lied on reads: " + v.Reason}, fresh
+	}
+	if state.Before == nil || v.Outcome == Broken || v.Outcome == Excused {
+		return v, fresh
+	}
+	if before, _ := j.of(*state.Before); before.Outcome != v.Outcome && firm(before.Outcome) {
+		return broken("recovery turned %v into %v", before.Outcome, v.Outcome), fresh
+	}
+	return v, fresh
+}
+
+// firm outcomes may not change any more.
+func firm(o Outcome) bool { return o == Old || o == New }
+
+func broken(format string, args ...any) Verdict { return Verdict{Broken, fmt.Sprintf(format, args...)} }
+
+func (j *judge) of(c Case) (v Verdict, fresh bool) {
+	k := j.key(c)
+	if v, ok := j.known[k]; ok {
+		return v, false
+	}
+	v = j.check(c)
+	if firm(v.Outcome) || v.Outcome == Both {
+		v = j.checkRecovery(c, v)
+	}
+	j.known[k] = v
+	return v, true
+}
+
+func (j *judge) check(c Case) Verdict {
+	v := j.op.Check(c)
+	if c.Acknowledged && (v.Outcome == Old || v.Outcome == Both) {
+		return broken("acknowledged, but the state is the %v one", v.Outcome)
+	}
+	return v
+}
+
+// checkRecovery recovers a case: that succeeds, keeps the outcome, writes what it may, and has
+// nothing left to write when it is repeated. Where a sector cannot be read it may refuse instead.
+func (j *judge) checkRecovery(c Case, before Verdict) Verdict {
+	if j.op.Recover == nil {
+		return before
+	}
+	d, err := j.s.recover(c.Image, noFault)
+	refused := err != nil && c.Image.Unreadable() && d.Calls(disk.Write) == 0
+	if refused {
+		return before
+	}
+	if err != nil {
+		return broken("%v, and recovery fails: %v", before.Outcome, err)
+	}
+	t := d.Trace(nil)
+	if err := audit(j.op, t); err != nil {
+		return broken("recovery: %v", err)
+	}
+	if len(t.Events) == 0 {
+		return before
+	}
+	after := c
+	after.Image = t.After()
+	if v := j.check(after); v.Outcome != before.Outcome && firm(before.Outcome) {
+		return broken("recovery turned %v into %v %s", before.Outcome, v.Outcome, v.Reason)
+	}
+	again, err := j.s.recover(after.Image, noFault)
+	if err != nil || again.Calls(disk.Write) != 0 {
+		return broken("recovering a second time: %d writes, error %v", again.Calls(disk.Write), err)
+	}
+	return before
+}

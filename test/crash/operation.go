@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"io"
+
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
+
+// Device is what operations work on.
+type Device interface {
+	io.ReaderAt
+	io.WriterAt
+	Sync() error
+	Size() int64 // bytes
+}
+
+// Operation is a change to a volume, with the means to judge every state in which it may be left.
+type Operation struct {
+	Name string
+	// Setup makes the volume before the operation.
+	Setup func() (*disk.Image, error)
+	// Run carries it out. Whatever it draws from random, and nothing else, may differ between runs.
+	Run func(dev Device, random io.Reader) error
+	// Check judges a state.
+	Check func(Case) Verdict
+	// Recover is what puts a volume in order after a crash; nil where nothing does.
+	Recover func(dev Device, random io.Reader) error
+	// Owned are the ranges that Run and Recover may write.
+	Owned []disk.Range
+	// Copies are ranges with equal contents. Rot strikes one of them.
+	Copies []disk.Range
+}
+
+// Case is a state to be judged.
+type Case struct {
+	Image *disk.Image
+	// Acknowledged tells that the operation had returned without an error.
+	Acknowledged bool
+	// Hit lists the ranges whose contents a fault changed behind the operation's back. What has no
+	// second copy and lies there may be lost.
+	Hit []disk.Range
+}
+
+// Damaged tells whether a fault struck the range.
+func (c Case) Damaged(r disk.Range) bool {
+	for _, hit := range c.Hit {
+		if hit.Overlaps(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// Outcome says what a state amounts to.
+type Outcome int
+
+// The outcomes.
+const (
+	Old     Outcome = iota // as before the operation
+	New                    // as after it
+	Both                   // what opened before and what opens after, both open
+	Excused                // something is lost, and a fault that no second copy could mend struck it
+	Broken                 // an invariant does not hold
+)
+
+// String names the outcome.
+func (o Outcome) String() string {
+	return [...]string{"old", "new", "both", "excused", "BROKEN"}[o]
+}
+
+// Verdict is the judgement of a state.
+type Verdict struct {
+	Outcome Outcome
+	Reason  string // why Excused or Broken
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
+
+// decay is rot at one place.
+type decay struct {
+	how   string
+	where disk.Range
+}
+
+func (d decay) String() string {
+	return fmt.Sprintf("%s in %d bytes at %d", d.how, d.where.Length, d.where.Offset)
+}
+
+// rotIn lets some bytes of the range go bad: a bit, a sector, a block, or the whole.
+func (s *session) rotIn(m *disk.Image, r disk.Range) (*disk.Image, decay) {
+	number := (r.Offset + s.rng.Int64N(r.Length)) / disk.SectorSize
+	sector := disk.Range{Offset: number * disk.SectorSize, Length: disk.SectorSize}
+	switch s.rng.IntN(6) {
+	case 0, 1:
+		bit := s.rng.Int64N(8 * disk.SectorSize)
+		return m.WithBitFlipped(8*sector.Offset + bit), decay{fmt.Sprintf("bit %d flipped", bit), sector}
+	case 2:
+		return m.WithUnreadable(number), decay{"unreadable sector", sector}
+	case 3:
+		noise := make([]byte, disk.SectorSize)
+		fill(noise, s.rng)
+		return m.WithBytes(noise, sector.Offset), decay{"noise", sector}
+	case 4:
+		return m.WithBytes(make([]byte, disk.SectorSize), sector.Offset), decay{"zeros", sector}
+	}
+	return m.WithBytes(make([]byte, r.Length), r.Offset), decay{"zeros", r}
+}
+
+// copies lists the redundant ranges, or the whole device for an operation that names none.
+func (s *session) copies() []disk.Range {
+	if len(s.op.Copies) > 0 {
+		return s.op.Copies
+	}
+	return []disk.Range{{Offset: 0, Length: s.base.Size()}}
+}
+
+func (s *session) someCopy() disk.Range {
+	list := s.copies()
+	return list[s.rng.IntN(len(list))]
+}
+
+// rotten yields the volume before and after the operation with rot in one copy.
+func rotten(s *session) states {
+	return func(yield func(State) bool) {
+		start := State{Case: Case{Image: s.base}, Story: story{what: "nothing written"}}
+		for range 64 {
+			if !yield(s.rot(start)) || !yield(s.rot(s.clean.final())) {
+				return
+			}
+		}
+	}
+}
+
+func rottenMore(s *session) states {
+	return forever(func(s *session) State { return s.rot(s.clean.final()) })(s)
+}
+
+// rot lets one copy of a state go bad.
+func (s *session) rot(state State) State {
+	m, d := s.rotIn(state.Image, s.someCopy())
+	state.Image = m
+	state.Hit = append(state.Hit[:len(state.Hit):len(state.Hit)], d.where)
+	if state.Story.earlier == nil {
+		state.Story.earlier = d
+	}
+	return state
+}
+
+// cutThenRot draws a crash and lets one copy go bad afterwards.
+func cutThenRot(s *session) State { return s.rot(crashed(s, s.clean)) }
+
+// cutThenRotAll tries rot after every power cut, some of it in each copy.
+func cutThenRotAll(s *session) states {
+	return func(yield func(State) bool) {
+		for state := range cuts(s.clean) {
+			for range 8 * len(s.copies()) {
+				if !yield(s.rot(state)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// crashesPerRun is the number of crashes tried for one run of the operation, or of the recovery, whose
+// course a fault has changed.
+const crashesPerRun = 64
+
+// rotThenCut yields crashes of the operation on a volume of which one copy had gone bad before. That
+// excuses nothing: one good copy was there to be kept.
+func rotThenCut(s *session) states {
+	return func(yield func(State) bool) {
+		for {
+			m, d := s.rotIn(s.base, s.someCopy())
+			disk, err := s.run(m, noFault)
+			r := newRecord(disk.Trace(err))
+			for range crashesPerRun {
+				if !yield(crashed(s, r).with(d, nil)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+var noFault disk.Fault

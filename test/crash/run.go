@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// Config says what to try.
+type Config struct {
+	Seed uint64
+	// Images is how many images to try at least; those that are always tried may be more.
+	Images int
+	// Operation and Fault, where not empty, restrict the run to one of each.
+	Operation, Fault string
+	// Case, with both of them, restricts it to the image of that number, counted from 1.
+	Case int
+	// Workers is the number of goroutines; 0: one for each CPU.
+	Workers int
+}
+
+// Run tries the operations. Its error says that something could not be tried; broken
+// invariants are in the report.
+func Run(ctx context.Context, operations []Operation, c Config) (*Report, error) {
+	jobs := c.jobs(operations)
+	if len(jobs) == 0 {
+		return nil, fmt.Errorf("no operation %q with fault %q", c.Operation, c.Fault)
+	}
+	report := &Report{Config: c}
+	var (
+		wait  sync.WaitGroup
+		mu    sync.Mutex
+		errs  []error
+		queue = make(chan job)
+	)
+	for range cmp.Or(c.Workers, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for j := range queue {
+				row, err := j.run(ctx)
+				mu.Lock()
+				report.Rows, errs = append(report.Rows, row), append(errs, err)
+				mu.Unlock()
+			}
+		})
+	}
+	for _, j := range jobs {
+		queue <- j
+	}
+	close(queue)
+	wait.Wait()
+	report.sort(operations)
+	return report, errors.Join(errs...)
+}
+
+// job is one operation under one kind of fault.
+type job struct {
+	op    Operation
+	fault Fault
+	extra int // states beyond those that are always tried
+	c     Config
+}
+
+// jobs lists what is to be done and shares out the images among the kinds that have no end.
+func (c Config) jobs(operations []Operation) []job {
+	var list []job
+	endless := 0
+	for _, op := range operations {
+		for _, f := range Faults() {
+			if f.recovery && op.Recover == nil {
+				continue
+			}
+			if f.more != nil {
+				endless++
+			}
+			list = append(list, job{op: op, fault: f, c: c})
+		}
+	}
+	for i := range list {
+		if list[i].fault.more != nil {
+			list[i].extra = (c.Images + endless - 1) / endless
+		}
+	}
+	return slices.DeleteFunc(list, func(j job) bool {
+		return c.Operation != "" && c.Operation != j.op.Name || c.Fault != "" && c.Fault != j.fault.Name
+	})
+}
+
+// run tries one job.
+func (j job) run(ctx context.Context) (Row, error) {
+	row := Row{Operation: j.op.Name, Fault: j.fault.Name}
+	s, err := newSession(j.op, j.fault.Name, j.c.Seed)
+	if err != nil {
+		return row, err
+	}
+	try := newJudge(s)
+	for state := range j.fault.all(s) {
+		j.count(&row, try, state)
+		if ctx.Err() != nil {
+			return row, ctx.Err()
+		}
+	}
+	if j.fault.more == nil || j.extra == 0 {
+		return row, nil
+	}
+	last := row.Tried + j.extra
+	for state := range j.fault.more(s) {
+		j.count(&row, try, state)
+		if row.Tried >= last || ctx.Err() != nil {
+			break
+		}
+	}
+	return row, ctx.Err()
+}
+
+func (j job) count(row *Row, try *judge, state State) {
+	row.Tried++
+	if j.c.Case > 0 && j.c.Case != row.Tried {
+		return
+	}
+	v, fresh := try.verdict(state)
+	if fresh {
+		row.Distinct++
+	}
+	row.Outcomes[v.Outcome]++
+	if v.Outcome == Broken || j.c.Case > 0 {
+		row.keep(Finding{Case: row.Tried, Verdict: v, Story: state.Story.String(), Acknowledged: state.Acknowledged})
+	}
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package crash
+
+import "github.com/orthrus-luks/orthrus/test/crash/disk"
+
+// struckBy runs the operation anew under each fault of a list. Its states are the one in which the
+// operation leaves the disk, all power cuts on the way there, and some reorderings.
+func struckBy(list func(*session) []disk.Fault) func(*session) states {
+	return func(s *session) states {
+		return func(yield func(State) bool) {
+			for _, f := range list(s) {
+				if !s.struck(f, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// reorderings is the number of reordered states tried for each fault.
+const reorderings = 8
+
+func (s *session) struck(f disk.Fault, yield func(State) bool) bool {
+	d, err := s.run(s.base, f)
+	r := newRecord(d.Trace(err))
+	told := func(state State) bool {
+		state.Story.earlier = f
+		state.Lied = f.Do == disk.Lie
+		return yield(state)
+	}
+	for state := range cuts(r) {
+		if !told(state) {
+			return false
+		}
+	}
+	for range reorderings {
+		if !told(shuffled(r, s.rng)) {
+			return false
+		}
+	}
+	return true
+}
+
+// each makes one fault of a kind for every call of the clean run.
+func (s *session) each(c disk.Call, do disk.Action) []disk.Fault {
+	list := make([]disk.Fault, s.calls[c])
+	for n := range list {
+		list[n] = disk.Fault{Call: c, N: n, Do: do}
+	}
+	return list
+}
+
+// sticky adds to every fault its lasting form.
+func sticky(list []disk.Fault) []disk.Fault {
+	for _, f := range list[:len(list):len(list)] {
+		f.Sticky = true
+		list = append(list, f)
+	}
+	return list
+}
+
+func lostWrites(s *session) []disk.Fault { return sticky(s.each(disk.Write, disk.Drop)) }
+
+func lies(s *session) []disk.Fault { return s.each(disk.Write, disk.Lie) }
+
+func flushErrors(s *session) []disk.Fault { return sticky(s.each(disk.Sync, disk.Fail)) }
+
+func readErrors(s *session) []disk.Fault { return sticky(s.each(disk.Read, disk.Fail)) }
+
+// writeErrors lets nothing, one sector, half or all of the write reach the disk.
+func writeErrors(s *session) []disk.Fault {
+	var list []disk.Fault
+	for _, f := range s.each(disk.Write, disk.Fail) {
+		length := s.lengthOf(f.N)
+		for _, f.Keep = range []int{0, 1, length / 2, length} {
+			list = append(list, f)
+		}
+	}
+	return sticky(list)
+}
+
+// lengthOf is the length in sectors of the nth write of the clean run.
+func (s *session) lengthOf(n int) int {
+	if n < len(s.clean.writes) {
+		return s.clean.run(s.clean.writes[n]).Len()
+	}
+	return 0
+}
+
+// misplacedWrites land a sector, a block, or their own length before or behind.
+func misplacedWrites(s *session) []disk.Fault {
+	var list []disk.Fault
+	for _, f := range s.each(disk.Write, disk.Misplace) {
+		for _, by := range []int64{1, 8, int64(s.lengthOf(f.N))} {
+			f.Shift = by
+			list = append(list, f)
+			f.Shift = -by
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func unplugs(s *session) []disk.Fault {
+	var list []disk.Fault
+	for _, c := range []disk.Call{disk.Read, disk.Write, disk.Sync} {
+		list = append(list, s.each(c, disk.Unplug)...)
+	}
+	return list
+}
