@@ -44,7 +44,10 @@ func TestRealCryptsetupOpensWhatItFormatted(t *testing.T) {
 func TestDiskComesGrowsAndGoes(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
 		start := time.Now()
-		lap := func(what string) { t.Logf("%s after %v", what, time.Since(start).Round(time.Millisecond)); start = time.Now() }
+		lap := func(what string) {
+			t.Logf("%s after %v", what, time.Since(start).Round(time.Millisecond))
+			start = time.Now()
+		}
 		node := machine.Plug(t, machine.Disk{Name: "plugged", Size: 16 << 20, LogicalSector: 4096})
 		lap("plugged")
 		if err := os.WriteFile(node, []byte("still here"), 0); err != nil {

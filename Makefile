@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make demo    the main job, in a virtual machine, as a short transcript
+# make test    everything that a change must pass
+# make help    the other targets
+
+GO       ?= go
+DESTDIR  ?=
+PREFIX   ?= /usr/local
+SBINDIR  ?= $(PREFIX)/sbin
+
+# Seconds or minutes for each fuzz target, and for each part of test-long.
+FUZZTIME ?= 10m
+# Passed to go test: make test-vm RUN=TestOpen
+RUN      ?= .
+GOTESTFLAGS ?=
+
+export CGO_ENABLED = 0
+# The environment decides nothing about the binary.
+export GOFLAGS =
+export GOAMD64 = v1
+
+module  := github.com/orthrus-luks/orthrus
+tool    := $(GO) tool -modfile=scripts/tools/go.mod
+build   := $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+test    := $(GO) test $(GOTESTFLAGS)
+arches  := arm64 riscv64 386 s390x
+
+# Packages that touch neither files nor the kernel: they also run on 386.
+pure    := ./dm/target ./luks/af ./luks/digest ./luks/hashalg ./luks/header/... ./luks/kdf/... \
+	./luks/keyslot ./luks/luks1 ./luks/luks2 ./luks/sector $(wildcard ./luks/signature) ./cmd/internal/cli
+# Parts of `make test` that have a line of their own.
+apart   := $(module)/test/(vm|interop|referee|crash)
+
+.PHONY: all build demo test test-long test-unit test-386 test-referee test-interop test-interop-long test-vm check fmt vet \
+	staticcheck arch cross bench fuzz crash crash-slice \
+	install install-cryptsetup clean setup help
+
+all: build
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## build              bin/orthrus, static and reproducible, and bin/cryptsetup as a link to it
+build:
+	@mkdir -p bin
+	$(build) -o bin/orthrus ./cmd/orthrus
+	@ln -sf orthrus bin/cryptsetup
+	@size=$$(wc -c <bin/orthrus); echo "bin/orthrus: $$size bytes ($$((size * 100 / 1048576 / 100)).$$(printf %02d $$((size * 100 / 1048576 % 100))) MiB), stripped"
+
+setup:
+	@./scripts/setup
+
+## demo               the main job in a virtual machine, under a minute
+demo: setup
+	@$(GO) run ./test/vm/demo
+
+## test               unit tests, 32-bit, referee, interoperability on files, crash slice, one virtual machine
+test: setup
+	@./scripts/run-parts test-unit test-386 test-referee test-interop crash-slice test-vm
+
+## test-unit          unit tests alone
+test-unit:
+	$(test) $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)')
+
+## test-386           the pure packages as 32-bit programs
+test-386:
+	GOARCH=386 $(test) $(pure)
+
+## test-referee       the same tables and uevents through independent modules
+test-referee:
+	cd test/referee && $(test) ./...
+
+## test-interop       us and cryptsetup on the same image files
+test-interop: setup
+	$(test) ./test/interop/...
+
+## test-vm            tests in the virtual machine (RUN=pattern)
+test-vm: setup
+	$(test) -timeout 15m -run '$(RUN)' ./test/vm/...
+
+## test-long          everything that takes long; each part is a target too, and finished parts are not run again
+test-long: setup
+	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long crash fuzz
+
+test-interop-long: setup
+	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
+
+test-vm-long: setup
+	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/vm/...
+
+## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
+check: fmt vet staticcheck arch cross
+	@echo "check: all is well"
+
+fmt:
+	@bad=$$($(tool) gofumpt -l cmd dm luks test $(wildcard udev)); [ -z "$$bad" ] || { echo "not formatted (gofumpt -w):"; echo "$$bad"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(tool) staticcheck ./...
+
+arch:
+	$(test) ./test/arch/...
+
+cross:
+	@for arch in $(arches); do echo "vet for $$arch"; GOARCH=$$arch $(GO) vet ./... || exit 1; done
+
+## bench              Go benchmarks, and a comparison with the installed cryptsetup
+bench: build
+	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)')
+
+## fuzz               every fuzz target for FUZZTIME (10m)
+fuzz:
+	@./scripts/fuzz $(FUZZTIME)
+
+## crash              the crash simulator: every image the fault model allows
+crash:
+	ORTHRUS_LONG=1 $(GO) test -count=1 -timeout 60m -v ./test/crash/...
+
+crash-slice:
+	$(test) ./test/crash/...
+
+## install            bin/orthrus to $(DESTDIR)$(PREFIX)/sbin; DESTDIR= PREFIX=/usr/local
+install: build
+	install -d $(DESTDIR)$(SBINDIR)
+	install -m 755 bin/orthrus $(DESTDIR)$(SBINDIR)/orthrus
+
+## install-cryptsetup the same, with a link named cryptsetup beside it
+install-cryptsetup: install
+	ln -sf orthrus $(DESTDIR)$(SBINDIR)/cryptsetup
+
+## clean              removes bin and what test-long remembers
+clean:
+	rm -rf bin .cache

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package arch
+
+// A rule says what a package may import of this module and of others. Paths of
+// this module are relative to it; "luks/..." is luks and all below. Packages
+// of the standard library are free, except to pure ones.
+type rule struct {
+	pkg   string
+	may   []string // of this module
+	other []string // of other modules
+	pure  bool     // bytes and values only: no files, no kernel, no network
+}
+
+const (
+	xcrypto = "golang.org/x/crypto/..."
+	xsys    = "golang.org/x/sys/..."
+)
+
+// rules is the import table. A package that is not in it fails the test: place
+// it here first. Imports go down only: formats know no files; dm and udev know
+// no LUKS; luks/activate and the façade above it know both; commands sit on top.
+var rules = []rule{
+	// The kernel.
+	{pkg: "dm/secret", other: []string{xsys}},
+	{pkg: "dm/target", may: []string{"dm/secret"}, pure: true},
+	{pkg: "dm/block", may: []string{"dm/secret"}, other: []string{xsys}},
+	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
+	{pkg: "dm", may: []string{"dm/block", "dm/secret", "dm/target"}, other: []string{xsys}},
+	{pkg: "udev", other: []string{xsys}},
+
+	// Algorithms.
+	{pkg: "luks/hashalg", other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "luks/af", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
+	{pkg: "luks/digest", may: []string{"dm/secret", "luks/hashalg", "luks/kdf/pbkdf2"}, pure: true},
+	{pkg: "luks/kdf/argon2", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys}},
+	{pkg: "luks/kdf/pbkdf2", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xsys}},
+	{pkg: "luks/kdf", may: []string{"dm/secret", "luks/hashalg", "luks/kdf/..."}, other: []string{xsys}},
+	{pkg: "luks/sector", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys, "github.com/aead/serpent"}},
+
+	// Formats.
+	{pkg: "luks/signature", pure: true},
+	{pkg: "luks/luks1", may: []string{"luks/hashalg"}, pure: true},
+	{pkg: "luks/luks2", may: []string{"luks/hashalg"}, pure: true},
+	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
+	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+
+	// Operations.
+	{pkg: "luks/keyslot", may: []string{"dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
+	{pkg: "luks/relocate", may: []string{"luks/header", "luks/luks2", "luks/signature"}},
+	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header"}, other: []string{xsys}},
+	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
+	{pkg: "luks", may: []string{"dm/block", "dm/secret", "luks/..."}},
+
+	// Commands.
+	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
+	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
+	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
+	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
+
+	// Test support: may use everything, is used by tests only.
+	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid"}},
+}
+
+// impure are the standard packages that a pure one may not import.
+var impure = []string{"io/ioutil", "log/...", "net/...", "os/...", "path/filepath", "syscall/...", "golang.org/x/sys/unix"}
+
+// unsafeFiles are where unsafe is allowed: each holds one interface whose ABI
+// or memory needs it.
+var unsafeFiles = []string{
+	"dm/abi.go",                    // struct dm_ioctl and its payloads
+	"dm/semaphore.go",              // SysV semaphores of udev's cookies
+	"dm/block/ioctl.go",            // block and loop device ioctls
+	"luks/kdf/argon2/arena.go",     // memory mapped for Argon2
+	"luks/sector/kernel_socket.go", // AF_ALG messages
+}
+
+// folders are the top-level ones.
+var folders = []string{"cmd", "dm", "luks", "scripts", "test", "udev"}
