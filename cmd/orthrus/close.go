@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
+)
+
+// closePatience is how long a busy device is tried again, since udev's own looks at a device last
+// moments; it is that of libdevmapper.
+const closePatience = 5 * time.Second
+
+// closeVolume takes a mapping down, now or with its last user.
+func closeVolume(ctx context.Context, c *command) error {
+	name := mappingName(c.Args[0])
+	control, err := dm.Open()
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	if c.o.CancelDeferred {
+		return cancelDeferred(control, name)
+	}
+	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: c.o.Deferred})
+	if err != nil {
+		return closeError(name, err)
+	}
+	if scheduled {
+		c.ui.Printf("Device %s is still active and scheduled for deferred removal.", name)
+	}
+	return nil
+}
+
+func cancelDeferred(control *dm.Control, name string) error {
+	if err := control.CancelDeferred(name); err != nil {
+		return closeError(name, err)
+	}
+	return nil
+}
+
+// closeError names who holds the device.
+func closeError(name string, err error) error {
+	var busy *dm.BusyError
+	switch {
+	case errors.Is(err, dm.ErrNotFound):
+		return failure(ui.NoDevice, "Device %s is not active.", name)
+	case errors.As(err, &busy):
+		return &notice{text: stillInUse(name, busy), code: ui.InUse, err: err}
+	}
+	return err
+}
+
+func stillInUse(name string, busy *dm.BusyError) string {
+	text := fmt.Sprintf("Device %s is still in use.", name)
+	var who []string
+	for _, h := range busy.Holders {
+		who = append(who, holder(h))
+	}
+	if len(who) > 0 {
+		text += " Held by " + strings.Join(who, ", ") + "."
+	}
+	return text
+}
+
+// mappingName accepts the name and the path of a mapping.
+func mappingName(arg string) string {
+	if name, found := strings.CutPrefix(arg, "/dev/mapper/"); found {
+		return dm.Unmangle(name)
+	}
+	return arg
+}
+
+// holder names one user of a device.
+func holder(h block.Holder) string {
+	switch h.Kind {
+	case block.HolderProcess:
+		return fmt.Sprintf("process %d (%s)", h.PID, h.Name)
+	case block.HolderMount:
+		return "the mount at " + h.Name
+	case block.HolderSwap:
+		return "swap on " + h.Name
+	}
+	return "device " + h.Name
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+)
+
+// command is one run: what was asked for, and where to answer.
+type command struct {
+	*cli.Invocation
+	ui *ui.UI
+	o  *cli.Options
+}
+
+func newCommand(inv *cli.Invocation, u *ui.UI) *command {
+	u.Batch, u.Verbose, u.Debug = inv.Options.BatchMode, inv.Options.Verbose, inv.Options.Debug
+	return &command{Invocation: inv, ui: u, o: &inv.Options}
+}
+
+// verb carries out one action. Its error becomes one line on standard error and an exit code: see
+// explain.
+type verb func(ctx context.Context, c *command) error
+
+var verbs = map[cli.Action]verb{
+	cli.LuksFormat:    luksFormat,
+	cli.LuksAddKey:    luksAddKey,
+	cli.LuksRemoveKey: luksRemoveKey,
+	cli.LuksChangeKey: luksChangeKey,
+	cli.LuksKillSlot:  luksKillSlot,
+	cli.LuksUUID:      luksUUID,
+	cli.IsLuks:        isLuks,
+	cli.LuksDump:      luksDump,
+	cli.Open:          openVolume,
+	cli.Close:         closeVolume,
+	cli.Status:        status,
+	cli.Benchmark:     benchmark,
+	cli.Erase:         erase,
+	cli.Config:        config,
+	cli.Repair:        repair,
+}
+
+// conclude prints the error and, with -v, how the run ended.
+func (c *command) conclude(err error) ui.ExitCode {
+	if err == nil {
+		c.ui.Conclude(ui.OK)
+		return ui.OK
+	}
+	said := explain(err)
+	for _, line := range said.lines {
+		c.ui.Errorf("%s", line)
+	}
+	c.ui.Conclude(said.code)
+	return said.code
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// said is what a person is told about an error: a line that names the thing, a line with the way
+// out where there is one, and the exit code for scripts.
+type said struct {
+	lines []string
+	code  ui.ExitCode
+}
+
+// notice is an error that is told in these words.
+type notice struct {
+	text string
+	code ui.ExitCode
+	err  error // cause, or nil
+}
+
+func (n *notice) Error() string { return n.text }
+func (n *notice) Unwrap() error { return n.err }
+
+func failure(code ui.ExitCode, format string, args ...any) error {
+	return &notice{text: fmt.Sprintf(format, args...), code: code}
+}
+
+// silent ends the run with an exit code and no words.
+func silent(code ui.ExitCode) error { return &notice{code: code} }
+
+// codes maps kinds of errors to exit codes where their errno does not say enough.
+var codes = []ui.Kind{
+	{Is: luks.ErrPassphrase, Code: ui.Denied},
+	{Is: luks.ErrVolumeKey, Code: ui.Denied},
+	{Is: ui.ErrMismatch, Code: ui.Denied},
+	{Is: luks.ErrNoUsableKeyslot, Code: ui.Failed},
+	{Is: luks.ErrKeyslotInactive, Code: ui.Failed},
+	{Is: luks.ErrNotLUKS, Code: ui.Failed},
+	{Is: header.ErrNoHeader, Code: ui.Failed},
+	{Is: luks2.ErrRequirements, Code: ui.Failed},
+	{Is: kdf.ErrMemory, Code: ui.NoMemory},
+	{Is: block.ErrNotBlock, Code: ui.NoDevice},
+	{Is: block.ErrBusy, Code: ui.InUse},
+	{Is: dm.ErrExists, Code: ui.InUse},
+	{Is: dm.ErrBusy, Code: ui.InUse},
+	{Is: dm.ErrNotFound, Code: ui.NoDevice},
+	{Is: dm.ErrNoDeviceMapper, Code: ui.Failed},
+	{Is: dm.ErrUnknownTarget, Code: ui.Failed},
+	{Is: dm.ErrUnknownCipher, Code: ui.Failed},
+	{Is: activate.ErrTooSmall, Code: ui.Failed},
+	{Is: context.Canceled, Code: ui.Failed},
+}
+
+// fixed are the errors whose words scripts look for.
+var fixed = []struct {
+	is   error
+	text string
+}{
+	{luks.ErrPassphrase, "No key available with this passphrase."},
+	{luks.ErrNoUsableKeyslot, "No usable keyslot is available."},
+	{luks.ErrVolumeKey, "Volume key does not match the volume."},
+	{luks2.ErrRequirements, "Operation incompatible with device marked for requirements this version does not meet."},
+	{context.Canceled, "Interrupted."},
+}
+
+// advice names the way out of an error, for the person at the keyboard.
+var advice = []struct {
+	is   error
+	text string
+}{
+	{dm.ErrNoDeviceMapper, "Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the device-mapper."},
+	{dm.ErrPermission, "Mapping devices needs root."},
+	{dm.ErrUnknownTarget, "Load the kernel module dm_crypt (modprobe dm_crypt)."},
+	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
+	{kdf.ErrMemory, "Free some memory or add swap; a keyslot with less --pbkdf-memory can be added elsewhere."},
+	{header.ErrConflict, "See both copies with check, then choose one with repair."},
+	{header.ErrForeign, "If the device is still LUKS, run repair; it puts the good copy over the damaged one."},
+	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere with luksHeaderBackup."},
+	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed."},
+}
+
+func explain(err error) said {
+	var n *notice
+	if errors.As(err, &n) {
+		if n.text == "" {
+			return said{code: n.code}
+		}
+		return said{lines: []string{n.text}, code: n.code}
+	}
+	s := said{lines: []string{sentence(err)}, code: ui.CodeOf(err, codes...)}
+	for _, a := range advice {
+		if errors.Is(err, a.is) {
+			s.lines = append(s.lines, a.text)
+			break
+		}
+	}
+	return s
+}
+
+func sentence(err error) string {
+	for _, f := range fixed {
+		if errors.Is(err, f.is) {
+			return f.text
+		}
+	}
+	return err.Error()
+}
+
+// deviceError puts what went wrong with a device that the user named into cryptsetup's words.
+func deviceError(path string, err error) error {
+	told := func(code ui.ExitCode, format string) error {
+		return &notice{text: fmt.Sprintf(format, path), code: code, err: err}
+	}
+	var none *header.NoHeaderError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return told(ui.NoDevice, "Device %s does not exist or access denied.")
+	case errors.Is(err, block.ErrNotBlock):
+		return told(ui.NoDevice, "Device %s is not compatible.")
+	case errors.Is(err, block.ErrBusy):
+		return told(ui.InUse, "Cannot use device %s which is in use (already mapped or mounted).")
+	case errors.Is(err, luks.ErrNotLUKS):
+		return told(ui.Failed, "Device %s is not a valid LUKS device.")
+	case errors.As(err, &none):
+		return &notice{text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), code: ui.Failed, err: err}
+	}
+	return fmt.Errorf("device %s: %w", path, err)
+}

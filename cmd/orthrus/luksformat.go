@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/sector"
+)
+
+// luksFormat makes a new volume. Everything is read, checked and derived before the first write:
+// a missing key file never costs a header.
+func luksFormat(ctx context.Context, c *command) error {
+	data, err := c.formatTarget()
+	if err != nil {
+		return err
+	}
+	o, err := c.formatOptions(data)
+	if err != nil {
+		return err
+	}
+	if err := c.confirmFormat(ctx, data.path); err != nil {
+		return err
+	}
+	passphrase, err := c.formatPassphrase(ctx, data.path)
+	if err != nil {
+		return err
+	}
+	defer passphrase.Close()
+	if err := c.protection(ctx, &o); err != nil {
+		return err
+	}
+	defer o.VolumeKey.Close()
+	meta, err := c.metadataTarget(ctx, data, o)
+	if err != nil {
+		return err
+	}
+	if err := c.format(ctx, meta, passphrase, o); err != nil {
+		return errors.Join(err, meta.Close())
+	}
+	return meta.Close()
+}
+
+// formatTarget is the data device as it was found.
+type formatTarget struct {
+	path string
+	size uint64 // bytes
+	topo block.Topology
+	file bool // a regular file
+}
+
+// formatTarget looks at the data device, which nothing else may hold.
+func (c *command) formatTarget() (formatTarget, error) {
+	path, err := c.device()
+	if err != nil {
+		return formatTarget{}, err
+	}
+	dev, err := block.Open(path, block.ReadWrite|block.Exclusive)
+	if errors.Is(err, block.ErrBusy) {
+		return formatTarget{}, &notice{text: "Cannot format device " + path + " in use.", code: ui.InUse, err: err}
+	}
+	if err != nil {
+		return formatTarget{}, deviceError(path, err)
+	}
+	t, err := dev.Topology()
+	if err != nil {
+		return formatTarget{}, errors.Join(deviceError(path, err), dev.Close())
+	}
+	target := formatTarget{path: path, size: uint64(dev.Size()), topo: t, file: !dev.IsBlock()}
+	if t.Zoned {
+		return target, errors.Join(failure(ui.Failed, "Device %s is zoned, which LUKS headers cannot live on.", path), dev.Close())
+	}
+	return target, dev.Close()
+}
+
+// formatOptions gathers what the command line and the device say of the new volume.
+func (c *command) formatOptions(d formatTarget) (luks.FormatOptions, error) {
+	o := luks.FormatOptions{
+		Version: 2, Cipher: c.o.Cipher.Or("aes-xts-plain64"), Hash: c.hash(), Label: c.o.Label.V, Subsystem: c.o.Subsystem.V,
+		Detached: c.o.Header.Set, MetadataSize: c.o.LUKS2MetadataSize.V, KeyslotsSize: c.o.LUKS2KeyslotsSize.V,
+		DataOffset: c.o.Offset.V * 512,
+	}
+	switch kind := c.o.Type.Or("luks2"); kind {
+	case "luks1":
+		o.Version = 1
+	case "luks", "luks2":
+	default:
+		return o, failure(ui.Failed, "Unsupported LUKS metadata type %s.", kind)
+	}
+	if o.Detached {
+		o.DataSize = d.size
+	}
+	c.alignment(&o, d)
+	if err := c.cipher(&o); err != nil {
+		return o, err
+	}
+	o.SectorSize = c.sectorSize(o, d)
+	var err error
+	o.UUID, err = c.chosenUUID()
+	return o, err
+}
+
+func (c *command) chosenUUID() (string, error) {
+	if c.o.UUID.Set {
+		return parseUUID(c.o.UUID.V)
+	}
+	return newUUID()
+}
+
+// alignment: as told, or as the device likes it where that is no divisor of 1 MiB.
+func (c *command) alignment(o *luks.FormatOptions, d formatTarget) {
+	if c.o.AlignPayload.Set {
+		o.Alignment = uint64(c.o.AlignPayload.V) * 512
+		if o.Detached {
+			o.DataOffset, o.Alignment = o.Alignment, 0
+		}
+		return
+	}
+	for _, io := range []int64{d.topo.OptIO, d.topo.MinIO} {
+		if io > 0 && io%4096 == 0 && luks.DefaultAlignment%io != 0 && io <= luks.DefaultHeaderRoom {
+			o.Alignment = uint64(io)
+			return
+		}
+	}
+}
+
+// cipher decides the key size and refuses what neither user space nor the kernel can compute.
+func (c *command) cipher(o *luks.FormatOptions) error {
+	spec, err := sector.ParseSpec(o.Cipher)
+	if err != nil {
+		return failure(ui.Failed, "No known cipher specification pattern detected.")
+	}
+	if spec.IsNull() {
+		return failure(ui.Failed, "Cipher %s encrypts nothing and is refused.", o.Cipher)
+	}
+	o.Cipher = spec.String()
+	o.KeySize = 32
+	if spec.Mode == "xts" {
+		o.KeySize = 64
+	}
+	if len(c.o.KeySizes) > 0 {
+		o.KeySize = int(c.o.KeySizes[0] / 8)
+	}
+	probe, err := sector.New(o.Cipher, make([]byte, o.KeySize), 512)
+	if err != nil {
+		return failure(ui.Failed, "Cipher %s with a key of %d bits cannot be used: %v.", o.Cipher, o.KeySize*8, err)
+	}
+	probe.Close()
+	return nil
+}
+
+// sectorSize is the device's own, 4096 for files, where sizes allow it; what --sector-size says
+// goes first.
+func (c *command) sectorSize(o luks.FormatOptions, d formatTarget) int {
+	if o.Version == 1 {
+		return int(c.o.SectorSize.Or(512))
+	}
+	if c.o.SectorSize.Set {
+		return int(c.o.SectorSize.V)
+	}
+	size := max(d.topo.LogicalSector, d.topo.PhysicalSector)
+	if d.file {
+		size = 4096
+	}
+	if size < 512 || size > 4096 || d.size%uint64(size) != 0 || o.DataOffset%uint64(size) != 0 {
+		return 512
+	}
+	return int(size)
+}
+
+// confirmFormat names what would be lost.
+func (c *command) confirmFormat(ctx context.Context, path string) error {
+	c.warnSignatures(path)
+	return exitOnNo(ui.Failed, c.ui.Confirm(ctx, ui.Confirmation{Text: "This will overwrite data on " + path + " irrevocably."}))
+}
+
+// exitOnNo gives a declined question another exit code than most have.
+func exitOnNo(code ui.ExitCode, err error) error {
+	if errors.Is(err, ui.ErrDeclined) {
+		return ui.WithCode(err, code)
+	}
+	return err
+}
+
+func (c *command) formatPassphrase(ctx context.Context, path string) (*secret.Buffer, error) {
+	r := c.existing(enterFor(path))
+	r.Verify = c.ui.Verify(c.o.VerifyPassphrase, true)
+	if r.KeyFile == "" && len(c.Args) > 1 {
+		r.KeyFile = c.Args[1]
+	}
+	return c.ui.Secret(ctx, r)
+}
+
+// protection measures or takes the costs, and reads a given volume key.
+func (c *command) protection(ctx context.Context, o *luks.FormatOptions) error {
+	var err error
+	if len(c.o.VolumeKeyFiles) > 0 {
+		if o.VolumeKey, err = c.readKeyFile(ctx, c.o.VolumeKeyFiles[0], o.KeySize); err != nil {
+			return err
+		}
+	}
+	if o.Keyslot, err = c.newKeyslot(ctx, o.Version, o.KeySize, c.anyOrSlot()); err != nil {
+		return err
+	}
+	o.DigestIterations, err = c.digestIterations(ctx)
+	return err
+}
+
+// format writes; from here on the old content is gone.
+func (c *command) format(ctx context.Context, meta *luks.File, passphrase *secret.Buffer, o luks.FormatOptions) error {
+	if o.Version == 2 {
+		g, err := luks.Geometry2(o, uint64(meta.Size()))
+		if err != nil {
+			return deviceError(meta.Path(), err)
+		}
+		if g.VerySmall() {
+			c.ui.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.", g.KeyslotsSize)
+		}
+	}
+	o.Wipe = c.signaturesToWipe(meta)
+	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
+	if err != nil {
+		return deviceError(meta.Path(), err)
+	}
+	c.ui.Verbosef("Key slot %d created.", v.Keyslots[0].ID)
+	return nil
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+const (
+	lastKeyslot     = "This is the last keyslot. Device will become unusable after purging this key."
+	promptRemaining = "Enter any remaining passphrase: "
+	promptRemoved   = "Enter passphrase to be deleted: "
+)
+
+// luksKillSlot wipes the keyslot that is named, after a passphrase has shown that another one
+// still opens.
+func luksKillSlot(ctx context.Context, c *command) error {
+	id, err := c.SlotArgument()
+	if err != nil {
+		return err
+	}
+	v, err := c.load(ctx, changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	slot, err := v.Keyslot(id)
+	if err != nil {
+		return failure(ui.Failed, "Keyslot %d is not active.", id)
+	}
+	c.ui.Verbosef("Keyslot %d is selected for deletion.", id)
+	last := !slot.Unbound && slot.Openable() && v.BoundKeyslots() == 1
+	if last {
+		err = c.ui.Confirm(ctx, ui.Confirmation{Text: lastKeyslot})
+	} else {
+		err = c.proveAnother(ctx, v, id)
+	}
+	if err != nil {
+		return err
+	}
+	return c.kill(ctx, v, id)
+}
+
+// proveAnother verifies a passphrase of a keyslot that stays. With -q nobody is asked at a
+// terminal, and an empty standard input means that there is nothing to verify.
+func (c *command) proveAnother(ctx context.Context, v *volume, id int) error {
+	if c.ui.Batch && c.ui.Interactive() && c.keyFile() == "" {
+		return nil
+	}
+	key, err := c.unlockOther(ctx, v, id)
+	if c.ui.Batch && c.keyFile() == "" && errors.Is(err, ui.ErrNothingToRead) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return key.Close()
+}
+
+// unlockOther opens with any keyslot but the one to be killed.
+func (c *command) unlockOther(ctx context.Context, v *volume, id int) (*luks.Key, error) {
+	others := *v.Volume
+	others.Keyslots = nil
+	for _, k := range v.Keyslots {
+		if k.ID != id {
+			others.Keyslots = append(others.Keyslots, k)
+		}
+	}
+	rest := &volume{Volume: &others, file: v.file, path: v.path}
+	return c.unlock(ctx, rest, luks.UnlockOptions{Keyslot: luks.AnyKeyslot}, promptRemaining)
+}
+
+func (c *command) kill(ctx context.Context, v *volume, id int) error {
+	if err := v.KillKeyslot(ctx, id); err != nil {
+		return err
+	}
+	c.ui.Verbosef("Key slot %d removed.", id)
+	return nil
+}
+
+// luksRemoveKey wipes the keyslot that the given passphrase opens.
+func luksRemoveKey(ctx context.Context, c *command) error {
+	v, err := c.load(ctx, changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if len(c.Args) > 1 && len(c.o.KeyFiles) == 0 {
+		c.o.KeyFiles = []string{c.Args[1]}
+	}
+	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: luks.AnyKeyslot, Unbound: true}, promptRemoved)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	c.ui.Verbosef("Keyslot %d is selected for deletion.", key.Keyslot)
+	if v.BoundKeyslots() == 1 {
+		if err := c.ui.Confirm(ctx, ui.Confirmation{Text: lastKeyslot}); err != nil {
+			return err
+		}
+	}
+	return c.kill(ctx, v, key.Keyslot)
+}
+
+// erase wipes every keyslot that a passphrase could open.
+func erase(ctx context.Context, c *command) error {
+	v, err := c.load(ctx, changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	text := "This operation will erase all keyslots on device " + v.path + ".\nDevice will become unusable after this operation."
+	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: text, Refused: "Operation aborted, keyslots were NOT wiped."}); err != nil {
+		return err
+	}
+	for _, k := range v.Keyslots {
+		if k.Openable() && !k.Unbound {
+			if err := c.kill(ctx, v, k.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// luksChangeKey puts the volume key under a new passphrase in place of the old one.
+func luksChangeKey(ctx context.Context, c *command) error {
+	v, err := c.load(ctx, changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot()}, "Enter passphrase to be changed: ")
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	passphrase, err := c.newPassphrase(ctx)
+	if err != nil {
+		return err
+	}
+	defer passphrase.Close()
+	n, err := c.newKeyslot(ctx, v.Version, key.Len(), key.Keyslot)
+	if err != nil {
+		return err
+	}
+	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
+	if err != nil {
+		return slotError(err)
+	}
+	c.ui.Verbosef("Key slot %d created.", id)
+	return nil
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command orthrus makes, unlocks and looks after LUKS volumes. Called by the name cryptsetup it
+// behaves as cryptsetup does.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+)
+
+// version is set by the linker.
+var version = "0.0.0-dev"
+
+func main() { os.Exit(run(os.Args)) }
+
+// run carries out one command line and returns the exit code.
+func run(argv []string) int {
+	inv, code := cli.Start(argv, version, os.Stdout, os.Stderr)
+	if inv == nil {
+		return code
+	}
+	ctx, cancel := ui.Interruptible(context.Background())
+	defer cancel()
+	c := newCommand(inv, ui.System())
+	if err := secret.Harden(); err != nil {
+		c.ui.Debugf("%v", err)
+	}
+	for _, notice := range inv.Notices {
+		c.ui.Errorf("%s", notice)
+	}
+	err := verbs[inv.Action](ctx, c)
+	return int(c.conclude(err))
+}
