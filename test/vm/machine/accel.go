@@ -3,8 +3,6 @@
 package machine
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,6 +34,7 @@ var accelerator = sync.OnceValues(func() (string, error) {
 const (
 	probeSize   = 64 << 10
 	probeStatus = 2*0x10 + 1
+	probeTime   = 5 * time.Second
 )
 
 func kvmWorks() bool {
@@ -50,11 +49,19 @@ func kvmWorks() bool {
 	if os.WriteFile(file, bios, 0o600) != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err = exec.CommandContext(ctx, qemuProgram, "-nodefaults", "-no-user-config", "-display", "none",
+	probe, err := startProcess([]string{
+		"-nodefaults", "-no-user-config", "-display", "none",
 		"-machine", "q35", "-accel", "kvm", "-cpu", "max", "-m", "64", "-bios", file,
-		"-device", "isa-debug-exit,iobase=0xf4,iosize=4").Run()
-	var exit *exec.ExitError
-	return errors.As(err, &exit) && exit.ExitCode() == probeStatus
+		"-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+	})
+	if err != nil {
+		return false
+	}
+	select {
+	case <-probe.ended:
+		return probe.cmd.ProcessState.ExitCode() == probeStatus
+	case <-time.After(probeTime):
+		probe.kill()
+		return false
+	}
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // guestPath is where programs are looked up inside.
-const guestPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+const guestPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // IsInside tells whether this process runs in a guest.
 func IsInside() bool { return os.Getenv(guestEnv) != "" }
@@ -51,6 +51,9 @@ func runInit() error {
 		return err
 	}
 	if err := prepare(plan); err != nil {
+		return err
+	}
+	if err := os.Setenv("PATH", guestPath); err != nil {
 		return err
 	}
 	control, err := openPort(controlPort)

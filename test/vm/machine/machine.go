@@ -193,7 +193,7 @@ func (m *Machine) receive(ctx context.Context) (frameKind, []byte, error) {
 // dead notes that the machine is of no more use and says what it last wrote.
 func (m *Machine) dead(doing string, cause error) error {
 	m.broken = fmt.Errorf("machine: %s: %w: %w\nThe console ends with:\n%s%s", doing, ErrDead, cause,
-		m.console.Tail(40), m.process.output.String())
+		m.console.Tail(80), m.process.output.String())
 	return m.broken
 }
 
