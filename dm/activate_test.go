@@ -190,3 +190,28 @@ func TestReadAheadIsOnlyRaised(t *testing.T) {
 		}
 	}
 }
+
+func TestControlThatIsNoDeviceIsRefusedAndKept(t *testing.T) {
+	dir := t.TempDir()
+	p := paths{mapper: filepath.Join(dir, "mapper"), misc: filepath.Join(dir, "misc")}
+	if err := os.Mkdir(p.mapper, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.control(), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openControl(p)
+	if !errors.Is(err, ErrNoDeviceMapper) || !errors.Is(err, unix.ENODEV) {
+		t.Errorf("%v, want ErrNoDeviceMapper", err)
+	}
+	if text, err := os.ReadFile(p.control()); err != nil || string(text) != "x" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+}
+
+func TestControlOfSomethingElseIsNoDeviceMapper(t *testing.T) {
+	c, _ := fake(t, func(fakeCall, *header) ([]byte, error) { return nil, unix.ENOTTY })
+	if err := c.negotiate(); !errors.Is(err, ErrNoDeviceMapper) {
+		t.Errorf("%v, want ErrNoDeviceMapper", err)
+	}
+}

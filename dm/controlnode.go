@@ -65,7 +65,7 @@ func ensureControl(p paths) (made bool, err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
-	if err := os.MkdirAll(p.mapper, 0o755); err != nil {
+	if err := os.Mkdir(p.mapper, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return false, err
 	}
 	dev := unix.Mkdev(miscMajor, minor)

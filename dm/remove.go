@@ -19,7 +19,8 @@ type RemoveOptions struct {
 	// themselves, such as udev's blkid. Zero means one attempt. The end of the context ends it too.
 	Retry time.Duration
 	// Deferred leaves the removal of a device in use to the kernel, which does it when the last
-	// opener is gone.
+	// opener is gone. Where udev does not run the node stays behind then, until the name is used
+	// again.
 	Deferred bool
 	Udev     UdevFlags
 }

@@ -85,7 +85,7 @@ func (u udev) cookie(flags UdevFlags) *cookie {
 			continue
 		}
 		if err != nil {
-			return nil // no SysV semaphores: the node is waited for instead
+			return nil // no SysV semaphores: the node is made here instead
 		}
 		k := &cookie{sem: sem, value: uint32(flags)<<16 | low, limit: u.limit}
 		if sem.add(1) != nil {
