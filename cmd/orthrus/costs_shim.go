@@ -26,3 +26,5 @@ func calibrate(_ context.Context, r kdfRequest) (kdf.Params, error) {
 func openingAdmit(kdf.Params) error  { return nil }
 func creationAdmit(kdf.Params) error { return nil }
 func cpusOnline() int                { return runtime.NumCPU() }
+
+func measurePBKDF2(context.Context, string) (float64, error) { return 4e6, nil }

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/orthrus-luks/orthrus/luks/sector"
+)
+
+// Plaintext reads and writes the data of a volume, encrypted on the device and plain here, in user
+// space: without root, without a mapping, on image files and in memory alike. It must not write
+// while the volume is mapped. It is an io.ReaderAt and io.WriterAt with offsets in bytes from the
+// start of the data, and may be used by several goroutines for reading.
+type Plaintext struct {
+	dev    Device
+	cipher *sector.Cipher
+	data   Data
+	size   int64 // bytes
+}
+
+// Plaintext opens the data on dev, which is the volume's own device or, with a detached header,
+// the one that holds the data. Errors: ErrUnsupported for segments that are not plain encryption,
+// those of package sector for ciphers, GeometryError for a device that is too small.
+func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
+	if v.Data.Type != "crypt" || v.Data.Integrity != nil {
+		return nil, fmt.Errorf("segment of type %q: %w", v.Data.Type, ErrUnsupported)
+	}
+	if err := v.CheckRequirements(); err != nil {
+		return nil, err
+	}
+	size, err := v.Data.extent(dev.Size())
+	if err != nil {
+		return nil, err
+	}
+	c, err := sector.New(v.Data.Cipher, key.Bytes(), v.Data.SectorSize)
+	if err != nil {
+		return nil, err
+	}
+	return &Plaintext{dev: dev, cipher: c, data: v.Data, size: size}, nil
+}
+
+// extent is the length of the data on a device of that size, in bytes and whole sectors.
+func (d Data) extent(device int64) (int64, error) {
+	if d.Offset > uint64(device) {
+		return 0, geometry("device", "%d bytes, the data begins at %d", device, d.Offset)
+	}
+	room := uint64(device) - d.Offset
+	if d.Dynamic {
+		return int64(room / uint64(d.SectorSize) * uint64(d.SectorSize)), nil
+	}
+	if d.Size > room {
+		return 0, geometry("device", "%d bytes for data of %d at %d", device, d.Size, d.Offset)
+	}
+	return int64(d.Size), nil
+}
+
+// Size returns the length of the data in bytes.
+func (p *Plaintext) Size() int64 { return p.size }
+
+// Close wipes the round keys. The device stays open.
+func (p *Plaintext) Close() { p.cipher.Close() }
+
+// ReadAt decrypts len(b) bytes from offset off.
+func (p *Plaintext) ReadAt(b []byte, off int64) (int, error) {
+	b, end := p.clip(b, off)
+	if len(b) == 0 {
+		return 0, end
+	}
+	first, buf := p.window(off, len(b))
+	if err := p.load(buf, first); err != nil {
+		return 0, err
+	}
+	return copy(b, buf[off-first:]), end
+}
+
+// WriteAt encrypts b to offset off; sectors written in part are read first.
+func (p *Plaintext) WriteAt(b []byte, off int64) (int, error) {
+	whole := len(b)
+	b, _ = p.clip(b, off)
+	if len(b) < whole {
+		return 0, io.ErrShortWrite
+	}
+	first, buf := p.window(off, len(b))
+	if err := p.load(buf, first); err != nil {
+		return 0, err
+	}
+	copy(buf[off-first:], b)
+	if err := p.cipher.Encrypt(buf, buf, p.number(first)); err != nil {
+		return 0, err
+	}
+	if _, err := p.dev.WriteAt(buf, int64(p.data.Offset)+first); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// clip cuts b at the end of the data; io.EOF goes with what was cut.
+func (p *Plaintext) clip(b []byte, off int64) ([]byte, error) {
+	if off < 0 || off >= p.size {
+		return nil, io.EOF
+	}
+	if rest := p.size - off; int64(len(b)) > rest {
+		return b[:rest], io.EOF
+	}
+	return b, nil
+}
+
+// window returns the start of the whole sectors around a range, and room for them.
+func (p *Plaintext) window(off int64, n int) (int64, []byte) {
+	size := int64(p.data.SectorSize)
+	first := off / size * size
+	last := (off + int64(n) + size - 1) / size * size
+	return first, make([]byte, last-first)
+}
+
+// load decrypts the whole sectors that begin at byte `first` of the data.
+func (p *Plaintext) load(buf []byte, first int64) error {
+	n, err := p.dev.ReadAt(buf, int64(p.data.Offset)+first)
+	if n < len(buf) {
+		return errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	return p.cipher.Decrypt(buf, buf, p.number(first))
+}
+
+// number is the IV number of the sector at byte `at` of the data, 512-byte sectors.
+func (p *Plaintext) number(at int64) uint64 { return p.data.IVTweak + uint64(at)/512 }
