@@ -13,7 +13,7 @@ type Invocation struct {
 	Action  Action   // canonical name
 	Args    []string // arguments after the action, device before name
 	Options Options
-	Notices []string // remarks for standard error that stop nothing
+	Notices []string // remarks that stop nothing, for the caller to print on standard error
 }
 
 // UsageError is a command line that cannot be understood; the synopsis is shown with it.

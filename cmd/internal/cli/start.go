@@ -26,9 +26,6 @@ func Start(argv []string, version string, stdout, stderr io.Writer) (*Invocation
 		fmt.Fprint(stderr, explain(inv.Program, err))
 		return nil, 1
 	}
-	for _, notice := range inv.Notices {
-		fmt.Fprintln(stderr, notice)
-	}
 	switch o := &inv.Options; {
 	case o.showHelp:
 		fmt.Fprint(stdout, Help(inv.Program, version))
@@ -37,6 +34,9 @@ func Start(argv []string, version string, stdout, stderr io.Writer) (*Invocation
 	case o.showVersion:
 		fmt.Fprint(stdout, Version(inv.Program, version))
 	case o.TestArgs:
+		for _, notice := range inv.Notices {
+			fmt.Fprintln(stderr, notice)
+		}
 		fmt.Fprintln(stdout, "No action taken. Invoked with --test-args option.")
 	default:
 		return inv, 0
