@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+// A scene is a part of the demonstration: a title, a few words, commands.
+type scene struct {
+	title string
+	words string
+	steps []step
+}
+
+// A step is a shell command, the exit code it must have, and text that its
+// output must contain.
+type step struct {
+	run  string
+	exit int
+	want string
+}
+
+// costs is in every command's environment: small enough for an emulated
+// processor. On a real one, orthrus measures and chooses.
+const costs = "--pbkdf argon2id --pbkdf-memory 16384 --pbkdf-parallel 1 --pbkdf-force-iterations 4"
+
+var script = []scene{
+	{
+		"Two passphrases and an empty disk", "Everything runs as root on a real Linux kernel; nothing is simulated but the processor.",
+		[]step{
+			{run: "uname -sr"},
+			{run: "echo $costs"},
+			{run: "printf 'correct horse' >first"},
+			{run: "printf 'battery staple' >second"},
+			{run: "printf 'let me in' >wrong"},
+			{run: "orthrus isLuks /dev/vda || echo 'no LUKS volume here'", want: "no LUKS volume"},
+		},
+	},
+	{
+		"Format, add a key, open", "A LUKS2 volume made by orthrus; then a second passphrase, and the volume as a device.",
+		[]step{
+			{run: "orthrus luksFormat -q $costs --label demo --key-file first /dev/vda"},
+			{run: "orthrus luksAddKey $costs --key-file first /dev/vda second"},
+			{run: "orthrus open --key-file wrong /dev/vda vault", exit: 2, want: "No key available"},
+			{run: "orthrus open --key-file second /dev/vda vault"},
+			{run: "orthrus status vault", want: "is active"},
+		},
+	},
+	{
+		"Use it", "",
+		[]step{
+			{run: "mkfs.ext4 -q /dev/mapper/vault"},
+			{run: "mount /dev/mapper/vault /mnt"},
+			{run: "echo 'written through orthrus' >/mnt/note"},
+			{run: "dd if=/dev/urandom of=/mnt/data bs=1M count=8 status=none && sha256sum /mnt/data >data.sum"},
+			{run: "orthrus close vault", exit: 5, want: "vault"},
+			{run: "umount /mnt"},
+			{run: "orthrus close vault"},
+		},
+	},
+	{
+		"cryptsetup agrees", "The real cryptsetup reads the header that orthrus wrote, and the file system in it.",
+		[]step{
+			{run: "cryptsetup --version"},
+			{run: "cryptsetup luksDump /dev/vda | grep -E 'Version|Label|cipher:|PBKDF|^  [0-9]+:'", want: "argon2id"},
+			{run: "cryptsetup open --key-file first /dev/vda vault"},
+			{run: "mount /dev/mapper/vault /mnt"},
+			{run: "cat /mnt/note", want: "written through orthrus"},
+			{run: "sha256sum -c data.sum", want: "OK"},
+			{run: "umount /mnt && cryptsetup close vault"},
+		},
+	},
+	{
+		"And back", "A volume made by cryptsetup on a disk with 4096-byte sectors, opened and changed by orthrus, then by a newer cryptsetup.",
+		[]step{
+			{run: "cryptsetup luksFormat -q $costs --key-file first /dev/vdb"},
+			{run: "cryptsetup open --key-file first /dev/vdb vault"},
+			{run: "mkfs.ext4 -q /dev/mapper/vault && mount /dev/mapper/vault /mnt"},
+			{run: "echo 'written through cryptsetup' >/mnt/note && umount /mnt && cryptsetup close vault"},
+			{run: "orthrus luksAddKey $costs --key-file first /dev/vdb second"},
+			{run: "orthrus open --key-file second /dev/vdb vault"},
+			{run: "orthrus status vault | grep -E 'type|cipher|sector size'", want: "4096"},
+			{run: "mount /dev/mapper/vault /mnt && cat /mnt/note", want: "written through cryptsetup"},
+			{run: "umount /mnt && orthrus close vault"},
+			{run: "/peer/trixie/cryptsetup --version && /peer/trixie/cryptsetup open --test-passphrase -v --key-file second /dev/vdb", want: "unlocked"},
+		},
+	},
+}
