@@ -36,7 +36,8 @@ func (k *Key) Close() error {
 type UnlockOptions struct {
 	Keyslot int  // AnyKeyslot, or the one to try whatever its priority
 	Unbound bool // let keyslots through whose key is not the volume key
-	// Admit judges the cost of a keyslot before it is derived; nil admits all.
+	// Admit judges the costs of a keyslot and of the digest that verifies it, before anything is
+	// derived; nil admits all.
 	Admit func(kdf.Params) error
 }
 
@@ -104,7 +105,8 @@ func (v *Volume) named(o UnlockOptions) ([]Keyslot, error) {
 // try returns ErrPassphrase, or a KeyslotError for any other reason.
 func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error) (*Key, error) {
 	if admit != nil {
-		if err := admit(slot.Spec.KDF); err != nil {
+		checking := kdf.Params{Type: kdf.PBKDF2, Hash: slot.digest.Hash, Iterations: slot.digest.Iterations}
+		if err := errors.Join(admit(slot.Spec.KDF), admit(checking)); err != nil {
 			return nil, &KeyslotError{slot.ID, err}
 		}
 	}

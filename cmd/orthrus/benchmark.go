@@ -97,7 +97,7 @@ func benchmarkPBKDF2(ctx context.Context, c *command, r *benchmarkReport) error 
 		hashes = []string{c.o.Hash.V}
 	}
 	for _, hash := range hashes {
-		rate, err := measurePBKDF2(ctx, hash)
+		rate, err := kdf.MeasurePBKDF2(ctx, hash)
 		if err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func benchmarkArgon2(ctx context.Context, c *command, r *benchmarkReport) error 
 		kinds = []string{c.o.PBKDF.V}
 	}
 	for _, kind := range kinds {
-		p, err := calibrate(ctx, kdfRequest{
+		p, err := kdf.Calibrate(ctx, kdf.Request{
 			Type: kind, Target: c.iterTime(), KeySize: 32,
 			MaxMemory: c.o.PBKDFMemory.Or(defaultMemory), MaxCPUs: c.o.PBKDFParallel.Or(defaultCPUs),
 		})

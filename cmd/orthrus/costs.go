@@ -31,7 +31,7 @@ func (c *command) costs(ctx context.Context, version, keySize int) (kdf.Params, 
 	if c.o.PBKDFIterations.Set {
 		return c.forcedCosts(kind)
 	}
-	return calibrate(ctx, kdfRequest{
+	return kdf.Calibrate(ctx, kdf.Request{
 		Type: kind, Hash: c.hash(), Target: c.iterTime(),
 		MaxMemory: c.o.PBKDFMemory.Or(defaultMemory), MaxCPUs: c.o.PBKDFParallel.Or(defaultCPUs), KeySize: keySize,
 	})
@@ -51,13 +51,13 @@ func (c *command) forcedCosts(kind string) (kdf.Params, error) {
 	n := c.o.PBKDFIterations.V
 	if kind == kdf.PBKDF2 {
 		p := kdf.Params{Type: kind, Hash: c.hash(), Iterations: n}
-		return p, creationAdmit(p)
+		return p, kdf.CreationLimits().Admit(p)
 	}
 	p := kdf.Params{
-		Type: kind, Time: n, Memory: c.o.PBKDFMemory.Or(defaultMemory),
-		CPUs: min(c.o.PBKDFParallel.Or(defaultCPUs), uint32(cpusOnline())),
+		Type: kind, Time: n, Memory: min(c.o.PBKDFMemory.Or(defaultMemory), kdf.MemoryLimit()),
+		CPUs: min(c.o.PBKDFParallel.Or(defaultCPUs), uint32(kdf.CPUsOnline())),
 	}
-	return p, creationAdmit(p)
+	return p, kdf.CreationLimits().Admit(p)
 }
 
 // digestIterations makes the check of a volume key take an eighth of a second, or the least where
@@ -66,7 +66,7 @@ func (c *command) digestIterations(ctx context.Context) (uint32, error) {
 	if c.o.PBKDFIterations.Set {
 		return digest.MinIterations, nil
 	}
-	p, err := calibrate(ctx, kdfRequest{Type: kdf.PBKDF2, Hash: c.hash(), Target: digestTime})
+	p, err := kdf.Calibrate(ctx, kdf.Request{Type: kdf.PBKDF2, Hash: c.hash(), Target: digestTime})
 	return max(p.Iterations, digest.MinIterations), err
 }
 

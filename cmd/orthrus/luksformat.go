@@ -213,6 +213,7 @@ func (c *command) protection(ctx context.Context, o *luks.FormatOptions) error {
 
 // format writes; from here on the old content is gone.
 func (c *command) format(ctx context.Context, meta *luks.File, passphrase *secret.Buffer, o luks.FormatOptions) error {
+	o.Wipe = c.signaturesToWipe(meta)
 	if o.Version == 2 {
 		g, err := luks.Geometry2(o, uint64(meta.Size()))
 		if err != nil {
@@ -222,7 +223,6 @@ func (c *command) format(ctx context.Context, meta *luks.File, passphrase *secre
 			c.ui.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.", g.KeyslotsSize)
 		}
 	}
-	o.Wipe = c.signaturesToWipe(meta)
 	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
 	if err != nil {
 		return deviceError(meta.Path(), err)

@@ -100,7 +100,7 @@ func (c *command) tryOnce(ctx context.Context, v *volume, o luks.UnlockOptions, 
 }
 
 // admit refuses a keyslot whose cost no sane header asks for.
-func (c *command) admit(p kdf.Params) error { return openingAdmit(p) }
+func (c *command) admit(p kdf.Params) error { return kdf.OpeningLimits().Admit(p) }
 
 // doubt adds to a wrong passphrase that a keyslot's material looks damaged, in which case no
 // passphrase can be right.
