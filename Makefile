@@ -111,6 +111,7 @@ cross:
 ## bench              Go benchmarks, and a comparison with the installed cryptsetup
 bench: build
 	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)')
+	$(GO) run ./test/bench
 
 ## fuzz               every fuzz target for FUZZTIME (10m)
 fuzz:
