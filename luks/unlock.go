@@ -44,25 +44,31 @@ type UnlockOptions struct {
 // Unlock tries the passphrase on the keyslots, the preferred ones first, in the header's order.
 // The error is ErrPassphrase where it fits none, ErrNoUsableKeyslot where there is none to try,
 // ErrKeyslotInactive where the one named is not there; a keyslot that cannot be read or needs more
-// memory than there is does not stop the others, and is reported where none of them opens.
+// memory than there is does not stop the others, and is reported where none of them opens. Keyslots
+// of one priority are derived side by side where processors and memory allow.
 func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (*Key, error) {
-	candidates, err := v.candidates(o)
+	tiers, err := v.candidates(o)
 	if err != nil {
 		return nil, err
 	}
 	var troubles []error
 	wrong := false
-	for _, slot := range candidates {
-		key, err := v.try(ctx, slot, passphrase, o.Admit)
-		switch {
-		case err == nil:
-			return key, nil
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.Is(err, ErrPassphrase):
-			wrong = true
-		default:
-			troubles = append(troubles, err)
+	for _, slots := range tiers {
+		attempts := race(ctx, slots, sideBySide(slots), func(ctx context.Context, slot Keyslot) (*Key, error) {
+			return v.try(ctx, slot, passphrase, o.Admit)
+		})
+		for _, a := range attempts {
+			switch {
+			case a.key != nil:
+				return a.key, nil
+			case errors.Is(a.err, ErrPassphrase):
+				wrong = true
+			case a.err != nil:
+				troubles = append(troubles, a.err)
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 	}
 	switch {
@@ -74,19 +80,23 @@ func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions)
 	return nil, ErrNoUsableKeyslot
 }
 
-func (v *Volume) candidates(o UnlockOptions) ([]Keyslot, error) {
+// candidates are the keyslots to try, by falling priority.
+func (v *Volume) candidates(o UnlockOptions) ([][]Keyslot, error) {
 	if o.Keyslot != AnyKeyslot {
-		return v.named(o)
+		slots, err := v.named(o)
+		return [][]Keyslot{slots}, err
 	}
-	var slots []Keyslot
+	var tiers [][]Keyslot
 	for _, p := range []luks2.Priority{luks2.PriorityPrefer, luks2.PriorityNormal} {
+		var slots []Keyslot
 		for _, slot := range v.Keyslots {
 			if slot.Priority == p && slot.Openable() && (o.Unbound || !slot.Unbound) {
 				slots = append(slots, slot)
 			}
 		}
+		tiers = append(tiers, slots)
 	}
-	return slots, nil
+	return tiers, nil
 }
 
 func (v *Volume) named(o UnlockOptions) ([]Keyslot, error) {

@@ -21,6 +21,15 @@ func MemoryLimit() uint32 {
 	return memoryLimit(uint64(info.Totalram)*unit, uint64(info.Freeram)*unit, uint64(info.Totalswap)*unit)
 }
 
+// FreeMemory returns the bytes of memory that nothing uses; 0 where the kernel does not tell.
+func FreeMemory() uint64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return uint64(info.Freeram) * uint64(max(info.Unit, 1))
+}
+
 // memoryLimit takes bytes and returns KiB: half of the memory; on machines where that is less than
 // 2 GiB and that have no swap also at most half of what is free, unless hardly anything is.
 // Readings below 128 MiB are taken for wrong.
