@@ -6,8 +6,8 @@
 //
 // An Operation is run once on a recording disk. From that record each kind of fault makes images: all
 // there are where they are few, seeded ones beyond that. Each image is judged by the operation's
-// Check, recovered, and judged again. The whole is deterministic in its seed, and every failure
-// prints the command that repeats it.
+// Check, recovered, and judged again. The whole is deterministic in its seed, but for random bytes
+// which the operation draws itself, and every failure prints the command that repeats it.
 //
 // Package disk simulates the disk; package operation holds the real operations; cmd is the program.
 package crash

@@ -63,7 +63,7 @@ func (j *judge) of(c Case) (v Verdict, fresh bool) {
 		return v, false
 	}
 	v = j.check(c)
-	if firm(v.Outcome) || v.Outcome == Both {
+	if firm(v.Outcome) || v.Outcome == Between {
 		v = j.checkRecovery(c, v)
 	}
 	j.known[k] = v
@@ -72,7 +72,7 @@ func (j *judge) of(c Case) (v Verdict, fresh bool) {
 
 func (j *judge) check(c Case) Verdict {
 	v := j.op.Check(c)
-	if c.Acknowledged && (v.Outcome == Old || v.Outcome == Both) {
+	if c.Acknowledged && (v.Outcome == Old || v.Outcome == Between) {
 		return broken("acknowledged, but the state is the %v one", v.Outcome)
 	}
 	return v

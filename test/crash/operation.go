@@ -21,16 +21,20 @@ type Operation struct {
 	Name string
 	// Setup makes the volume before the operation.
 	Setup func() (*disk.Image, error)
-	// Run carries it out. Whatever it draws from random, and nothing else, may differ between runs.
-	Run func(dev Device, random io.Reader) error
+	// Run carries it out. Two runs make the same calls; the bytes they write may differ in what
+	// they draw at random.
+	Run func(dev Device) error
 	// Check judges a state.
 	Check func(Case) Verdict
 	// Recover is what puts a volume in order after a crash; nil where nothing does.
-	Recover func(dev Device, random io.Reader) error
+	Recover func(dev Device) error
 	// Owned are the ranges that Run and Recover may write.
 	Owned []disk.Range
-	// Copies are ranges with equal contents. Rot strikes one of them.
+	// Copies are ranges with equal contents, of which one is enough.
 	Copies []disk.Range
+	// Unequal tells that Setup makes them unequal: then rot strikes anywhere, and may take the only
+	// copy of something. It does so too where there are no Copies.
+	Unequal bool
 }
 
 // Case is a state to be judged.
@@ -60,14 +64,14 @@ type Outcome int
 const (
 	Old     Outcome = iota // as before the operation
 	New                    // as after it
-	Both                   // what opened before and what opens after, both open
+	Between                // on the way: what opened before and what opens after both open, or nothing stands yet
 	Excused                // something is lost, and a fault that no second copy could mend struck it
 	Broken                 // an invariant does not hold
 )
 
 // String names the outcome.
 func (o Outcome) String() string {
-	return [...]string{"old", "new", "both", "excused", "BROKEN"}[o]
+	return [...]string{"old", "new", "between", "excused", "BROKEN"}[o]
 }
 
 // Verdict is the judgement of a state.

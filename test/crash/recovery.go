@@ -51,22 +51,30 @@ func (s State) since(before State) State {
 }
 
 // recoveryErrors yields, for every power cut and every call that recovering from it makes, the state
-// in which recovery leaves the disk when that call fails.
+// in which recovery leaves the disk when that call fails; and when the reads of one copy do, for a
+// while.
 func recoveryErrors(s *session) states {
 	return func(yield func(State) bool) {
 		for before := range cuts(s.clean) {
-			d, _ := s.recover(before.Image, noFault)
-			for _, call := range []disk.Call{disk.Read, disk.Write, disk.Sync} {
-				for n := range 2 * d.Calls(call) {
-					f := disk.Fault{Call: call, N: n / 2, Do: disk.Fail, Sticky: n%2 == 1}
-					r := s.recoveredWith(before, f)
-					if !yield(r.final().sinceError(before, f)) {
-						return
-					}
+			for _, f := range s.recoveryFaults(before) {
+				r := s.recoveredWith(before, f)
+				if !yield(r.final().sinceError(before, f)) {
+					return
 				}
 			}
 		}
 	}
+}
+
+func (s *session) recoveryFaults(before State) []disk.Fault {
+	d, _ := s.recover(before.Image, noFault)
+	list := s.passing()
+	for _, call := range []disk.Call{disk.Read, disk.Write, disk.Sync} {
+		for n := range d.Calls(call) {
+			list = append(list, disk.Fault{Call: call, N: n, Do: disk.Fail}, disk.Fault{Call: call, N: n, Do: disk.Fail, Sticky: true})
+		}
+	}
+	return list
 }
 
 // recoveryError draws a crash, an error of the disk while recovering from it, and a second crash.

@@ -92,7 +92,7 @@ func (r register) put(dev Device, p []byte, at int64) error {
 }
 
 // run raises the number by one: the worse copy first.
-func (r register) run(dev Device, _ io.Reader) error {
+func (r register) run(dev Device) error {
 	seq, value, at, doubt, err := r.load(dev)
 	if err := errors.Join(doubt, err); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (r register) run(dev Device, _ io.Reader) error {
 }
 
 // recover brings the newest record to both places.
-func (r register) recover(dev Device, _ io.Reader) error {
+func (r register) recover(dev Device) error {
 	seq, value, at, doubt, err := r.load(dev)
 	if err := errors.Join(doubt, err); err != nil {
 		return err

@@ -82,7 +82,7 @@ func (r *Report) Command(row Row, f Finding) string {
 // WriteTable prints a line for each row, and the findings below.
 func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "operation\tfault\timages\tdistinct\told\tnew\tboth\texcused\tbroken\t")
+	fmt.Fprintln(t, "operation\tfault\timages\tdistinct\told\tnew\tbetween\texcused\tbroken\t")
 	for _, row := range r.Rows {
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t", row.Operation, row.Fault, row.Tried, row.Distinct)
 		for _, n := range row.Outcomes {

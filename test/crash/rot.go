@@ -40,11 +40,13 @@ func (s *session) rotIn(m *disk.Image, r disk.Range) (*disk.Image, decay) {
 
 // copies lists the redundant ranges, or the whole device for an operation that names none.
 func (s *session) copies() []disk.Range {
-	if len(s.op.Copies) > 0 {
+	if s.op.redundant() {
 		return s.op.Copies
 	}
 	return []disk.Range{{Offset: 0, Length: s.base.Size()}}
 }
+
+func (o Operation) redundant() bool { return len(o.Copies) > 0 && !o.Unequal }
 
 func (s *session) someCopy() disk.Range {
 	list := s.copies()
@@ -99,15 +101,19 @@ func cutThenRotAll(s *session) states {
 const crashesPerRun = 64
 
 // rotThenCut yields crashes of the operation on a volume of which one copy had gone bad before. That
-// excuses nothing: one good copy was there to be kept.
+// excuses nothing: one good copy was there to be kept. Without copies it excuses as ever.
 func rotThenCut(s *session) states {
 	return func(yield func(State) bool) {
 		for {
 			m, d := s.rotIn(s.base, s.someCopy())
-			disk, err := s.run(m, noFault)
-			r := newRecord(disk.Trace(err))
+			recorder, err := s.run(m, noFault)
+			r := newRecord(recorder.Trace(err))
+			var hit []disk.Range
+			if !s.op.redundant() {
+				hit = []disk.Range{d.where}
+			}
 			for range crashesPerRun {
-				if !yield(crashed(s, r).with(d, nil)) {
+				if !yield(crashed(s, r).with(d, hit)) {
 					return
 				}
 			}

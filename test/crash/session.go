@@ -15,7 +15,6 @@ type session struct {
 	op   Operation
 	base *disk.Image
 	rng  *rand.Rand // what the faults draw from
-	seed uint64     // of the operation's own randomness
 
 	clean record // of the operation without a fault
 	calls [3]int // its calls, by disk.Call
@@ -28,7 +27,7 @@ func newSession(op Operation, fault string, seed uint64) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: setup: %w", op.Name, err)
 	}
-	s := &session{op: op, base: base, seed: seed, rng: newRand(seed, op.Name, fault)}
+	s := &session{op: op, base: base, rng: newRand(seed, op.Name, fault)}
 	d, err := s.run(base, disk.Fault{})
 	if err != nil {
 		return nil, fmt.Errorf("%s: without a fault: %w", op.Name, err)
@@ -52,21 +51,13 @@ func newRand(seed uint64, names ...string) *rand.Rand {
 // run carries the operation out on a disk with a fault.
 func (s *session) run(start *disk.Image, f disk.Fault) (*disk.Recorder, error) {
 	d := disk.NewRecorder(start, f)
-	return d, s.op.Run(d, s.random())
-}
-
-// random is the operation's source: the same bytes at each run.
-func (s *session) random() *rand.ChaCha8 {
-	var key [32]byte
-	rng := newRand(s.seed, s.op.Name)
-	fill(key[:], rng)
-	return rand.NewChaCha8(key)
+	return d, s.op.Run(d)
 }
 
 // recover runs the recovery on a disk with a fault.
 func (s *session) recover(start *disk.Image, f disk.Fault) (*disk.Recorder, error) {
 	d := disk.NewRecorder(start, f)
-	return d, s.op.Recover(d, s.random())
+	return d, s.op.Recover(d)
 }
 
 // AuditError names a write outside of what the operation owns.

@@ -66,7 +66,23 @@ func lies(s *session) []disk.Fault { return s.each(disk.Write, disk.Lie) }
 
 func flushErrors(s *session) []disk.Fault { return sticky(s.each(disk.Sync, disk.Fail)) }
 
-func readErrors(s *session) []disk.Fault { return sticky(s.each(disk.Read, disk.Fail)) }
+// readErrors strike single reads, all from one on, and those of one copy for a while.
+func readErrors(s *session) []disk.Fault {
+	return append(sticky(s.each(disk.Read, disk.Fail)), s.passing()...)
+}
+
+// passing lists read errors of one copy that end after some reads.
+func (s *session) passing() []disk.Fault {
+	var list []disk.Fault
+	for _, r := range s.op.Copies {
+		for n := range 4 {
+			for _, times := range []int{1, 2, 3, 4, 6, 8, 12} {
+				list = append(list, disk.Fault{Call: disk.Read, N: n, Do: disk.Fail, Where: r, Times: times})
+			}
+		}
+	}
+	return list
+}
 
 // writeErrors lets nothing, one sector, half or all of the write reach the disk.
 func writeErrors(s *session) []disk.Fault {

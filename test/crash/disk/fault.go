@@ -33,12 +33,15 @@ func (a Action) String() string {
 	return [...]string{"nothing", "EIO", "drop", "drop and lie", "misplace", "unplug"}[a]
 }
 
-// Fault changes what the Nth call of a kind does (N counts from 0), and all later ones of that kind if
-// Sticky. The zero Fault changes nothing.
+// Fault changes what the Nth call of a kind does (N counts from 0) and the Times-1 that follow it, or
+// all that follow it if Sticky. With a range Where only calls that touch it count. The zero
+// Fault changes nothing.
 type Fault struct {
 	Call   Call
 	N      int
 	Do     Action
+	Where  Range // empty: everywhere
+	Times  int   // 0 as 1
 	Sticky bool
 	Keep   int   // sectors
 	Shift  int64 // sectors
@@ -46,6 +49,12 @@ type Fault struct {
 
 func (f Fault) String() string {
 	text := fmt.Sprintf("%v at %v %d", f.Do, f.Call, f.N)
+	if f.Where.Length > 0 {
+		text += fmt.Sprintf(" of %d bytes at %d", f.Where.Length, f.Where.Offset)
+	}
+	if f.Times > 1 {
+		text += fmt.Sprintf(", %d times", f.Times)
+	}
 	if f.Sticky {
 		text += " and later"
 	}
@@ -58,10 +67,12 @@ func (f Fault) String() string {
 	return text
 }
 
-// hits tells whether the fault strikes the nth call of that kind.
-func (f Fault) hits(call Call, n int) bool {
-	if f.Do == None || f.Call != call {
-		return false
-	}
-	return n == f.N || n > f.N && (f.Sticky || f.Do == Unplug)
+// counts tells whether a call counts towards N.
+func (f Fault) counts(call Call, r Range) bool {
+	return f.Do != None && f.Call == call && (f.Where.Length == 0 || f.Where.Overlaps(r))
+}
+
+// hits tells whether the fault strikes the nth call that counts.
+func (f Fault) hits(n int) bool {
+	return n >= f.N && (f.Sticky || n < f.N+max(f.Times, 1))
 }

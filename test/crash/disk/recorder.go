@@ -18,14 +18,15 @@ type Event struct {
 // Recorder is a device that starts as an image and keeps what happens to it. It is for one
 // goroutine.
 type Recorder struct {
-	start  *Image
-	view   []*Sector // what reads see
-	bad    map[int64]bool
-	fault  Fault
-	gone   bool
-	calls  [3]int
-	events []Event
-	hit    []Range
+	start   *Image
+	view    []*Sector // what reads see
+	bad     map[int64]bool
+	fault   Fault
+	gone    bool
+	calls   [3]int
+	counted int // calls that count towards the fault
+	events  []Event
+	hit     []Range
 }
 
 // NewRecorder returns a device with the contents of start which suffers the fault.
@@ -41,13 +42,17 @@ func (d *Recorder) Size() int64 { return d.start.Size() }
 func (d *Recorder) Calls(c Call) int { return d.calls[c] }
 
 // strike counts the call and tells what is to happen to it.
-func (d *Recorder) strike(c Call) Action {
-	n := d.calls[c]
+func (d *Recorder) strike(c Call, r Range) Action {
 	d.calls[c]++
 	if d.gone {
 		return Unplug
 	}
-	if !d.fault.hits(c, n) {
+	if !d.fault.counts(c, r) {
+		return None
+	}
+	n := d.counted
+	d.counted++
+	if !d.fault.hits(n) {
 		return None
 	}
 	d.gone = d.fault.Do == Unplug
@@ -56,14 +61,15 @@ func (d *Recorder) strike(c Call) Action {
 
 // ReadAt reads what was written last.
 func (d *Recorder) ReadAt(p []byte, offset int64) (int, error) {
-	switch d.strike(Read) {
+	touched := Range{offset, int64(len(p))}
+	switch d.strike(Read, touched) {
 	case Unplug:
 		return 0, syscall.ENODEV
 	case Fail:
 		return 0, syscall.EIO
 	}
 	for number := range d.bad {
-		if (Range{number * SectorSize, SectorSize}).Overlaps(Range{offset, int64(len(p))}) {
+		if (Range{number * SectorSize, SectorSize}).Overlaps(touched) {
 			return 0, syscall.EIO
 		}
 	}
@@ -74,7 +80,7 @@ func (d *Recorder) sector(number int64) *Sector { return d.view[number] }
 
 // WriteAt records the write. Writes beyond the end are refused with io.ErrShortWrite, whole.
 func (d *Recorder) WriteAt(p []byte, offset int64) (int, error) {
-	action := d.strike(Write)
+	action := d.strike(Write, Range{offset, int64(len(p))})
 	if action == Unplug {
 		return 0, syscall.ENODEV
 	}
@@ -136,7 +142,7 @@ func (d *Recorder) show(run Run) {
 
 // Sync records a flush.
 func (d *Recorder) Sync() error {
-	switch d.strike(Sync) {
+	switch d.strike(Sync, Range{0, d.Size()}) {
 	case Unplug:
 		return syscall.ENODEV
 	case Fail:

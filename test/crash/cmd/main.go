@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command cmd tries every operation on volumes against every kind of disk fault and prints a table:
+//
+//	go run ./test/crash/cmd -images 1000000
+//
+// It exits with 1 where an invariant does not hold; the commands it prints then repeat single cases.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/crash/operation"
+)
+
+func main() {
+	var c crash.Config
+	flag.Uint64Var(&c.Seed, "seed", 1, "seed of all chance")
+	flag.IntVar(&c.Images, "images", 20000, "images to try at least")
+	flag.StringVar(&c.Operation, "operation", "", "try only the operation of this name")
+	flag.StringVar(&c.Fault, "fault", "", "try only this kind of fault")
+	flag.IntVar(&c.Case, "case", 0, "with -operation and -fault: try only this case")
+	flag.IntVar(&c.Workers, "workers", 0, "goroutines; 0: one for each CPU")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	broken, err := run(ctx, c)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "crash:", err)
+	}
+	if err != nil || broken > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, c crash.Config) (broken int, err error) {
+	start := time.Now()
+	operations, err := operation.All()
+	if err != nil {
+		return 0, err
+	}
+	report, err := crash.Run(ctx, operations, c)
+	if report == nil {
+		return 0, err
+	}
+	if err := report.WriteTable(os.Stdout); err != nil {
+		return 0, err
+	}
+	all, _ := report.Tried()
+	fmt.Printf("\n%d images in %v, seed %d\n", all, time.Since(start).Round(time.Second/10), c.Seed)
+	return report.Broken(), err
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+	"github.com/orthrus-luks/orthrus/test/vectors"
+)
+
+// change is an operation on a recorded volume.
+type change struct {
+	name    string
+	volume  string                        // of package vectors
+	prepare step                          // makes of it the volume to start from; may be nil
+	shape   func(*disk.Image) *disk.Image // reshapes that; may be nil
+	run     step                          // the operation itself
+	touched []int                         // keyslots whose areas it may write
+	stale   bool                          // shape makes the heads unequal
+}
+
+// step works on a loaded volume. key is the volume key, as if unlocked from keyslot 0.
+type step func(v *luks.Volume, key *luks.Key) error
+
+// operation makes the change one that can be tried: it carries it out once, to know both ends.
+func (c change) operation() (crash.Operation, error) {
+	base, err := c.base()
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: setup: %w", c.name, err)
+	}
+	run := func(dev crash.Device) error { return onVolume(dev, c.volume, c.run) }
+	after, err := afterwards(base, run)
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
+	}
+	j, err := newJudge(base, after)
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
+	}
+	op := crash.Operation{
+		Name:  c.name,
+		Setup: func() (*disk.Image, error) { return base, j.distinguishes() },
+		Run:   run,
+		Check: j.check,
+		Owned: c.owned(base, after),
+	}
+	if len(j.heads) == 2 {
+		op.Recover, op.Copies, op.Unequal = heal, j.heads, c.stale
+	}
+	return op, nil
+}
+
+func (c change) base() (*disk.Image, error) {
+	content, _ := vectors.Open(c.volume)
+	base := disk.NewImage(content)
+	if c.prepare != nil {
+		var err error
+		base, err = afterwards(base, func(dev crash.Device) error { return onVolume(dev, c.volume, c.prepare) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	if c.shape != nil {
+		base = c.shape(base)
+	}
+	return base, nil
+}
+
+// owned is what may be written: by the volumes as they load, which they do.
+func (c change) owned(base, after *disk.Image) []disk.Range {
+	var list []disk.Range
+	for _, m := range []*disk.Image{base, after} {
+		if v, err := load(m); err == nil {
+			list = append(list, owned(v, c.touched...)...)
+		}
+	}
+	return list
+}
+
+// afterwards is the image that run leaves.
+func afterwards(base *disk.Image, run func(dev crash.Device) error) (*disk.Image, error) {
+	d := disk.NewRecorder(base, disk.Fault{})
+	if err := run(d); err != nil {
+		return nil, err
+	}
+	return d.Trace(nil).After(), nil
+}
+
+// onVolume loads the volume, verifies its key and takes a step.
+func onVolume(dev crash.Device, name string, s step) error {
+	ctx := context.Background()
+	v, err := luks.Load(ctx, dev)
+	if err != nil {
+		return err
+	}
+	_, facts := vectors.Open(name)
+	given, err := secret.From(facts.VolumeKey)
+	if err != nil {
+		return err
+	}
+	key, err := v.VerifyKey(ctx, given)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	key.Keyslot = 0
+	return s(v, key)
+}
+
+// heal is the recovery of LUKS2 volumes.
+func heal(dev crash.Device) error {
+	v, err := luks.Load(context.Background(), dev)
+	if err != nil {
+		return err
+	}
+	_, err = v.Heal(context.Background(), false)
+	return err
+}
+
+// protection is a keyslot that costs next to nothing.
+func protection(id int) luks.NewKeyslot {
+	return luks.NewKeyslot{ID: id, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1}}
+}
+
+func addKey(id int, passphrase string) step {
+	return func(v *luks.Volume, key *luks.Key) error {
+		_, err := v.AddKey(context.Background(), key, []byte(passphrase), protection(id))
+		return err
+	}
+}
+
+func killKeyslot(id int) step {
+	return func(v *luks.Volume, _ *luks.Key) error { return v.KillKeyslot(context.Background(), id) }
+}
+
+func changeKey(id int) step {
+	return func(v *luks.Volume, key *luks.Key) error {
+		key.Keyslot = id
+		_, err := v.ChangeKey(context.Background(), key, []byte(fresh), protection(id))
+		return err
+	}
+}
+
+func setLabel(label string) step {
+	return func(v *luks.Volume, _ *luks.Key) error {
+		return v.SetLabels(context.Background(), label, "SUBSYSTEM")
+	}
+}
+
+func setUUID(v *luks.Volume, _ *luks.Key) error {
+	return v.SetUUID(context.Background(), "00000000-1111-4222-8333-444444444444")
+}
+
+func setToken(id int, text string) step {
+	return func(v *luks.Volume, _ *luks.Key) error {
+		var token []byte
+		if text != "" {
+			token = []byte(text)
+		}
+		_, err := v.SetToken(context.Background(), id, token)
+		return err
+	}
+}

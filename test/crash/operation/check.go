@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
+
+// side is what a volume amounts to before or after an operation.
+type side struct {
+	facts string
+	open  map[string]int // passphrase to keyslot
+	areas map[int]disk.Range
+}
+
+// judge tells the crash states of one operation.
+type judge struct {
+	keys     *keyring
+	old, new side
+	heads    []disk.Range
+	seqID    uint64 // LUKS2: before the operation
+}
+
+func newJudge(before, after *disk.Image) (*judge, error) {
+	j := &judge{keys: newKeyring()}
+	v, err := load(before)
+	if err != nil {
+		return nil, err
+	}
+	j.heads = heads(v)
+	if v.Version == 2 {
+		j.seqID = v.Choice.Copy.Header.SeqID
+	}
+	if j.old, err = j.side(before); err != nil {
+		return nil, err
+	}
+	if j.new, err = j.side(after); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *judge) side(m *disk.Image) (side, error) {
+	v, err := load(m)
+	if err != nil {
+		return side{}, err
+	}
+	open, err := j.keys.opening(m, v)
+	s := side{facts: facts(v), open: open, areas: map[int]disk.Range{}}
+	for _, k := range v.Keyslots {
+		s.areas[k.ID] = areaOf(k)
+	}
+	return s, err
+}
+
+func broken(format string, args ...any) crash.Verdict {
+	return crash.Verdict{Outcome: crash.Broken, Reason: fmt.Sprintf(format, args...)}
+}
+
+// check judges a state of a volume.
+func (j *judge) check(c crash.Case) crash.Verdict {
+	v, err := load(c.Image)
+	if err != nil {
+		return j.excuse(c, broken("does not load: %v", err), j.heads...)
+	}
+	if wrong := j.checkHeads(v); wrong != "" {
+		return j.excuse(c, broken("%s", wrong), j.heads...)
+	}
+	open, err := j.keys.opening(c.Image, v)
+	if err != nil {
+		return broken("unlocking: %v", err)
+	}
+	for _, passphrase := range slices.Sorted(maps.Keys(j.old.open)) {
+		_, opens := open[passphrase]
+		if _, stays := j.new.open[passphrase]; stays && !opens {
+			return j.excuse(c, broken("%q opens nothing any more", passphrase), j.material(passphrase)...)
+		}
+	}
+	verdict := j.outcome(c, facts(v), open)
+	if c.Acknowledged && verdict.Outcome != crash.New && verdict.Outcome < crash.Excused {
+		return j.excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.everything()...)
+	}
+	return verdict
+}
+
+// checkHeads tells what is wrong with heads of which at least one is valid.
+func (j *judge) checkHeads(v *luks.Volume) string {
+	if v.Version == 1 {
+		return ""
+	}
+	if v.Choice.Reason == header.Conflicting {
+		return "the heads differ under one sequence number"
+	}
+	if now := v.Choice.Copy.Header.SeqID; header.Newer(j.seqID, now) {
+		return fmt.Sprintf("sequence number %d is older than %d", now, j.seqID)
+	}
+	return ""
+}
+
+// material lists where the keyslots of a passphrase lie before and after, and in LUKS1 the header,
+// which has no second copy.
+func (j *judge) material(passphrase string) []disk.Range {
+	list := []disk.Range{}
+	for _, s := range []side{j.old, j.new} {
+		if id, ok := s.open[passphrase]; ok {
+			list = append(list, s.areas[id])
+		}
+	}
+	if len(j.heads) == 1 {
+		list = append(list, j.heads...)
+	}
+	return list
+}
+
+// excuse turns a loss into an excused one where a fault struck what is lost.
+func (j *judge) excuse(c crash.Case, loss crash.Verdict, places ...disk.Range) crash.Verdict {
+	for _, place := range places {
+		if c.Damaged(place) {
+			loss.Outcome = crash.Excused
+		}
+	}
+	return loss
+}
+
+// outcome compares metadata and passphrases with both sides.
+func (j *judge) outcome(c crash.Case, now string, open map[string]int) crash.Verdict {
+	set := names(open)
+	before, after := names(j.old.open), names(j.new.open)
+	switch {
+	case now != j.old.facts && now != j.new.facts:
+		return j.excuse(c, broken("metadata is neither the old nor the new one:\n%s", now), j.single()...)
+	case now == j.new.facts && set == after && (now != j.old.facts || set != before):
+		return crash.Verdict{Outcome: crash.New}
+	case now == j.old.facts && set == before:
+		return crash.Verdict{Outcome: crash.Old}
+	case now == j.old.facts && set == after: // the material is wiped before the header changes
+		return crash.Verdict{Outcome: crash.New}
+	case set == names(union(j.old.open, j.new.open)):
+		return crash.Verdict{Outcome: crash.Between}
+	}
+	return j.excuse(c, broken("opened by %s; was %s, was to be %s", set, before, after), j.everything()...)
+}
+
+// single is the header where it has no copy.
+func (j *judge) single() []disk.Range {
+	if len(j.heads) == 1 {
+		return j.heads
+	}
+	return nil
+}
+
+// everything is whatever holds a key.
+func (j *judge) everything() []disk.Range {
+	list := j.single()
+	for _, passphrase := range passphrases() {
+		list = append(list, j.material(passphrase)...)
+	}
+	return list
+}
+
+func names(open map[string]int) string {
+	return strings.Join(slices.Sorted(maps.Keys(open)), " and ")
+}
+
+func union(a, b map[string]int) map[string]int {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// errSame is returned for an operation that changes nothing: its states could not be told apart.
+var errSame = errors.New("the volume is the same before and after")
+
+func (j *judge) distinguishes() error {
+	if j.old.facts == j.new.facts && names(j.old.open) == names(j.new.open) {
+		return errSame
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+	"github.com/orthrus-luks/orthrus/test/vectors"
+)
+
+// format makes a volume over another one, or on a blank device.
+type format struct {
+	name    string
+	over    string // of package vectors; empty: a blank device
+	version int
+}
+
+func formats() []format {
+	return []format{
+		{"format", "", 2},
+		{"format over LUKS2", large, 2},
+		{"format over LUKS1", first, 2},
+		{"LUKS1 format", "", 1},
+		{"LUKS1 format over LUKS2", small, 1},
+	}
+}
+
+const (
+	formatSize   = 1152 << 10 // bytes of a blank device
+	formatOffset = 512 << 10  // where the data of LUKS2 begins
+)
+
+func (f format) options() luks.FormatOptions {
+	o := luks.FormatOptions{
+		Version: f.version, Cipher: "aes-xts-plain64", KeySize: 32, Hash: "sha256", SectorSize: 512,
+		UUID: "99999999-8888-4777-8666-555555555555", DataOffset: formatOffset, Keyslot: protection(0),
+	}
+	if f.version == 1 {
+		o.DataOffset = 2056 * 512 // right behind the key material
+	}
+	return o
+}
+
+func (f format) run(dev crash.Device) error {
+	_, err := luks.Format(context.Background(), dev, []byte(fresh), f.options())
+	return err
+}
+
+func (f format) base() *disk.Image {
+	if f.over == "" {
+		return disk.NewImage(make([]byte, formatSize))
+	}
+	content, _ := vectors.Open(f.over)
+	return disk.NewImage(content)
+}
+
+func (f format) operation() (crash.Operation, error) {
+	base := f.base()
+	after, err := afterwards(base, f.run)
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: %w", f.name, err)
+	}
+	j, err := newFormatJudge(base, after, f.over != "")
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: %w", f.name, err)
+	}
+	return crash.Operation{
+		Name:  f.name,
+		Setup: func() (*disk.Image, error) { return base, nil },
+		Run:   f.run,
+		Check: j.check,
+		Owned: []disk.Range{{Length: int64(f.options().DataOffset)}},
+	}, nil
+}
+
+// formatJudge tells the crash states of a format. What was there before goes by request, so that only
+// the old volume whole, the new one whole, or neither is right.
+type formatJudge struct {
+	keys     *keyring
+	old, new side
+	heads    []disk.Range
+	secrets  []disk.Range // heads and first keyslot of the new volume
+}
+
+func newFormatJudge(base, after *disk.Image, over bool) (*formatJudge, error) {
+	shared := &judge{keys: newKeyring()}
+	j := &formatJudge{keys: shared.keys}
+	var err error
+	if over {
+		if j.old, err = shared.side(base); err != nil {
+			return nil, err
+		}
+	}
+	if j.new, err = shared.side(after); err != nil {
+		return nil, err
+	}
+	v, err := load(after)
+	if err != nil {
+		return nil, err
+	}
+	j.heads = heads(v)
+	j.secrets = append(heads(v), j.new.areas[0])
+	return j, nil
+}
+
+func (j *formatJudge) check(c crash.Case) crash.Verdict {
+	if c.Acknowledged {
+		if stray := j.stray(c.Image); stray >= 0 && !c.Damaged(disk.Range{Offset: stray, Length: disk.SectorSize}) {
+			return broken("an old secondary stands at %d", stray)
+		}
+	}
+	v, err := load(c.Image)
+	if err != nil {
+		return j.nothing(c, err.Error())
+	}
+	open, err := j.keys.opening(c.Image, v)
+	if err != nil {
+		return broken("unlocking: %v", err)
+	}
+	now, set := facts(v), names(open)
+	switch {
+	case now == j.new.facts && set == names(j.new.open):
+		return crash.Verdict{Outcome: crash.New}
+	case now == j.new.facts:
+		return excused(c, broken("the new header stands and %q opens it", set), j.secrets)
+	case now == j.old.facts && set == names(j.old.open):
+		return crash.Verdict{Outcome: crash.Old}
+	case now == j.old.facts:
+		return j.nothing(c, "the old header stands without its keys")
+	}
+	return excused(c, broken("neither the old nor the new metadata:\n%s", now), j.heads)
+}
+
+// nothing is the verdict on a state in which no volume stands: right until the format is done.
+func (j *formatJudge) nothing(c crash.Case, reason string) crash.Verdict {
+	if !c.Acknowledged {
+		return crash.Verdict{Outcome: crash.Between}
+	}
+	return excused(c, broken("%s", reason), j.secrets)
+}
+
+func excused(c crash.Case, loss crash.Verdict, places []disk.Range) crash.Verdict {
+	return (&judge{}).excuse(c, loss, places...)
+}
+
+// stray returns where a secondary head stands that is not the new volume's, or -1.
+func (j *formatJudge) stray(m *disk.Image) int64 {
+	for _, size := range luks2.Sizes() {
+		at := int64(size)
+		if len(j.heads) == 2 && at == j.heads[1].Offset || at+6 > m.Size() {
+			continue
+		}
+		p := make([]byte, 6)
+		if _, err := m.ReadAt(p, at); err == nil && string(p) == luks2.SecondaryMagic {
+			return at
+		}
+	}
+	return -1
+}

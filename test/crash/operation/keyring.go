@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
+
+// keyring finds out which passphrases open a volume, and remembers: a keyslot opens by its entry in
+// the header and the contents of its area.
+type keyring struct {
+	mu    sync.Mutex
+	known map[lock]bool
+	shut  map[door]int // materials that did not open
+}
+
+// door is a keyslot, as the header describes it, and a passphrase.
+type door struct{ entry, passphrase string }
+
+// lock is a door with the material in the keyslot's area.
+type lock struct {
+	door
+	area disk.Sum
+}
+
+// suspects is how many materials are really tried on one door. Beyond them, what is not known to
+// open is torn or half wiped, and every stripe of it is needed: it is taken to stay shut.
+const suspects = 50
+
+func newKeyring() *keyring { return &keyring{known: map[lock]bool{}, shut: map[door]int{}} }
+
+// opening returns the passphrases that open a keyslot of the volume, and the keyslots they open.
+func (r *keyring) opening(m *disk.Image, v *luks.Volume) (map[string]int, error) {
+	open := map[string]int{}
+	for _, k := range v.Keyslots {
+		if !k.Openable() {
+			continue
+		}
+		for _, passphrase := range passphrases() {
+			fits, err := r.fits(m, v, k, passphrase)
+			if err != nil {
+				return nil, err
+			}
+			if fits {
+				open[passphrase] = k.ID
+			}
+		}
+	}
+	return open, nil
+}
+
+func (r *keyring) fits(m *disk.Image, v *luks.Volume, k luks.Keyslot, passphrase string) (bool, error) {
+	l := lock{door{entry(v, k), passphrase}, m.SumOf(areaOf(k))}
+	r.mu.Lock()
+	fits, known := r.known[l]
+	tired := r.shut[l.door] >= suspects
+	r.mu.Unlock()
+	if known || tired {
+		return fits, nil
+	}
+	fits, err := unlocks(v, k, passphrase)
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known[l] = fits
+	if !fits {
+		r.shut[l.door]++
+	}
+	return fits, nil
+}
+
+// entry identifies what the header says of the keyslot and of the key's digest.
+func entry(v *luks.Volume, k luks.Keyslot) string {
+	if v.Version == 1 { // without a checksum any field may be wrong
+		h := v.LUKS1.WithUUID("")
+		slot := h.Keyslots[k.ID]
+		h.Keyslots = [luks1.KeyslotCount]luks1.Keyslot{}
+		return fmt.Sprintf("%+v %+v", h, slot)
+	}
+	return fmt.Sprintf("%x %d %s", k.Spec.KDF.Salt, k.Spec.KeySize, v.UUID)
+}
+
+// unlocks tries a passphrase on one keyslot.
+func unlocks(v *luks.Volume, k luks.Keyslot, passphrase string) (bool, error) {
+	o := luks.UnlockOptions{Keyslot: k.ID, Unbound: true}
+	key, err := v.Unlock(context.Background(), []byte(passphrase), o)
+	var unreadable *luks.KeyslotError
+	switch {
+	case err == nil:
+		return true, key.Close()
+	case errors.Is(err, luks.ErrPassphrase), errors.As(err, &unreadable):
+		return false, nil
+	}
+	return false, err
+}

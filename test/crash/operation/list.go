@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"context"
+	"math"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/test/crash"
+)
+
+// The recorded volumes in use: one keyslot and small heads; two keyslots, large heads, a token; LUKS1.
+const (
+	small = "luks2-cbc-essiv"
+	large = "luks2-metadata-64k"
+	first = "luks1-sha1"
+)
+
+const token = `{"type":"orthrus-test","keyslots":["0"],"note":"x"}`
+
+// All returns every operation. Each has been carried out once by then.
+func All() ([]crash.Operation, error) {
+	var list []crash.Operation
+	for _, c := range changes() {
+		op, err := c.operation()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, op)
+	}
+	for _, f := range formats() {
+		op, err := f.operation()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, op)
+	}
+	return list, nil
+}
+
+func changes() []change {
+	return append(luks2Changes(), luks1Changes()...)
+}
+
+func luks2Changes() []change {
+	return []change{
+		{name: "add key", volume: small, run: addKey(luks.AnyKeyslot, fresh)},
+		{name: "add unbound key", volume: small, run: addUnbound},
+		{name: "kill keyslot", volume: large, run: killKeyslot(1), touched: []int{1}},
+		{name: "change key", volume: large, run: changeKey(0), touched: []int{0}},
+		{name: "label", volume: small, run: setLabel("LABEL")},
+		{name: "uuid", volume: small, run: setUUID},
+		{name: "priority", volume: large, run: setPriority},
+		{name: "flags", volume: small, run: setFlags},
+		{name: "token", volume: large, run: setToken(3, token)},
+		{name: "remove token", volume: large, run: setToken(7, "")},
+		{name: "label at the last number", volume: small, shape: withSeqID(math.MaxUint64), run: setLabel("LABEL")},
+		{name: "label before the last number", volume: small, shape: withSeqID(math.MaxUint64 - 1), run: setLabel("LABEL")},
+		{name: "label with stale secondary", volume: small, shape: withStale(luks2.SecondaryMagic), run: setLabel("LABEL"), stale: true},
+		{name: "label with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: setLabel("LABEL"), stale: true},
+		{name: "add key with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: addKey(luks.AnyKeyslot, fresh), stale: true},
+	}
+}
+
+func luks1Changes() []change {
+	return []change{
+		{name: "LUKS1 add key", volume: first, run: addKey(luks.AnyKeyslot, fresh), touched: []int{1}},
+		{name: "LUKS1 add key 6", volume: first, run: addKey(6, fresh), touched: []int{6}},
+		{name: "LUKS1 add key 7", volume: first, run: addKey(7, fresh), touched: []int{7}},
+		{name: "LUKS1 kill keyslot 6", volume: first, prepare: addKey(6, fresh), run: killKeyslot(6), touched: []int{6}},
+		{name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0), touched: []int{0}},
+		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
+		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, "second key"), run: changeKey(6), touched: []int{6, 1}},
+		{name: "LUKS1 uuid", volume: first, run: setUUID},
+	}
+}
+
+func addUnbound(v *luks.Volume, _ *luks.Key) error {
+	_, err := v.AddUnboundKey(context.Background(), []byte("sixteen byte key"), []byte(fresh), protection(luks.AnyKeyslot))
+	return err
+}
+
+func setPriority(v *luks.Volume, _ *luks.Key) error {
+	return v.SetPriority(context.Background(), 1, luks2.PriorityIgnore)
+}
+
+func setFlags(v *luks.Volume, _ *luks.Key) error {
+	return v.SetFlags(context.Background(), []string{luks2.FlagAllowDiscards})
+}
