@@ -3,12 +3,11 @@
 package sector
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"slices"
 
 	"github.com/aead/serpent"
-	"golang.org/x/crypto/twofish"
+	"golang.org/x/crypto/twofish" //lint:ignore SA1019 volumes encrypted with it exist
 )
 
 // blockCipher transforms blocks of 16 bytes, each by itself. dst is as long as src, a whole number of
@@ -49,8 +48,7 @@ func newBlockCipher(s Spec, key []byte) (blockCipher, error) {
 		b, err := twofish.NewCipher(key)
 		return twofishBlocks{oneByOne{b}, b}, err
 	}
-	b, err := aes.NewCipher(key)
-	return oneByOne{b}, err
+	return newAES(key)
 }
 
 // oneByOne makes a blockCipher of a standard one.

@@ -33,7 +33,8 @@ type Cipher struct {
 }
 
 // mode transforms whole sectors of size bytes. ivs holds one vector for each of them and is the
-// mode's to overwrite; work is free for any use. dst is as long as src and may be src.
+// mode's to overwrite; work is free for any use, and is zero before and after. dst is as long as src
+// and may be src.
 type mode interface {
 	encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error
 	decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error
@@ -41,7 +42,8 @@ type mode interface {
 	wipe()
 }
 
-// scratch is what one call needs besides its arguments; it is wiped after use.
+// scratch is what one call needs besides its arguments. It is zero when no call uses it: vectors may
+// be encrypted, and work holds plaintext and key stream.
 type scratch struct {
 	ivs  [batch * maxIVSize]byte
 	work [MaxSize]byte
@@ -127,6 +129,7 @@ func (c *Cipher) transform(dst, src []byte, sector uint64, way direction) error 
 	}
 	s := c.scratch()
 	defer c.release(s)
+	defer clear(s.ivs[:min(len(src)/c.size, batch)*c.mode.ivSize()])
 	number := sector >> c.shift
 	for len(src) > 0 {
 		n := min(len(src), batch*c.size)
@@ -149,8 +152,6 @@ func (c *Cipher) scratch() *scratch {
 }
 
 func (c *Cipher) release(s *scratch) {
-	clear(s.ivs[:])
-	clear(s.work[:])
 	c.work.Put(s)
 	// Round keys may lie outside the Go heap and go away with their finalizer.
 	runtime.KeepAlive(c)

@@ -283,3 +283,18 @@ func TestEncryptAllocatesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestScratchIsZeroAfterUse(t *testing.T) {
+	for _, choice := range refereeSpecs {
+		c := mustNew(t, choice.spec, pattern("key", choice.keys[0]), 1024)
+		data := pattern("data", 3*1024)
+		s := c.scratch()
+		c.work.New = func() any { return s } // the pool hands out nothing else
+		if err := errors.Join(c.Encrypt(data, data, 1), c.Decrypt(data, data, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if *s != (scratch{}) {
+			t.Errorf("%s: secrets stay in the scratch memory", choice.spec)
+		}
+	}
+}

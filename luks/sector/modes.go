@@ -75,6 +75,7 @@ func (m cbcMode) encrypt(dst, src, ivs []byte, size int, _ *[MaxSize]byte) error
 
 func (m cbcMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
 	plain := work[:size]
+	defer clear(plain)
 	for at := 0; at < len(src); at += size {
 		in := src[at : at+size]
 		m.block.decrypt(plain, in)
@@ -94,6 +95,7 @@ type ctrMode struct{ block blockCipher }
 
 func (m ctrMode) encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
 	stream := work[:size]
+	defer clear(stream)
 	for at := 0; at < len(src); at += size {
 		counter := ivs[at/size*blockSize:][:blockSize]
 		for to := 0; to < size; to += blockSize {

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/aead/serpent"
-	"golang.org/x/crypto/twofish"
+	"golang.org/x/crypto/twofish" //lint:ignore SA1019 volumes encrypted with it exist
 	"golang.org/x/crypto/xts"
 )
 

@@ -29,7 +29,7 @@ func newXTS(s Spec, key []byte) (mode, error) {
 		data.wipe()
 		return nil, err
 	}
-	return xtsMode{data: data, tweak: tweak}, nil
+	return fasterXTS(xtsMode{data: data, tweak: tweak}), nil
 }
 
 func xtsKeySizes() []int { return []int{32, 48, 64} }
@@ -47,6 +47,7 @@ func (m xtsMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) er
 func (m xtsMode) whiten(dst, src, ivs []byte, size int, work *[MaxSize]byte, blocks func(dst, src []byte)) {
 	m.tweak.encrypt(ivs, ivs)
 	tweaks := work[:size]
+	defer clear(tweaks)
 	for at := 0; at < len(src); at += size {
 		fillTweaks(tweaks, ivs[at/size*blockSize:])
 		out := dst[at : at+size]
