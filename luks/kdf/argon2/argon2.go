@@ -3,61 +3,117 @@
 package argon2
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-
-	"golang.org/x/crypto/argon2"
+	"runtime"
 )
 
-// Variant is a member of the Argon2 family, with its number in RFC 9106.
+// Variant is a member of the Argon2 family, by its number in RFC 9106.
 type Variant uint32
 
 // The variants that LUKS uses.
 const (
-	I  Variant = 1 // data-independent addressing
-	ID Variant = 2 // data-independent in the first half of the first pass, then data-dependent
+	I  Variant = 1 // addresses independent of the data
+	ID Variant = 2 // independent in the first half of the first pass, then dependent
 )
 
 const (
-	// MaxLanes is the largest degree of parallelism.
+	// MaxLanes is the largest number of lanes.
 	MaxLanes = 1<<24 - 1
 	// MinSalt is the shortest salt, in bytes.
 	MinSalt = 8
+	// MinMemory is the smallest memory for one lane, in KiB.
+	MinMemory = 8
+	// MinKey is the length of the shortest key, in bytes.
+	MinKey = 4
+
+	version = 0x13
+	slices  = 4 // synchronisation points per pass
 )
 
-// ErrMemory is the kind of *MemoryError.
-var ErrMemory = errors.New("not enough memory for the key derivation")
-
-// MemoryError says how much memory, in bytes, was needed and how much was there.
-type MemoryError struct {
-	Needed    uint64
-	Available uint64
-	Err       error // of mmap(2), or nil
-}
-
-func (e *MemoryError) Error() string {
-	return fmt.Sprintf("%v: %d MiB needed, %d MiB available", ErrMemory, e.Needed>>20, e.Available>>20)
-}
-
-// Unwrap makes it an ErrMemory, and whatever the kernel said.
-func (e *MemoryError) Unwrap() []error { return []error{ErrMemory, e.Err} }
+// ErrParams is returned for parameters with which Argon2 is not defined.
+var ErrParams = errors.New("argon2 parameters out of range")
 
 // Params are the inputs of Argon2 besides password and salt.
 type Params struct {
-	Variant  Variant
-	Time     uint32 // passes
-	Memory   uint32 // KiB
-	Lanes    uint32
-	Progress func(done float64) // may be nil; gets 0 to 1
+	Variant Variant
+	Time    uint32 // passes over the memory
+	Memory  uint32 // KiB
+	Lanes   uint32
+
+	// Workers bounds the number of threads; 0 means as many as there are lanes and processors.
+	Workers int
+	// Progress, if set, is called with the share of work done, 0 to 1, about a hundred times,
+	// always from the goroutine that called Key.
+	Progress func(done float64)
+
+	// Inputs K and X, which LUKS leaves empty and the vectors of RFC 9106 do not.
+	secret, data []byte
+	// What tests choose: the engine rather than the best one, and how many blocks between two
+	// meetings make a thread worth its while.
+	engine *engine
+	grain  uint32
 }
 
-// Key fills out.
+// defaultGrain is about 10 µs.
+const defaultGrain = 128
+
+// Key fills out. When ctx is cancelled, Key returns its error within 50 ms. A *MemoryError means that
+// the memory is not to be had. Whatever the error, out is zeroed and no memory is kept.
 func Key(ctx context.Context, out, password, salt []byte, p Params) error {
-	if p.Variant == I {
-		copy(out, argon2.Key(password, salt, p.Time, p.Memory, uint8(p.Lanes), uint32(len(out))))
-	} else {
-		copy(out, argon2.IDKey(password, salt, p.Time, p.Memory, uint8(p.Lanes), uint32(len(out))))
+	if err := p.derive(ctx, out, password, salt); err != nil {
+		clear(out)
+		return fmt.Errorf("argon2: %w", err)
 	}
-	return ctx.Err()
+	return nil
+}
+
+// Check returns ErrParams, with details, if Argon2 is not defined for p.
+func (p *Params) Check() error {
+	switch {
+	case p.Variant != I && p.Variant != ID:
+		return fmt.Errorf("%w: variant %d", ErrParams, p.Variant)
+	case p.Time < 1:
+		return fmt.Errorf("%w: %d passes", ErrParams, p.Time)
+	case p.Lanes < 1 || p.Lanes > MaxLanes:
+		return fmt.Errorf("%w: %d lanes", ErrParams, p.Lanes)
+	case uint64(p.Memory) < MinMemory*uint64(p.Lanes):
+		return fmt.Errorf("%w: %d KiB for %d lanes", ErrParams, p.Memory, p.Lanes)
+	}
+	return nil
+}
+
+func (p *Params) derive(ctx context.Context, out, password, salt []byte) (err error) {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	if len(salt) < MinSalt || len(out) < MinKey {
+		return fmt.Errorf("%w: a salt of %d bytes, a key of %d", ErrParams, len(salt), len(out))
+	}
+	m := newMatrix(p)
+	memory, err := newArena(ctx, m.bytes(), p.Time)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, memory.release()) }()
+	m.memory = memory.bytes
+	m.start(p.prehash(password, salt, len(out)))
+	if err := m.run(ctx, p.workers(m), p.Progress); err != nil {
+		return err
+	}
+	m.finish(out)
+	return nil
+}
+
+// workers returns the number of threads for m. Each should have so much to do between two
+// meetings that meeting does not matter.
+func (p *Params) workers(m *matrix) int {
+	n := min(runtime.GOMAXPROCS(0), int(p.Lanes))
+	if p.Workers > 0 {
+		n = min(n, p.Workers)
+	}
+	slice := uint64(m.segment) * uint64(p.Lanes)
+	return max(1, min(n, int(slice/uint64(cmp.Or(p.grain, defaultGrain)))))
 }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package argon2
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestArenaIsAlignedZeroedAndWiped(t *testing.T) {
+	for _, size := range []uint64{8 << 10, chunkSize, 3*chunkSize + 12<<10} {
+		a, err := newArena(t.Context(), size, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if uint64(len(a.bytes)) != size || uintptr(unsafe.Pointer(&a.bytes[0]))%chunkSize != 0 {
+			t.Errorf("%d bytes at %p, want %d", len(a.bytes), a.bytes, size)
+		}
+		if !bytes.Equal(a.bytes, make([]byte, size)) {
+			t.Error("not zeroed")
+		}
+		for i := range a.bytes {
+			a.bytes[i] = 0xa5
+		}
+		a.wipe()
+		if !bytes.Equal(a.bytes, make([]byte, size)) {
+			t.Error("not wiped")
+		}
+		if a.release() != nil || a.release() != nil || a.bytes != nil {
+			t.Error("release failed")
+		}
+	}
+}
+
+func TestWhatCannotBeMappedIsAnError(t *testing.T) {
+	for _, size := range []uint64{1 << 50, math.MaxInt, math.MaxUint64} {
+		a, err := reserve(size)
+		if !errors.Is(err, unix.ENOMEM) || a.release() != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+func TestCancellationStopsPopulating(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var lack *MemoryError
+	if _, err := newArena(ctx, 4*chunkSize, 1); !errors.Is(err, context.Canceled) || errors.As(err, &lack) {
+		t.Error(err)
+	}
+}
+
+func TestPagerTakesHugePagesUnlessTheyCostMoreThanTheyBring(t *testing.T) {
+	for name, v := range map[string]struct {
+		huge, ordinary time.Duration // per chunk
+		want           int
+	}{
+		"cheap":                      {200 * time.Microsecond, 100 * time.Microsecond, huge},
+		"slow, ordinary much better": {5 * time.Millisecond, time.Millisecond, ordinary},
+		"slow, ordinary as well":     {5 * time.Millisecond, 4500 * time.Microsecond, huge},
+	} {
+		p := newPager(4)
+		for i := range 3 * samples {
+			kind := p.choose()
+			p.record(kind, []time.Duration{v.huge, v.ordinary}[kind])
+			if i < samples && kind != huge || i >= 2*samples && kind != v.want {
+				t.Fatalf("%s: chunk %d has kind %d", name, i, kind)
+			}
+		}
+	}
+}
