@@ -11,11 +11,29 @@ import (
 // Confirmation is a question that only YES answers.
 type Confirmation struct {
 	Text    string // what will happen
-	Refused string // said when the answer is no; nothing when empty
+	Refused string // said after a no, in place of "Operation aborted."
+	Silent  bool   // say nothing after a no
 }
 
+// DeclinedError is a no to a Confirmation; its text is what the person is to be told. It wraps
+// ErrDeclined.
+type DeclinedError struct{ Confirmation Confirmation }
+
+func (e *DeclinedError) Error() string {
+	switch {
+	case e.Confirmation.Silent:
+		return ""
+	case e.Confirmation.Refused != "":
+		return e.Confirmation.Refused + "\n"
+	}
+	return ErrDeclined.Error() + "\n"
+}
+
+// Unwrap gives ErrDeclined.
+func (e *DeclinedError) Unwrap() error { return ErrDeclined }
+
 // Confirm asks whether to go on, where somebody can answer and -q did not forbid it: otherwise the
-// answer is yes, as scripts expect that pipe a passphrase. It returns ErrDeclined for a no.
+// answer is yes, as scripts expect that pipe a passphrase. A no is a *DeclinedError.
 func (u *UI) Confirm(ctx context.Context, c Confirmation) error {
 	if u.Batch || !u.Interactive() {
 		return nil
@@ -25,13 +43,10 @@ func (u *UI) Confirm(ctx context.Context, c Confirmation) error {
 	if err != nil {
 		return err
 	}
-	if answer == "YES" {
-		return nil
+	if answer != "YES" {
+		return &DeclinedError{c}
 	}
-	if c.Refused != "" {
-		u.Errorf("%s\n", c.Refused)
-	}
-	return ErrDeclined
+	return nil
 }
 
 // readAnswer reads a line of standard input with the terminal as it is.

@@ -228,18 +228,29 @@ func TestWithoutControllingTerminalStandardErrorPrompts(t *testing.T) {
 }
 
 func TestOnlyYESInCapitalsConfirms(t *testing.T) {
-	for typed, want := range map[string]error{"YES\n": nil, "yes\n": ErrDeclined, "NO\n": ErrDeclined, "YES \n": ErrDeclined, "\x04": ErrDeclined} {
-		u, p, stderr := atTerminal(t)
+	for typed, yes := range map[string]bool{"YES\n": true, "yes\n": false, "NO\n": false, "YES \n": false, "\x04": false} {
+		u, p, _ := atTerminal(t)
 		p.answer("(Type 'yes' in capital letters): ", typed)
-		err := u.Confirm(context.Background(), Confirmation{Text: "All will be lost.", Refused: "Nothing was lost."})
-		if err != want {
+		err := u.Confirm(context.Background(), Confirmation{Text: "All will be lost."})
+		if yes != (err == nil) || !yes && (!errors.Is(err, ErrDeclined) || CodeOf(err) != Denied) {
 			t.Errorf("%q: %v", typed, err)
 		}
 		if !strings.HasPrefix(p.screen(), "\r\nWARNING!\r\n========\r\nAll will be lost.\r\n\r\nAre you sure? (Type 'yes' in capital letters): ") {
 			t.Errorf("asked %q", p.screen())
 		}
-		if (stderr.String() == "Nothing was lost.\n\n") != (want != nil) {
-			t.Errorf("%q: said %q", typed, stderr)
+	}
+}
+
+func TestANoSaysWhatWasNotDone(t *testing.T) {
+	for want, c := range map[string]Confirmation{
+		"Operation aborted.\n": {},
+		"Nothing was lost.\n":  {Refused: "Nothing was lost."},
+		"":                     {Silent: true},
+	} {
+		u, p, _ := atTerminal(t)
+		p.answer("capital letters): ", "NO\n")
+		if err := u.Confirm(context.Background(), c); err == nil || err.Error() != want {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+)
+
+// session is a run of the program on a controlling terminal of its own.
+type session struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master *os.File
+	slave  *os.File
+	shown  chan []byte
+	screen string // since the last answer
+}
+
+// onTerminal starts "cryptsetup args" in a folder.
+func onTerminal(t *testing.T, dir string, args ...string) *session {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{t: t, master: master, slave: slave, shown: make(chan []byte, 64)}
+	s.cmd = exec.Command(os.Args[0], args...)
+	s.cmd.Args[0], s.cmd.Dir = "cryptsetup", dir
+	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
+	s.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go s.watch()
+	t.Cleanup(func() { _ = s.cmd.Process.Kill(); slave.Close(); master.Close() })
+	return s
+}
+
+func (s *session) watch() {
+	for {
+		piece := make([]byte, 1024)
+		n, err := s.master.Read(piece)
+		if err != nil {
+			return
+		}
+		s.shown <- piece[:n]
+	}
+}
+
+// answer waits for a prompt at the end of the screen and types text.
+func (s *session) answer(prompt, text string) {
+	s.t.Helper()
+	for !strings.HasSuffix(s.screen, prompt) {
+		select {
+		case piece := <-s.shown:
+			s.screen += strings.ReplaceAll(string(piece), "\r\n", "\n")
+		case <-time.After(20 * time.Second):
+			s.t.Fatalf("no %q at the end of %q", prompt, s.screen)
+		}
+	}
+	s.screen = ""
+	if _, err := s.master.WriteString(text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ends waits for the program and compares its exit code and the last words on the screen.
+func (s *session) ends(code int, words string) {
+	s.t.Helper()
+	defer time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() }).Stop()
+	err := s.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.t.Fatal(err)
+	}
+	if got := s.cmd.ProcessState.ExitCode(); got != code {
+		s.t.Errorf("%q: exit code %d, want %d; screen %q", s.cmd.Args, got, code, s.screen)
+	}
+	termios, err := unix.IoctlGetTermios(int(s.slave.Fd()), unix.TCGETS)
+	if err != nil || termios.Lflag&unix.ECHO == 0 {
+		s.t.Errorf("%q: echo is off afterwards (%v)", s.cmd.Args, err)
+	}
+	if words != "" {
+		s.answer(words, "")
+	}
+}
+
+var cheap = []string{"--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
+
+// formatted returns a folder with a.img, a volume that "pass one" opens.
+func formatted(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/a.img", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(dir+"/a.img", 24<<20); err != nil {
+		t.Fatal(err)
+	}
+	s := onTerminal(t, dir, append(cheap, "luksFormat", "a.img")...)
+	s.answer("This will overwrite data on a.img irrevocably.\n\nAre you sure? (Type 'yes' in capital letters): ", "YES\n")
+	s.answer("Enter passphrase for a.img: ", "pass one\n")
+	s.answer("Verify passphrase: ", "pass one\n")
+	s.ends(0, "")
+	return dir
+}
+
+func TestDialogues(t *testing.T) {
+	dir := formatted(t)
+
+	s := onTerminal(t, dir, append(cheap, "luksAddKey", "a.img")...)
+	s.answer("Enter any existing passphrase: ", "pass one\n")
+	s.answer("Enter new passphrase for key slot: ", "second\n")
+	s.answer("Verify passphrase: ", "second\n")
+	s.ends(0, "")
+
+	s = onTerminal(t, dir, append(cheap, "luksAddKey", "a.img")...)
+	s.answer("Enter any existing passphrase: ", "pass one\n")
+	s.answer("Enter new passphrase for key slot: ", "third\n")
+	s.answer("Verify passphrase: ", "other\n")
+	s.ends(2, "Passphrases do not match.\n")
+
+	s = onTerminal(t, dir, "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "wrong\n")
+	s.answer("No key available with this passphrase.\nEnter passphrase for a.img: ", "\n")
+	s.answer("No key available with this passphrase.\nEnter passphrase for a.img: ", "second\n")
+	s.ends(0, "")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "second\n")
+	s.ends(0, "")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "pass one\n")
+	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\n"+
+		"Are you sure? (Type 'yes' in capital letters): ", "no\n")
+	s.ends(2, "")
+}
+
+func TestRefusalsAreToldApartByExitCode(t *testing.T) {
+	dir := formatted(t)
+	for _, c := range []struct {
+		args     []string
+		question string
+		code     int
+		words    string
+	}{
+		{[]string{"luksFormat", "a.img"}, "This will overwrite data on a.img irrevocably.", 1, "Operation aborted.\n\n"},
+		{[]string{"erase", "a.img"}, "Device will become unusable after this operation.", 2, "Operation aborted, keyslots were NOT wiped.\n\n"},
+		{[]string{"luksUUID", "--uuid", "11111111-2222-4333-8444-555555555555", "a.img"}, "Do you really want to change UUID of device?", 2, "Operation aborted.\n\n"},
+		{[]string{"luksDump", "--dump-volume-key", "a.img"}, "This dump should be stored encrypted in a safe place.", 2, ""},
+	} {
+		s := onTerminal(t, dir, c.args...)
+		s.answer(c.question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+		s.ends(c.code, c.words)
+	}
+	s := onTerminal(t, dir, "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "pass one\n")
+	s.ends(0, "")
+}
+
+func TestAnUnansweredPromptGivesTheTerminalBack(t *testing.T) {
+	dir := formatted(t)
+	s := onTerminal(t, dir, "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "\x03")
+	s.ends(1, "")
+
+	s = onTerminal(t, dir, "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "")
+	if err := s.cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(1, "")
+
+	s = onTerminal(t, dir, "open", "--test-passphrase", "--timeout", "1", "a.img")
+	s.ends(1, "Error reading passphrase from terminal.\n")
+}
