@@ -5,6 +5,8 @@ package dm
 import (
 	"bytes"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -117,6 +119,17 @@ type Number struct{ Major, Minor uint32 }
 
 // String renders "major:minor", as tables name devices.
 func (n Number) String() string { return fmt.Sprintf("%d:%d", n.Major, n.Minor) }
+
+// ParseNumber reads "major:minor"; ErrReply where the text is something else.
+func ParseNumber(text string) (Number, error) {
+	major, minor, found := strings.Cut(text, ":")
+	a, majorErr := strconv.ParseUint(major, 10, 32)
+	b, minorErr := strconv.ParseUint(minor, 10, 32)
+	if !found || majorErr != nil || minorErr != nil {
+		return Number{}, fmt.Errorf("%w: device number %q", ErrReply, text)
+	}
+	return Number{Major: uint32(a), Minor: uint32(b)}, nil
+}
 
 // Deps lists the devices the active table rests on.
 func (c *Control) Deps(name string) ([]Number, error) {

@@ -41,6 +41,25 @@ var verbs = map[cli.Action]verb{
 	cli.Erase:         erase,
 	cli.Config:        config,
 	cli.Repair:        repair,
+	cli.Check:         check,
+	cli.Resize:        resize,
+	cli.Refresh:       refresh,
+	cli.Token:         token,
+
+	cli.LuksConvertKey:    luksConvertKey,
+	cli.LuksSuspend:       luksSuspend,
+	cli.LuksResume:        luksResume,
+	cli.LuksHeaderBackup:  luksHeaderBackup,
+	cli.LuksHeaderRestore: luksHeaderRestore,
+}
+
+// carryOut runs the verb of the invocation.
+func (c *command) carryOut(ctx context.Context) error {
+	does, known := verbs[c.Action]
+	if !known {
+		return failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
+	}
+	return does(ctx, c)
 }
 
 // conclude prints the error and, with -v, how the run ended.

@@ -126,32 +126,3 @@ func erase(ctx context.Context, c *command) error {
 	}
 	return nil
 }
-
-// luksChangeKey puts the volume key under a new passphrase in place of the old one.
-func luksChangeKey(ctx context.Context, c *command) error {
-	v, err := c.load(ctx, changed)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot()}, "Enter passphrase to be changed: ")
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	passphrase, err := c.newPassphrase(ctx)
-	if err != nil {
-		return err
-	}
-	defer passphrase.Close()
-	n, err := c.newKeyslot(ctx, v.Version, key.Len(), key.Keyslot)
-	if err != nil {
-		return err
-	}
-	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
-	if err != nil {
-		return slotError(err)
-	}
-	c.ui.Verbosef("Key slot %d created.", id)
-	return nil
-}

@@ -33,6 +33,5 @@ func run(argv []string) int {
 	for _, notice := range inv.Notices {
 		c.ui.Errorf("%s", notice)
 	}
-	err := verbs[inv.Action](ctx, c)
-	return int(c.conclude(err))
+	return int(c.conclude(c.carryOut(ctx)))
 }

@@ -62,6 +62,9 @@ func (c *command) unlock(ctx context.Context, v *volume, o luks.UnlockOptions, p
 	if err := c.usable(v, o); err != nil {
 		return nil, err
 	}
+	if key, err := c.byToken(ctx, v, o); key != nil || err != nil {
+		return key, err
+	}
 	var err error
 	for range c.ui.Tries(int(c.o.Tries.V)) {
 		var key *luks.Key
@@ -91,12 +94,24 @@ func (c *command) usable(v *volume, o luks.UnlockOptions) error {
 }
 
 func (c *command) tryOnce(ctx context.Context, v *volume, o luks.UnlockOptions, prompt string) (*luks.Key, error) {
-	passphrase, err := c.ui.Secret(ctx, c.existing(prompt))
+	passphrase, err := c.given(ctx, prompt)
 	if err != nil {
 		return nil, err
 	}
 	defer passphrase.Close()
 	return v.Unlock(ctx, passphrase.Bytes(), o)
+}
+
+// given is the passphrase from wherever the options say: the keyring, a key file, a person, a pipe.
+func (c *command) given(ctx context.Context, prompt string) (*secret.Buffer, error) {
+	if !c.o.KeyDescription.Set {
+		return c.ui.Secret(ctx, c.existing(prompt))
+	}
+	passphrase, err := keyringSecret(c.o.KeyDescription.V)
+	if err != nil {
+		return nil, failure(ui.Failed, "Failed to read passphrase from keyring: %v.", err)
+	}
+	return passphrase, nil
 }
 
 // admit refuses a keyslot whose cost no sane header asks for.

@@ -311,3 +311,17 @@ func encodeKDF(k KDF) *object {
 	o.set("salt", base64Text(k.Salt))
 	return o
 }
+
+// MoveArea changes where a keyslot's material lies; everything else of it stays.
+func (m *Metadata) MoveArea(id int, offset uint64) error {
+	name := strconv.Itoa(id)
+	if m.keyslots.get(name) == nil {
+		return fmt.Errorf("keyslot %d: %w", id, ErrNoKeyslot)
+	}
+	return m.keyslots.edit(name, func(slot *object) error {
+		return slot.edit("area", func(area *object) error {
+			area.set("offset", number64(offset))
+			return nil
+		})
+	})
+}

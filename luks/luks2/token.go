@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -91,4 +92,20 @@ func (m *Metadata) RemoveToken(id int) error {
 	}
 	m.tokens.remove(name)
 	return nil
+}
+
+// UnassignToken takes a keyslot out of the token's list: ErrNoToken, or ErrNoKeyslot where it is not
+// in there.
+func (m *Metadata) UnassignToken(token, keyslot int) error {
+	t, err := m.Token(token)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(t.Keyslots, keyslot) {
+		return fmt.Errorf("token %d: keyslot %d: %w", token, keyslot, ErrNoKeyslot)
+	}
+	return m.tokens.edit(strconv.Itoa(token), func(o *object) error {
+		o.set("keyslots", list(names(slices.DeleteFunc(t.Keyslots, func(id int) bool { return id == keyslot }))))
+		return nil
+	})
 }

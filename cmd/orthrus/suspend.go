@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+)
+
+// luksSuspend freezes a mapping and takes its key out of the kernel.
+func luksSuspend(ctx context.Context, c *command) error {
+	m, err := c.mapped(mappingName(c.Args[0]))
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if m.kind == activate.Plain {
+		return failure(ui.Failed, "Device %s is plain; only LUKS mappings can be suspended and resumed.", m.name)
+	}
+	if m.info.Suspended {
+		return failure(ui.Failed, "Volume %s is already suspended.", m.name)
+	}
+	return activate.Suspend(ctx, m.control, m.name)
+}
+
+// luksResume gives a frozen mapping its key back.
+func luksResume(ctx context.Context, c *command) error {
+	m, err := c.mapped(mappingName(c.Args[0]))
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if !m.info.Suspended {
+		return failure(ui.Failed, "Volume %s is not suspended.", m.name)
+	}
+	v, err := c.volumeOf(ctx, m)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	key, err := c.unlockFor(ctx, m, v)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	mapping, err := m.like(key, v, c.o.DisableKeyring || v.Version == 1)
+	if err != nil {
+		return err
+	}
+	return activate.Resume(ctx, m.control, mapping)
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// ErrBackup is the kind of failure to use a header backup.
+var ErrBackup = errors.New("header backup does not fit the device")
+
+// backupUnit is what backups are rounded up to, bytes.
+const backupUnit = 4096
+
+// Backup returns header and keyslot areas as they are on the device: the contents of a header
+// backup file, which holds key material. It fails on a read error.
+func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
+	image := make([]byte, v.backupSize())
+	err := locked(ctx, v.dev, false, func() error {
+		n, err := v.dev.ReadAt(image, 0)
+		if n < len(image) {
+			return fmt.Errorf("reading the header: %w", err)
+		}
+		return nil
+	})
+	if err == nil && v.Version == 1 {
+		clear(image[luks1Room:backupUnit])
+	}
+	return image, err
+}
+
+// backupSize is the length of a backup in bytes.
+func (v *Volume) backupSize() uint64 {
+	if v.Version == 1 {
+		return min(roundUp(materialRoom1(v.LUKS1).End(), backupUnit), uint64(v.dev.Size()))
+	}
+	return v.Metadata().KeyslotsExtent(v.Choice.Copy.Header.Size).End()
+}
+
+// Restore brings the header in backup, a volume loaded from a backup file, to this volume's
+// device. Data offset, header size and (LUKS1) key size must be equal. For LUKS2 it is an update
+// like any other: keyslot areas that the present header uses are not touched before the restored
+// one is durable, so that at each instant the old or the new set of passphrases opens; where an
+// area is in the way, the restored keyslot moves to a free place. Areas that nothing names any
+// more are wiped.
+func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
+	if err := v.fits(backup); err != nil {
+		return err
+	}
+	if v.Version == 1 {
+		return v.restore1(ctx, backup)
+	}
+	return v.restore2(ctx, backup)
+}
+
+func (v *Volume) fits(backup *Volume) error {
+	switch {
+	case v.Version != backup.Version:
+		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackup, v.Version, backup.Version)
+	case v.Data.Offset != backup.Data.Offset:
+		return fmt.Errorf("%w: data offset %d on the device, %d in the backup", ErrBackup, v.Data.Offset, backup.Data.Offset)
+	case v.backupSize() != backup.backupSize():
+		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.backupSize(), backup.backupSize())
+	case v.Version == 1 && v.LUKS1.KeyBytes != backup.LUKS1.KeyBytes:
+		return fmt.Errorf("%w: volume keys of different length", ErrBackup)
+	}
+	return nil
+}
+
+// restore2 works against the header as it is under the lock, whatever its uuid.
+func (v *Volume) restore2(ctx context.Context, backup *Volume) error {
+	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+		c := change{next: backup.Choice.Copy}
+		c.next.Metadata = backup.Metadata().Clone()
+		c.next.Header.SeqID = now.Header.SeqID
+		err := placeRestored(&c, v.dev, now, backup)
+		return c, err
+	})
+}
+
+// placeRestored decides where each keyslot of the backup goes.
+func placeRestored(c *change, dev Device, now luks2.Copy, backup *Volume) error {
+	m := c.next.Metadata
+	for _, slot := range backup.Metadata().Keyslots() {
+		material := make([]byte, slot.Area.Size)
+		if n, err := backup.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
+			return &KeyslotError{slot.ID, err}
+		}
+		present := make([]byte, len(material))
+		if n, err := dev.ReadAt(present, int64(slot.Area.Offset)); n == len(present) && err == nil && bytes.Equal(present, material) {
+			continue
+		}
+		if inUse(now.Metadata, slot.Area) {
+			free, err := freeInBoth(m, now.Metadata, c.next.Header.Size, slot.Area.Size)
+			if err != nil {
+				return err
+			}
+			slot.Area.Offset = free.Offset
+			if err := m.MoveArea(slot.ID, free.Offset); err != nil {
+				return err
+			}
+		}
+		c.before = append(c.before, areaWrite{areaName(slot.ID), slot.Area.Offset, material})
+	}
+	return wipeForgotten(c, now, m)
+}
+
+func inUse(m *luks2.Metadata, area luks2.Area) bool {
+	for _, slot := range m.Keyslots() {
+		if slot.Area.Offset < area.End() && area.Offset < slot.Area.End() {
+			return true
+		}
+	}
+	return false
+}
+
+// freeInBoth finds a hole that neither header uses.
+func freeInBoth(next, now *luks2.Metadata, hdrSize, size uint64) (luks2.Extent, error) {
+	for _, hole := range next.Holes(hdrSize) {
+		for at := hole.Offset; at+size <= hole.End(); at += luks2.AreaAlignment {
+			if !inUse(now, luks2.Area{Offset: at, Size: size}) {
+				return luks2.Extent{Offset: at, Size: size}, nil
+			}
+		}
+	}
+	return luks2.Extent{}, &luks2.RoomError{Kind: "keyslots area", Needed: size}
+}
+
+// wipeForgotten overwrites, once the restored header is durable, what only the old one named: its
+// passphrases are revoked by the restore.
+func wipeForgotten(c *change, now luks2.Copy, next *luks2.Metadata) error {
+	for _, slot := range now.Metadata.Keyslots() {
+		if inUse(next, slot.Area) {
+			continue
+		}
+		wipe, err := noise(areaName(slot.ID), slot.Area.Offset, slot.Area.Size)
+		if err != nil {
+			return err
+		}
+		c.after = append(c.after, wipe)
+	}
+	return nil
+}
+
+// restore1 writes material before the header that names it. LUKS1 has one header and fixed places:
+// a keyslot whose material differs opens with neither passphrase until its entry is written.
+func (v *Volume) restore1(ctx context.Context, backup *Volume) error {
+	return v.update1(ctx, func(now luks1.Header) (luks1.Header, []areaWrite, error) {
+		var areas []areaWrite
+		for _, id := range backup.LUKS1.EnabledKeyslots() {
+			offset, length := backup.LUKS1.Material(id)
+			material := make([]byte, length)
+			if n, err := backup.dev.ReadAt(material, offset); n < len(material) {
+				return now, nil, &KeyslotError{id, err}
+			}
+			areas = append(areas, areaWrite{areaName(id), uint64(offset), material})
+		}
+		return backup.LUKS1, areas, nil
+	})
+}
+
+// WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first,
+// header last.
+func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
+	image, err := backup.Backup(ctx)
+	if err != nil {
+		return err
+	}
+	if int64(len(image)) > dev.Size() {
+		return fmt.Errorf("%w: %d bytes for a device of %d", ErrBackup, len(image), dev.Size())
+	}
+	return locked(ctx, dev, true, func() error {
+		head := 2 * backup.Choice.Copy.Header.Size
+		if backup.Version == 1 {
+			head = backupUnit
+		}
+		if err := header.WriteArea(dev, "keyslot areas", head, image[head:]); err != nil {
+			return err
+		}
+		return header.WriteArea(dev, "header", 0, image[:head])
+	})
+}

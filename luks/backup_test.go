@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+func backupOf(t *testing.T, v *luks.Volume) *luks.Volume {
+	t.Helper()
+	image, err := v.Backup(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup, err := luks.Load(ctx, &memory{image: image})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return backup
+}
+
+func TestRestoreBringsBackTheOldKeysAndRevokesTheNew(t *testing.T) {
+	versions(t, func(t *testing.T, version int) {
+		dev, v := formatted(t, version)
+		old := backupOf(t, v)
+		key := unlock(t, v, "one")
+		if _, err := v.AddKey(ctx, key, []byte("two"), cheap); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.KillKeyslot(ctx, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Restore(ctx, old); err != nil {
+			t.Fatal(err)
+		}
+		if !opens(t, dev, "one") || opens(t, dev, "two") {
+			t.Error("keys are not those of the backup")
+		}
+		if version == 2 && !v.Choice.Healthy() {
+			t.Errorf("heads: %v", v.Choice.Reason)
+		}
+	})
+}
+
+func TestRestoreMovesAKeyslotWhoseAreaIsInUse(t *testing.T) {
+	dev, v := formatted(t, 2)
+	old := backupOf(t, v)
+	// Another keyslot comes to lie where the backup has its own.
+	key := unlock(t, v, "one")
+	if _, err := v.AddKey(ctx, key, []byte("two"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.KillKeyslot(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.AddKey(ctx, key, []byte("three"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Restore(ctx, old); err != nil {
+		t.Fatal(err)
+	}
+	slot, err := v.Keyslot(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before, err := old.Keyslot(0); err != nil || slot.Area == before.Area {
+		t.Errorf("area %+v was overwritten in place", slot.Area)
+	}
+	if !opens(t, dev, "one") || opens(t, dev, "two") || opens(t, dev, "three") {
+		t.Error("keys are not those of the backup")
+	}
+}
+
+func TestRestoreRefusesAnotherGeometry(t *testing.T) {
+	_, v := formatted(t, 2)
+	other := &memory{image: make([]byte, 6<<20)}
+	o := options(2)
+	o.KeyslotsSize = 1 << 20
+	w, err := luks.Format(ctx, other, []byte("x"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Restore(ctx, backupOf(t, w)); !errors.Is(err, luks.ErrBackup) {
+		t.Errorf("another geometry: %v", err)
+	}
+	_, one := formatted(t, 1)
+	if err := v.Restore(ctx, backupOf(t, one)); !errors.Is(err, luks.ErrBackup) {
+		t.Errorf("another version: %v", err)
+	}
+}
+
+func TestABackupGivesAWipedDeviceItsHeaderBack(t *testing.T) {
+	versions(t, func(t *testing.T, version int) {
+		dev, v := formatted(t, version)
+		old := backupOf(t, v)
+		before := bytes.Clone(dev.image)
+		clear(dev.image[:1<<20])
+		if err := luks.WriteBackup(ctx, dev, old); err != nil {
+			t.Fatal(err)
+		}
+		if !opens(t, dev, "one") {
+			t.Error("does not open")
+		}
+		if version == 2 && !bytes.Equal(before, dev.image) {
+			t.Error("other bytes than before")
+		}
+	})
+}
