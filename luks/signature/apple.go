@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package signature
+
+func apple() []format {
+	plus := format{kind: "hfsplus", usage: Filesystem, at: 1024, length: 512, parse: hfsPlus}
+	plus.magic = "H+"
+	wrapped := plus
+	wrapped.magic = "HX"
+	return []format{
+		plus,
+		wrapped,
+		{kind: "hfs", usage: Filesystem, at: 1024, magic: "BD", length: 512, parse: hfs},
+		{kind: "apfs", usage: Filesystem, magic: "NXSB", from: 32, length: 512, parse: apfs},
+	}
+}
+
+// hfsPlus (TN1150): version be16 at 2, block size be32 at 40, blocks be32 at 44.
+func hfsPlus(_ *view, r record, s *Signature) bool {
+	version := r.be16(2)
+	s.Extent = extent(uint64(r.be32(44)), uint64(r.be32(40)))
+	return (version == 4 || version == 5) && powerOfTwo(r.be32(40), 512, 1<<20) && r.be32(44) != 0
+}
+
+// hfs: allocation block size be32 at 20, name as a counted string at 36.
+func hfs(_ *view, r record, s *Signature) bool {
+	size, n := r.be32(20), int(r[36])
+	if size == 0 || size%512 != 0 || n > 27 || r.be16(18) == 0 {
+		return false
+	}
+	s.Label = r.text(37, n)
+	return true
+}
+
+// apfs: block size le32 at 36, blocks le64 at 40, uuid 72.
+func apfs(_ *view, r record, s *Signature) bool {
+	s.UUID = r.uuid(72)
+	s.Extent = extent(r.le64(40), uint64(r.le32(36)))
+	return powerOfTwo(r.le32(36), 4096, 65536)
+}
