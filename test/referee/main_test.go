@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	machine.Main(m, machine.Config{
-		Modules:  []string{"dm-mod", "dm-crypt", "dm-integrity", "dm-verity", "dm-zero", "loop", "aesni-intel", "xts", "cbc", "essiv"},
+		Modules:  []string{"dm-mod", "dm-crypt", "dm-integrity", "dm-verity", "dm-zero", "loop", "aesni-intel", "xts", "cbc", "essiv", "crypto_null"},
 		Programs: []string{"dmsetup"},
 	})
 }

@@ -5,6 +5,7 @@ package vm
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,5 +70,20 @@ func TestDiskComesGrowsAndGoes(t *testing.T) {
 			t.Fatalf("read %q, %v after the disk came back", got, err)
 		}
 		machine.Unplug(t, "plugged")
+	})
+}
+
+func TestBothReleasesOfCryptsetupRunInside(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		for release, version := range map[string]string{"bookworm": "cryptsetup 2.6.1", "trixie": "cryptsetup 2.7.5"} {
+			file, err := machine.Peer(release)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command(file, "--version").CombinedOutput()
+			if err != nil || !strings.HasPrefix(string(out), version) {
+				t.Errorf("%s: %v, %s", release, err, out)
+			}
+		}
 	})
 }

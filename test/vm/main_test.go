@@ -15,6 +15,8 @@ func config() machine.Config {
 		Memory:   2048,
 		Modules:  modules,
 		Programs: programs,
+		Peers:    []string{"bookworm", "trixie"},
+		Build:    []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Disks: []machine.Disk{
 			{Name: "a", Size: 128 << 20},
 			{Name: "b", Size: 128 << 20},
@@ -28,14 +30,15 @@ var modules = []string{
 	"dm-mod", "dm-crypt", "dm-integrity", "dm-verity", "dm-flakey", "dm-log-writes", "dm-delay", "dm-zero", "dm-snapshot",
 	"loop", "brd", "ext4", "xfs", "btrfs", "vfat", "overlay",
 	"algif_skcipher", "algif_hash", "crypto_user",
-	"aesni-intel", "xts", "cbc", "ecb", "ctr", "essiv", "lrw", "adiantum", "authenc", "hmac",
-	"serpent_generic", "twofish_generic", "camellia_generic", "cast5_generic", "cast6_generic", "blowfish_generic", "des_generic",
+	"aesni-intel", "xts", "cbc", "ecb", "ctr", "essiv", "lrw", "adiantum", "nhpoly1305", "chacha_generic", "authenc", "hmac",
+	"crypto_null", "serpent_generic", "twofish_generic", "camellia_generic", "cast5_generic", "cast6_generic", "blowfish_generic", "des_generic",
 	"sha1_generic", "sha256_generic", "sha512_generic", "sha3_generic", "rmd160", "wp512", "blake2b_generic", "streebog_generic",
 }
 
 var programs = []string{
 	"cryptsetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
 	"mkfs.ext4", "e2fsck", "dumpe2fs", "sh", "cat", "ls", "dd", "sync", "stat",
+	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate",
 }
 
 func TestMain(m *testing.M) { machine.Main(m, config()) }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -30,8 +29,7 @@ func main() {
 	}
 }
 
-func config() (machine.Config, error) {
-	cache, err := machine.CacheDir()
+func config() machine.Config {
 	return machine.Config{
 		Modules: []string{
 			"dm-crypt", "ext4", "xts", "aesni-intel", "essiv", "sha256_generic", "crc32c_generic", "algif_skcipher", "algif_hash",
@@ -41,22 +39,18 @@ func config() (machine.Config, error) {
 		},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Env:   []string{"costs=" + costs},
-		Files: map[string]string{"/peer/trixie": filepath.Join(cache, "peer", "trixie")},
+		Peers: []string{"trixie"},
 		Disks: []machine.Disk{
 			{Name: "one", Size: 64 << 20},
 			{Name: "two", Size: 64 << 20, LogicalSector: 4096},
 		},
-	}, err
+	}
 }
 
 func show(ctx context.Context) error {
 	p := newPage(os.Stdout)
-	cfg, err := config()
-	if err != nil {
-		return err
-	}
 	begin := time.Now()
-	m, err := machine.Start(ctx, cfg)
+	m, err := machine.Start(ctx, config())
 	if err != nil {
 		return err
 	}

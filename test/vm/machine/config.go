@@ -24,6 +24,8 @@ type Config struct {
 	// Programs of the host copied into the guest with their shared libraries,
 	// as names looked up in PATH or as absolute paths.
 	Programs []string
+	// Peers are Debian releases whose cryptsetup is put into the guest: see Peer.
+	Peers []string
 	// Build lists Go packages of this module to build statically; each binary
 	// is in the guest's /usr/bin under the last element of its path.
 	Build []string
@@ -56,6 +58,9 @@ type Config struct {
 	// BootTimeout bounds the time to the first answer of the guest; 60 s when
 	// zero.
 	BootTimeout time.Duration
+	// TestTimeout bounds the time of one test inside; when zero, only the test
+	// binary's own deadline does.
+	TestTimeout time.Duration
 }
 
 // Disk is a virtio disk backed by a sparse file.

@@ -66,6 +66,9 @@ func (img *image) fill(self string, cfg Config, k kernel, binaries map[string]st
 	if err := img.programs(cfg.Programs); err != nil {
 		return err
 	}
+	if err := img.peers(cfg.Peers); err != nil {
+		return err
+	}
 	if err := img.files(cfg); err != nil {
 		return err
 	}

@@ -122,8 +122,8 @@ func (v *VM) Host(f func(m *Machine)) {
 	}
 }
 
-// reportTime is kept free before the test binary's own deadline, so that a
-// guest that hangs is reported before the whole binary is ended.
+// reportTime is kept free before a deadline, first inside and then here, so that
+// a guest that hangs is reported before the whole binary is ended.
 const reportTime = 5 * time.Second
 
 // test runs the test that t is in the guest and gives t its outcome.
@@ -131,12 +131,11 @@ func (m *Machine) test(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
 	args := append([]string{"/init"}, testArgs(t.Name())...)
-	if deadline, ok := t.Deadline(); ok {
+	if left := m.timeLeft(t); left > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reportTime))
+		ctx, cancel = context.WithTimeout(ctx, left+reportTime)
 		defer cancel()
-		left := time.Until(deadline) - 2*reportTime
-		args = append(args, fmt.Sprintf("-test.timeout=%v", max(left, time.Second).Round(time.Second)))
+		args = append(args, "-test.timeout="+left.String())
 	}
 	r := newResults(t.Name())
 	go func() {
@@ -144,6 +143,19 @@ func (m *Machine) test(t *testing.T) {
 		r.end(code, err)
 	}()
 	r.root.mirror(t)
+}
+
+// timeLeft is how long a test inside may take, at least a second; 0 means as
+// long as it wants.
+func (m *Machine) timeLeft(t *testing.T) time.Duration {
+	left := m.cfg.TestTimeout
+	if deadline, ok := t.Deadline(); ok {
+		untilThen := max(time.Until(deadline)-2*reportTime, time.Second)
+		if left == 0 || untilThen < left {
+			left = untilThen
+		}
+	}
+	return left
 }
 
 // testArgs selects the test, with the part of -test.run that concerns its
