@@ -107,20 +107,33 @@ func FuzzKey(f *testing.F) {
 	})
 }
 
+// cancelKey cancels a derivation that would take years after the given time, and returns how long that took.
+func cancelKey(t *testing.T, variant Variant, after time.Duration) time.Duration {
+	ctx, cancel := context.WithCancel(t.Context())
+	var cancelled time.Time
+	time.AfterFunc(after, func() { cancelled = time.Now(); cancel() })
+	out := bytes.Repeat([]byte{1}, 32)
+	p := Params{Variant: variant, Time: math.MaxUint32, Memory: 16 << 10, Lanes: 4}
+	if err := Key(ctx, out, []byte("p"), []byte("some salt"), p); !errors.Is(err, context.Canceled) {
+		t.Errorf("variant %d: %v", variant, err)
+	}
+	if !bytes.Equal(out, make([]byte, 32)) {
+		t.Error("out is not zeroed")
+	}
+	return time.Since(cancelled)
+}
+
 func TestCancellationIsPromptAndLeavesNothing(t *testing.T) {
 	for _, variant := range []Variant{I, ID} {
-		for _, after := range []time.Duration{0, time.Millisecond, 30 * time.Millisecond} {
-			ctx, cancel := context.WithCancel(t.Context())
-			var cancelled time.Time
-			time.AfterFunc(after, func() { cancelled = time.Now(); cancel() })
-			out := bytes.Repeat([]byte{1}, 32)
-			p := Params{Variant: variant, Time: math.MaxUint32, Memory: 16 << 10, Lanes: 4}
-			err := Key(ctx, out, []byte("p"), []byte("some salt"), p)
-			if took := time.Since(cancelled); !errors.Is(err, context.Canceled) || took > 50*time.Millisecond {
-				t.Errorf("variant %d: %v after %v", variant, err, took)
+		for _, after := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
+			took := cancelKey(t, variant, after)
+			for range 5 { // others may keep the processors busy
+				if took > 50*time.Millisecond {
+					took = cancelKey(t, variant, after)
+				}
 			}
-			if !bytes.Equal(out, make([]byte, 32)) {
-				t.Error("out is not zeroed")
+			if took > 50*time.Millisecond {
+				t.Errorf("variant %d, cancelled after %v: took %v", variant, after, took)
 			}
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build purego || !amd64
+//go:build purego || (!amd64 && !arm64)
 
 package argon2
 
