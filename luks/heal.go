@@ -5,10 +5,12 @@ package luks
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/sector"
+	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
 // Heal makes both heads of a LUKS2 volume equal to the one in use and reports whether there was
@@ -59,10 +61,22 @@ func damaged(h header.Heads) bool {
 	return h.Primary.State != header.Valid || h.Secondary.State != header.Valid
 }
 
-// foreignSignatures lists what is on the device beside LUKS. A region that cannot be read is no
-// signature.
+// foreignSignatures lists what is on the device beside LUKS, as blkid would: old backups and remains
+// with a wrong checksum claim nothing. What cannot be read is unknown, and no reason to leave a
+// damaged header as it is.
 func foreignSignatures(dev Device) ([]header.Foreign, error) {
-	return nil, nil
+	found, err := signature.Detect(dev, dev.Size())
+	var unreadable *signature.Unreadable
+	if err != nil && !errors.As(err, &unreadable) {
+		return nil, err
+	}
+	var foreign []header.Foreign
+	for _, s := range found {
+		if s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged {
+			foreign = append(foreign, header.Foreign{Kind: s.Kind, Offset: uint64(s.Offset), Length: uint64(s.MagicLength)})
+		}
+	}
+	return foreign, nil
 }
 
 // Foreign returns a header.ForeignError where a copy is damaged and the device bears the signature
