@@ -6,7 +6,6 @@ import (
 	"crypto/cipher"
 	"slices"
 
-	"github.com/aead/serpent"
 	"golang.org/x/crypto/twofish" //lint:ignore SA1019 volumes encrypted with it exist
 )
 
@@ -42,8 +41,7 @@ func newBlockCipher(s Spec, key []byte) (blockCipher, error) {
 	}
 	switch s.Cipher {
 	case "serpent":
-		b, err := serpent.NewCipher(key)
-		return oneByOne{b}, err
+		return newSerpent(key)
 	case "twofish":
 		b, err := twofish.NewCipher(key)
 		return twofishBlocks{oneByOne{b}, b}, err

@@ -222,6 +222,19 @@ func TestPlainVectorWrapsAt32Bits(t *testing.T) {
 	}
 }
 
+func TestCounterCarriesAcrossAll128Bits(t *testing.T) {
+	key, src := pattern("key", 32), pattern("data", 1024)
+	for _, sector := range []uint64{1<<64 - 5, 1<<64 - 32, 1<<32 - 1} {
+		got := make([]byte, len(src))
+		if err := mustNew(t, "aes-ctr-plain64be", key, 512).Encrypt(got, src, sector); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, refereeEncrypt(t, "aes-ctr-plain64be", key, 512, src, sector)) {
+			t.Errorf("sector %d: differs from the referee", sector)
+		}
+	}
+}
+
 func TestAgreesWithTheReferee(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		choice := rapid.SampledFrom(refereeSpecs).Draw(r, "spec")

@@ -2,7 +2,10 @@
 
 package sector
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+	"encoding/binary"
+)
 
 func builtinMode(name string) bool {
 	return name == "xts" || name == "cbc" || name == "ecb" || name == "ctr"
@@ -60,17 +63,33 @@ func (m ecbMode) wipe()       { m.block.wipe() }
 // cbcMode is cipher block chaining (NIST SP 800-38A, 6.2), begun anew in each sector.
 type cbcMode struct{ block blockCipher }
 
-func (m cbcMode) encrypt(dst, src, ivs []byte, size int, _ *[MaxSize]byte) error {
-	for at := 0; at < len(src); at += blockSize {
-		before := dst[max(at-blockSize, 0):]
-		if at%size == 0 {
-			before = ivs[at/size*blockSize:]
-		}
-		out := dst[at : at+blockSize]
-		subtle.XORBytes(out, src[at:at+blockSize], before[:blockSize])
-		m.block.encrypt(out, out)
+// cbcSide is how many sectors are encrypted side by side: within one, each block waits for the one
+// before it.
+const cbcSide = 8
+
+func (m cbcMode) encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
+	for at := 0; at < len(src); at += cbcSide * size {
+		n := min(cbcSide*size, len(src)-at)
+		m.sideBySide(dst[at:at+n], src[at:at+n], ivs[at/size*blockSize:], size, work)
 	}
 	return nil
+}
+
+// sideBySide encrypts up to cbcSide sectors; chain holds the block before the one at hand in each.
+func (m cbcMode) sideBySide(dst, src, ivs []byte, size int, work *[MaxSize]byte) {
+	chain := work[:len(src)/size*blockSize]
+	defer clear(chain)
+	copy(chain, ivs)
+	for at := 0; at < size; at += blockSize {
+		for i := 0; i < len(chain); i += blockSize {
+			block := src[i/blockSize*size+at:]
+			subtle.XORBytes(chain[i:i+blockSize], chain[i:i+blockSize], block[:blockSize])
+		}
+		m.block.encrypt(chain, chain)
+		for i := 0; i < len(chain); i += blockSize {
+			copy(dst[i/blockSize*size+at:], chain[i:i+blockSize])
+		}
+	}
 }
 
 func (m cbcMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
@@ -97,11 +116,7 @@ func (m ctrMode) encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) er
 	stream := work[:size]
 	defer clear(stream)
 	for at := 0; at < len(src); at += size {
-		counter := ivs[at/size*blockSize:][:blockSize]
-		for to := 0; to < size; to += blockSize {
-			copy(stream[to:], counter)
-			increment(counter)
-		}
+		fillCounters(stream, ivs[at/size*blockSize:])
 		m.block.encrypt(stream, stream)
 		subtle.XORBytes(dst[at:], src[at:at+size], stream)
 	}
@@ -115,10 +130,14 @@ func (m ctrMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) er
 func (m ctrMode) ivSize() int { return blockSize }
 func (m ctrMode) wipe()       { m.block.wipe() }
 
-func increment(counter []byte) {
-	for i := len(counter) - 1; i >= 0; i-- {
-		if counter[i]++; counter[i] != 0 {
-			return
+// fillCounters writes first, first+1, … over all of counters.
+func fillCounters(counters, first []byte) {
+	high, low := binary.BigEndian.Uint64(first), binary.BigEndian.Uint64(first[8:])
+	for at := 0; at < len(counters); at += blockSize {
+		binary.BigEndian.PutUint64(counters[at:], high)
+		binary.BigEndian.PutUint64(counters[at+8:], low)
+		if low++; low == 0 {
+			high++
 		}
 	}
 }
