@@ -141,7 +141,7 @@ func process(path string, args []string, c benchCase) (sample, error) {
 	if !ok {
 		return sample{}, errors.New("no resource usage of the finished process")
 	}
-	return sample{wall, usage.Maxrss}, nil
+	return sample{wall, int64(usage.Maxrss)}, nil
 }
 
 func printRow(name string, ours, theirs []sample) {
