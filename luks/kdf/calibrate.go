@@ -7,6 +7,8 @@ import (
 	"errors"
 	"math"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/luks/kdf/argon2"
 )
 
 // Request says how long a key derivation shall take on this machine.
@@ -19,9 +21,9 @@ type Request struct {
 	KeySize   int           // bytes to derive; 0 for 32
 }
 
-// Where measuring Argon2 begins, and the smallest costs it ends with.
+// Where measuring Argon2 begins: with so little that slow machines are not kept for long.
 const (
-	firstTime   = 4
+	firstTime   = 1
 	firstMemory = 64 << 10 // KiB
 )
 
@@ -47,42 +49,47 @@ func Calibrate(ctx context.Context, r Request) (Params, error) {
 		n := clampTo(rate*r.Target.Seconds(), CreationLimits().MinIterations, math.MaxUint32)
 		return Params{Type: PBKDF2, Hash: r.Hash, Iterations: n}, nil
 	}
-	return calibrateArgon2(r, func(p Params) (time.Duration, error) { return timed(ctx, p, r.KeySize) })
+	return calibrateArgon2(r, func(p Params) (time.Duration, error) {
+		return argon2.Measure(ctx, r.KeySize, p.argon2())
+	})
 }
 
 // calibrateArgon2 runs with a small memory, then with what that promises, and corrects the result
 // once more if the promise was not kept.
 func calibrateArgon2(r Request, run func(Params) (time.Duration, error)) (Params, error) {
 	most := min(r.MaxMemory, MemoryLimit())
-	p := Params{Type: r.Type, Time: firstTime, Memory: min(firstMemory, most), CPUs: max(1, min(r.MaxCPUs, uint32(CPUsOnline())))}
+	cpus := max(1, min(r.MaxCPUs, uint32(CPUsOnline()), CreationLimits().MaxCPUs))
+	p := Params{Type: r.Type, Time: firstTime, Memory: max(min(firstMemory, most), 8*cpus), CPUs: cpus}
 	for range 2 {
 		took, err := run(p)
 		if err != nil {
 			return Params{}, err
 		}
-		ratio := r.Target.Seconds() / took.Seconds()
-		if 1/ratio >= longEnough && 1/ratio <= shortEnough {
+		share := took.Seconds() / r.Target.Seconds()
+		if p.Time >= CreationLimits().MinTime && share >= longEnough && share <= shortEnough {
 			break
 		}
-		p = p.scaled(ratio, most)
+		p = p.scaled(1/share, most)
 	}
 	return p, nil
 }
 
-// scaled multiplies the cost: more memory before more passes, fewer passes before less memory.
+// scaled multiplies the cost, in few passes over much memory rather than the other way round.
+// Where whole passes over all the memory would miss the mark, it takes one more over a little less.
 func (p Params) scaled(ratio float64, mostMemory uint32) Params {
+	const miss = 0.04
 	limits := CreationLimits()
 	work := float64(p.Time) * float64(p.Memory) * ratio
-	if ratio >= 1 {
-		p.Memory = clampTo(work/float64(p.Time), p.Memory, mostMemory)
-		p.Time = clampTo(math.Round(work/float64(p.Memory)), limits.MinTime, limits.MaxTime)
-		return p
+	passes := math.Round(work / float64(mostMemory))
+	if math.Abs(passes*float64(mostMemory)-work) > miss*work {
+		passes = math.Ceil(work / float64(mostMemory))
 	}
-	p.Time = clampTo(math.Round(work/float64(p.Memory)), limits.MinTime, p.Time)
-	p.Memory = clampTo(work/float64(p.Time), max(limits.MinMemory, 8*p.CPUs), p.Memory)
+	p.Time = clampTo(passes, limits.MinTime, limits.MaxTime)
+	p.Memory = clampTo(work/float64(p.Time), max(limits.MinMemory, 8*p.CPUs), mostMemory)
 	return p
 }
 
+// clampTo brings value between least and most; if those cross, most counts.
 func clampTo(value float64, least, most uint32) uint32 {
 	return uint32(math.Min(math.Max(value, float64(least)), float64(most)))
 }

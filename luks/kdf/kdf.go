@@ -56,7 +56,7 @@ func (p Params) Derive(ctx context.Context, out, passphrase []byte) error {
 }
 
 // DeriveProgress is Derive with a callback, which gets the share of work done from 0 to 1, now and
-// then, from a goroutine of the derivation.
+// then, from the goroutine that called. PBKDF2 does not call it.
 func (p Params) DeriveProgress(ctx context.Context, out, passphrase []byte, progress func(done float64)) error {
 	if err := p.Check(); err != nil {
 		clear(out)
@@ -65,16 +65,17 @@ func (p Params) DeriveProgress(ctx context.Context, out, passphrase []byte, prog
 	if p.Type == PBKDF2 {
 		return pbkdf2.Key(ctx, out, passphrase, p.Salt, p.Iterations, p.Hash)
 	}
-	return argon2.Key(ctx, out, passphrase, p.Salt, argon2.Params{
-		Variant: p.variant(), Time: p.Time, Memory: p.Memory, Lanes: p.CPUs, Progress: progress,
-	})
+	a := p.argon2()
+	a.Progress = progress
+	return argon2.Key(ctx, out, passphrase, p.Salt, a)
 }
 
-func (p Params) variant() argon2.Variant {
+func (p Params) argon2() argon2.Params {
+	a := argon2.Params{Variant: argon2.ID, Time: p.Time, Memory: p.Memory, Lanes: p.CPUs}
 	if p.Type == Argon2i {
-		return argon2.I
+		a.Variant = argon2.I
 	}
-	return argon2.ID
+	return a
 }
 
 // MemoryBytes returns the memory that Derive takes, in bytes, small change left out.

@@ -6,19 +6,26 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/luks/kdf/argon2"
 )
 
 // CPUsOnline returns the processors that this process may use.
 func CPUsOnline() int { return runtime.NumCPU() }
 
-// MemoryLimit returns how much memory, in KiB, a new Argon2 keyslot may take on this machine.
+// MemoryLimit returns how much memory, in KiB, a new Argon2 keyslot may take on this machine: as
+// memoryLimit says, and no more than half of what a control group leaves to this process.
 func MemoryLimit() uint32 {
+	limit := CreationLimits().MaxMemory
 	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return CreationLimits().MaxMemory
+	if err := unix.Sysinfo(&info); err == nil {
+		unit := uint64(max(info.Unit, 1))
+		limit = memoryLimit(uint64(info.Totalram)*unit, uint64(info.Freeram)*unit, uint64(info.Totalswap)*unit)
 	}
-	unit := uint64(max(info.Unit, 1))
-	return memoryLimit(uint64(info.Totalram)*unit, uint64(info.Freeram)*unit, uint64(info.Totalswap)*unit)
+	if left, known := argon2.Available(); known && left>>10 < uint64(limit) {
+		limit = uint32(left / 2 >> 10)
+	}
+	return limit
 }
 
 // FreeMemory returns the bytes of memory that nothing uses; 0 where the kernel does not tell.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -29,7 +28,7 @@ const chunkSize = 2 << 20
 // newArena maps size bytes and has the kernel provide all of them now, since running out of memory
 // later would be a signal rather than an error. passes is how often the memory will be gone through.
 func newArena(ctx context.Context, size uint64, passes uint32) (*arena, error) {
-	left, known := available(os.DirFS("/"))
+	left, known := Available()
 	if known && size > left {
 		return nil, &MemoryError{Needed: size, Available: left}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 )
 
 // Variant is a member of the Argon2 family, by its number in RFC 9106.
@@ -85,20 +86,45 @@ func (p *Params) Check() error {
 	return nil
 }
 
-func (p *Params) derive(ctx context.Context, out, password, salt []byte) (err error) {
-	if err := p.Check(); err != nil {
-		return err
+// Measure derives a key of keyLength bytes from fixed inputs and returns the time that took, without
+// the time in which the kernel found the memory: that varies from run to run by far more than
+// the rest, with what other processes did before.
+func Measure(ctx context.Context, keyLength int, p Params) (took time.Duration, err error) {
+	key, salt := make([]byte, keyLength), make([]byte, MinSalt)
+	err = p.onMemory(ctx, func(m *matrix) error {
+		start := time.Now()
+		defer func() { took = time.Since(start) }()
+		return p.compute(ctx, m, key, nil, salt)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("argon2: %w", err)
 	}
+	return took, nil
+}
+
+func (p *Params) derive(ctx context.Context, out, password, salt []byte) error {
 	if len(salt) < MinSalt || len(out) < MinKey {
 		return fmt.Errorf("%w: a salt of %d bytes, a key of %d", ErrParams, len(salt), len(out))
 	}
+	return p.onMemory(ctx, func(m *matrix) error { return p.compute(ctx, m, out, password, salt) })
+}
+
+// onMemory calls do with a matrix on memory that is wiped and returned afterwards.
+func (p *Params) onMemory(ctx context.Context, do func(*matrix) error) (err error) {
+	if err := p.Check(); err != nil {
+		return err
+	}
 	m := newMatrix(p)
-	memory, err := newArena(ctx, m.bytes(), p.Time)
+	a, err := newArena(ctx, m.bytes(), p.Time)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, memory.release()) }()
-	m.memory = memory.bytes
+	defer func() { err = errors.Join(err, a.release()) }()
+	m.memory = a.bytes
+	return do(m)
+}
+
+func (p *Params) compute(ctx context.Context, m *matrix, out, password, salt []byte) error {
 	m.start(p.prehash(password, salt, len(out)))
 	if err := m.run(ctx, p.workers(m), p.Progress); err != nil {
 		return err

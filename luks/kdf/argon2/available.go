@@ -6,10 +6,15 @@ import (
 	"bytes"
 	"io/fs"
 	"math"
+	"os"
 	"path"
 	"strconv"
 	"strings"
 )
+
+// Available returns the bytes of memory that this process may take at most, swap included; Key
+// refuses to take more. Where the kernel does not tell, known is false.
+func Available() (n uint64, known bool) { return available(os.DirFS("/")) }
 
 // available returns the bytes that this process may take without anybody being killed for it: what
 // the kernel says is available, swap included, or what the process's control groups leave if
