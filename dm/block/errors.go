@@ -48,7 +48,7 @@ func (e *PathError) Error() string {
 func (e *PathError) Unwrap() []error { return present(e.Kind, e.Err) }
 
 // IOError is a read, write, sync, zero or flush that the kernel failed. Offset and Length say
-// which bytes were asked of the kernel (0, 0 for a sync).
+// which bytes were asked of the kernel (0, 0 for a sync), not which of them are bad.
 type IOError struct {
 	Path   string
 	Op     string // "read", "write", "sync", "zero", "flush"

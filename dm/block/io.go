@@ -10,8 +10,8 @@ import (
 )
 
 // ReadAt reads len(p) bytes at off, of any alignment. As io.ReaderAt: fewer bytes come with
-// io.EOF at the end of the device, or with an *IOError that names the bytes which could not be
-// read.
+// io.EOF at the end of the device, or with an *IOError. The kernel may fail a whole request for one
+// bad sector and give none of it: see ReadAround.
 func (d *Device) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, d.fail("read", off, len(p), unix.EINVAL)

@@ -112,7 +112,7 @@ func openError(path string, flags Flags, err error) error {
 	return &PathError{Op: "open", Path: path, Kind: kind, Err: causeOf(err)}
 }
 
-// opensReadOnly tells a write-protected block device, for which the kernel says EACCES, from one
+// opensReadOnly tells a write-protected block device, for which a driver says EACCES, from one
 // whose permissions forbid writing.
 func opensReadOnly(path string) bool {
 	fd, err := openFD(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK)
@@ -120,6 +120,10 @@ func opensReadOnly(path string) bool {
 		return false
 	}
 	defer unix.Close(fd)
+	return writeProtected(fd)
+}
+
+func writeProtected(fd int) bool {
 	protected, err := deviceUint(fd, unix.BLKROGET)
 	return err == nil && protected != 0
 }
@@ -159,6 +163,9 @@ func (d *Device) learn(before *unix.Stat_t, flags Flags) error {
 		d.number = uint64(st.Rdev)
 		if err := d.learnSectors(); err != nil {
 			return err
+		}
+		if d.writable && writeProtected(d.fd) { // the kernel lets it open and fails each write
+			return &PathError{Op: "open", Path: d.path, Kind: ErrReadOnly}
 		}
 	}
 	if _, err := d.Refresh(); err != nil {
