@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/test/vectors"
@@ -310,4 +311,25 @@ func TestScratchIsZeroAfterUse(t *testing.T) {
 			t.Errorf("%s: secrets stay in the scratch memory", choice.spec)
 		}
 	}
+}
+
+func TestManyMayUseOneCipherAtOnce(t *testing.T) {
+	c := mustNew(t, "serpent-cbc-essiv:sha256", pattern("key", 32), 512)
+	src := pattern("data", 10*512)
+	want := refereeEncrypt(t, "serpent-cbc-essiv:sha256", pattern("key", 32), 512, src, 3)
+	var users sync.WaitGroup
+	for range 8 {
+		users.Go(func() {
+			got := bytes.Clone(src)
+			for range 5 {
+				if err := c.Encrypt(got, got, 3); err != nil || !bytes.Equal(got, want) {
+					t.Errorf("wrong beside others (%v)", err)
+				}
+				if err := c.Decrypt(got, got, 3); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	users.Wait()
 }

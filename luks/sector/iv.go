@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 
+	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 )
 
@@ -93,9 +94,9 @@ func newSalts(s Spec, key []byte) (blockCipher, error) {
 	if err != nil {
 		return nil, &UnsupportedError{Spec: s.String(), Part: "hash", Name: s.IVHash, Err: err}
 	}
+	defer hashalg.Wipe(h)
 	h.Write(key)
 	salt := h.Sum(make([]byte, 0, h.Size()))
-	defer clear(salt)
-	h.Reset()
+	defer secret.Wipe(salt)
 	return newBlockCipher(s, salt)
 }

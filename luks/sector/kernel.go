@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 
@@ -80,12 +81,28 @@ func (s Spec) kernelError(err error, keySize int) error {
 	switch {
 	case call.op == "setsockopt" && errors.Is(err, unix.EINVAL):
 		return &KeySizeError{Spec: s.String(), Bytes: keySize}
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ELIBBAD):
-		return &UnsupportedError{Spec: s.String(), Part: "cipher", Name: s.Mode + "(" + s.Cipher + ")", Err: err}
-	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
-		return &UnsupportedError{Spec: s.String(), Part: "cipher", Name: s.Cipher, Err: err}
+	case call.op == "socket" && slices.ContainsFunc(noSockets(), call.is), call.op == "bind" && slices.ContainsFunc(noAlgorithm(), call.is):
+		return s.unsupported(err)
 	}
 	return fmt.Errorf("cipher %q: %w", s, err)
+}
+
+// noSockets are the answers of a kernel without AF_ALG, or of a sandbox that forbids it.
+func noSockets() []unix.Errno {
+	return []unix.Errno{unix.EAFNOSUPPORT, unix.EPERM, unix.EACCES, unix.EINVAL}
+}
+
+// noAlgorithm are the answers of a kernel that lacks the algorithm, or finds the name odd.
+func noAlgorithm() []unix.Errno {
+	return []unix.Errno{unix.ENOENT, unix.ELIBBAD, unix.EINVAL, unix.ENAMETOOLONG}
+}
+
+// unsupported blames the cipher, or the mode if the cipher is one of ours.
+func (s Spec) unsupported(err error) error {
+	if builtinCipher(s.Cipher) {
+		return &UnsupportedError{Spec: s.String(), Part: "mode", Name: s.Mode, Err: err}
+	}
+	return &UnsupportedError{Spec: s.String(), Part: "cipher", Name: s.Cipher, Err: err}
 }
 
 // socketError says which step towards an algorithm failed.
@@ -96,6 +113,8 @@ type socketError struct {
 
 func (e *socketError) Error() string { return "AF_ALG " + e.op + ": " + e.err.Error() }
 func (e *socketError) Unwrap() error { return e.err }
+
+func (e *socketError) is(errno unix.Errno) bool { return e.err == errno }
 
 func (m *kernelMode) encrypt(dst, src, ivs []byte, size int, _ *[MaxSize]byte) error {
 	return m.each(unix.ALG_OP_ENCRYPT, dst, src, ivs, size)

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -126,6 +127,8 @@ func TestKernelErrorsAreToldApart(t *testing.T) {
 		{"socket", unix.EAFNOSUPPORT, ErrUnsupported},
 		{"socket", unix.EPERM, ErrUnsupported},
 		{"bind", unix.ENOENT, ErrUnsupported},
+		{"bind", unix.ENOMEM, unix.ENOMEM},
+		{"setsockopt", unix.ENOMEM, unix.ENOMEM},
 		{"setsockopt", unix.EINVAL, ErrKeySize},
 		{"socket", unix.EMFILE, unix.EMFILE},
 		{"accept", unix.ENOMEM, unix.ENOMEM},
@@ -136,6 +139,16 @@ func TestKernelErrorsAreToldApart(t *testing.T) {
 		}
 		if errors.Is(test.kind, unix.EMFILE) && errors.Is(err, ErrUnsupported) {
 			t.Errorf("%v is taken for a missing cipher", err)
+		}
+	}
+}
+
+func TestUnsupportedBlamesTheModeOfKnownCiphers(t *testing.T) {
+	for text, want := range map[string]string{"aes-lrw-benbi": `mode "lrw"`, "camellia-lrw-benbi": `cipher "camellia"`} {
+		s, _ := ParseSpec(text)
+		err := s.kernelError(&socketError{"bind", unix.ENOENT}, 48)
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want it to blame the %s", err, want)
 		}
 	}
 }

@@ -2,7 +2,10 @@
 
 package sector
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Spec is a cipher specification taken apart. Its zero value is not a valid one.
 type Spec struct {
@@ -29,24 +32,33 @@ func ParseSpec(text string) (Spec, error) {
 		return Spec{}, &SpecError{Spec: text, Reason: reason}
 	}
 	s := splitSpec(text)
-	if s.Mode == "" {
-		return Spec{}, &SpecError{Spec: text, Reason: "mode is empty"}
-	}
-	if s.IV == "" && s.Mode != "ecb" {
-		return Spec{}, &SpecError{Spec: text, Reason: "mode " + s.Mode + " needs an IV"}
-	}
-	if s.IV == "essiv" && s.IVHash == "" {
-		return Spec{}, &SpecError{Spec: text, Reason: "essiv needs the name of a hash"}
+	if reason := s.incomplete(); reason != "" {
+		return Spec{}, &SpecError{Spec: text, Reason: reason}
 	}
 	return s, nil
 }
+
+func (s Spec) incomplete() string {
+	switch {
+	case s.Mode == "":
+		return "mode is empty"
+	case s.IV == "" && (s.Mode != "ecb" || s.IVHash != ""):
+		return "mode " + s.Mode + " needs an IV"
+	case s.IV == "essiv" && s.IVHash == "":
+		return "essiv needs the name of a hash"
+	case len(s.String()) > maxSpec:
+		return fmt.Sprintf("it is longer than %d bytes", maxSpec)
+	}
+	return ""
+}
+
+// maxSpec is the longest specification in full form: CRYPTO_MAX_ALG_NAME less the terminator.
+const maxSpec = 127
 
 func malformed(text string) string {
 	switch {
 	case text == "":
 		return "it is empty"
-	case len(text) > 127: // CRYPTO_MAX_ALG_NAME less the terminator
-		return "it is longer than 127 bytes"
 	case strings.ContainsAny(text, "()"):
 		return "parentheses belong to the capi notation"
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):

@@ -42,7 +42,7 @@ func TestParseSpecTakesSpecificationsApart(t *testing.T) {
 func TestParseSpecRefusesWhatIsNoSpecification(t *testing.T) {
 	for _, text := range []string{
 		"", "-", "-xts-plain64", ":", "aes-", "aes--plain", "aes-xts", "aes-cbc-", "aes-cbc-essiv", "aes-cbc-essiv:",
-		"aes xts-plain64", "aes-xts-plain64\n", "aes-xts-plain64\x00", "xts(aes)-plain64", "aës-xts-plain64",
+		"aes xts-plain64", "aes-xts-plain64\n", "aes-xts-plain64\x00", "xts(aes)-plain64", "aës-xts-plain64", "aes-ecb-:x",
 		strings.Repeat("a", 120) + "-xts-plain64",
 	} {
 		_, err := ParseSpec(text)
@@ -70,7 +70,7 @@ func TestIsNullKnowsTheCipherThatEncryptsNothing(t *testing.T) {
 }
 
 func FuzzParseSpec(f *testing.F) {
-	for _, text := range []string{"aes", "aes-xts-plain64", "aes-cbc-essiv:sha256", "capi:x", "cipher_null-ecb", "a-b-c-d:e:f"} {
+	for _, text := range []string{"aes", "aes-xts-plain64", "aes-cbc-essiv:sha256", "capi:x", "cipher_null-ecb", "a-b-c-d:e:f", "aes-ecb-:x", strings.Repeat("0", 117)} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
