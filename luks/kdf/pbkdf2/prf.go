@@ -19,6 +19,8 @@ type prf struct {
 	innerStart, outerStart hashalg.Midstate
 	u                      []byte // U_i, one digest
 	t                      []byte // U_1 ^ … ^ U_i
+
+	sha256 *sha256Loop // nil where there is none
 }
 
 func newPRF(factory func() hash.Hash, password []byte) *prf {
@@ -37,6 +39,7 @@ func newPRF(factory func() hash.Hash, password []byte) *prf {
 	xorByte(pad, 0x36^0x5c)
 	p.outer.Write(pad)
 	p.innerStart, p.outerStart = hashalg.Save(p.inner), hashalg.Save(p.outer)
+	p.sha256 = newSHA256Loop(p.inner, p.outer)
 	p.u, p.t = make([]byte, p.inner.Size()), make([]byte, p.inner.Size())
 	return p
 }
@@ -75,6 +78,10 @@ func (p *prf) first(salt []byte, number uint32) {
 
 // iterate replaces u by HMAC(u) n times and adds each to t.
 func (p *prf) iterate(n uint32) {
+	if p.sha256 != nil {
+		p.sha256.run(p.u, p.t, n)
+		return
+	}
 	for range n {
 		p.innerStart.Restore()
 		p.inner.Write(p.u)
@@ -92,6 +99,9 @@ func (p *prf) finish() {
 }
 
 func (p *prf) wipe() {
+	if p.sha256 != nil {
+		p.sha256.wipe()
+	}
 	p.innerStart.Wipe()
 	p.outerStart.Wipe()
 	hashalg.Wipe(p.inner)
