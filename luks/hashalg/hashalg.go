@@ -62,7 +62,7 @@ func Names() []string {
 		"sha256", "sha512", "sha384", "sha224", "sha512-256", "sha512-224", "sha1",
 		"sha3-256", "sha3-512", "sha3-384", "sha3-224",
 		"blake2b-512", "blake2b-384", "blake2b-256", "blake2b-160", "blake2s-256",
-		"whirlpool", "ripemd160",
+		"whirlpool", "ripemd160", "sm3",
 	}
 }
 
@@ -93,6 +93,8 @@ func Factory(name string) (func() hash.Hash, error) {
 		return func() hash.Hash { return sha3.New384() }, nil
 	case "sha3-512":
 		return func() hash.Hash { return sha3.New512() }, nil
+	case "sm3":
+		return newSM3, nil
 	case "ripemd160":
 		return ripemd160.New, nil
 	case "whirlpool":

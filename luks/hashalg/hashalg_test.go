@@ -27,6 +27,7 @@ var abc = map[string]string{
 	"sha3-512":    "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e3934057340b4cf408d5a56592f8274eec53f0",
 	"ripemd160":   "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc",
 	"whirlpool":   "4e2448a4c6f486bb16b6562c73b4020bf3043e3a731bce721ae1b303d97e6d4c7181eebdb6c57e277d0e34957114cbd6c797fc9d95d8b582d225292076d4eef5",
+	"sm3":         "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
 	"blake2b-160": "384264f676f39536840523f284921cdc68b6846b",
 	"blake2b-256": "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319",
 	"blake2b-384": "6f56a82c8e7ef526dfe182eb5212f7db9df1317e57815dbda46083fc30f54ee6c66ba83be64b302d7cba6ce15bb556f4",
@@ -78,6 +79,22 @@ func TestWhirlpoolIsTheStandardOne(t *testing.T) {
 	} {
 		if got := digest(t, "whirlpool", message); got != want {
 			t.Errorf("%.20q: %s, want %s", message, got, want)
+		}
+	}
+}
+
+// The second vector is that of the standard, the others are from OpenSSL.
+func TestSM3PadsEveryLength(t *testing.T) {
+	for message, want := range map[string]string{
+		"":                         "1ab21d8355cfa17f8e61194831e81a8f22bec8c728fefb747ed035eb5082aa2b",
+		strings.Repeat("abcd", 16): "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732",
+		strings.Repeat("a", 55):    "288337eef51eec62e7544d7270424c8dbe656254c99852870a73b2453a6a7fb1",
+		strings.Repeat("a", 56):    "ba00ebedaab54065a5fd4f9f56326016203166bcee3eed44ea868d59d67aa3c8",
+		strings.Repeat("a", 63):    "587308543551881ebd70d27ad358ff5dcdf24ac54822e2f7b7c3edce0985d21b",
+		strings.Repeat("a", 200):   "a8da99c801bbd65ec00992ed5cbef851f275e98da9fb2d4f5be184f81473d5dd",
+	} {
+		if got := digest(t, "sm3", message); got != want {
+			t.Errorf("%d bytes: %s, want %s", len(message), got, want)
 		}
 	}
 }
