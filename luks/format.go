@@ -19,10 +19,10 @@ const (
 	DefaultAlignment   = 1 << 20  // bytes
 	DefaultHeaderRoom  = 16 << 20 // heads and keyslots area together, bytes
 	DefaultHeaderSize  = luks2.MinSize
-	maxHeaderWipe      = 136 << 20 // how far old metadata can reach, bytes
-	wipePiece          = 1 << 20   // bytes per write while wiping
-	formatSeqID        = 3         // as if header and first keyslot had been written one after the other
-	smallKeyslotsLimit = 4 << 20   // below this a keyslots area is called very small, bytes
+	maxHeaderWipe      = 136 << 20  // how far old metadata can reach, bytes
+	wipePiece          = 1 << 20    // bytes per write while wiping
+	formatSeqID        = 3          // as if header and first keyslot had been written one after the other
+	smallKeyslotsLimit = 4064 << 10 // below this a keyslots area is called very small, bytes
 )
 
 // FormatOptions describe a new volume. Zero values take the defaults.

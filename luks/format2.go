@@ -55,7 +55,7 @@ func (o FormatOptions) alignment() uint64 {
 // for the header gives what it has.
 func defaultKeyslotsSize(o FormatOptions, headerSize, size uint64) uint64 {
 	room := uint64(DefaultHeaderRoom)
-	if o.DataOffset != 0 && !o.Detached {
+	if o.DataOffset != 0 { // with a detached header too: readers hold the one against the other
 		room = o.DataOffset
 	}
 	if o.Detached && size != 0 {
@@ -71,7 +71,7 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 	if g.DataOffset%512 != 0 {
 		return geometry("data offset", "%d bytes is no multiple of 512", g.DataOffset)
 	}
-	if !o.Detached && g.DataOffset < g.Room() {
+	if g.DataOffset != 0 && g.DataOffset < g.Room() {
 		return geometry("data offset", "%d bytes lies inside the metadata, which takes %d", g.DataOffset, g.Room())
 	}
 	if size != 0 && g.Room() > size {

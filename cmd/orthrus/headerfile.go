@@ -60,8 +60,8 @@ func headerRoom(o luks.FormatOptions) (int64, error) {
 		g, err := luks.Geometry2(o, 0)
 		return int64(g.Room()), err
 	}
-	layout, err := luks1.NewLayout(uint32(o.KeySize), luks1.Placement{})
-	return int64(layout.Payload) * 512, err
+	layout, err := luks1.NewLayout(uint32(o.KeySize), luks1.Placement{Alignment: 1})
+	return max(int64(layout.Payload)*512, int64(o.DataOffset+4095)/4096*4096), err
 }
 
 // extend makes the file at least size bytes long, all of them allocated, so that writing the

@@ -92,6 +92,9 @@ func (c *command) formatOptions(d formatTarget) (luks.FormatOptions, error) {
 	default:
 		return o, failure(ui.Failed, "Unsupported LUKS metadata type %s.", kind)
 	}
+	if o.DataOffset%4096 != 0 {
+		return o, failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")
+	}
 	if o.Detached {
 		o.DataSize = d.size
 	}
