@@ -22,6 +22,7 @@ import (
 	"github.com/jzelinskie/whirlpool"
 	"golang.org/x/crypto/blake2b"
 	"golang.org/x/crypto/blake2s"
+	//lint:ignore SA1019 old LUKS1 headers name it
 	"golang.org/x/crypto/ripemd160"
 )
 
