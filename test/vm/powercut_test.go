@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/test/vm/machine"
+)
+
+// A logged write is an entry of dm-log-writes' log (kernel: admin-guide/device-mapper/log-writes.rst):
+// a superblock sector, then for each entry a header sector and its data, little-endian.
+//
+//	superblock: 0 8 magic, 8 8 version, 16 8 number of entries, 24 4 sector size
+//	entry:      0 8 sector, 8 8 sectors, 16 8 flags, 24 8 length of mark data
+type loggedWrite struct {
+	offset int64 // bytes
+	data   []byte
+	flush  bool
+}
+
+const (
+	logMagic   = 0x6a736677736872
+	logFlush   = 1
+	logDiscard = 4
+	logMark    = 8
+)
+
+// parseLog reads the whole log.
+func parseLog(log []byte) ([]loggedWrite, error) {
+	le := binary.LittleEndian
+	if magic := le.Uint64(log); magic != logMagic {
+		return nil, fmt.Errorf("magic %x", magic)
+	}
+	count, size := le.Uint64(log[16:]), uint64(le.Uint32(log[24:]))
+	at := size
+	var writes []loggedWrite
+	for range count {
+		if at+size > uint64(len(log)) {
+			return nil, fmt.Errorf("log of %d entries ends early", count)
+		}
+		sector, sectors, flags := le.Uint64(log[at:]), le.Uint64(log[at+8:]), le.Uint64(log[at+16:])
+		at += size
+		w := loggedWrite{offset: int64(sector * size), flush: flags&logFlush != 0}
+		if flags&(logDiscard|logMark) == 0 {
+			w.data = log[at : at+sectors*size]
+			at += sectors * size
+		}
+		writes = append(writes, w)
+	}
+	return writes, nil
+}
+
+// headerRoom is what the operations may write to, and what is compared: heads and keyslots area.
+const headerRoom = 2 << 20
+
+// cutOperation is one change of a header. Whatever happens, each list of passphrases must hold one
+// that opens.
+type cutOperation struct {
+	name  string
+	args  []string // {dev} stands for the device, {key:X} for a file with passphrase X
+	holds [][]string
+}
+
+var cutOperations = []cutOperation{
+	{"add a key", []string{"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "{key:one}", "{dev}", "{key:three}"}, [][]string{{"one"}, {"two"}}},
+	{"change a key", []string{"luksChangeKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "{key:two}", "{dev}", "{key:three}"}, [][]string{{"one"}, {"two", "three"}}},
+	{"kill a keyslot", []string{"luksKillSlot", "-q", "--key-file", "{key:one}", "{dev}", "1"}, [][]string{{"one"}}},
+	{"change the label", []string{"config", "--label", "new", "{dev}"}, [][]string{{"one"}, {"two"}}},
+	{"prefer a keyslot", []string{"config", "--priority", "prefer", "--key-slot", "1", "{dev}"}, [][]string{{"one"}, {"two"}}},
+	{"change the uuid", []string{"luksUUID", "-q", "--uuid", "22222222-2222-4333-8444-555555555555", "{dev}"}, [][]string{{"one"}, {"two"}}},
+}
+
+// TestEveryPowerCutOnARealKernelLeavesAKey logs what each operation really sends to the disk, and
+// lets the real cryptsetup open what a power cut after each write would have left.
+func TestEveryPowerCutOnARealKernelLeavesAKey(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		for _, op := range cutsToTry() {
+			t.Run(op.name, func(t *testing.T) {
+				c := newCLI(t)
+				base, writes := c.logged(op)
+				if len(writes) < 4 {
+					t.Fatalf("only %d writes were logged", len(writes))
+				}
+				image := bytes.Clone(base)
+				flushes := 0
+				for i, w := range writes {
+					if w.offset+int64(len(w.data)) > headerRoom {
+						t.Fatalf("write %d of %d bytes at %d is outside the header", i, len(w.data), w.offset)
+					}
+					copy(image[w.offset:], w.data)
+					if w.flush {
+						flushes++
+					}
+					c.judge(fmt.Sprintf("after write %d of %d", i+1, len(writes)), image, op.holds)
+				}
+				if flushes < 2 {
+					t.Errorf("%d flushes for two heads", flushes)
+				}
+				t.Logf("%s: %d writes, %d flushes, every prefix opens", op.name, len(writes), flushes)
+			})
+		}
+	})
+}
+
+// cutsToTry are all operations in the long run, and otherwise the two that can lose a key.
+func cutsToTry() []cutOperation {
+	if os.Getenv("ORTHRUS_LONG") != "" {
+		return cutOperations
+	}
+	return cutOperations[1:3]
+}
+
+// keyOf is a key file with that passphrase.
+func (c cli) keyOf(passphrase string) string {
+	c.t.Helper()
+	path := filepath.Join(filepath.Dir(c.key), passphrase)
+	if err := os.WriteFile(path, []byte(passphrase), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	return path
+}
+
+// logged runs the operation through dm-log-writes and returns the header before and the writes.
+func (c cli) logged(op cutOperation) ([]byte, []loggedWrite) {
+	c.t.Helper()
+	machine.LoadModule(c.t, "dm-log-writes")
+	disk, log := machine.DiskPath(c.t, "a"), machine.DiskPath(c.t, "b")
+	format := append([]string{"luksFormat", "-q", "--luks2-keyslots-size", "1m", "--key-file", c.key}, cheapKeyslot...)
+	c.run("orthrus", append(format, disk)...)
+	add := append([]string{"luksAddKey", "-q", "--key-file", c.key}, cheapKeyslot...)
+	c.run("orthrus", append(add, disk, c.keyOf("two"))...)
+	base := c.read(disk, headerRoom)
+	sectors := c.run("blockdev", "--getsz", disk)
+	c.run("dmsetup", "create", "logged", "--table", fmt.Sprintf("0 %s log-writes %s %s", bytes.TrimSpace([]byte(sectors)), disk, log))
+	c.t.Cleanup(func() { _ = exec.Command("dmsetup", "remove", "logged").Run() })
+	c.run("dmsetup", "mknodes", "logged")
+	args := make([]string, len(op.args))
+	for i, arg := range op.args {
+		switch {
+		case arg == "{dev}":
+			args[i] = "/dev/mapper/logged"
+		case len(arg) > 6 && arg[:5] == "{key:":
+			args[i] = c.keyOf(arg[5 : len(arg)-1])
+		default:
+			args[i] = arg
+		}
+	}
+	c.run("orthrus", args...)
+	c.run("dmsetup", "remove", "logged")
+	writes, err := parseLog(c.read(log, 16<<20))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return base, writes
+}
+
+func (c cli) read(path string, n int) []byte {
+	c.t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer f.Close()
+	p := make([]byte, n)
+	if _, err := f.ReadAt(p, 0); err != nil {
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+// judge lets the real cryptsetup try the image; one passphrase of each list must open it.
+func (c cli) judge(when string, image []byte, holds [][]string) {
+	c.t.Helper()
+	for _, list := range holds {
+		opened := false
+		for _, passphrase := range list {
+			path := filepath.Join(filepath.Dir(c.key), "image")
+			if err := os.WriteFile(path, append(bytes.Clone(image), make([]byte, headerRoom)...), 0o600); err != nil {
+				c.t.Fatal(err)
+			}
+			opened = opened || exec.Command("cryptsetup", "open", "--test-passphrase", "--key-file", c.keyOf(passphrase), path).Run() == nil
+		}
+		if !opened {
+			c.t.Errorf("%s: none of %v opens", when, list)
+		}
+	}
+}
