@@ -109,14 +109,11 @@ func (p Params) checkPBKDF2() error {
 }
 
 func (p Params) checkArgon2() error {
-	switch {
-	case p.CPUs < 1 || p.CPUs > argon2.MaxLanes:
-		return fmt.Errorf("%w: %d argon2 lanes", ErrParams, p.CPUs)
-	case p.Time < 1:
-		return fmt.Errorf("%w: %d argon2 passes", ErrParams, p.Time)
-	case uint64(p.Memory) < 8*uint64(p.CPUs):
-		return fmt.Errorf("%w: %d KiB of argon2 memory for %d lanes", ErrParams, p.Memory, p.CPUs)
-	case len(p.Salt) < argon2.MinSalt:
+	a := p.argon2()
+	if err := a.Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrParams, err)
+	}
+	if len(p.Salt) < argon2.MinSalt {
 		return fmt.Errorf("%w: an argon2 salt of %d bytes", ErrParams, len(p.Salt))
 	}
 	return nil

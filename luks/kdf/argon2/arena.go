@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -28,21 +29,23 @@ const chunkSize = 2 << 20
 // newArena maps size bytes and has the kernel provide all of them now, since running out of memory
 // later would be a signal rather than an error. passes is how often the memory will be gone through.
 func newArena(ctx context.Context, size uint64, passes uint32) (*arena, error) {
-	left, known := Available()
-	if known && size > left {
-		return nil, &MemoryError{Needed: size, Available: left}
+	left, known := available(os.DirFS("/"))
+	if known && size > left.ram+left.swap {
+		return nil, &MemoryError{Needed: size, Available: left.ram + left.swap}
 	}
 	a, err := reserve(size)
 	if err == nil {
 		err = a.populate(ctx, newPager(passes))
 	}
 	if err != nil && ctx.Err() == nil {
-		err = &MemoryError{Needed: size, Available: left, Err: err}
+		err = &MemoryError{Needed: size, Available: left.ram + left.swap, Err: err}
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.release())
 	}
-	_ = unix.Mlock(a.bytes) // best effort: RLIMIT_MEMLOCK is small for ordinary users
+	if size <= left.ram {
+		_ = unix.Mlock(a.bytes) // best effort: RLIMIT_MEMLOCK is small for ordinary users
+	}
 	return a, nil
 }
 

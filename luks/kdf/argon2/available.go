@@ -14,25 +14,31 @@ import (
 
 // Available returns the bytes of memory that this process may take at most, swap included; Key
 // refuses to take more. Where the kernel does not tell, known is false.
-func Available() (n uint64, known bool) { return available(os.DirFS("/")) }
-
-// available returns the bytes that this process may take without anybody being killed for it: what
-// the kernel says is available, swap included, or what the process's control groups leave if
-// that is less. root is the root directory. Where the kernel does not tell, known is false.
-func available(root fs.FS) (n uint64, known bool) {
-	n, known = machineMemory(root)
-	for _, group := range memoryGroups(root) {
-		if left, ok := groupMemory(root, group); ok && (!known || left < n) {
-			n, known = left, true
-		}
-	}
-	return n, known
+func Available() (n uint64, known bool) {
+	left, known := available(os.DirFS("/"))
+	return left.ram + left.swap, known
 }
 
-func machineMemory(root fs.FS) (uint64, bool) {
+// remainder is memory that may still be taken, in bytes.
+type remainder struct{ ram, swap uint64 }
+
+// available returns what this process may take without anybody being killed for it: what the
+// kernel says is available, or what the process's control groups leave if that is less. root is
+// the root directory.
+func available(root fs.FS) (left remainder, known bool) {
+	left, known = machineMemory(root)
+	for _, group := range memoryGroups(root) {
+		if n, ok := groupMemory(root, group); ok && (!known || n < left.ram+left.swap) {
+			left, known = remainder{ram: n}, true
+		}
+	}
+	return left, known
+}
+
+func machineMemory(root fs.FS) (remainder, bool) {
 	info := fields(root, "proc/meminfo")
 	free, ok := info["MemAvailable:"]
-	return (free + info["SwapFree:"]) * 1024, ok
+	return remainder{ram: free * 1024, swap: info["SwapFree:"] * 1024}, ok
 }
 
 // groupFiles are the names that a version of control groups has for a limit and what counts towards it.

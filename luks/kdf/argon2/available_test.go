@@ -20,12 +20,12 @@ const meminfo = "MemTotal:       24683604 kB\nMemFree:  100 kB\nMemAvailable:   
 func TestAvailableMemoryIsWhatMachineAndControlGroupsLeave(t *testing.T) {
 	for name, v := range map[string]struct {
 		contents map[string]string
-		want     uint64
+		want     remainder
 		known    bool
 	}{
-		"nothing mounted": {nil, 0, false},
-		"machine only":    {map[string]string{"proc/meminfo": meminfo}, 3 << 20, true},
-		"old kernel":      {map[string]string{"proc/meminfo": "MemFree: 5 kB\n"}, 0, false},
+		"nothing mounted": {nil, remainder{}, false},
+		"machine only":    {map[string]string{"proc/meminfo": meminfo}, remainder{2 << 20, 1 << 20}, true},
+		"old kernel":      {map[string]string{"proc/meminfo": "MemFree: 5 kB\n"}, remainder{}, false},
 		"version 2, limit on a parent": {map[string]string{
 			"proc/meminfo":                                         meminfo,
 			"proc/self/cgroup":                                     "0::/system.slice/unlock.service\n",
@@ -34,28 +34,28 @@ func TestAvailableMemoryIsWhatMachineAndControlGroupsLeave(t *testing.T) {
 			"sys/fs/cgroup/system.slice/memory.current":            "700000\n",
 			"sys/fs/cgroup/system.slice/memory.stat":               "anon 500000\ninactive_file 150000\nactive_file 50000\n",
 			"sys/fs/cgroup/system.slice/unlock.service/memory.max": "max\n",
-		}, 500000, true},
+		}, remainder{ram: 500000}, true},
 		"version 2, full": {map[string]string{
 			"proc/meminfo":                   meminfo,
 			"proc/self/cgroup":               "0::/a\n",
 			"sys/fs/cgroup/a/memory.max":     "1000\n",
 			"sys/fs/cgroup/a/memory.current": "1500\n",
-		}, 0, true},
+		}, remainder{}, true},
 		"version 1": {map[string]string{
 			"proc/self/cgroup":                             "9:name=systemd:/\n4:memory:/x\n0::/\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes":   "9223372036854771712\n",
 			"sys/fs/cgroup/memory/x/memory.limit_in_bytes": "4096\n",
 			"sys/fs/cgroup/memory/x/memory.usage_in_bytes": "1024\n",
-		}, 3072, true},
+		}, remainder{ram: 3072}, true},
 		"group larger than the machine": {map[string]string{
 			"proc/meminfo":               meminfo,
 			"proc/self/cgroup":           "0::/a\n",
 			"sys/fs/cgroup/a/memory.max": "99999999999\n",
-		}, 3 << 20, true},
-		"nonsense": {map[string]string{"proc/self/cgroup": "\n:\n0:\n0::\n::::\n", "proc/meminfo": "MemAvailable: x kB\n"}, 0, false},
+		}, remainder{2 << 20, 1 << 20}, true},
+		"nonsense": {map[string]string{"proc/self/cgroup": "\n:\n0:\n0::\n::::\n", "proc/meminfo": "MemAvailable: x kB\n"}, remainder{}, false},
 	} {
-		if n, known := available(files(v.contents)); n != v.want || known != v.known {
-			t.Errorf("%s: %d, %v, want %d, %v", name, n, known, v.want, v.known)
+		if left, known := available(files(v.contents)); left != v.want || known != v.known {
+			t.Errorf("%s: %+v, %v, want %+v, %v", name, left, known, v.want, v.known)
 		}
 	}
 }
