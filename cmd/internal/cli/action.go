@@ -41,7 +41,8 @@ const (
 
 // The actions that only this program has.
 const (
-	Check Action = "check"
+	Check  Action = "check"
+	Rescue Action = "rescue"
 )
 
 // actionSpec describes one action.
@@ -122,7 +123,8 @@ var actions = [...]actionSpec{
 	{name: LuksHeaderBackup, args: "<device>", minArgs: 1, help: "copy the header and the keyslots into a file"},
 	{name: LuksHeaderRestore, args: "<device>", minArgs: 1, help: "write a header and keyslots back from a file"},
 	{name: Token, args: "<add|remove|import|export> <device>", minArgs: 2, help: "work on LUKS2 tokens"},
-	{name: Check, args: "<device>", minArgs: 1, help: "report on both headers and every keyslot, changing nothing", own: true},
+	{name: Check, args: "<device>...", minArgs: 1, help: "report on headers, keyslots and data area, changing nothing", own: true},
+	{name: Rescue, args: "<device>", minArgs: 1, help: "search for what is left of a lost header, changing nothing", own: true},
 }
 
 // findAction returns the action of that name and the alias used to name it, if any. Spelling

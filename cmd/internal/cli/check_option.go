@@ -98,3 +98,17 @@ func someTries(o *Options) string {
 	}
 	return ""
 }
+
+func knownCopy(o *Options) string {
+	if o.Choose.V != "primary" && o.Choose.V != "secondary" {
+		return "Option --choose takes primary or secondary."
+	}
+	return ""
+}
+
+func countedFind(o *Options) string {
+	if o.Find.V == 0 {
+		return "Finds are counted from 1."
+	}
+	return ""
+}

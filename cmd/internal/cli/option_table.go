@@ -7,6 +7,7 @@ var (
 	makesKeyslot             = []Action{Reencrypt, LuksFormat, LuksAddKey, LuksChangeKey, LuksConvertKey}
 	makesKeyslotAndBenchmark = []Action{Benchmark, Reencrypt, LuksFormat, LuksAddKey, LuksChangeKey, LuksConvertKey}
 	makesHeader              = []Action{Reencrypt, LuksFormat}
+	reportsProgress          = []Action{Reencrypt, LuksFormat, Rescue}
 	opensTcrypt              = []Action{Open, TcryptDump}
 	reencrypts               = []Action{Reencrypt}
 )
@@ -41,7 +42,7 @@ var options = [...]optionSpec{
 	{long: "dump-json-metadata", field: func(o *Options) any { return &o.DumpJSON }, help: "show LUKS2 metadata as JSON"},
 	{long: "dump-volume-key", field: func(o *Options) any { return &o.DumpVolumeKey }, help: "show the volume key instead of the keyslots"},
 	{long: "encrypt", field: func(o *Options) any { return &o.Encrypt }, help: "encrypt a device in place"},
-	{long: "external-tokens-path", arg: "STRING", field: func(o *Options) any { return &o.ExternalTokensPath }, only: []Action{Open, Resize, LuksAddKey, LuksDump, LuksResume, Token}, help: "folder of token plugins"},
+	{long: "external-tokens-path", arg: "STRING", field: func(o *Options) any { return &o.ExternalTokensPath }, only: []Action{Open, Resize, LuksAddKey, LuksDump, LuksResume, Token}, lacks: "loading of token plugins", help: "folder of token plugins"},
 	{long: "force-password", field: func(o *Options) any { return &o.ForcePassword }, help: "accept any passphrase without judging it"},
 	{long: "force-offline-reencrypt", field: func(o *Options) any { return &o.ForceOfflineReencrypt }, only: reencrypts, help: "reencrypt without looking for an active mapping"},
 	{long: "force-no-keyslots", field: func(o *Options) any { return &o.ForceNoKeyslots }, only: reencrypts, help: "reencrypt even though no keyslot will remain"},
@@ -96,7 +97,7 @@ var options = [...]optionSpec{
 	{long: "perf-submit_from_crypt_cpus", field: func(o *Options) any { return &o.SubmitFromCPUs }, help: "send writes from the CPUs that encrypted them"},
 	{long: "persistent", field: func(o *Options) any { return &o.Persistent }, only: []Action{Open}, help: "keep these activation flags in the LUKS2 metadata"},
 	{long: "priority", arg: "STRING", check: knownPriority, field: func(o *Options) any { return &o.Priority }, only: []Action{Config}, help: "a keyslot's priority: prefer, normal or ignore"},
-	{long: "progress-json", field: func(o *Options) any { return &o.ProgressJSON }, only: makesHeader, help: "report progress as JSON lines"},
+	{long: "progress-json", field: func(o *Options) any { return &o.ProgressJSON }, only: reportsProgress, help: "report progress as JSON lines"},
 	{long: "progress-frequency", arg: "secs", field: func(o *Options) any { return &o.ProgressFrequency }, help: "report progress every so often, each on a line of its own"},
 	{long: "readonly", short: 'r', field: func(o *Options) any { return &o.ReadOnly }, help: "map the device read-only"},
 	{long: "reduce-device-size", arg: "bytes", suffix: true, check: reduceSizeInBounds, field: func(o *Options) any { return &o.ReduceDeviceSize }, help: "give this much at the data's end to the header"},
@@ -140,6 +141,15 @@ var options = [...]optionSpec{
 	{long: "write-log", field: func(o *Options) any { return &o.WriteLog }, help: "accepted for old scripts"},
 	{long: "dump-master-key", field: func(o *Options) any { return &o.DumpVolumeKey }, help: "old name of --dump-volume-key"},
 	{long: "master-key-file", arg: "STRING", check: atMostTwoVolumeKeys, field: func(o *Options) any { return &o.VolumeKeyFiles }, help: "old name of --volume-key-file"},
+	{long: "allow-high-cost", field: func(o *Options) any { return &o.AllowHighCost }, own: true, help: "derive keys whatever the header says it costs"},
 	{long: "json", field: func(o *Options) any { return &o.JSON }, own: true, help: "report as JSON"},
 	{long: "dry-run", field: func(o *Options) any { return &o.DryRun }, own: true, help: "show what would change, change nothing"},
+	{long: "boot", field: func(o *Options) any { return &o.Boot }, only: []Action{Check}, own: true, help: "say what a boot loader could not open"},
+	{long: "map", field: func(o *Options) any { return &o.Map }, only: []Action{Check}, own: true, help: "draw where on the device what lies"},
+	{long: "svg", arg: "FILE", field: func(o *Options) any { return &o.SVG }, only: []Action{Check}, own: true, help: "the same drawing in a file"},
+	{long: "choose", arg: "COPY", check: knownCopy, field: func(o *Options) any { return &o.Choose }, only: []Action{Repair}, own: true, help: "of two copies that differ, keep the primary or the secondary"},
+	{long: "ignore-clones", field: func(o *Options) any { return &o.IgnoreClones }, only: []Action{Repair}, own: true, help: "repair although another device bears the same UUID"},
+	{long: "undo", arg: "FILE", field: func(o *Options) any { return &o.Undo }, only: []Action{Repair}, own: true, help: "keep what is overwritten in this file; where the file exists, go back to what it holds"},
+	{long: "find", arg: "NUMBER", check: countedFind, field: func(o *Options) any { return &o.Find }, only: []Action{Rescue}, own: true, help: "which of the finds to put out (default: 1, the best)"},
+	{long: "output", arg: "FILE", field: func(o *Options) any { return &o.Output }, only: []Action{Rescue}, own: true, help: "write a header that open --header accepts"},
 }

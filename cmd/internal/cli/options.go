@@ -119,8 +119,19 @@ type Options struct {
 	ProgressJSON      bool
 	ProgressFrequency Value[uint32] // seconds
 	TestArgs          bool
+	AllowHighCost     bool // own: derive keys whatever the header says it costs
 	JSON              bool // own: report as JSON
 	DryRun            bool // own: print what would change, change nothing
+
+	// Our own: of check, repair and rescue.
+	Boot         bool
+	Map          bool
+	SVG          Value[string] // file
+	Choose       Value[string] // primary, secondary
+	IgnoreClones bool
+	Undo         Value[string] // file
+	Find         Value[uint32] // number of a find, from 1
+	Output       Value[string] // file
 
 	// Parsed for their spelling; the features they belong to are refused or need nothing from them.
 	ActiveName             Value[string]
