@@ -40,6 +40,7 @@ type FormatOptions struct {
 	DataOffset   uint64 // bytes; 0 for the first aligned place behind the metadata
 	Alignment    uint64 // of the data, bytes; 0 for 1 MiB
 	DataSize     uint64 // of the data device, bytes; 0 where it is the metadata device
+	NoData       bool   // the device may end before the data begins, and so hold none
 	MetadataSize uint64 // LUKS2: of one head, bytes; 0 for 16 KiB
 	KeyslotsSize uint64 // LUKS2: of the keyslots area, bytes; 0 for what fits before the data
 

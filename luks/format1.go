@@ -15,12 +15,11 @@ import (
 
 // format1 prepares a LUKS1 volume; nothing is written yet.
 func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOptions) (formatting, error) {
-	if err := checkLUKS1(o, len(key)); err != nil {
+	o.KeySize = len(key)
+	if _, err := o.check1(uint64(v.dev.Size())); err != nil {
 		return formatting{}, err
 	}
-	layout, err := luks1.NewLayout(uint32(len(key)), luks1.Placement{
-		Detached: o.Detached && o.DataOffset == 0, Payload: uint32(o.DataOffset / 512), Alignment: uint32(o.alignment() / 512),
-	})
+	layout, err := o.layout1(len(key))
 	if err != nil {
 		return formatting{}, err
 	}
@@ -38,9 +37,6 @@ func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOp
 	h = h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))
 	if err := h.Validate(v.dev.Size()); err != nil {
 		return formatting{}, err
-	}
-	if start := uint64(layout.Payload) * 512; !o.Detached && start >= uint64(v.dev.Size()) {
-		return formatting{}, geometry("device", "%d bytes, the data would begin at %d", v.dev.Size(), start)
 	}
 	writes, err := luks1.Fresh(h)
 	offset, _ := h.Material(id)

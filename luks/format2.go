@@ -74,15 +74,8 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 	if g.DataOffset != 0 && g.DataOffset < g.Room() {
 		return geometry("data offset", "%d bytes lies inside the metadata, which takes %d", g.DataOffset, g.Room())
 	}
-	if size != 0 && g.Room() > size {
-		return geometry("device", "%d bytes, the header takes %d", size, g.Room())
-	}
-	data := size
-	if o.DataSize != 0 {
-		data = o.DataSize
-	}
-	if data != 0 && g.DataOffset >= data {
-		return geometry("device", "%d bytes, the data would begin at %d", data, g.DataOffset)
+	if err := g.fits(o, size); err != nil {
+		return err
 	}
 	if g.KeyslotsSize < luks2.AreaSize(uint32(o.KeySize), 4000) {
 		return geometry("keyslots area", "%d bytes cannot hold one keyslot", g.KeyslotsSize)
@@ -150,8 +143,8 @@ func newMetadata2(ctx context.Context, key []byte, g Geometry, o FormatOptions) 
 }
 
 func planFormat2(m *luks2.Metadata, g Geometry, o FormatOptions) (header.Plan, error) {
-	if len(o.Label) >= luks2.LabelSize || len(o.Subsystem) >= luks2.LabelSize {
-		return header.Plan{}, geometry("label", "at most %d bytes", luks2.LabelSize-1)
+	if err := o.checkLabels(); err != nil {
+		return header.Plan{}, err
 	}
 	return header.PlanFormat(luks2.Copy{
 		Header: luks2.Header{

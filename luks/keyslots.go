@@ -339,6 +339,16 @@ func (v *Volume) SetToken(ctx context.Context, id int, text []byte) (int, error)
 	return id, err
 }
 
+// AssignToken adds a keyslot to a token's list; the rest of the token stays. LUKS2 only.
+func (v *Volume) AssignToken(ctx context.Context, token, keyslot int) error {
+	if v.Version != 2 {
+		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
+	}
+	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+		return change{next: now}, now.Metadata.AssignToken(token, keyslot)
+	})
+}
+
 // UnassignToken takes a keyslot out of a token's list; the rest of the token stays. LUKS2 only.
 func (v *Volume) UnassignToken(ctx context.Context, token, keyslot int) error {
 	if v.Version != 2 {

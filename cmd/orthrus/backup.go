@@ -55,11 +55,6 @@ func syncFolder(path string) error {
 
 // luksHeaderRestore writes the header of a backup file to the device.
 func luksHeaderRestore(ctx context.Context, c *command) error {
-	backup, err := c.loadBackup(ctx)
-	if err != nil {
-		return err
-	}
-	defer backup.Close()
 	path, err := c.metadataPath()
 	if err != nil {
 		return err
@@ -69,6 +64,11 @@ func luksHeaderRestore(ctx context.Context, c *command) error {
 		return deviceError(path, err)
 	}
 	defer file.Close()
+	backup, err := c.loadBackup(ctx)
+	if err != nil {
+		return err
+	}
+	defer backup.Close()
 	v, err := luks.Load(ctx, file)
 	var none *header.NoHeaderError
 	switch {
@@ -99,7 +99,7 @@ func (c *command) loadBackup(ctx context.Context) (*volume, error) {
 
 func (c *command) restoreOverNothing(ctx context.Context, file *luks.File, backup *volume) error {
 	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.", file.Path())
-	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: question}); err != nil {
+	if err := exitOnNo(ui.Failed, c.ui.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
 		return err
 	}
 	return luks.WriteBackup(ctx, file, backup.Volume)
@@ -110,7 +110,7 @@ func (c *command) restoreOver(ctx context.Context, v *luks.Volume, path string, 
 	if v.UUID != backup.UUID {
 		question += "\nWARNING: real device header has different UUID than backup!"
 	}
-	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: question}); err != nil {
+	if err := exitOnNo(ui.Failed, c.ui.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
 		return err
 	}
 	return v.Restore(ctx, backup.Volume)

@@ -20,28 +20,22 @@ const closePatience = 5 * time.Second
 
 // closeVolume takes a mapping down, now or with its last user.
 func closeVolume(ctx context.Context, c *command) error {
-	name := mappingName(c.Args[0])
-	control, err := dm.Open()
+	arg := c.Args[0]
+	name := mappingName(arg)
+	control, err := c.mapper(arg)
 	if err != nil {
 		return err
 	}
 	defer control.Close()
 	if c.o.CancelDeferred {
-		return cancelDeferred(control, name)
+		return closeError(arg, control.CancelDeferred(name))
 	}
 	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: c.o.Deferred})
 	if err != nil {
-		return closeError(name, err)
+		return closeError(arg, err)
 	}
 	if scheduled {
 		c.ui.Printf("Device %s is still active and scheduled for deferred removal.", name)
-	}
-	return nil
-}
-
-func cancelDeferred(control *dm.Control, name string) error {
-	if err := control.CancelDeferred(name); err != nil {
-		return closeError(name, err)
 	}
 	return nil
 }
@@ -50,8 +44,8 @@ func cancelDeferred(control *dm.Control, name string) error {
 func closeError(name string, err error) error {
 	var busy *dm.BusyError
 	switch {
-	case errors.Is(err, dm.ErrNotFound):
-		return failure(ui.NoDevice, "Device %s is not active.", name)
+	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName):
+		return notActive(name)
 	case errors.As(err, &busy):
 		return &notice{text: stillInUse(name, busy), code: ui.InUse, err: err}
 	}
@@ -68,14 +62,6 @@ func stillInUse(name string, busy *dm.BusyError) string {
 		text += " Held by " + strings.Join(who, ", ") + "."
 	}
 	return text
-}
-
-// mappingName accepts the name and the path of a mapping.
-func mappingName(arg string) string {
-	if name, found := strings.CutPrefix(arg, "/dev/mapper/"); found {
-		return dm.Unmangle(name)
-	}
-	return arg
 }
 
 // holder names one user of a device.

@@ -45,6 +45,7 @@ var verbs = map[cli.Action]verb{
 	cli.Resize:        resize,
 	cli.Refresh:       refresh,
 	cli.Token:         token,
+	cli.Convert:       convert,
 
 	cli.LuksConvertKey:    luksConvertKey,
 	cli.LuksSuspend:       luksSuspend,
@@ -69,9 +70,13 @@ func (c *command) conclude(err error) ui.ExitCode {
 		return ui.OK
 	}
 	said := explain(err)
-	for _, line := range said.lines {
-		c.ui.Errorf("%s", line)
-	}
+	c.tell(said)
 	c.ui.Conclude(said.code)
 	return said.code
+}
+
+func (c *command) tell(s said) {
+	for _, line := range s.lines {
+		c.ui.Errorf("%s", line)
+	}
 }

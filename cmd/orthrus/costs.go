@@ -9,6 +9,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
 
@@ -24,17 +25,20 @@ const (
 // costs chooses the key derivation of a new keyslot: forced by options, or measured on this
 // machine to take the time asked for.
 func (c *command) costs(ctx context.Context, version, keySize int) (kdf.Params, error) {
-	kind := c.o.PBKDF.Or(kdf.Argon2id)
-	if version == 1 {
-		kind = c.o.PBKDF.Or(kdf.PBKDF2)
-	}
+	kind := c.pbkdf(version)
 	if c.o.PBKDFIterations.Set {
 		return c.forcedCosts(kind)
 	}
+	memory, cpus := c.memoryAndCPUs()
 	return kdf.Calibrate(ctx, kdf.Request{
 		Type: kind, Hash: c.hash(), Target: c.iterTime(),
-		MaxMemory: c.o.PBKDFMemory.Or(defaultMemory), MaxCPUs: c.o.PBKDFParallel.Or(defaultCPUs), KeySize: keySize,
+		MaxMemory: max(memory, kdf.CreationLimits().MinMemory), MaxCPUs: cpus, KeySize: keySize,
 	})
+}
+
+// memoryAndCPUs are the most that Argon2 may take: KiB and lanes.
+func (c *command) memoryAndCPUs() (memory, cpus uint32) {
+	return c.o.PBKDFMemory.Or(defaultMemory), max(c.o.PBKDFParallel.Or(defaultCPUs), 1)
 }
 
 func (c *command) hash() string { return c.o.Hash.Or(defaultHash) }
@@ -46,18 +50,52 @@ func (c *command) iterTime() time.Duration {
 	return defaultIterTime
 }
 
-// forcedCosts takes --pbkdf-force-iterations at its word, within what the format allows.
+// forcedCosts takes --pbkdf-force-iterations at its word, and of the rest what the machine has.
 func (c *command) forcedCosts(kind string) (kdf.Params, error) {
 	n := c.o.PBKDFIterations.V
 	if kind == kdf.PBKDF2 {
-		p := kdf.Params{Type: kind, Hash: c.hash(), Iterations: n}
-		return p, kdf.CreationLimits().Admit(p)
+		return kdf.Params{Type: kind, Hash: c.hash(), Iterations: n}, nil
 	}
-	p := kdf.Params{
-		Type: kind, Time: n, Memory: min(c.o.PBKDFMemory.Or(defaultMemory), kdf.MemoryLimit()),
-		CPUs: min(c.o.PBKDFParallel.Or(defaultCPUs), uint32(kdf.CPUsOnline())),
+	memory, cpus := c.memoryAndCPUs()
+	return kdf.Params{Type: kind, Time: n, Memory: min(memory, kdf.MemoryLimit()), CPUs: min(cpus, uint32(kdf.CPUsOnline()))}, nil
+}
+
+// checkCosts refuses, before anything else is asked for, costs that no keyslot may be made with.
+func (c *command) checkCosts(version int) error {
+	kind, l := c.pbkdf(version), kdf.CreationLimits()
+	refused := func(format string, args ...any) error { return failure(ui.Failed, format, args...) }
+	if _, err := hashalg.Size(c.hash()); err != nil {
+		return refused("Requested hash %s is not supported.", c.hash())
 	}
-	return p, kdf.CreationLimits().Admit(p)
+	if version == 1 && kind != kdf.PBKDF2 {
+		return refused("Requested PBKDF type is not supported for LUKS1.")
+	}
+	least := l.MinTime
+	if kind == kdf.PBKDF2 {
+		least = l.MinIterations
+	}
+	memory, cpus := c.memoryAndCPUs()
+	switch {
+	case c.o.PBKDFIterations.Set && c.o.PBKDFIterations.V < least:
+		return refused("Forced iteration count is too low for %s (minimum is %d).", kind, least)
+	case kind == kdf.PBKDF2:
+		return nil
+	case memory > l.MaxMemory:
+		return refused("Requested maximum PBKDF memory cost is too high (maximum is %d kilobytes).", l.MaxMemory)
+	case c.o.PBKDFIterations.Set && memory < l.MinMemory:
+		return refused("Forced memory cost is too low for %s (minimum is %d kilobytes).", kind, l.MinMemory)
+	case cpus > l.MaxCPUs:
+		return refused("Requested maximum PBKDF parallel cost is too high (maximum is %d).", l.MaxCPUs)
+	}
+	return nil
+}
+
+// pbkdf is the type of key derivation asked for, or the default.
+func (c *command) pbkdf(version int) string {
+	if version == 1 {
+		return c.o.PBKDF.Or(kdf.PBKDF2)
+	}
+	return c.o.PBKDF.Or(kdf.Argon2id)
 }
 
 // digestIterations makes the check of a volume key take an eighth of a second, or the least where

@@ -49,6 +49,19 @@ func (c *command) dataDevice(readOnly bool) (*dataDevice, error) {
 	return d, nil
 }
 
+// deviceExists looks before anything else is asked for.
+func (c *command) deviceExists() error {
+	path, err := c.device()
+	if err != nil {
+		return err
+	}
+	dev, err := block.Open(path, 0)
+	if err != nil {
+		return deviceError(path, err)
+	}
+	return dev.Close()
+}
+
 // inspect claims the device for a moment, which fails where something else has it.
 func (d *dataDevice) inspect(shared bool) error {
 	flags := block.Exclusive

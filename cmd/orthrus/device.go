@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -70,6 +71,9 @@ func (v *volume) Close() error { return v.file.Close() }
 // checkType holds --type against what was found.
 func (c *command) checkType(v *volume) error {
 	want := c.o.Type.Or("luks")
+	if c.Action == cli.Convert {
+		return nil // it names what the volume shall become
+	}
 	if want == "luks" || want == fmt.Sprintf("luks%d", v.Version) {
 		return nil
 	}

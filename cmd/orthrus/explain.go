@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -53,6 +55,7 @@ var codes = []ui.Kind{
 	{Is: header.ErrNoHeader, Code: ui.Failed},
 	{Is: luks2.ErrRequirements, Code: ui.Failed},
 	{Is: kdf.ErrMemory, Code: ui.NoMemory},
+	{Is: kdf.ErrCost, Code: ui.Failed},
 	{Is: block.ErrNotBlock, Code: ui.NoDevice},
 	{Is: block.ErrBusy, Code: ui.InUse},
 	{Is: dm.ErrExists, Code: ui.InUse},
@@ -74,6 +77,7 @@ var fixed = []struct {
 	{luks.ErrNoUsableKeyslot, "No usable keyslot is available."},
 	{luks.ErrVolumeKey, "Volume key does not match the volume."},
 	{luks2.ErrRequirements, "Operation incompatible with device marked for requirements this version does not meet."},
+	{dm.ErrNoDeviceMapper, "Cannot initialize device-mapper. Is dm_mod kernel module loaded?"},
 	{context.Canceled, "Interrupted."},
 }
 
@@ -86,6 +90,7 @@ var advice = []struct {
 	{dm.ErrPermission, "Mapping devices needs root."},
 	{dm.ErrUnknownTarget, "Load the kernel module dm_crypt (modprobe dm_crypt)."},
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
+	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
 	{kdf.ErrMemory, "Free some memory or add swap; a keyslot with less --pbkdf-memory can be added elsewhere."},
 	{header.ErrConflict, "See both copies with check, then choose one with repair."},
 	{header.ErrForeign, "If the device is still LUKS, run repair; it puts the good copy over the damaged one."},
@@ -101,7 +106,12 @@ func explain(err error) said {
 		}
 		return said{lines: []string{n.text}, code: n.code}
 	}
-	s := said{lines: []string{sentence(err)}, code: ui.CodeOf(err, codes...)}
+	s := said{code: ui.CodeOf(err, codes...)}
+	text := sentence(err)
+	if text == "" {
+		return s
+	}
+	s.lines = []string{text}
 	for _, a := range advice {
 		if errors.Is(err, a.is) {
 			s.lines = append(s.lines, a.text)
@@ -111,13 +121,70 @@ func explain(err error) said {
 	return s
 }
 
+// sentence is the one line on an error.
 func sentence(err error) string {
+	var declined *ui.DeclinedError
+	if errors.As(err, &declined) {
+		return declined.Error()
+	}
+	var keyslot *luks.KeyslotError
+	if errors.As(err, &keyslot) {
+		if text := keyslotSentence(keyslot); text != "" {
+			return text
+		}
+	}
 	for _, f := range fixed {
 		if errors.Is(err, f.is) {
 			return f.text
 		}
 	}
-	return err.Error()
+	return oneLine(err)
+}
+
+// keyslotSentence tells apart why a keyslot could not even be tried.
+func keyslotSentence(e *luks.KeyslotError) string {
+	var memory *kdf.MemoryError
+	var cost *kdf.CostError
+	switch {
+	case errors.As(e, &memory):
+		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available.", e.Keyslot, mebibytes(memory.Needed), memory.Available>>20)
+	case errors.As(e, &cost):
+		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most %d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
+	}
+	return ""
+}
+
+// mebibytes rounds up.
+func mebibytes(n uint64) uint64 { return (n + 1<<20 - 1) >> 20 }
+
+// oneLine joins the lines of errors that several steps had.
+func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+
+// reason is the cause alone, for a line that names the thing already.
+func reason(err error) string {
+	var key *keyring.Error
+	switch {
+	case errors.As(err, &key) && key.Kind != nil:
+		return key.Kind.Error()
+	case errors.As(err, &key):
+		return key.Errno.Error()
+	}
+	return oneLine(err)
+}
+
+// geometrySentence says which size or place cannot be.
+func geometrySentence(path string, e *luks.GeometryError) string {
+	switch e.What {
+	case "device":
+		return fmt.Sprintf("Device %s is too small: %s.", path, e.Why)
+	case "metadata size", "keyslots size":
+		return fmt.Sprintf("Unsupported LUKS2 metadata size options: %s %s.", e.What, e.Why)
+	case "label":
+		return "Label is too long: " + e.Why + "."
+	case "sector size":
+		return "Unsupported encryption sector size."
+	}
+	return fmt.Sprintf("Device %s: %s: %s.", path, e.What, e.Why)
 }
 
 // deviceError puts what went wrong with a device that the user named into cryptsetup's words.
@@ -126,6 +193,7 @@ func deviceError(path string, err error) error {
 		return &notice{text: fmt.Sprintf(format, path), code: code, err: err}
 	}
 	var none *header.NoHeaderError
+	var impossible *luks.GeometryError
 	switch {
 	case err == nil:
 		return nil
@@ -137,8 +205,13 @@ func deviceError(path string, err error) error {
 		return told(ui.InUse, "Cannot use device %s which is in use (already mapped or mounted).")
 	case errors.Is(err, luks.ErrNotLUKS):
 		return told(ui.Failed, "Device %s is not a valid LUKS device.")
+	case errors.As(err, &impossible):
+		return &notice{text: geometrySentence(path, impossible), code: ui.Failed, err: err}
 	case errors.As(err, &none):
 		return &notice{text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), code: ui.Failed, err: err}
+	}
+	if strings.Contains(err.Error(), path) {
+		return err
 	}
 	return fmt.Errorf("device %s: %w", path, err)
 }

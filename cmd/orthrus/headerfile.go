@@ -3,65 +3,50 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"golang.org/x/sys/unix"
 )
 
-// metadataTarget opens the device that gets the header: the data device, or the one of --header,
-// which is made where it is missing and extended where it is a file that is too short.
-func (c *command) metadataTarget(ctx context.Context, d formatTarget, o luks.FormatOptions) (*luks.File, error) {
-	path := d.path
+// metadataSize names the device that gets the header and its size in bytes; 0 for a file, which can
+// be made longer.
+func (c *command) metadataSize(d formatTarget) (path string, size uint64, err error) {
+	path, size = d.path, d.size
 	if c.o.Header.Set {
-		var err error
-		if path, err = c.headerFile(ctx, o); err != nil {
-			return nil, err
+		if path, err = block.Resolve(c.o.Header.V); err != nil {
+			return path, 0, deviceError(c.o.Header.V, err)
 		}
-	}
-	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true, Exclusive: true, NoLocks: c.o.DisableLocks})
-	return file, deviceError(path, err)
-}
-
-// headerFile makes room for the header in a regular file.
-func (c *command) headerFile(ctx context.Context, o luks.FormatOptions) (string, error) {
-	path, err := block.Resolve(c.o.Header.V)
-	if err != nil {
-		return path, deviceError(c.o.Header.V, err)
+		size = 0
 	}
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := c.ui.Confirm(ctx, ui.Confirmation{Text: "Header file " + path + " does not exist, do you want to create it?"}); err != nil {
-			return path, err
-		}
-	case err != nil:
-		return path, deviceError(path, err)
-	case !info.Mode().IsRegular():
-		return path, nil
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular():
+		return path, 0, nil
+	case err != nil || path == d.path:
+		return path, size, deviceError(path, err)
 	}
-	room, err := headerRoom(o)
+	dev, err := block.Open(path, 0)
 	if err != nil {
-		return path, deviceError(path, err)
+		return path, 0, deviceError(path, err)
 	}
-	return path, extend(path, room)
+	return path, uint64(dev.Size()), deviceError(path, dev.Close())
 }
 
-// headerRoom is the length of a header file in bytes.
-func headerRoom(o luks.FormatOptions) (int64, error) {
-	if o.Version == 2 {
-		g, err := luks.Geometry2(o, 0)
-		return int64(g.Room()), err
+// metadataTarget opens the device that gets the header. A file is made where it is missing, and made
+// longer where it is too short.
+func (c *command) metadataTarget(p formatPlan) (*luks.File, error) {
+	if p.size == 0 {
+		if err := extend(p.path, int64(p.room)); err != nil {
+			return nil, err
+		}
 	}
-	layout, err := luks1.NewLayout(uint32(o.KeySize), luks1.Placement{Alignment: 1})
-	return max(int64(layout.Payload)*512, int64(o.DataOffset+4095)/4096*4096), err
+	file, err := luks.OpenDevice(p.path, luks.DeviceOptions{Write: true, Exclusive: true, NoLocks: c.o.DisableLocks})
+	return file, deviceError(p.path, err)
 }
 
 // extend makes the file at least size bytes long, all of them allocated, so that writing the

@@ -6,10 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -28,19 +30,26 @@ func luksAddKey(ctx context.Context, c *command) error {
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}
+	if c.o.KeySlot.Set && !c.o.NewKeySlot.Set && !c.ui.Batch {
+		c.ui.Printf("WARNING: The --key-slot parameter is used for new keyslot number.")
+	}
 	id := c.newSlot()
-	if err := slotFree(v, id); err != nil {
+	if err := errors.Join(slotInRange(v.Version, id), slotFree(v, id), c.checkCosts(v.Version)); err != nil {
 		return err
 	}
 	if c.o.Unbound {
 		return c.addUnbound(ctx, v, id)
 	}
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.oldSlot()}, promptAny)
+	source, err := c.newTokenOf(v)
+	if err != nil {
+		return err
+	}
+	key, err := c.unlock(ctx, v, unlocking{prompt: promptAny, keyslot: c.oldSlot(), volumeKey: true, tokens: tokensNamed})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	passphrase, err := c.newPassphrase(ctx)
+	passphrase, err := c.addedPassphrase(ctx, source)
 	if err != nil {
 		return err
 	}
@@ -54,7 +63,37 @@ func luksAddKey(ctx context.Context, c *command) error {
 		return slotError(err)
 	}
 	c.ui.Verbosef("Key slot %d created.", id)
-	return nil
+	if source == nil {
+		return nil
+	}
+	return v.AssignToken(ctx, source.ID, id)
+}
+
+// newTokenOf is the token of --new-token-id, which supplies the new passphrase; nil without it.
+func (c *command) newTokenOf(v *volume) (*luks2.Token, error) {
+	if !c.o.NewTokenID.Set {
+		return nil, nil
+	}
+	id := c.o.NewTokenID.V
+	if v.Version != 2 {
+		return nil, failure(ui.Failed, "Device %s is LUKS1, which has no tokens.", v.path)
+	}
+	t, err := v.Metadata().Token(id)
+	if err != nil {
+		return nil, failure(ui.Failed, "Token %d is not in use.", id)
+	}
+	return &t, nil
+}
+
+func (c *command) addedPassphrase(ctx context.Context, source *luks2.Token) (*secret.Buffer, error) {
+	if source == nil {
+		return c.newPassphrase(ctx, promptNewKey)
+	}
+	passphrase, err := tokenPassphrase(*source)
+	if err != nil {
+		return nil, &notice{text: fmt.Sprintf("Token %d gives no new passphrase: %s.", source.ID, reason(err)), code: ui.Failed, err: err}
+	}
+	return passphrase, nil
 }
 
 // newSlot: --key-slot names the new keyslot unless --new-key-slot does, in which case it names the
@@ -71,6 +110,18 @@ func (c *command) oldSlot() int {
 		return c.anyOrSlot()
 	}
 	return luks.AnyKeyslot
+}
+
+// slotInRange refuses numbers that no keyslot of that version has.
+func slotInRange(version, id int) error {
+	last := luks2.MaxKeyslots - 1
+	if version == 1 {
+		last = luks1.KeyslotCount - 1
+	}
+	if id > last {
+		return failure(ui.Failed, "Key slot %d is invalid, please select between 0 and %d.", id, last)
+	}
+	return nil
 }
 
 // slotFree fails before anybody types a passphrase for a keyslot that is taken.
@@ -92,14 +143,6 @@ func slotError(err error) error {
 	return err
 }
 
-func (c *command) newPassphrase(ctx context.Context) (*secret.Buffer, error) {
-	file := ""
-	if len(c.Args) > 1 {
-		file = c.Args[1]
-	}
-	return c.ui.Secret(ctx, c.fresh(promptNewKey, file))
-}
-
 // addUnbound stores a key of its own, random or from --volume-key-file.
 func (c *command) addUnbound(ctx context.Context, v *volume, id int) error {
 	if len(c.o.KeySizes) == 0 {
@@ -111,7 +154,7 @@ func (c *command) addUnbound(ctx context.Context, v *volume, id int) error {
 		return err
 	}
 	defer key.Close()
-	passphrase, err := c.newPassphrase(ctx)
+	passphrase, err := c.newPassphrase(ctx, promptNewKey)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -15,12 +17,15 @@ func luksChangeKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer v.Close()
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot()}, "Enter passphrase to be changed: ")
+	if err := c.checkCosts(v.Version); err != nil {
+		return err
+	}
+	key, err := c.unlock(ctx, v, unlocking{prompt: "Enter passphrase to be changed: ", keyslot: c.anyOrSlot()})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	passphrase, err := c.newPassphrase(ctx)
+	passphrase, err := c.newPassphrase(ctx, "Enter new passphrase: ")
 	if err != nil {
 		return err
 	}
@@ -44,6 +49,9 @@ func luksConvertKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer v.Close()
+	if err := c.checkCosts(v.Version); err != nil {
+		return err
+	}
 	if len(c.Args) > 1 && len(c.o.KeyFiles) == 0 {
 		c.o.KeyFiles = []string{c.Args[1]}
 	}
@@ -52,9 +60,13 @@ func luksConvertKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer passphrase.Close()
-	key, err := v.Unlock(ctx, passphrase.Bytes(), luks.UnlockOptions{Keyslot: c.anyOrSlot(), Unbound: true, Admit: c.admit})
+	key, err := c.derive(ctx, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: c.anyOrSlot(), Unbound: true})
+	if errors.Is(err, luks.ErrPassphrase) {
+		c.refuse(v, unlocking{keyslot: c.anyOrSlot()})
+		return silent(ui.Denied)
+	}
 	if err != nil {
-		return c.doubt(v, err)
+		return err
 	}
 	defer key.Close()
 	n, err := c.newKeyslot(ctx, v.Version, key.Len(), key.Keyslot)

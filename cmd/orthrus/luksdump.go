@@ -10,7 +10,6 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/text"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
-	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // luksDump shows the header, as text or JSON, or one of the keys in it.
@@ -52,19 +51,17 @@ const keyWarning = "The header dump with volume key is sensitive information\n" 
 	"This dump should be stored encrypted in a safe place."
 
 func (c *command) dumpVolumeKey(ctx context.Context, v *volume) error {
-	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: keyWarning}); err != nil {
+	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
 		return err
 	}
-	target := c.o.VolumeKeyFiles
-	c.o.VolumeKeyFiles = nil
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot()}, enterFor(v.path))
+	key, err := c.unlock(ctx, v, unlocking{prompt: enterFor(v.path), keyslot: c.anyOrSlot(), tokens: tokensNamed})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
 	return c.showKey(text.KeyDump{
 		Device: c.Args[0], UUID: v.UUID, Cipher: v.Data.Cipher, DataOffset: v.Data.Offset / 512, Key: key.Bytes(),
-	}, target)
+	}, c.o.VolumeKeyFiles)
 }
 
 func (c *command) dumpUnbound(ctx context.Context, v *volume) error {
@@ -72,17 +69,15 @@ func (c *command) dumpUnbound(ctx context.Context, v *volume) error {
 	if err != nil || !slot.Unbound || v.Version != 2 {
 		return failure(ui.Failed, "Keyslot %d does not contain unbound key.", c.o.KeySlot.V)
 	}
-	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: keyWarning}); err != nil {
+	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
 		return err
 	}
-	target := c.o.VolumeKeyFiles
-	c.o.VolumeKeyFiles = nil
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: slot.ID, Unbound: true}, enterFor(v.path))
+	key, err := c.unlock(ctx, v, unlocking{prompt: enterFor(v.path), keyslot: slot.ID, unbound: true, tokens: tokensNamed})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	return c.showKey(text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()}, target)
+	return c.showKey(text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()}, c.o.VolumeKeyFiles)
 }
 
 // showKey prints the key, or puts it into a new file that only its owner may read.

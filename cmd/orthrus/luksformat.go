@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -16,34 +18,77 @@ import (
 // luksFormat makes a new volume. Everything is read, checked and derived before the first write:
 // a missing key file never costs a header.
 func luksFormat(ctx context.Context, c *command) error {
-	data, err := c.formatTarget()
+	p, err := c.formatPlan()
 	if err != nil {
 		return err
 	}
-	o, err := c.formatOptions(data)
-	if err != nil {
+	if err := c.confirmFormat(ctx, p.path); err != nil {
 		return err
 	}
-	if err := c.confirmFormat(ctx, data.path); err != nil {
-		return err
-	}
-	passphrase, err := c.formatPassphrase(ctx, data.path)
+	passphrase, err := c.formatPassphrase(ctx, p.path)
 	if err != nil {
 		return err
 	}
 	defer passphrase.Close()
-	if err := c.protection(ctx, &o); err != nil {
+	if err := c.protection(ctx, &p.options); err != nil {
 		return err
 	}
-	defer o.VolumeKey.Close()
-	meta, err := c.metadataTarget(ctx, data, o)
+	defer p.options.VolumeKey.Close()
+	meta, err := c.metadataTarget(p)
 	if err != nil {
 		return err
 	}
-	if err := c.format(ctx, meta, passphrase, o); err != nil {
+	p.options.Wipe = c.signaturesToWipe(meta)
+	if p.small > 0 {
+		c.ui.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.", p.small)
+	}
+	if err := c.format(ctx, meta, passphrase, p.options); err != nil {
 		return errors.Join(err, meta.Close())
 	}
 	return meta.Close()
+}
+
+// formatPlan is what will be written, and where.
+type formatPlan struct {
+	path    string // of the metadata device
+	size    uint64 // of it in bytes; 0 for a file, which can be made longer
+	room    uint64 // bytes it must have
+	small   uint64 // length of a keyslots area that is very small, bytes; 0 for others
+	options luks.FormatOptions
+}
+
+// formatPlan decides what will be written where, and refuses what cannot be before anybody is asked
+// anything.
+func (c *command) formatPlan() (formatPlan, error) {
+	var p formatPlan
+	data, err := c.formatTarget()
+	if err != nil {
+		return p, err
+	}
+	if p.options, err = c.formatOptions(data); err != nil {
+		return p, err
+	}
+	if err := errors.Join(slotInRange(p.options.Version, c.anyOrSlot()), c.checkCosts(p.options.Version)); err != nil {
+		return p, err
+	}
+	if p.path, p.size, err = c.metadataSize(data); err != nil {
+		return p, err
+	}
+	g, err := p.options.Check(p.size)
+	if err != nil {
+		return p, deviceError(p.path, err)
+	}
+	p.room = g.Room()
+	if !p.options.Detached {
+		p.room = max(p.room, g.DataOffset)
+	}
+	if g.DataOffset >= data.size {
+		c.ui.Errorf("Device %s is too small for activation, there is no remaining space for data.", data.path)
+	}
+	if p.options.Version == 2 && g.VerySmall() {
+		p.small = g.KeyslotsSize
+	}
+	return p, nil
 }
 
 // formatTarget is the data device as it was found.
@@ -83,7 +128,8 @@ func (c *command) formatOptions(d formatTarget) (luks.FormatOptions, error) {
 	o := luks.FormatOptions{
 		Version: 2, Cipher: c.o.Cipher.Or("aes-xts-plain64"), Hash: c.hash(), Label: c.o.Label.V, Subsystem: c.o.Subsystem.V,
 		Detached: c.o.Header.Set, MetadataSize: c.o.LUKS2MetadataSize.V, KeyslotsSize: c.o.LUKS2KeyslotsSize.V,
-		DataOffset: c.o.Offset.V * 512,
+		DataOffset: c.o.Offset.V * 512, NoData: true,
+		Keyslot: luks.NewKeyslot{ID: c.anyOrSlot()},
 	}
 	switch kind := c.o.Type.Or("luks2"); kind {
 	case "luks1":
@@ -176,8 +222,12 @@ func (c *command) sectorSize(o luks.FormatOptions, d formatTarget) int {
 	return int(size)
 }
 
-// confirmFormat names what would be lost.
+// confirmFormat names what would be lost on the device or file at path, or asks for leave to make
+// that file.
 func (c *command) confirmFormat(ctx context.Context, path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return c.ui.Confirm(ctx, ui.Confirmation{Text: "Header file " + path + " does not exist, do you want to create it?"})
+	}
 	c.warnSignatures(path)
 	return exitOnNo(ui.Failed, c.ui.Confirm(ctx, ui.Confirmation{Text: "This will overwrite data on " + path + " irrevocably."}))
 }
@@ -191,6 +241,9 @@ func exitOnNo(code ui.ExitCode, err error) error {
 }
 
 func (c *command) formatPassphrase(ctx context.Context, path string) (*secret.Buffer, error) {
+	if c.o.KeyDescription.Set {
+		return passphraseOfKeyring(c.o.KeyDescription.V)
+	}
 	r := c.existing(enterFor(path))
 	r.Verify = c.ui.Verify(c.o.VerifyPassphrase, true)
 	if r.KeyFile == "" && len(c.Args) > 1 {
@@ -216,16 +269,7 @@ func (c *command) protection(ctx context.Context, o *luks.FormatOptions) error {
 
 // format writes; from here on the old content is gone.
 func (c *command) format(ctx context.Context, meta *luks.File, passphrase *secret.Buffer, o luks.FormatOptions) error {
-	o.Wipe = c.signaturesToWipe(meta)
-	if o.Version == 2 {
-		g, err := luks.Geometry2(o, uint64(meta.Size()))
-		if err != nil {
-			return deviceError(meta.Path(), err)
-		}
-		if g.VerySmall() {
-			c.ui.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.", g.KeyslotsSize)
-		}
-	}
+	o.Progress = c.wipeProgress(meta.Path())
 	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
 	if err != nil {
 		return deviceError(meta.Path(), err)

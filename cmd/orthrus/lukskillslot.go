@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -33,11 +34,14 @@ func luksKillSlot(ctx context.Context, c *command) error {
 		return failure(ui.Failed, "Keyslot %d is not active.", id)
 	}
 	c.ui.Verbosef("Keyslot %d is selected for deletion.", id)
-	last := !slot.Unbound && slot.Openable() && v.BoundKeyslots() == 1
-	if last {
-		err = c.ui.Confirm(ctx, ui.Confirmation{Text: lastKeyslot})
+	proof := v
+	if !slot.Unbound && slot.Openable() && v.BoundKeyslots() == 1 {
+		err = c.ui.Confirm(ctx, purgeLast)
 	} else {
-		err = c.proveAnother(ctx, v, id)
+		proof = v.without(id)
+	}
+	if err == nil {
+		err = c.prove(ctx, proof)
 	}
 	if err != nil {
 		return err
@@ -45,13 +49,16 @@ func luksKillSlot(ctx context.Context, c *command) error {
 	return c.kill(ctx, v, id)
 }
 
-// proveAnother verifies a passphrase of a keyslot that stays. With -q nobody is asked at a
-// terminal, and an empty standard input means that there is nothing to verify.
-func (c *command) proveAnother(ctx context.Context, v *volume, id int) error {
+// purgeLast is the question before the last keyslot goes.
+var purgeLast = ui.Confirmation{Text: lastKeyslot, Refused: "Operation aborted, the keyslot was NOT wiped."}
+
+// prove verifies a passphrase of a keyslot that stays, or of the last one. With -q nobody is asked
+// at a terminal, and an empty standard input means that there is nothing to verify.
+func (c *command) prove(ctx context.Context, v *volume) error {
 	if c.ui.Batch && c.ui.Interactive() && c.keyFile() == "" {
 		return nil
 	}
-	key, err := c.unlockOther(ctx, v, id)
+	key, err := c.unlock(ctx, v, unlocking{prompt: promptRemaining, keyslot: luks.AnyKeyslot})
 	if c.ui.Batch && c.keyFile() == "" && errors.Is(err, ui.ErrNothingToRead) {
 		return nil
 	}
@@ -61,17 +68,11 @@ func (c *command) proveAnother(ctx context.Context, v *volume, id int) error {
 	return key.Close()
 }
 
-// unlockOther opens with any keyslot but the one to be killed.
-func (c *command) unlockOther(ctx context.Context, v *volume, id int) (*luks.Key, error) {
+// without is the volume as if it had no such keyslot.
+func (v *volume) without(id int) *volume {
 	others := *v.Volume
-	others.Keyslots = nil
-	for _, k := range v.Keyslots {
-		if k.ID != id {
-			others.Keyslots = append(others.Keyslots, k)
-		}
-	}
-	rest := &volume{Volume: &others, file: v.file, path: v.path}
-	return c.unlock(ctx, rest, luks.UnlockOptions{Keyslot: luks.AnyKeyslot}, promptRemaining)
+	others.Keyslots = slices.DeleteFunc(slices.Clone(v.Keyslots), func(k luks.Keyslot) bool { return k.ID == id })
+	return &volume{Volume: &others, file: v.file, path: v.path}
 }
 
 func (c *command) kill(ctx context.Context, v *volume, id int) error {
@@ -92,14 +93,14 @@ func luksRemoveKey(ctx context.Context, c *command) error {
 	if len(c.Args) > 1 && len(c.o.KeyFiles) == 0 {
 		c.o.KeyFiles = []string{c.Args[1]}
 	}
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: luks.AnyKeyslot, Unbound: true}, promptRemoved)
+	key, err := c.unlock(ctx, v, unlocking{prompt: promptRemoved, keyslot: luks.AnyKeyslot, unbound: true})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
 	c.ui.Verbosef("Keyslot %d is selected for deletion.", key.Keyslot)
 	if v.BoundKeyslots() == 1 {
-		if err := c.ui.Confirm(ctx, ui.Confirmation{Text: lastKeyslot}); err != nil {
+		if err := c.ui.Confirm(ctx, purgeLast); err != nil {
 			return err
 		}
 	}

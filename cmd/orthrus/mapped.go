@@ -25,17 +25,17 @@ type mapped struct {
 	device  string        // path of the data device
 }
 
-// mapped finds the mapping of that name. The caller closes it.
-func (c *command) mapped(name string) (*mapped, error) {
-	control, err := dm.Open()
+// mapped finds the mapping that arg names. The caller closes it.
+func (c *command) mapped(arg string) (*mapped, error) {
+	control, err := c.mapper(arg)
 	if err != nil {
 		return nil, err
 	}
-	control.Warn = func(err error) { c.ui.Errorf("WARNING: %v", err) }
+	name := mappingName(arg)
 	m := &mapped{control: control, name: name}
 	if m.table, m.info, err = control.Table(name, dm.Active); err != nil {
-		if errors.Is(err, dm.ErrNotFound) {
-			err = failure(ui.NoDevice, "Device %s is not active.", name)
+		if errors.Is(err, dm.ErrNotFound) || errors.Is(err, dm.ErrName) {
+			err = notActive(arg)
 		}
 		return nil, errors.Join(err, control.Close())
 	}
@@ -72,7 +72,7 @@ func (c *command) volumeOf(ctx context.Context, m *mapped) (*volume, error) {
 // unlockFor gets the volume key of a LUKS mapping: from the table where it stands there, otherwise
 // by passphrase.
 func (c *command) unlockFor(ctx context.Context, m *mapped, v *volume) (*luks.Key, error) {
-	return c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot()}, enterFor(shownAs(m.device)))
+	return c.unlock(ctx, v, c.opening(enterFor(m.device)))
 }
 
 // like describes the mapping as it is, with the key given; a LUKS2 key that stood in the keyring

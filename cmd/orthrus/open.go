@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
@@ -34,7 +35,9 @@ func (c *command) testPassphrase(ctx context.Context) error {
 		return err
 	}
 	defer v.Close()
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot(), Unbound: c.o.Unbound}, enterFor(v.path))
+	how := c.opening(enterFor(v.path))
+	how.unbound = c.o.Unbound
+	key, err := c.unlock(ctx, v, how)
 	if err != nil {
 		return err
 	}
@@ -44,22 +47,22 @@ func (c *command) testPassphrase(ctx context.Context) error {
 // openLUKS checks everything that needs no passphrase before it asks for one.
 func (c *command) openLUKS(ctx context.Context) error {
 	name := c.Args[1]
-	control, err := c.controlFor(name)
-	if err != nil {
+	if err := checkName(name); err != nil {
 		return err
 	}
-	defer control.Close()
 	v, err := c.load(ctx, unlocked)
 	if err != nil {
 		return err
 	}
 	defer v.Close()
-	if err := v.CheckRequirements(); err != nil {
-		return err
-	}
 	if err := c.supported(v); err != nil {
 		return err
 	}
+	control, err := c.controlFor(name)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
 	data, err := c.dataDevice(c.o.ReadOnly)
 	if err != nil {
 		return err
@@ -69,12 +72,20 @@ func (c *command) openLUKS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := c.unlock(ctx, v, luks.UnlockOptions{Keyslot: c.anyOrSlot()}, enterFor(data.shown))
+	key, err := c.unlock(ctx, v, c.opening(enterFor(data.shown)))
 	if err != nil {
 		return err
 	}
 	defer key.Close()
 	return c.activate(ctx, control, v, mapping, key)
+}
+
+func checkName(name string) error {
+	if strings.Contains(name, "/") {
+		return failure(ui.Failed, "Name must not contain '/' character.")
+	}
+	_, err := dm.Mangle(name)
+	return err
 }
 
 // controlFor opens the device-mapper and makes sure that the name is free.
@@ -94,8 +105,11 @@ func (c *command) controlFor(name string) (*dm.Control, error) {
 	return nil, errors.Join(err, control.Close())
 }
 
-// supported refuses segments whose mapping is more than one crypt line.
+// supported refuses requirements that are not met, and segments whose mapping is more than one crypt line.
 func (c *command) supported(v *volume) error {
+	if err := v.CheckRequirements(); err != nil {
+		return err
+	}
 	if v.Data.Integrity != nil {
 		return failure(ui.Failed, "Device %s uses authenticated encryption, which this program does not support.", v.path)
 	}
@@ -148,6 +162,12 @@ func (c *command) nameTaken(name string, err error) error {
 func (c *command) openPlain(ctx context.Context) error {
 	p, err := c.plainOptions()
 	if err != nil {
+		return err
+	}
+	if err := checkName(c.Args[1]); err != nil {
+		return err
+	}
+	if err := c.deviceExists(); err != nil {
 		return err
 	}
 	control, err := c.controlFor(c.Args[1])

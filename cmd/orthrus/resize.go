@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -15,7 +16,7 @@ import (
 
 // resize fits a mapping to its device, or to --size or --device-size.
 func resize(ctx context.Context, c *command) error {
-	m, err := c.mapped(mappingName(c.Args[0]))
+	m, err := c.mapped(c.Args[0])
 	if err != nil {
 		return err
 	}
@@ -67,8 +68,10 @@ func followFile(device string) error {
 
 // refresh loads the table again with the flags of the command line and the header.
 func refresh(ctx context.Context, c *command) error {
-	name := mappingName(c.Args[len(c.Args)-1])
-	m, err := c.mapped(name)
+	m, err := c.mapped(c.Args[len(c.Args)-1])
+	if errors.Is(err, dm.ErrNoDeviceMapper) {
+		return ui.WithCode(err, ui.Failed)
+	}
 	if err != nil {
 		return err
 	}

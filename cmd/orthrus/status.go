@@ -17,10 +17,19 @@ import (
 
 // status shows a mapping as the kernel has it; the header is read only where --header names it.
 func status(ctx context.Context, c *command) error {
-	name := mappingName(c.Args[0])
+	arg := c.Args[0]
+	name := mappingName(arg)
 	s := text.Status{Path: "/dev/mapper/" + name}
-	err := c.fillStatus(ctx, name, &s)
-	if err != nil && !errors.Is(err, dm.ErrNotFound) {
+	if strings.Contains(arg, "/") {
+		s.Path = arg
+	}
+	err := c.fillStatus(ctx, arg, name, &s)
+	var inactive *notice
+	switch {
+	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName), errors.As(err, &inactive):
+	case errors.Is(err, dm.ErrNoDeviceMapper):
+		c.tell(explain(err))
+	case err != nil:
 		return err
 	}
 	if c.o.JSON {
@@ -36,8 +45,8 @@ func status(ctx context.Context, c *command) error {
 	return nil
 }
 
-func (c *command) fillStatus(ctx context.Context, name string, s *text.Status) error {
-	control, err := dm.Open()
+func (c *command) fillStatus(ctx context.Context, arg, name string, s *text.Status) error {
+	control, err := c.mapper(arg)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 
 // luksSuspend freezes a mapping and takes its key out of the kernel.
 func luksSuspend(ctx context.Context, c *command) error {
-	m, err := c.mapped(mappingName(c.Args[0]))
+	m, err := c.mapped(c.Args[0])
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func luksSuspend(ctx context.Context, c *command) error {
 
 // luksResume gives a frozen mapping its key back.
 func luksResume(ctx context.Context, c *command) error {
-	m, err := c.mapped(mappingName(c.Args[0]))
+	m, err := c.mapped(c.Args[0])
 	if err != nil {
 		return err
 	}

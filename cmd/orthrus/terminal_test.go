@@ -134,19 +134,35 @@ func TestDialogues(t *testing.T) {
 	s.answer("No key available with this passphrase.\nEnter passphrase for a.img: ", "second\n")
 	s.ends(0, "")
 
+	s = onTerminal(t, dir, append(cheap, "luksAddKey", "a.img")...)
+	s.answer("Enter any existing passphrase: ", "wrong\n")
+	s.ends(2, "No key available with this passphrase.\n")
+
+	s = onTerminal(t, dir, append(cheap, "luksChangeKey", "a.img")...)
+	s.answer("Enter passphrase to be changed: ", "second\n")
+	s.answer("Enter new passphrase: ", "second2\n")
+	s.answer("Verify passphrase: ", "second2\n")
+	s.ends(0, "")
+
 	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
 	s.answer("Enter passphrase to be deleted: ", "second\n")
+	s.ends(2, "No key available with this passphrase.\n")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "second2\n")
 	s.ends(0, "")
 
 	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
 	s.answer("Enter passphrase to be deleted: ", "pass one\n")
 	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\n"+
 		"Are you sure? (Type 'yes' in capital letters): ", "no\n")
-	s.ends(2, "")
+	s.ends(2, "Operation aborted, the keyslot was NOT wiped.\n\n")
 }
 
 func TestRefusalsAreToldApartByExitCode(t *testing.T) {
 	dir := formatted(t)
+	s := onTerminal(t, dir, "luksHeaderBackup", "--header-backup-file", "b.img", "a.img")
+	s.ends(0, "")
 	for _, c := range []struct {
 		args     []string
 		question string
@@ -157,14 +173,35 @@ func TestRefusalsAreToldApartByExitCode(t *testing.T) {
 		{[]string{"erase", "a.img"}, "Device will become unusable after this operation.", 2, "Operation aborted, keyslots were NOT wiped.\n\n"},
 		{[]string{"luksUUID", "--uuid", "11111111-2222-4333-8444-555555555555", "a.img"}, "Do you really want to change UUID of device?", 2, "Operation aborted.\n\n"},
 		{[]string{"luksDump", "--dump-volume-key", "a.img"}, "This dump should be stored encrypted in a safe place.", 2, ""},
+		{[]string{"luksHeaderRestore", "--header-backup-file", "b.img", "a.img"}, "Replacing header will destroy existing keyslots.", 1, "no\n"},
+		{[]string{"luksKillSlot", "a.img", "0"}, "Device will become unusable after purging this key.", 2, "Operation aborted, the keyslot was NOT wiped.\n\n"},
 	} {
 		s := onTerminal(t, dir, c.args...)
-		s.answer(c.question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+		s.answer(c.question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "no\n")
 		s.ends(c.code, c.words)
 	}
-	s := onTerminal(t, dir, "open", "--test-passphrase", "a.img")
+	s = onTerminal(t, dir, "open", "--test-passphrase", "a.img")
 	s.answer("Enter passphrase for a.img: ", "pass one\n")
 	s.ends(0, "")
+}
+
+// A header apart from the data: the questions are about the file that is going to be written.
+func TestFormatAsksForTheHeaderFile(t *testing.T) {
+	dir := formatted(t)
+	line := append(cheap, "luksFormat", "--header", "h.img", "a.img")
+	s := onTerminal(t, dir, line...)
+	s.answer("Header file h.img does not exist, do you want to create it?\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+	s.ends(2, "Operation aborted.\n\n")
+	if _, err := os.Stat(dir + "/h.img"); err == nil {
+		t.Error("the file was made after a no")
+	}
+	for _, question := range []string{"Header file h.img does not exist, do you want to create it?", "This will overwrite data on h.img irrevocably."} {
+		s = onTerminal(t, dir, line...)
+		s.answer(question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "YES\n")
+		s.answer("Enter passphrase for h.img: ", "other\n")
+		s.answer("Verify passphrase: ", "other\n")
+		s.ends(0, "")
+	}
 }
 
 func TestAnUnansweredPromptGivesTheTerminalBack(t *testing.T) {

@@ -5,59 +5,74 @@ package main
 import (
 	"context"
 	"errors"
-	"runtime"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
-	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // byToken tries the passphrases that keyring tokens name, before anybody is asked. It returns nil
-// where none of them opens the volume.
-func (c *command) byToken(ctx context.Context, v *volume, o luks.UnlockOptions) (*luks.Key, error) {
-	if v.Version != 2 || c.keyFile() != "" {
+// where none of them opens the volume and a passphrase may.
+func (c *command) byToken(ctx context.Context, v *volume, u unlocking) (*luks.Key, error) {
+	named := c.o.TokenID.Set || c.o.TokenType.Set || c.o.TokenOnly
+	if u.tokens == noTokens || u.tokens == tokensNamed && !named || c.keyFile() != "" || v.Version != 2 {
 		return nil, nil
 	}
 	for _, t := range v.Metadata().Tokens() {
 		if !c.wanted(t) {
 			continue
 		}
-		key, err := c.tryToken(ctx, v, t, o)
+		key, err := c.tryToken(ctx, v, t, u)
 		if err == nil {
 			return key, nil
 		}
-		c.ui.Debugf("token %d: %v", t.ID, err)
+		c.tokenFailed(t, err)
 	}
 	if c.o.TokenOnly {
 		c.ui.Verbosef("No usable token is available.")
-		return nil, silent(ui.Denied)
+		return nil, silent(ui.Failed)
 	}
 	return nil, nil
 }
 
-// wanted: a keyring token, and the one that the options name if they do.
+// wanted: any token, or the one that the options name if they do.
 func (c *command) wanted(t luks2.Token) bool {
-	return t.Type == luks2.TypeKeyring &&
-		(!c.o.TokenID.Set || c.o.TokenID.V == t.ID) && (!c.o.TokenType.Set || c.o.TokenType.V == t.Type)
+	return (!c.o.TokenID.Set || c.o.TokenID.V == t.ID) && (!c.o.TokenType.Set || c.o.TokenType.V == t.Type)
 }
 
-func (c *command) tryToken(ctx context.Context, v *volume, t luks2.Token, o luks.UnlockOptions) (*luks.Key, error) {
-	description, found := t.KeyringDescription()
-	if !found {
-		return nil, luks2.ErrNoToken
+// tokenFailed is told aloud where the token was asked for.
+func (c *command) tokenFailed(t luks2.Token, err error) {
+	if c.o.TokenID.Set || c.o.TokenType.Set {
+		c.ui.Errorf("Token %d (%s) does not unlock: %s.", t.ID, t.Type, reason(err))
+		return
 	}
-	passphrase, err := keyringSecret(description)
+	c.ui.Debugf("token %d (%s): %v", t.ID, t.Type, err)
+}
+
+// errTokenType: only the kernel keyring is asked by this program itself.
+var errTokenType = errors.New("this program uses tokens of type " + luks2.TypeKeyring + " only")
+
+// tokenPassphrase reads the passphrase that a token names.
+func tokenPassphrase(t luks2.Token) (*secret.Buffer, error) {
+	description, found := t.KeyringDescription()
+	if t.Type != luks2.TypeKeyring || !found {
+		return nil, errTokenType
+	}
+	return keyringSecret(description)
+}
+
+func (c *command) tryToken(ctx context.Context, v *volume, t luks2.Token, u unlocking) (*luks.Key, error) {
+	passphrase, err := tokenPassphrase(t)
 	if err != nil {
 		return nil, err
 	}
 	defer passphrase.Close()
 	for _, id := range t.Keyslots {
-		if o.Keyslot != luks.AnyKeyslot && o.Keyslot != id {
+		if u.keyslot != luks.AnyKeyslot && u.keyslot != id {
 			continue
 		}
-		key, err := v.Unlock(ctx, passphrase.Bytes(), luks.UnlockOptions{Keyslot: id, Unbound: o.Unbound, Admit: o.Admit})
+		key, err := c.derive(ctx, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: id, Unbound: u.unbound})
 		if err == nil {
 			c.ui.Verbosef("Key slot %d unlocked.", key.Keyslot)
 			return key, nil
@@ -67,15 +82,4 @@ func (c *command) tryToken(ctx context.Context, v *volume, t luks2.Token, o luks
 		}
 	}
 	return nil, luks.ErrPassphrase
-}
-
-// keyringSecret reads a passphrase of that description from the keyrings of this process.
-func keyringSecret(description string) (*secret.Buffer, error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	id, err := keyring.Request("user", description)
-	if err != nil {
-		return nil, err
-	}
-	return keyring.Read(id)
 }

@@ -94,6 +94,25 @@ func (m *Metadata) RemoveToken(id int) error {
 	return nil
 }
 
+// AssignToken adds a keyslot to the token's list, where it may be already: ErrNoToken, or
+// ErrNoKeyslot for a keyslot that does not exist.
+func (m *Metadata) AssignToken(token, keyslot int) error {
+	t, err := m.Token(token)
+	if err != nil {
+		return err
+	}
+	if _, err := m.Keyslot(keyslot); err != nil {
+		return err
+	}
+	if slices.Contains(t.Keyslots, keyslot) {
+		return nil
+	}
+	return m.tokens.edit(strconv.Itoa(token), func(o *object) error {
+		o.set("keyslots", list(names(append(t.Keyslots, keyslot))))
+		return nil
+	})
+}
+
 // UnassignToken takes a keyslot out of the token's list: ErrNoToken, or ErrNoKeyslot where it is not
 // in there.
 func (m *Metadata) UnassignToken(token, keyslot int) error {

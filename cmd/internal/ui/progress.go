@@ -24,6 +24,7 @@ type Progress struct {
 	Now       func() time.Time
 
 	started, last time.Time
+	shown         bool
 }
 
 // Start begins the clock; speed and remaining time count from here.
@@ -38,10 +39,11 @@ func (p *Progress) Start() {
 // Update reports that done bytes of the total are finished. It may be called as often as one likes.
 func (p *Progress) Update(done uint64) {
 	now := p.Now()
-	if done < p.Total && now.Sub(p.last) < p.interval() || p.silent() {
+	early := now.Sub(p.last) < p.interval()
+	if early && (done < p.Total || p.brief()) || p.silent() {
 		return
 	}
-	p.last = now
+	p.last, p.shown = now, true
 	state := p.at(done, now)
 	switch {
 	case p.JSON:
@@ -55,6 +57,9 @@ func (p *Progress) Update(done uint64) {
 		}
 	}
 }
+
+// brief: the work is over before anybody could have watched it.
+func (p *Progress) brief() bool { return !p.shown && !p.JSON && p.Frequency == 0 }
 
 func (p *Progress) silent() bool { return p.Quiet && !p.JSON && p.Frequency == 0 }
 

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+)
+
+// convert refuses, after a look at the device: this program does not convert between versions.
+func convert(ctx context.Context, c *command) error {
+	v, err := c.load(ctx, report)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return failure(ui.Failed, "%s: converting %s from LUKS%d to %s is not supported; nothing was changed.", c.Program, v.path, v.Version, c.o.Type.V)
+}
