@@ -145,7 +145,20 @@ func (s System) sysfs(real string) ([]byte, error) {
 	}
 	properties := property(nil, "DEVPATH", "/"+below)
 	properties = property(properties, "SUBSYSTEM", filepath.Base(subsystem))
-	return append(properties, bytes.ReplaceAll(uevent, []byte("\n"), []byte{0})...), nil
+	for line := range bytes.Lines(uevent) { // those of processors have an empty one
+		properties = pair(properties, string(bytes.TrimSuffix(line, []byte("\n"))))
+	}
+	return properties, nil
+}
+
+// pair leaves out what is no KEY=VALUE, because one line that cannot be read is not to hide a device,
+// and what has no value, as libudev does.
+func pair(properties []byte, text string) []byte {
+	key, value, _ := strings.Cut(text, "=")
+	if key == "" || value == "" || strings.Contains(text, "\x00") {
+		return properties
+	}
+	return property(properties, key, value)
 }
 
 func property(to []byte, key, value string) []byte {

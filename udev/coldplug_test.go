@@ -51,7 +51,7 @@ func machineFiles() map[string]string {
 		"sys/devices/virtual/block/loop0/subsystem": "->../../../../class/block",
 		"sys/devices/virtual/net/lo/uevent":         "INTERFACE=lo\nIFINDEX=1\n",
 		"sys/devices/virtual/net/lo/subsystem":      "->../../../../class/net",
-		"sys/devices/soc@0/mmc/uevent":              "DRIVER=mmcblk\n",
+		"sys/devices/soc@0/mmc/uevent":              "DRIVER=mmcblk\n\n",
 		"sys/devices/soc@0/mmc/subsystem":           "->../../../bus/mmc",
 		"sys/class/block/mmcblk0":                   "->../../devices/soc@0/mmc/block/mmcblk0",
 		"sys/class/block/mmcblk0p1":                 "->../../devices/soc@0/mmc/block/mmcblk0/mmcblk0p1",
@@ -60,7 +60,7 @@ func machineFiles() map[string]string {
 		"sys/class/block/a_file":                    "",
 		"sys/class/net/lo":                          "->../../devices/virtual/net/lo",
 		"sys/bus/mmc/devices/mmc":                   "->../../../devices/soc@0/mmc",
-		"run/udev/data/b179:0":                      "S:disk/by-id/one\nS:disk/by-path/two\nL:5\nI:4711\nE:ID_FS_LABEL=x=y\nE:broken\nG:systemd\nG:seat\nQ:systemd\nV:1\n?\n",
+		"run/udev/data/b179:0":                      "S:disk/by-id/one\nS:disk/by-path/two\nL:5\nI:4711\nE:ID_FS_LABEL=x=y\nE:broken\nE:EMPTY=\nG:systemd\nG:seat\nQ:systemd\nV:1\n?\n",
 		"run/udev/data/n1":                          "E:ID_NET_NAME=lo\n",
 		"run/udev/data/+mmc:mmc":                    "E:OF_X=1\n",
 	}

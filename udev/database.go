@@ -80,14 +80,6 @@ func appendRecord(properties, record []byte) []byte {
 	return list(properties, "CURRENT_TAGS", ":", strings.Join(current, ":"), ":")
 }
 
-// pair leaves out what is no KEY=VALUE: one line that cannot be read is not to hide a device.
-func pair(properties []byte, text string) []byte {
-	if key, value, ok := strings.Cut(text, "="); ok && key != "" {
-		return property(properties, key, value)
-	}
-	return properties
-}
-
 func list(properties []byte, key, before, words, after string) []byte {
 	if words == "" {
 		return properties
