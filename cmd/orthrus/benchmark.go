@@ -16,10 +16,18 @@ import (
 var (
 	benchmarkHashes  = []string{"sha1", "sha256", "sha512", "ripemd160", "whirlpool"}
 	benchmarkCiphers = []cipherRun{
-		{"aes-cbc", 16}, {"serpent-cbc", 16}, {"twofish-cbc", 16},
-		{"aes-cbc", 32}, {"serpent-cbc", 32}, {"twofish-cbc", 32},
-		{"aes-xts", 32}, {"serpent-xts", 32}, {"twofish-xts", 32},
-		{"aes-xts", 64}, {"serpent-xts", 64}, {"twofish-xts", 64},
+		{"aes-cbc", 16},
+		{"serpent-cbc", 16},
+		{"twofish-cbc", 16},
+		{"aes-cbc", 32},
+		{"serpent-cbc", 32},
+		{"twofish-cbc", 32},
+		{"aes-xts", 32},
+		{"serpent-xts", 32},
+		{"twofish-xts", 32},
+		{"aes-xts", 64},
+		{"serpent-xts", 64},
+		{"twofish-xts", 64},
 	}
 )
 

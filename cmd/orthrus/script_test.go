@@ -3,6 +3,8 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"os/exec"
@@ -10,6 +12,9 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -26,7 +31,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               writeKeyFiles,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs},
 	})
 }
 
@@ -52,4 +57,30 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// costs writes other costs into keyslot 0 of a volume, as whoever can write to the device might:
+// "costs a.img argon2id 4 4294967295" (passes and KiB), "costs a.img pbkdf2 2000000000".
+func costs(ts *testscript.TestScript, _ bool, args []string) {
+	dev, err := luks.OpenDevice(ts.MkAbs(args[0]), luks.DeviceOptions{Write: true})
+	ts.Check(err)
+	defer dev.Close()
+	v, err := luks.Load(context.Background(), dev)
+	ts.Check(err)
+	next := v.Choice.Copy
+	next.Metadata = next.Metadata.Clone()
+	slot, err := next.Metadata.Keyslot(0)
+	ts.Check(err)
+	n, err := strconv.ParseUint(args[2], 10, 32)
+	ts.Check(err)
+	slot.KDF = luks2.KDF{Type: args[1], Hash: "sha256", Iterations: uint32(n), Salt: slot.KDF.Salt}
+	if args[1] != "pbkdf2" {
+		memory, err := strconv.ParseUint(args[3], 10, 32)
+		ts.Check(err)
+		slot.KDF = luks2.KDF{Type: args[1], Time: uint32(n), Memory: uint32(memory), CPUs: 1, Salt: slot.KDF.Salt}
+	}
+	ts.Check(next.Metadata.ReplaceKeyslot(slot))
+	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
+	ts.Check(err)
+	ts.Check(header.Apply(dev, plan))
 }
