@@ -2,8 +2,9 @@
 
 // Package referee holds our device-mapper client against an independent one,
 // github.com/anatol/devmapper.go, in a virtual machine: the same tables are loaded through both,
-// and what each makes of the kernel's state is compared. It is a module of its own, so that nothing
-// here is a dependency of the binary.
+// and what each makes of the kernel's state is compared. Our uevent parsers are held against
+// github.com/pilebones/go-udev with the recorded streams of udev/testdata. It is a module of its own, so
+// that nothing here is a dependency of the binary.
 //
 // # Where both agree
 //
@@ -32,4 +33,25 @@
 // Not tested because it cannot be seen from outside: the referee opens the control device for each
 // call, sends no cookie and so never waits for udev, and sizes the buffer of its version call for
 // the bare header. It reads no tables; those are read by us, and by dmsetup as a third opinion.
+//
+// # Uevents
+//
+// Every recorded message, of the kernel and of udevd, reads the same in both (uevents_test.go). Made-up
+// ones do not:
+//
+//  9. '@' in a device path, as on buses of a device tree: refused by the referee, which wants only one.
+//  10. An unknown action: refused by the referee; we hand it out as Other.
+//  11. SUBSYSTEM or SEQNUM missing: accepted by the referee; we want what libudev wants.
+//  12. Numbers are text to the referee; we refuse what is none.
+//  13. Paths that leave /sys or /dev: accepted by the referee, refused by us.
+//  14. The kernel's header and its properties disagree: the referee believes the header, we neither.
+//  15. A last property without its NUL is dropped by the referee in silence, one without a key is
+//     accepted; we refuse both.
+//  16. The referee reads to the end of the message, whatever length libudev's header has; we take the
+//     header at its word and refuse one that leaves the message.
+//  17. The referee guesses the framing from the bytes; we expect that of the group.
+//  18. The order of properties is lost in the referee's map; we keep it. The last of two wins in both.
+//
+// Not parsing, and so not compared: the referee checks no sender, ends its monitor on ENOBUFS, and
+// blocks a thread in a read; see package udev.
 package referee

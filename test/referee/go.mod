@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/anatol/devmapper.go v0.0.0-20260315162726-c47dfb6cf674
 	github.com/orthrus-luks/orthrus v0.0.0
+	github.com/pilebones/go-udev v0.9.2
 	golang.org/x/sys v0.49.0
 )
 
