@@ -5,109 +5,150 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
-	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
 // The exit codes of check beyond those of other verbs.
 const (
-	healable ui.ExitCode = 6 // a copy or keyslot is damaged, the volume still opens
-	lost     ui.ExitCode = 7 // no valid header is left
+	healable ui.ExitCode = 6 // damaged or at risk, the volume still opens
+	lost     ui.ExitCode = 7 // what is left does not open the volume
 )
 
-// checkReport is the report of check --json.
-type checkReport struct {
-	Device          string       `json:"device"`
-	Version         int          `json:"version"`
-	UUID            string       `json:"uuid,omitempty"`
-	Reason          string       `json:"chosen_because,omitempty"`
-	Copies          []copyReport `json:"copies,omitempty"`
-	DamagedKeyslots []int        `json:"damaged_keyslots"`
-	Foreign         string       `json:"foreign_signature,omitempty"`
-	Verdict         string       `json:"verdict"`
+// checked is what check says of one device.
+type checked struct {
+	Device string `json:"device"`
+	Error  string `json:"error,omitempty"` // why there is no report
+	*inspect.Report
+	code    ui.ExitCode
+	regions []inspect.Region
 }
 
-type copyReport struct {
-	Place  string `json:"place"`
-	Offset uint64 `json:"offset"`
-	State  string `json:"state"`
-	SeqID  uint64 `json:"seqid"`
-	Why    string `json:"why,omitempty"`
-}
-
-// check reports on both heads and the keyslots, changing nothing.
+// check reports on every device it is given, changing nothing. The exit code is the worst one.
 func check(ctx context.Context, c *command) error {
-	v, err := c.load(ctx, report)
-	var none *header.NoHeaderError
-	if err != nil && !errors.As(err, &none) {
-		return err
+	if c.o.SVG.Set && len(c.Args) > 1 {
+		return failure(ui.Failed, "Option --svg draws one device.")
 	}
-	r := checkReport{Device: c.Args[0], DamagedKeyslots: []int{}, Verdict: "lost"}
-	code := lost
-	if none != nil {
-		r.Version, r.Copies = 2, copyReports(none.Heads)
-	} else {
-		defer v.Close()
-		code = r.judge(v)
+	all := struct {
+		Devices []checked `json:"devices"`
+	}{[]checked{}}
+	worst := ui.OK
+	for _, name := range c.Args {
+		one := c.checkOne(ctx, name)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if severity(one.code) > severity(worst) {
+			worst = one.code
+		}
+		if c.o.JSON {
+			all.Devices = append(all.Devices, one)
+			continue
+		}
+		c.printChecked(one)
 	}
 	if c.o.JSON {
-		err = c.printJSON(r)
-	} else {
-		err = c.printCheck(r)
-	}
-	if err == nil && code != ui.OK {
-		err = silent(code)
-	}
-	return err
-}
-
-// judge fills in what a volume that loads shows.
-func (r *checkReport) judge(v *volume) ui.ExitCode {
-	r.Version, r.UUID, r.Verdict = v.Version, v.UUID, "healthy"
-	if v.Version == 2 {
-		r.Reason, r.Copies = v.Choice.Reason.String(), copyReports(v.Heads)
-	}
-	r.DamagedKeyslots = append(r.DamagedKeyslots, v.DamagedKeyslots()...)
-	if err := v.Foreign(); err != nil {
-		r.Foreign = err.Error()
-	}
-	if v.Version == 2 && !v.Choice.Healthy() || len(r.DamagedKeyslots) > 0 {
-		r.Verdict = "healable"
-		return healable
-	}
-	return ui.OK
-}
-
-func copyReports(h header.Heads) []copyReport {
-	var reports []copyReport
-	for _, f := range []header.Found{h.Primary, h.Secondary} {
-		one := copyReport{Place: f.Place.String(), Offset: f.Offset, State: f.State.String(), SeqID: f.Copy.Header.SeqID}
-		if f.Err != nil {
-			one.Why = f.Err.Error()
+		if err := c.printJSON(all); err != nil {
+			return err
 		}
-		reports = append(reports, one)
 	}
-	return reports
+	if worst != ui.OK {
+		return silent(worst)
+	}
+	return nil
 }
 
-func (c *command) printCheck(r checkReport) error {
-	c.ui.Printf("%s: LUKS%d %s, %s", r.Device, r.Version, r.UUID, r.Verdict)
-	for _, one := range r.Copies {
-		line := ""
-		if one.Why != "" {
-			line = ": " + one.Why
+// severity puts exit codes into an order: known to be lost is worse than damaged, which is worse
+// than what could not be looked at.
+func severity(code ui.ExitCode) int {
+	switch code {
+	case ui.OK:
+		return 0
+	case healable:
+		return 2
+	case lost:
+		return 3
+	}
+	return 1
+}
+
+func (c *command) checkOne(ctx context.Context, name string) checked {
+	one := checked{Device: name}
+	evidence, err := c.gather(ctx, name)
+	var report inspect.Report
+	if err == nil {
+		report, err = inspect.Judge(evidence)
+	}
+	if errors.Is(err, inspect.ErrNotLUKS) {
+		err = deviceError(name, luks.ErrNotLUKS)
+	}
+	if err == nil && c.o.Boot {
+		report.Boot = inspect.BootReport(report)
+	}
+	if err == nil && (c.o.Map || c.o.SVG.Set) {
+		one.regions = inspect.Layout(report, inspect.KeyslotRoom(evidence))
+		err = c.drawSVG(one, report)
+	}
+	if err != nil {
+		said := explain(err)
+		one.code = said.code
+		if len(said.lines) > 0 {
+			one.Error = said.lines[0]
 		}
-		c.ui.Printf("  %s header at byte %d: %s, seqid %d%s", one.Place, one.Offset, one.State, one.SeqID, line)
+		return one
 	}
-	if r.Reason != "" {
-		c.ui.Printf("  in use: %s", r.Reason)
+	if c.o.Map {
+		report.Map = one.regions
 	}
-	for _, id := range r.DamagedKeyslots {
-		c.ui.Printf("  keyslot %d: key material is damaged", id)
+	one.Report = &report
+	one.code = [...]ui.ExitCode{inspect.Note: ui.OK, inspect.Healable: healable, inspect.Lost: lost}[report.Grade()]
+	return one
+}
+
+// lockPatience is how long a report waits for somebody who is changing the header. What it then
+// reads without the lock may be half of an update, but a report that never comes says less.
+const lockPatience = 5 * time.Second
+
+// gather reads one device under the shared lock.
+func (c *command) gather(ctx context.Context, name string) (inspect.Evidence, error) {
+	path, err := block.Resolve(name)
+	if err != nil {
+		return inspect.Evidence{}, deviceError(name, err)
 	}
-	if r.Foreign != "" {
-		c.ui.Printf("  %s", r.Foreign)
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: c.o.DisableLocks})
+	if err != nil {
+		return inspect.Evidence{}, deviceError(name, err)
+	}
+	defer file.Close()
+	waiting, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	release, err := file.LockMetadata(waiting, false)
+	if ctx.Err() != nil {
+		return inspect.Evidence{}, ctx.Err()
+	}
+	if err != nil {
+		c.ui.Errorf("WARNING: %s is read without a lock: %v", name, err)
+		return inspect.Read(file), nil
+	}
+	evidence := inspect.Read(file)
+	return evidence, release()
+}
+
+func (c *command) drawSVG(one checked, r inspect.Report) error {
+	if !c.o.SVG.Set {
+		return nil
+	}
+	title := fmt.Sprintf("%s: LUKS%d %s, %s", filepath.Base(one.Device), r.Version, r.UUID, r.Verdict)
+	err := os.WriteFile(c.o.SVG.V, []byte(inspect.SVG(title, one.regions)), 0o644)
+	if err != nil {
+		return fmt.Errorf("drawing: %w", err)
 	}
 	return nil
 }

@@ -19,16 +19,13 @@ func Damaged(material []byte) int {
 	return -1
 }
 
+// chiSquared uses that the sum of (n-e)^2/e over all values is the sum of n^2/e, less the length.
 func chiSquared(p []byte) float64 {
-	var counts [256]int
+	var counts [256]uint16
+	squares := 0
 	for _, b := range p {
+		squares += 2*int(counts[b]) + 1
 		counts[b]++
 	}
-	expected := float64(len(p)) / 256
-	sum := 0.0
-	for _, n := range counts {
-		d := float64(n) - expected
-		sum += d * d / expected
-	}
-	return sum
+	return float64(squares)*256/float64(len(p)) - float64(len(p))
 }

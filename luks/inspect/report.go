@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inspect
+
+// Grade says how bad a finding is; the worst one is the volume's verdict.
+type Grade int
+
+// The grades.
+const (
+	Note     Grade = iota // worth knowing, nothing is wrong
+	Healable              // damaged or at risk, and the volume still opens
+	Lost                  // what is here does not open the volume
+)
+
+func (g Grade) String() string { return [...]string{"note", "healable", "lost"}[g] }
+
+// MarshalText is the grade's name.
+func (g Grade) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// Finding is one fact that a person should know.
+type Finding struct {
+	Grade Grade  `json:"grade"`
+	Text  string `json:"text"`
+}
+
+// Report is what Judge makes of the evidence. Offsets and sizes are in bytes.
+type Report struct {
+	Version      int       `json:"version"`
+	UUID         string    `json:"uuid,omitempty"`
+	Label        string    `json:"label,omitempty"`
+	Subsystem    string    `json:"subsystem,omitempty"`
+	DeviceSize   uint64    `json:"device_size"`
+	Verdict      string    `json:"verdict"` // "healthy", "healable", "lost"
+	Chosen       string    `json:"chosen,omitempty"`
+	Because      string    `json:"chosen_because,omitempty"`
+	Copies       []Copy    `json:"copies,omitempty"` // LUKS2
+	Keyslots     []Keyslot `json:"keyslots"`
+	Segments     []Segment `json:"segments"`
+	Tokens       []Token   `json:"tokens,omitempty"`
+	Requirements []string  `json:"requirements,omitempty"`
+	Findings     []Finding `json:"findings"`
+	Tools        []Opinion `json:"other_tools"`
+	Boot         []Loader  `json:"boot,omitempty"`
+	Map          []Region  `json:"map,omitempty"`
+}
+
+// Copy is one of the two heads.
+type Copy struct {
+	Place  string `json:"place"`
+	Offset uint64 `json:"offset"`
+	Size   uint64 `json:"size,omitempty"`
+	State  string `json:"state"` // "valid", "stale", "conflicting", "damaged", "unreadable", "absent"
+	SeqID  uint64 `json:"seqid"`
+	Why    string `json:"why,omitempty"`
+}
+
+// Keyslot is one keyslot with what its area looks like.
+type Keyslot struct {
+	ID      int       `json:"id"`
+	Type    string    `json:"type"`
+	Bound   bool      `json:"opens_data"`
+	KDF     string    `json:"kdf,omitempty"`
+	Cipher  string    `json:"cipher,omitempty"`
+	Offset  uint64    `json:"offset"`
+	Size    uint64    `json:"size"`
+	State   AreaState `json:"state"`
+	Entropy float64   `json:"entropy"`             // bits for each byte
+	Damage  *int64    `json:"damage_at,omitempty"` // first implausible sector
+	Why     string    `json:"why,omitempty"`
+
+	hash string // of KDF and splitter, for boot loaders
+	af   string
+	prio int
+}
+
+// Segment is a part of the data.
+type Segment struct {
+	ID         int    `json:"id"`
+	Type       string `json:"type"`
+	Offset     uint64 `json:"offset"`
+	Size       uint64 `json:"size"`    // what there is of it on this device
+	Dynamic    bool   `json:"dynamic"` // up to the device's end
+	Backup     bool   `json:"backup,omitempty"`
+	Cipher     string `json:"cipher,omitempty"`
+	SectorSize uint32 `json:"sector_size,omitempty"`
+
+	recorded  uint64 // what the header says
+	integrity bool
+}
+
+// Token is one token.
+type Token struct {
+	ID       int    `json:"id"`
+	Type     string `json:"type"`
+	Keyslots []int  `json:"keyslots"`
+}
+
+// Opinion is what another program makes of the device.
+type Opinion struct {
+	Tool string `json:"tool"`
+	Says string `json:"says"`
+}
+
+// add puts a finding into the report.
+func (r *Report) add(g Grade, text string) { r.Findings = append(r.Findings, Finding{g, text}) }
+
+// Grade is the worst of the findings.
+func (r *Report) Grade() Grade {
+	worst := Note
+	for _, f := range r.Findings {
+		worst = max(worst, f.Grade)
+	}
+	return worst
+}
+
+// conclude fills in the verdict.
+func (r *Report) conclude() {
+	r.Verdict = "healthy"
+	if g := r.Grade(); g != Note {
+		r.Verdict = g.String()
+	}
+}
