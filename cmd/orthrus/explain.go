@@ -17,6 +17,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -99,15 +100,14 @@ var advice = []struct {
 }
 
 func explain(err error) said {
+	s := said{code: ui.CodeOf(err, codes...)}
+	text := ""
 	var n *notice
 	if errors.As(err, &n) {
-		if n.text == "" {
-			return said{code: n.code}
-		}
-		return said{lines: []string{n.text}, code: n.code}
+		s.code, text = n.code, n.text
+	} else {
+		text = sentence(err)
 	}
-	s := said{code: ui.CodeOf(err, codes...)}
-	text := sentence(err)
 	if text == "" {
 		return s
 	}
@@ -138,7 +138,8 @@ func sentence(err error) string {
 			return f.text
 		}
 	}
-	return oneLine(err)
+	text := oneLine(err)
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // keyslotSentence tells apart why a keyslot could not even be tried.
@@ -194,6 +195,7 @@ func deviceError(path string, err error) error {
 	}
 	var none *header.NoHeaderError
 	var impossible *luks.GeometryError
+	var field *luks1.FieldError
 	switch {
 	case err == nil:
 		return nil
@@ -207,6 +209,8 @@ func deviceError(path string, err error) error {
 		return told(ui.Failed, "Device %s is not a valid LUKS device.")
 	case errors.As(err, &impossible):
 		return &notice{text: geometrySentence(path, impossible), code: ui.Failed, err: err}
+	case errors.As(err, &field):
+		return &notice{text: fmt.Sprintf("Device %s: %v.", path, field), code: ui.Failed, err: err}
 	case errors.As(err, &none):
 		return &notice{text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), code: ui.Failed, err: err}
 	}

@@ -133,7 +133,7 @@ func (c *command) formatOptions(d formatTarget) (luks.FormatOptions, error) {
 	}
 	switch kind := c.o.Type.Or("luks2"); kind {
 	case "luks1":
-		o.Version = 1
+		return c.formatOptions1(o, d)
 	case "luks", "luks2":
 	default:
 		return o, failure(ui.Failed, "Unsupported LUKS metadata type %s.", kind)
@@ -141,6 +141,27 @@ func (c *command) formatOptions(d formatTarget) (luks.FormatOptions, error) {
 	if o.DataOffset%4096 != 0 {
 		return o, failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")
 	}
+	return c.formatPlaces(o, d)
+}
+
+// formatOptions1 leaves out what LUKS1 has no place for.
+func (c *command) formatOptions1(o luks.FormatOptions, d formatTarget) (luks.FormatOptions, error) {
+	o.Version = 1
+	if c.o.SectorSize.Or(512) != 512 {
+		return o, failure(ui.Failed, "Unsupported encryption sector size.")
+	}
+	if o.MetadataSize != 0 || o.KeyslotsSize != 0 {
+		return o, failure(ui.Failed, "Unsupported LUKS2 metadata size options: LUKS1 has none.")
+	}
+	if o.Label != "" || o.Subsystem != "" {
+		c.ui.Errorf("WARNING: LUKS1 has neither label nor subsystem; they are not stored.")
+		o.Label, o.Subsystem = "", ""
+	}
+	return c.formatPlaces(o, d)
+}
+
+// formatPlaces decides on what depends on the device.
+func (c *command) formatPlaces(o luks.FormatOptions, d formatTarget) (luks.FormatOptions, error) {
 	if o.Detached {
 		o.DataSize = d.size
 	}
@@ -207,7 +228,7 @@ func (c *command) cipher(o *luks.FormatOptions) error {
 // goes first.
 func (c *command) sectorSize(o luks.FormatOptions, d formatTarget) int {
 	if o.Version == 1 {
-		return int(c.o.SectorSize.Or(512))
+		return 512
 	}
 	if c.o.SectorSize.Set {
 		return int(c.o.SectorSize.V)

@@ -72,12 +72,23 @@ func (c *command) openLUKS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	link, err := c.link()
+	if err != nil {
+		return err
+	}
 	key, err := c.unlock(ctx, v, c.opening(enterFor(data.shown)))
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	return c.activate(ctx, control, v, mapping, key)
+	undo, err := link.put(key.Bytes())
+	if err != nil {
+		return err
+	}
+	if err := c.activate(ctx, control, v, mapping, key); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
 }
 
 func checkName(name string) error {

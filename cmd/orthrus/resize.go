@@ -107,6 +107,10 @@ func (c *command) rebuild(ctx context.Context, m *mapped, change func(*activate.
 		}
 		defer v.Close()
 	}
+	link, err := c.link()
+	if err != nil {
+		return err
+	}
 	inTable := key != nil
 	if !inTable {
 		if key, err = c.unlockFor(ctx, m, v); err != nil {
@@ -120,7 +124,14 @@ func (c *command) rebuild(ctx context.Context, m *mapped, change func(*activate.
 	if err := change(&mapping, v); err != nil {
 		return err
 	}
-	return activate.Reload(ctx, m.control, mapping)
+	undo, err := link.put(key.Bytes())
+	if err != nil {
+		return err
+	}
+	if err := activate.Reload(ctx, m.control, mapping); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
 }
 
 // tableKey copies the key that stands in the table; nil where the keyring has it.

@@ -6,22 +6,45 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets the test binary stand in for the program under both of its names.
 func TestMain(m *testing.M) {
 	program := func() { os.Exit(run(os.Args)) }
-	testscript.Main(m, map[string]func(){"cryptsetup": program, "orthrus": program})
+	testscript.Main(m, map[string]func(){"cryptsetup": program, "orthrus": program, "with-key": withKey})
+}
+
+// withKey runs a program in a session of its own, whose keyring has one key: "with-key description
+// file cryptsetup open …".
+func withKey() {
+	runtime.LockOSThread()
+	payload, err := os.ReadFile(os.Args[2])
+	if err == nil {
+		_, err = keyring.JoinSession()
+	}
+	if err == nil {
+		_, err = keyring.Add(keyring.TypeUser, os.Args[1], payload, keyring.Session)
+	}
+	path, lookErr := exec.LookPath(os.Args[3])
+	if err = errors.Join(err, lookErr); err == nil {
+		err = unix.Exec(path, os.Args[3:], os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, "with-key:", err)
+	os.Exit(99)
 }
 
 // TestScript runs testdata/script/*.txtar, none of which needs device-mapper. Each starts with k1,

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks/activate"
@@ -40,6 +41,10 @@ func luksResume(ctx context.Context, c *command) error {
 		return err
 	}
 	defer v.Close()
+	link, err := c.link()
+	if err != nil {
+		return err
+	}
 	key, err := c.unlockFor(ctx, m, v)
 	if err != nil {
 		return err
@@ -49,5 +54,12 @@ func luksResume(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
-	return activate.Resume(ctx, m.control, mapping)
+	undo, err := link.put(key.Bytes())
+	if err != nil {
+		return err
+	}
+	if err := activate.Resume(ctx, m.control, mapping); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
 }
