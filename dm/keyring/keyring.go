@@ -163,6 +163,7 @@ func Resolve(ring ID, create bool) (ID, error) {
 
 // JoinSession gives the calling thread a new, anonymous session keyring.
 func JoinSession() (ID, error) {
-	id, err := unix.KeyctlJoinSessionKeyring("")
+	// An empty name is refused; no name at all asks for an anonymous keyring.
+	id, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	return ID(id), failure("join session", fmt.Sprint(Session), err)
 }
