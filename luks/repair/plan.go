@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package repair
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+)
+
+// The refusals.
+var (
+	ErrNoConflict = errors.New("the two header copies do not conflict, so there is nothing to choose")
+	ErrUnmended   = errors.New("the header is still not in order")
+)
+
+// Write is one range to be written.
+type Write struct {
+	What   string // "primary header", …
+	Offset uint64 // bytes
+	Bytes  []byte
+	Why    string
+}
+
+// Generation tells whether a header is still the one that a plan was made for. It is comparable.
+type Generation struct {
+	UUID   string
+	States [2]header.State
+	SeqIDs [2]uint64
+	LUKS1  luks1.Header
+}
+
+// Plan is what a repair would write, in the order in which it is safe.
+type Plan struct {
+	Version    int
+	UUID       string
+	SeqID      uint64 // 0 for LUKS1
+	Writes     []Write
+	Generation Generation
+	Conflict   *Conflict // set where the copies differ under one sequence number
+}
+
+// Conflict holds both copies of a header that differ under the same sequence number.
+type Conflict struct{ Primary, Secondary header.Found }
+
+// Keep says which of two conflicting copies stays.
+type Keep int
+
+// The choices.
+const (
+	KeepNone Keep = iota
+	KeepPrimary
+	KeepSecondary
+)
+
+// Make reads the header and plans its repair; random gives salts. Where nothing is wrong the plan
+// has no writes. Conflicting copies need keep: without it the error is header.ErrConflict, and the
+// plan shows both. Other errors: header.NoHeaderError, header.SizeError, luks1.FieldError,
+// ErrNoConflict.
+func Make(dev header.Device, keep Keep, random io.Reader) (Plan, error) {
+	raw := make([]byte, luks1.ReservedSize)
+	if n, _ := dev.ReadAt(raw, 0); n == len(raw) {
+		h, err := luks1.Decode(raw)
+		if err == nil {
+			return mend1(raw, h, keep, dev.Size())
+		}
+		if !errors.Is(err, luks1.ErrMagic) && !errors.Is(err, luks1.ErrVersion) {
+			return Plan{Version: 1}, err
+		}
+	}
+	return mend2(header.Read(dev), keep, random)
+}
+
+func mend2(heads header.Heads, keep Keep, random io.Reader) (Plan, error) {
+	choice, err := header.Choose(heads)
+	p := Plan{Version: 2, UUID: choice.Copy.Header.UUID, SeqID: choice.Copy.Header.SeqID}
+	p.Generation = Generation{
+		UUID:   p.UUID,
+		States: [2]header.State{heads.Primary.State, heads.Secondary.State},
+		SeqIDs: [2]uint64{heads.Primary.Copy.Header.SeqID, heads.Secondary.Copy.Header.SeqID},
+	}
+	if err != nil {
+		return p, err
+	}
+	why := choice.Reason.String()
+	switch {
+	case choice.Reason == header.Conflicting:
+		p.Conflict = &Conflict{heads.Primary, heads.Secondary}
+		if keep == KeepNone {
+			return p, header.ErrConflict
+		}
+		choice = chosen(heads, keep)
+		why = "the " + choice.Place.String() + " was chosen of two that differ"
+	case keep != KeepNone:
+		return p, ErrNoConflict
+	}
+	plan, err := header.PlanHeal(heads, choice, nil, random)
+	for _, w := range plan.Writes {
+		p.Writes = append(p.Writes, Write{w.Place.String() + " header", w.Offset, w.Bytes, why})
+	}
+	p.UUID = choice.Copy.Header.UUID
+	return p, err
+}
+
+// chosen makes the copy to be kept the only one that counts.
+func chosen(heads header.Heads, keep Keep) header.Choice {
+	if keep == KeepPrimary {
+		return header.Choice{Place: header.Primary, Reason: header.OnlyPrimary, Copy: heads.Primary.Copy}
+	}
+	return header.Choice{Place: header.Secondary, Reason: header.OnlySecondary, Copy: heads.Secondary.Copy}
+}
+
+// mend1 plans to mend every known glitch; what is wrong beyond them is an error.
+func mend1(raw []byte, h luks1.Header, keep Keep, size int64) (Plan, error) {
+	p := Plan{Version: 1, UUID: h.UUID, Generation: Generation{UUID: h.UUID, LUKS1: h}}
+	if keep != KeepNone {
+		return p, ErrNoConflict
+	}
+	mended, why := h, ""
+	for _, g := range h.Glitches() {
+		mended = g.Mend(mended)
+		if why != "" {
+			why += "; "
+		}
+		why += describe(g)
+	}
+	if err := mended.Validate(size); err != nil {
+		return p, err
+	}
+	if why == "" {
+		return p, nil
+	}
+	sectors, err := luks1.Changes(raw, mended)
+	for _, w := range sectors {
+		p.Writes = append(p.Writes, Write{"header", uint64(w.Offset), w.Data, why})
+	}
+	return p, err
+}
+
+func describe(g luks1.Glitch) string {
+	where := g.Field
+	if g.Keyslot != luks1.NoKeyslot {
+		where = fmt.Sprintf("keyslot %d, %s", g.Keyslot, g.Field)
+	}
+	return fmt.Sprintf("%s: %v (%s, becomes %s)", where, g.Cause, g.Was, g.Becomes)
+}
+
+// Apply writes the plan and looks whether the header is in order then. The caller holds the lock
+// and has compared generations.
+func Apply(dev header.Device, p Plan) error {
+	for _, w := range p.Writes {
+		if err := write(dev, w); err != nil {
+			return err
+		}
+	}
+	after, err := Make(dev, KeepNone, noRandom{})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrUnmended, err)
+	case len(after.Writes) > 0:
+		return fmt.Errorf("%w: %s", ErrUnmended, after.Writes[0].Why)
+	}
+	return nil
+}
+
+// write makes a copy's checksum true with the last write: all but its first 4096 bytes go first.
+func write(dev header.Device, w Write) error {
+	const binary = 4096
+	if len(w.Bytes) > binary {
+		if err := header.WriteArea(dev, w.What, w.Offset+binary, w.Bytes[binary:]); err != nil {
+			return err
+		}
+		return header.WriteArea(dev, w.What, w.Offset, w.Bytes[:binary])
+	}
+	return header.WriteArea(dev, w.What, w.Offset, w.Bytes)
+}
+
+// noRandom: a plan that is only looked at may have any salt.
+type noRandom struct{}
+
+func (noRandom) Read(p []byte) (int, error) { return len(p), nil }
