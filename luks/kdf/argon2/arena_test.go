@@ -60,20 +60,40 @@ func TestCancellationStopsPopulating(t *testing.T) {
 }
 
 func TestPagerTakesHugePagesUnlessTheyCostMoreThanTheyBring(t *testing.T) {
-	for name, v := range map[string]struct {
-		huge, ordinary time.Duration // per chunk
-		want           int
+	const cheap, fair, dear = 100 * time.Microsecond, time.Millisecond, 5 * time.Millisecond
+	for _, v := range []struct {
+		name  string
+		price func(chunk int) [2]time.Duration // by kind of page
+		want  int                              // of the last chunks
 	}{
-		"cheap":                      {200 * time.Microsecond, 100 * time.Microsecond, huge},
-		"slow, ordinary much better": {5 * time.Millisecond, time.Millisecond, ordinary},
-		"slow, ordinary as well":     {5 * time.Millisecond, 4500 * time.Microsecond, huge},
+		{"cheap", func(int) [2]time.Duration { return [2]time.Duration{cheap, cheap} }, huge},
+		{"dear", func(int) [2]time.Duration { return [2]time.Duration{dear, fair} }, ordinary},
+		{"all dear", func(int) [2]time.Duration { return [2]time.Duration{dear, dear} }, huge},
+		{"one dear among cheap ones", func(i int) [2]time.Duration {
+			if i == 20 {
+				return [2]time.Duration{dear, dear}
+			}
+			return [2]time.Duration{cheap, fair}
+		}, huge},
+		{"cheap ones run out", func(i int) [2]time.Duration {
+			if i < 50 {
+				return [2]time.Duration{cheap, cheap}
+			}
+			return [2]time.Duration{dear, fair}
+		}, ordinary},
+		{"ordinary ones run out", func(i int) [2]time.Duration {
+			if i < 50 {
+				return [2]time.Duration{dear, fair}
+			}
+			return [2]time.Duration{dear, dear}
+		}, huge},
 	} {
 		p := newPager(4)
-		for i := range 3 * samples {
+		for i := range 100 {
 			kind := p.choose()
-			p.record(kind, []time.Duration{v.huge, v.ordinary}[kind])
-			if i < samples && kind != huge || i >= 2*samples && kind != v.want {
-				t.Fatalf("%s: chunk %d has kind %d", name, i, kind)
+			p.record(kind, v.price(i)[kind])
+			if i < samples && kind != huge || i >= 90 && kind != v.want {
+				t.Fatalf("%s: chunk %d has kind %d", v.name, i, kind)
 			}
 		}
 	}

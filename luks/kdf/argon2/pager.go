@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pager provides memory chunk by chunk, with huge pages unless they cost more than they bring. Free
-// memory that is scattered must be compacted for huge pages, which can take longer than the whole
-// derivation. So the first chunks get huge pages, and if those are slow, the next ones ordinary
-// pages, and all others whatever did better.
+// pager provides memory chunk by chunk, with huge pages unless they cost more than they bring. Huge
+// pages can be slow to get, where free memory is scattered and must be compacted first, or where a
+// hypervisor has taken it back: slower by seconds than the whole derivation. So their price is
+// watched, and where it is high, compared with that of ordinary pages.
 type pager struct {
 	worth time.Duration // that a huge page saves later
 
 	mutex sync.Mutex
-	spent [2]time.Duration // on samples, by kind of page
-	tried [2]int           // samples
+	price [2]time.Duration // of a chunk, average over the last ones, by kind of page
+	tried [2]int           // chunks
 }
 
 // The kinds of page.
@@ -29,7 +29,7 @@ const (
 	ordinary = 1
 )
 
-// samples is the number of chunks of a kind that are measured before deciding.
+// samples is the number of chunks over which prices are averaged.
 const samples = 8
 
 // worthPerPass is what a huge page saves in each pass over it: 2048 blocks, whose references
@@ -59,10 +59,10 @@ func (p *pager) provide(chunk []byte) error {
 func (p *pager) choose() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	switch {
-	case p.tried[huge] < samples || p.average(huge) <= p.worth:
+	if p.tried[huge] < samples || p.price[huge] <= p.worth {
 		return huge
-	case p.tried[ordinary] < samples || p.average(huge)-p.average(ordinary) > p.worth:
+	}
+	if p.tried[ordinary] < samples || p.price[huge]-p.price[ordinary] > p.worth {
 		return ordinary
 	}
 	return huge
@@ -71,13 +71,9 @@ func (p *pager) choose() int {
 func (p *pager) record(kind int, took time.Duration) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if p.tried[kind] < samples {
-		p.spent[kind] += took
-		p.tried[kind]++
-	}
+	p.tried[kind]++
+	p.price[kind] += (took - p.price[kind]) / time.Duration(min(p.tried[kind], samples))
 }
-
-func (p *pager) average(kind int) time.Duration { return p.spent[kind] / time.Duration(p.tried[kind]) }
 
 // populate has the kernel provide the pages of p.
 func populate(p []byte) error {
