@@ -8,6 +8,8 @@ GO       ?= go
 DESTDIR  ?=
 PREFIX   ?= /usr/local
 SBINDIR  ?= $(PREFIX)/sbin
+MANDIR   ?= $(PREFIX)/share/man
+DATADIR  ?= $(PREFIX)/share
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
@@ -37,7 +39,7 @@ apart   := $(module)/test/(vm|interop|referee|crash)
 
 .PHONY: all build demo test test-long test-unit test-386 test-referee test-interop test-interop-long test-vm check fmt vet \
 	staticcheck arch cross bench fuzz crash test-crash \
-	install install-cryptsetup clean setup help
+	install install-cryptsetup man completions clean setup help
 
 all: build
 
@@ -128,10 +130,24 @@ crash:
 test-crash:
 	$(test) ./test/crash/...
 
-## install            bin/orthrus to $(DESTDIR)$(PREFIX)/sbin; DESTDIR= PREFIX=/usr/local
-install: build
-	install -d $(DESTDIR)$(SBINDIR)
+## man                bin/man: manual pages, one for each action and an overview
+man:
+	@rm -rf bin/man
+	$(GO) run ./cmd/internal/manual/generate man bin/man
+
+## completions        bin/completions: for bash, zsh and fish
+completions:
+	@rm -rf bin/completions
+	$(GO) run ./cmd/internal/manual/generate completions bin/completions
+
+## install            program, man pages and completions to $(DESTDIR)$(PREFIX); DESTDIR= PREFIX=/usr/local
+install: build man completions
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	install -m 755 bin/orthrus $(DESTDIR)$(SBINDIR)/orthrus
+	install -m 644 bin/man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -D -m 644 bin/completions/bash/orthrus $(DESTDIR)$(DATADIR)/bash-completion/completions/orthrus
+	install -D -m 644 bin/completions/zsh/_orthrus $(DESTDIR)$(DATADIR)/zsh/site-functions/_orthrus
+	install -D -m 644 bin/completions/fish/orthrus.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/orthrus.fish
 
 ## install-cryptsetup the same, with a link named cryptsetup beside it
 install-cryptsetup: install

@@ -59,6 +59,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
+	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
 	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manual
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+)
+
+func zsh() string {
+	var b strings.Builder
+	b.WriteString("#compdef orthrus\n# zsh completion for orthrus; generated\n\n_orthrus() {\n")
+	b.WriteString("  local word action\n  local -a opts\n  for word in ${words[2,CURRENT-1]}; do\n    case $word in\n")
+	for _, a := range carriedOut() {
+		fmt.Fprintf(&b, "      %s) action=%s; break ;;\n", strings.Join(names(a), "|"), a.Name)
+	}
+	b.WriteString("    esac\n  done\n  case $action in\n")
+	for _, a := range carriedOut() {
+		fmt.Fprintf(&b, "    %s)\n      opts=(\n", a.Name)
+		zshOptions(&b, optionsOf(a.Name))
+		fmt.Fprintf(&b, "        '*:%s:%s'\n      ) ;;\n", firstArgument(a), zshFirst(a))
+	}
+	b.WriteString("    *)\n      opts=(\n")
+	zshOptions(&b, optionsOf(""))
+	b.WriteString("        '1:action:_orthrus_actions'\n      ) ;;\n  esac\n  _arguments -s $opts\n}\n\n")
+	b.WriteString("_orthrus_actions() {\n  local -a list\n  list=(\n")
+	for _, a := range carriedOut() {
+		for _, name := range names(a) {
+			fmt.Fprintf(&b, "    '%s:%s'\n", name, zshText(a.Help))
+		}
+	}
+	b.WriteString("  )\n  _describe action list\n}\n\n")
+	b.WriteString("_orthrus_mappings() {\n  local -a list\n  list=(/dev/mapper/*(N:t))\n  compadd -a list\n}\n\n_orthrus \"$@\"\n")
+	return b.String()
+}
+
+func zshOptions(b *strings.Builder, list []cli.OptionDoc) {
+	for _, o := range list {
+		argument := ""
+		if o.Arg != "" {
+			argument = ":" + o.Arg + ":" + zshArgument(o)
+		}
+		spellings := []string{"--" + o.Long}
+		if o.Short != 0 {
+			spellings = append(spellings, "-"+string(rune(o.Short)))
+		}
+		for _, name := range spellings {
+			if o.Arg != "" && strings.HasPrefix(name, "--") {
+				name += "="
+			}
+			fmt.Fprintf(b, "        '%s[%s]%s'\n", name, zshText(o.Help), argument)
+		}
+	}
+}
+
+func zshArgument(o cli.OptionDoc) string {
+	if list := values[o.Long]; list != nil {
+		return "(" + strings.Join(list, " ") + ")"
+	}
+	if slices.Contains(files, o.Long) {
+		return "_files"
+	}
+	return " "
+}
+
+func zshFirst(a cli.ActionDoc) string {
+	switch firstArgument(a) {
+	case mapping:
+		return "_orthrus_mappings"
+	case verb:
+		return "{ compadd " + strings.Join(tokenVerbs, " ") + "; _files }"
+	case device:
+		return "_files"
+	}
+	return " "
+}
+
+// zshText protects what _arguments and single quotes would interpret.
+func zshText(text string) string {
+	return strings.NewReplacer("'", `'\''`, "[", `\[`, "]", `\]`, ":", `\:`).Replace(text)
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command generate writes the man pages and completions into a folder: "generate man bin/man" or
+// "generate completions bin/completions".
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "generate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	files := map[string]func() map[string]string{"man": manual.Pages, "completions": manual.Completions}
+	if len(args) != 2 || files[args[0]] == nil {
+		return fmt.Errorf("usage: generate man|completions <folder>")
+	}
+	for name, text := range files[args[0]]() {
+		path := filepath.Join(args[1], name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manual
+
+import (
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+)
+
+// Options that any action takes, by what they are about.
+var (
+	ofHeader     = []string{"header", "disable-locks"}
+	ofPassphrase = []string{"key-file", "keyfile-offset", "keyfile-size", "timeout", "verify-passphrase", "allow-high-cost"}
+	ofNewKey     = []string{"new-keyfile-offset", "new-keyfile-size"}
+	ofTokens     = []string{"token-id", "token-type", "token-only", "disable-external-tokens"}
+	ofVolumeKey  = []string{"volume-key-file", "volume-key-keyring"}
+	ofCosts      = []string{"pbkdf-memory", "pbkdf-parallel", "hash"}
+	ofMapping    = []string{"readonly", "disable-keyring", "perf-high_priority", "perf-no_read_workqueue", "perf-no_write_workqueue", "perf-same_cpu_crypt", "perf-submit_from_crypt_cpus"}
+)
+
+func uses(groups ...[]string) []string { return slices.Concat(groups...) }
+
+// pages holds what is said of each action.
+var pages = map[cli.Action]page{
+	cli.Open: {
+		about: []string{
+			"Unlocks the volume on the device and maps its data as /dev/mapper/<name>. A regular file is mapped through a loop device, which goes away with the mapping. With --test-passphrase the passphrase is only checked; that needs neither a name nor device-mapper.",
+			"With --type plain the device has no header: the passphrase, hashed by --hash, or the key file as it is, becomes the key, and --cipher, --key-size, --offset, --skip, --size and --sector-size say how.",
+			"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from the other one, unless the device bears the signature of something else.",
+		},
+		uses:     uses(ofHeader, ofPassphrase, ofTokens, ofVolumeKey, ofMapping, []string{"type", "tries", "cipher", "hash"}),
+		examples: []example{{"Unlock, with what is to be unlocked named by its UUID:", "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data"}, {"Ask whether a key file opens keyslot 1:", "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2"}},
+	},
+	cli.Close: {
+		about:    []string{"Removes the mapping, and with it the key from the kernel. A device that is still in use is tried for five seconds; then those who hold it are named."},
+		uses:     ofHeader,
+		examples: []example{{"Remove it once its last user is gone:", "orthrus close --deferred data"}},
+	},
+	cli.Resize: {
+		about: []string{"Makes the mapping as long as its device allows, or as long as --size or --device-size says. The length is not kept: the next open maps all of the device again. A volume whose key lives in the keyring needs its passphrase."},
+		uses:  uses(ofHeader, ofPassphrase, ofTokens, ofVolumeKey),
+	},
+	cli.Status: {
+		about: []string{"Shows the mapping as the kernel has it. A mapping that is not there is reported as inactive, with exit status 4."},
+		uses:  []string{"header", "json"},
+	},
+	cli.Benchmark: {
+		about: []string{"Measures key derivation and ciphers in memory. The ciphers are this program's own, on one core; those of the kernel, which serve a mapping, differ."},
+		uses:  uses(ofCosts, []string{"cipher", "json"}),
+	},
+	cli.Repair: {
+		about: []string{"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies that differ under the same number are left alone until --choose names one."},
+		uses:  uses(ofHeader, []string{"dry-run", "json"}),
+	},
+	cli.Erase: {
+		about: []string{"Destroys the material of every keyslot. Without a backup of the header nobody can open the volume any more. The header itself stays."},
+		uses:  ofHeader,
+	},
+	cli.Convert: {
+		about: []string{"Turns the metadata of one version into that of the other. The data stays where it is, and so does the volume key."},
+		uses:  ofHeader,
+	},
+	cli.Config: {
+		about: []string{"Changes what LUKS2 metadata says without touching keys. Setting only one of label and subsystem clears the other."},
+		uses:  ofHeader,
+	},
+	cli.LuksFormat: {
+		about: []string{
+			"Makes a new volume, LUKS2 unless --type luks1 is given. Sizes, cipher, key file and costs are checked before anybody is asked and before anything is written. Old signatures are wiped, unless --disable-blkid is given.",
+			"The cost of key derivation is measured, to take --iter-time on this machine; --pbkdf-force-iterations takes it as given.",
+			"With --header the header goes into a device or file of its own, which is made where it is missing, and the data device is left alone.",
+		},
+		uses:     uses(ofHeader, ofPassphrase, ofCosts, []string{"type", "cipher", "volume-key-file", "force-password", "progress-frequency"}),
+		examples: []example{{"A volume with a label:", "orthrus luksFormat --label backup /dev/sdb2"}, {"From a script, the passphrase on a pipe:", "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2"}},
+	},
+	cli.LuksAddKey: {
+		about: []string{
+			"Protects the volume key with one more passphrase. Who adds one shows an old passphrase, a token or the volume key. --key-slot names the new keyslot, unless --new-key-slot does: then it names the old one.",
+			"With --new-token-id the new passphrase is the one that this keyring token names, and the token gets the new keyslot. With --unbound the keyslot holds a key of its own, which opens no data.",
+		},
+		uses:     uses(ofHeader, ofPassphrase, ofNewKey, ofTokens, ofVolumeKey, ofCosts),
+		examples: []example{{"Old key and new key on one stream:", "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2"}},
+	},
+	cli.LuksRemoveKey: {
+		about: []string{"Destroys the keyslot that the given passphrase opens. Before the last one goes, that is said and asked about."},
+		uses:  uses(ofHeader, ofPassphrase),
+	},
+	cli.LuksChangeKey: {
+		about: []string{"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one is wiped, so that there is no moment without a key. Priority, tokens and what this program does not know of the keyslot stay."},
+		uses:  uses(ofHeader, ofPassphrase, ofNewKey, ofCosts),
+	},
+	cli.LuksConvertKey: {
+		about: []string{"Derives the key of a keyslot anew, with other costs or another function, from the same passphrase."},
+		uses:  uses(ofHeader, ofPassphrase, ofCosts),
+	},
+	cli.LuksKillSlot: {
+		about: []string{"Destroys the keyslot of that number, after a passphrase of another keyslot was shown. With -q nobody is asked at a terminal, and an empty standard input means that nothing is to be shown."},
+		uses:  uses(ofHeader, ofPassphrase),
+	},
+	cli.LuksUUID: {
+		about: []string{"Prints the UUID of the volume, or sets the one given by --uuid."},
+		uses:  uses(ofHeader, []string{"json"}),
+	},
+	cli.IsLuks: {
+		about: []string{"Exit status 0 means yes, 1 means no. Nothing is printed without -v or --json."},
+		uses:  uses(ofHeader, []string{"type", "json"}),
+	},
+	cli.LuksDump: {
+		about: []string{
+			"Shows the header. With --dump-json-metadata or --json the JSON area of a LUKS2 header is shown as it stands there.",
+			"With --dump-volume-key the volume key is shown, or put into the file named by --volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
+		},
+		uses: uses(ofHeader, ofPassphrase, ofTokens, []string{"dump-json-metadata", "dump-volume-key", "volume-key-file", "json"}),
+	},
+	cli.LuksSuspend: {
+		about: []string{"Holds all reads and writes of the mapping and takes its key out of the kernel, so that a stolen machine gives nothing away. Do not suspend what this program itself lives on."},
+		uses:  ofHeader,
+	},
+	cli.LuksResume: {
+		about: []string{"Gives a suspended mapping its key back and lets reads and writes go on."},
+		uses:  uses(ofHeader, ofPassphrase, ofTokens, ofVolumeKey, []string{"tries", "disable-keyring"}),
+	},
+	cli.LuksHeaderBackup: {
+		about: []string{"Copies header and keyslots into the file named by --header-backup-file, which must not exist and which only its owner may read. Passphrases that are changed later still open the copy: destroy it when a passphrase is lost to somebody."},
+		uses:  uses(ofHeader, []string{"header-backup-file"}),
+	},
+	cli.LuksHeaderRestore: {
+		about: []string{"Writes a header and its keyslots back from a backup. All keyslots that were made since are lost."},
+		uses:  uses(ofHeader, []string{"header-backup-file"}),
+	},
+	cli.Token: {
+		about:    []string{"add makes a token that names a passphrase in the kernel's keyring by --key-description; import and export move the JSON of a token from or to --json-file; remove drops it; unassign takes a keyslot out of its list."},
+		uses:     uses(ofHeader, []string{"token-id", "json-file"}),
+		examples: []example{{"Show token 0:", "orthrus token export --token-id 0 /dev/sdb2"}},
+	},
+	cli.Check: {
+		about: []string{"Looks at both header copies, every keyslot's material, the data area and what else the device seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and the volume still opens, 7 that what is left does not open it."},
+		uses:  uses(ofHeader, []string{"json"}),
+	},
+	cli.Rescue: {
+		about: []string{"Searches a device whose header is lost for what is left of it, and can write a header that open --header accepts. The device is only read."},
+		uses:  []string{"json", "progress-frequency"},
+	},
+}

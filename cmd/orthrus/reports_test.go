@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
+)
+
+// The manual documents each field of each report, in the order in which they are printed.
+func TestReportsAreDocumented(t *testing.T) {
+	for action, report := range map[cli.Action]any{
+		cli.Status:    statusJSON{},
+		cli.Benchmark: benchmarkReport{},
+		cli.Check: struct {
+			Devices []checked `json:"devices"`
+		}{},
+	} {
+		var documented, printed []string
+		for _, f := range manual.Reports[action] {
+			documented = append(documented, f.Path+" "+f.Type)
+		}
+		describe(reflect.TypeOf(report), "", &printed)
+		if got, want := strings.Join(documented, "\n"), strings.Join(printed, "\n"); got != want {
+			t.Errorf("%s: cmd/internal/manual/report.go has\n%s\nand the report is\n%s", action, got, want)
+		}
+	}
+}
+
+// describe lists the fields of a struct as "path type".
+func describe(t reflect.Type, prefix string, list *[]string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			describe(deref(f.Type), prefix, list)
+		case name != "" && name != "-":
+			*list = append(*list, prefix+name+" "+typeName(f.Type))
+			if f.Type.Kind() == reflect.Slice && deref(f.Type.Elem()).Kind() == reflect.Struct {
+				describe(deref(f.Type.Elem()), prefix+name+"[].", list)
+			}
+		}
+	}
+}
+
+func deref(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+func typeName(t reflect.Type) string {
+	t = deref(t)
+	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return "string"
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list of " + typeName(t.Elem())
+	case reflect.Bool:
+		return "boolean"
+	case reflect.String:
+		return "string"
+	case reflect.Float64:
+		return "number"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	}
+	return "integer"
+}
