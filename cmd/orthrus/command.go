@@ -42,6 +42,7 @@ var verbs = map[cli.Action]verb{
 	cli.Config:        config,
 	cli.Repair:        repair,
 	cli.Check:         check,
+	cli.Rescue:        rescue,
 	cli.Resize:        resize,
 	cli.Refresh:       refresh,
 	cli.Token:         token,

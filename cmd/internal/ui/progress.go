@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,7 +21,8 @@ type Progress struct {
 	Total     uint64        // bytes
 	Frequency time.Duration // 0: refresh one line
 	JSON      bool
-	Quiet     bool // only what Frequency or JSON asks for
+	Quiet     bool   // only what Frequency or JSON asks for
+	Done      string // what happened to the bytes; "written" where empty
 	Now       func() time.Time
 
 	started, last time.Time
@@ -73,12 +75,13 @@ func (p *Progress) interval() time.Duration {
 // progressState is one report; speed is in bytes per second.
 type progressState struct {
 	done, total  uint64
+	what         string // Progress.Done
 	elapsed, eta time.Duration
 	speed        float64
 }
 
 func (p *Progress) at(done uint64, now time.Time) progressState {
-	s := progressState{done: done, total: p.Total, elapsed: now.Sub(p.started)}
+	s := progressState{done: done, total: p.Total, what: p.Done, elapsed: now.Sub(p.started)}
 	s.speed = float64(done) / max(s.elapsed.Seconds(), 1e-6)
 	if done > 0 && done < p.Total {
 		s.eta = time.Duration(float64(p.Total-done) / s.speed * float64(time.Second))
@@ -88,7 +91,7 @@ func (p *Progress) at(done uint64, now time.Time) progressState {
 
 func (s progressState) text() string {
 	speed, unit := scaled(s.speed)
-	amount := fmt.Sprintf("%4d MiB written, speed %5.1f %s/s", s.done>>20, speed, unit)
+	amount := fmt.Sprintf("%4d MiB %s, speed %5.1f %s/s", s.done>>20, cmp.Or(s.what, "written"), speed, unit)
 	if s.done >= s.total {
 		return fmt.Sprintf("Finished, time %s, %s", clock(s.elapsed), amount)
 	}
