@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"syscall"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
@@ -391,6 +392,48 @@ func TestHealingOnRequestOnly(t *testing.T) {
 	}
 	if healed, err := v.Heal(ctx, false); err != nil || healed {
 		t.Errorf("healing the healthy: %v, %v", healed, err)
+	}
+}
+
+// passing fails reads of the secondary head a number of times.
+type passing struct {
+	*memory
+	errors int
+}
+
+func (p *passing) ReadAt(b []byte, off int64) (int, error) {
+	if off >= luks2.MinSize && off < 2*luks2.MinSize && p.errors > 0 {
+		p.errors--
+		return 0, syscall.EIO
+	}
+	return p.memory.ReadAt(b, off)
+}
+
+func TestAPassingReadErrorNeverLetsAnOlderCopyWin(t *testing.T) {
+	dev, v := formatted(t, 2)
+	older := bytes.Clone(dev.image[:luks2.MinSize])
+	if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	copy(dev.image, older)
+	writes := dev.writes
+	flaky := &passing{memory: dev, errors: 100}
+	stale, err := luks.Load(ctx, flaky)
+	if err != nil || stale.Choice.Reason != header.OnlyPrimary {
+		t.Fatalf("%v, %v", stale.Choice.Reason, err)
+	}
+	if _, err := stale.Heal(ctx, false); !errors.Is(err, header.ErrUnreadable) || !errors.Is(err, syscall.EIO) {
+		t.Errorf("healing: %v", err)
+	}
+	if err := stale.SetLabels(ctx, "x", ""); !errors.Is(err, header.ErrUnreadable) {
+		t.Errorf("changing: %v", err)
+	}
+	if dev.writes != writes {
+		t.Errorf("%d writes", dev.writes-writes)
+	}
+	flaky.errors = 0
+	if !opens(t, flaky, "two") {
+		t.Error("the newer copy is lost")
 	}
 }
 

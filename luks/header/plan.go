@@ -15,6 +15,8 @@ var (
 	ErrConflict = errors.New("the two header copies differ under the same sequence number")
 	ErrForeign  = errors.New("another signature lies over the damaged copy")
 	ErrChanged  = errors.New("the header was changed by somebody else meanwhile")
+	// ErrUnreadable forbids what is automatic: a read error may pass, and the copy behind it be newer.
+	ErrUnreadable = errors.New("a header copy cannot be read, and may be newer than the other")
 )
 
 // Write is one whole copy to be written.
