@@ -67,9 +67,11 @@ func Read(dev Device) Evidence {
 		e.Wiped, e.Texts = findWiped(dev), findTexts(dev)
 		return e
 	}
+	var areas []Area
 	for _, slot := range e.Choice.Copy.Metadata.Keyslots() {
-		e.Areas = append(e.Areas, readArea(dev, area2(slot)))
+		areas = append(areas, area2(slot))
 	}
+	e.readAreas(dev, areas)
 	return e
 }
 
@@ -87,8 +89,18 @@ func (e *Evidence) readLUKS1(dev Device) {
 		return
 	}
 	e.LUKS1 = &h
+	var areas []Area
 	for _, id := range h.EnabledKeyslots() {
-		e.Areas = append(e.Areas, readArea(dev, area1(h, id)))
+		areas = append(areas, area1(h, id))
+	}
+	e.readAreas(dev, areas)
+}
+
+func (e *Evidence) readAreas(dev Device, areas []Area) {
+	var scratch []byte
+	for _, a := range areas {
+		a, scratch = readArea(dev, a, scratch)
+		e.Areas = append(e.Areas, a)
 	}
 }
 

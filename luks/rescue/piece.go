@@ -35,7 +35,10 @@ type piece struct {
 func (p piece) base() int64 { return p.at - int64(p.copy.Header.Offset) }
 
 func (s *search) keep(p piece) {
-	if len(s.pieces) == maxPieces {
+	if p.copy.Metadata != nil {
+		s.texts += int(p.copy.Metadata.JSONSize())
+	}
+	if len(s.pieces) == maxPieces || s.texts > maxText {
 		s.result.Truncated = true
 		return
 	}
@@ -46,6 +49,9 @@ func (s *search) keep(p piece) {
 func (s *search) examineHead(sector []byte, at int64) {
 	switch version, _ := resembles(sector); version {
 	case 1:
+		if !s.afford(luks1.ReservedSize) {
+			return
+		}
 		h, wiped, err := DecodeLUKS1(s.whole(at, luks1.ReservedSize))
 		if err != nil {
 			return
@@ -57,7 +63,7 @@ func (s *search) examineHead(sector []byte, at int64) {
 		s.keep(piece{kind: kind, at: at, old: h})
 	case 2:
 		size := binary.BigEndian.Uint64(sector[atSize:])
-		if !luks2.LegalSize(size) {
+		if own := binary.BigEndian.Uint64(sector[atOffset:]); !luks2.LegalSize(size) || own != 0 && own != size || !s.afford(int64(size)) {
 			return
 		}
 		c, wiped, err := DecodeCopy(s.whole(at, size))
@@ -90,6 +96,9 @@ func (s *search) examineText(at int64) {
 func (s *search) text(at int64) []byte {
 	for n := int64(16 << 10); ; n *= 4 {
 		n = min(n, luks2.MaxSize-luks2.BinarySize, s.size-at)
+		if !s.afford(n) {
+			return nil
+		}
 		p := make([]byte, n)
 		readAround(s.src, p, at, func(int64, int64) {})
 		if end := bytes.IndexByte(p, 0); end >= 0 {

@@ -267,6 +267,31 @@ func TestUUIDSurvivesADamagedBinaryHeader(t *testing.T) {
 	unlocks(t, d, f, m)
 }
 
+// forged is a device on which a head of the largest size, with a wrong checksum, begins at every
+// sector.
+type forged struct{ size int64 }
+
+func (f forged) ReadAt(p []byte, off int64) (int, error) {
+	const head = "LUKS\xba\xbe\x00\x02\x00\x00\x00\x00\x00\x40\x00\x00"
+	clear(p)
+	for at := int(-off&511) % 512; at < len(p); at += 512 {
+		copy(p[at:], head)
+	}
+	return int(min(int64(len(p)), f.size-off)), nil
+}
+
+func TestForgedHeadsCostNoMoreThanTheirBudget(t *testing.T) {
+	s := search{src: forged{64 << 20}, size: 64 << 20, spent: maxSpent}
+	for at := int64(0); at < s.size; at += chunk {
+		p := make([]byte, chunk)
+		s.read(p, at)
+		s.scan(p, at)
+	}
+	if !s.result.Truncated || len(s.pieces) != 0 {
+		t.Errorf("%+v", s.result)
+	}
+}
+
 // hole is a device that gives zeros at the speed of memory.
 type hole []byte
 

@@ -11,7 +11,9 @@ import (
 
 const (
 	chunk     = 1 << 20 // bytes read at once
-	maxPieces = 1024    // bounds what a hostile disk can make us keep
+	maxPieces = 1024    // these three bound what a hostile disk can cost
+	maxText   = 64 << 20
+	maxSpent  = 1 << 30 // bytes read again to examine candidates, beyond the size of the device
 	maxRanges = 64      // unreadable ranges that are named
 )
 
@@ -59,7 +61,19 @@ type search struct {
 	src    io.ReaderAt
 	size   int64
 	pieces []piece
+	texts  int   // bytes of metadata that the pieces hold
+	spent  int64 // bytes read again
 	result Result
+}
+
+// afford tells whether n more bytes may be read for one candidate. A disk full of forged heads
+// would otherwise take the square of its size.
+func (s *search) afford(n int64) bool {
+	if s.spent += n; s.spent > s.size+maxSpent {
+		s.result.Truncated = true
+		return false
+	}
+	return true
 }
 
 // read fills p as far as it can; the rest is zeros.
