@@ -9,6 +9,8 @@ type Fault struct {
 	all func(*session) states
 	// more yields further ones for as long as it is asked; nil where there are none.
 	more func(*session) states
+	// dear tells that most of the work is in making the states: all then thins its own.
+	dear bool
 	// recovery tells that the kind needs Operation.Recover.
 	recovery bool
 }
@@ -19,20 +21,34 @@ func Faults() []Fault {
 		{Name: "power cut", all: func(s *session) states { return cuts(s.clean) }},
 		{Name: "torn at 512", all: func(s *session) states { return torn(s.clean, 1) }, more: tornMore(1)},
 		{Name: "torn at 4096", all: func(s *session) states { return torn(s.clean, 8) }, more: tornMore(8)},
-		{Name: "torn and spoiled", all: func(s *session) states { return spoiled(s.clean, s.rng) }, more: forever(spoiledClean)},
+		{Name: "torn and spoiled", all: spoiled, more: forever(spoiledClean), dear: true},
 		{Name: "reordered", all: func(s *session) states { return subsets(s.clean) }, more: forever(shuffledClean)},
-		{Name: "lost write", all: struckBy(lostWrites)},
-		{Name: "lying drive", all: struckBy(lies)},
-		{Name: "misplaced write", all: struckBy(misplacedWrites)},
-		{Name: "write error", all: struckBy(writeErrors)},
-		{Name: "flush error", all: struckBy(flushErrors)},
-		{Name: "read error", all: struckBy(readErrors)},
-		{Name: "unplugged", all: struckBy(unplugs)},
-		{Name: "rot", all: rotten, more: rottenMore},
+		{Name: "lost write", all: struckBy(lostWrites), dear: true},
+		{Name: "lying drive", all: struckBy(lies), dear: true},
+		{Name: "misplaced write", all: struckBy(misplacedWrites), dear: true},
+		{Name: "write error", all: struckBy(writeErrors), dear: true},
+		{Name: "flush error", all: struckBy(flushErrors), dear: true},
+		{Name: "read error", all: struckBy(readErrors), dear: true},
+		{Name: "unplugged", all: struckBy(unplugs), dear: true},
+		{Name: "rot", all: rotten, more: rottenMore, dear: true},
 		{Name: "rot, then cut", all: none, more: rotThenCut},
-		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot)},
+		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot), dear: true},
 		{Name: "crash in recovery", all: recoveryCuts, more: recoveryMore, recovery: true},
-		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true},
+		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true, dear: true},
+	}
+}
+
+// thinned yields all states of a kind, or one in s.thin of them.
+func (s *session) thinned(f Fault) states {
+	if s.thin == 1 || f.dear {
+		return f.all(s)
+	}
+	return func(yield func(State) bool) {
+		for state := range f.all(s) {
+			if s.picked() && !yield(state) {
+				return
+			}
+		}
 	}
 }
 

@@ -15,6 +15,14 @@ type judge struct {
 	s     *session
 	known map[caseKey]Verdict
 	seed  maphash.Seed
+	// recovered remembers what recovery came to where it saw the same.
+	recovered map[recoveryKey]Verdict
+}
+
+// recoveryKey identifies what recovery sees, and what it is to keep.
+type recoveryKey struct {
+	sum    disk.Sum
+	before Outcome
 }
 
 // caseKey identifies a case.
@@ -25,7 +33,7 @@ type caseKey struct {
 }
 
 func newJudge(s *session) *judge {
-	return &judge{op: s.op, s: s, known: map[caseKey]Verdict{}, seed: maphash.MakeSeed()}
+	return &judge{op: s.op, s: s, known: map[caseKey]Verdict{}, seed: maphash.MakeSeed(), recovered: map[recoveryKey]Verdict{}}
 }
 
 func (j *judge) key(c Case) caseKey {
@@ -78,15 +86,37 @@ func (j *judge) check(c Case) Verdict {
 	return v
 }
 
-// checkRecovery recovers a case: that succeeds, keeps the outcome, writes what it may, and has
-// nothing left to write when it is repeated. Where a sector cannot be read it may refuse instead.
+// checkRecovery judges what recovery makes of a case.
 func (j *judge) checkRecovery(c Case, before Verdict) Verdict {
 	if j.op.Recover == nil {
 		return before
 	}
+	k := recoveryKey{c.Image.SumOfAll(j.op.Seen), before.Outcome}
+	if v, ok := j.recovered[k]; ok {
+		return v
+	}
 	d, err := j.s.recover(c.Image, noFault)
-	refused := err != nil && c.Image.Unreadable() && d.Calls(disk.Write) == 0
-	if refused {
+	v := j.afterRecovery(c, before, d, err)
+	if v.Outcome != Broken && keeps(d, j.op.Seen) {
+		j.recovered[k] = v
+	}
+	return v
+}
+
+// keeps tells whether only the ranges seen were read.
+func keeps(d *disk.Recorder, seen []disk.Range) bool {
+	for _, r := range d.Reads() {
+		if !r.Within(seen) {
+			return false
+		}
+	}
+	return true
+}
+
+// afterRecovery judges a recovery: it succeeds, keeps the outcome, writes what it may, and has
+// nothing left to write when it is repeated. Where a sector cannot be read it may refuse instead.
+func (j *judge) afterRecovery(c Case, before Verdict, d *disk.Recorder, err error) Verdict {
+	if err != nil && c.Image.Unreadable() && d.Calls(disk.Write) == 0 {
 		return before
 	}
 	if err != nil {

@@ -28,6 +28,9 @@ type Operation struct {
 	Check func(Case) Verdict
 	// Recover is what puts a volume in order after a crash; nil where nothing does.
 	Recover func(dev Device) error
+	// Seen is what Recover reads, if it reads a part of the device only. While it keeps to that, it
+	// is tried once on images that are equal there.
+	Seen []disk.Range
 	// Owned are the ranges that Run and Recover may write.
 	Owned []disk.Range
 	// Copies are ranges with equal contents, of which one is enough.

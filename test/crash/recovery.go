@@ -57,8 +57,10 @@ func recoveryErrors(s *session) states {
 	return func(yield func(State) bool) {
 		for before := range cuts(s.clean) {
 			for _, f := range s.recoveryFaults(before) {
-				r := s.recoveredWith(before, f)
-				if !yield(r.final().sinceError(before, f)) {
+				if !s.picked() {
+					continue
+				}
+				if r := s.recoveredWith(before, f); !yield(r.final().sinceError(before, f)) {
 					return
 				}
 			}

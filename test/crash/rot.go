@@ -57,7 +57,7 @@ func (s *session) someCopy() disk.Range {
 func rotten(s *session) states {
 	return func(yield func(State) bool) {
 		start := State{Case: Case{Image: s.base}, Story: story{what: "nothing written"}}
-		for range 64 {
+		for range max(64/s.thin, 1) {
 			if !yield(s.rot(start)) || !yield(s.rot(s.clean.final())) {
 				return
 			}
@@ -88,7 +88,7 @@ func cutThenRotAll(s *session) states {
 	return func(yield func(State) bool) {
 		for state := range cuts(s.clean) {
 			for range 8 * len(s.copies()) {
-				if !yield(s.rot(state)) {
+				if s.picked() && !yield(s.rot(state)) {
 					return
 				}
 			}

@@ -17,6 +17,8 @@ type Config struct {
 	Seed uint64
 	// Images is how many images to try at least; those that are always tried may be more.
 	Images int
+	// Thin, above 1, tries only one in so many of the images that are always tried: a quick look.
+	Thin int
 	// Operation and Fault, where not empty, restrict the run to one of each.
 	Operation, Fault string
 	// Case, with both of them, restricts it to the image of that number, counted from 1.
@@ -61,6 +63,7 @@ func Run(ctx context.Context, operations []Operation, c Config) (*Report, error)
 // job is one operation under one kind of fault.
 type job struct {
 	op    Operation
+	start func() (*course, error) // shared by the jobs of the operation
 	fault Fault
 	extra int // states beyond those that are always tried
 	c     Config
@@ -71,6 +74,7 @@ func (c Config) jobs(operations []Operation) []job {
 	var list []job
 	endless := 0
 	for _, op := range operations {
+		start := sync.OnceValues(func() (*course, error) { return newCourse(op) })
 		for _, f := range Faults() {
 			if f.recovery && op.Recover == nil {
 				continue
@@ -78,7 +82,7 @@ func (c Config) jobs(operations []Operation) []job {
 			if f.more != nil {
 				endless++
 			}
-			list = append(list, job{op: op, fault: f, c: c})
+			list = append(list, job{op: op, start: start, fault: f, c: c})
 		}
 	}
 	for i := range list {
@@ -94,12 +98,13 @@ func (c Config) jobs(operations []Operation) []job {
 // run tries one job.
 func (j job) run(ctx context.Context) (Row, error) {
 	row := Row{Operation: j.op.Name, Fault: j.fault.Name}
-	s, err := newSession(j.op, j.fault.Name, j.c.Seed)
+	start, err := j.start()
 	if err != nil {
 		return row, err
 	}
+	s := newSession(start, j.op, j.fault.Name, j.c.Seed, j.c.Thin)
 	try := newJudge(s)
-	for state := range j.fault.all(s) {
+	for state := range s.thinned(j.fault) {
 		j.count(&row, try, state)
 		if ctx.Err() != nil {
 			return row, ctx.Err()

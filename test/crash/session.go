@@ -10,34 +10,50 @@ import (
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 )
 
-// session is one operation under one kind of fault.
-type session struct {
-	op   Operation
-	base *disk.Image
-	rng  *rand.Rand // what the faults draw from
-
-	clean record // of the operation without a fault
-	calls [3]int // its calls, by disk.Call
+// course is an operation as it goes without a fault.
+type course struct {
+	base  *disk.Image
+	clean record
+	calls [3]int // by disk.Call
 }
 
-// newSession runs the operation once, without a fault. It fails where the operation does, and where
-// it writes what it does not own.
-func newSession(op Operation, fault string, seed uint64) (*session, error) {
+// newCourse runs the operation once. It fails where the operation does, and where it writes what it
+// does not own.
+func newCourse(op Operation) (*course, error) {
 	base, err := op.Setup()
 	if err != nil {
 		return nil, fmt.Errorf("%s: setup: %w", op.Name, err)
 	}
-	s := &session{op: op, base: base, rng: newRand(seed, op.Name, fault)}
-	d, err := s.run(base, disk.Fault{})
-	if err != nil {
+	d := disk.NewRecorder(base, noFault)
+	if err := op.Run(d); err != nil {
 		return nil, fmt.Errorf("%s: without a fault: %w", op.Name, err)
 	}
-	for c := range s.calls {
-		s.calls[c] = d.Calls(disk.Call(c))
+	c := &course{base: base, clean: newRecord(d.Trace(nil))}
+	for call := range c.calls {
+		c.calls[call] = d.Calls(disk.Call(call))
 	}
-	t := d.Trace(nil)
-	s.clean = newRecord(t)
-	return s, audit(op, t)
+	return c, audit(op, d.Trace(nil))
+}
+
+// session is one operation under one kind of fault.
+type session struct {
+	*course
+	op   Operation
+	rng  *rand.Rand // what the faults draw from
+	thin int        // one in so many is tried; at least 1
+	turn int
+}
+
+// picked tells, in turn, of one state in s.thin that it is to be tried.
+func (s *session) picked() bool {
+	s.turn++
+	return s.turn%s.thin == 0
+}
+
+func newSession(c *course, op Operation, fault string, seed uint64, thin int) *session {
+	s := &session{course: c, op: op, rng: newRand(seed, op.Name, fault), thin: max(thin, 1)}
+	s.turn = s.rng.IntN(s.thin)
+	return s
 }
 
 func newRand(seed uint64, names ...string) *rand.Rand {

@@ -98,7 +98,7 @@ func TestReorderingTriesEverySubsetOfWritesAndSectors(t *testing.T) {
 
 func TestReorderingBeyondTheLimitIsDrawn(t *testing.T) {
 	r := recordOf(t, "0:ABCDEFGHIJKL", "sync")
-	s := &session{clean: r, rng: newRand(1, "x")}
+	s := &session{course: &course{clean: r}, rng: newRand(1, "x")}
 	seen := map[string]bool{}
 	for range 2000 {
 		seen[lettersOf(shuffledClean(s))] = true
@@ -110,7 +110,7 @@ func TestReorderingBeyondTheLimitIsDrawn(t *testing.T) {
 
 func TestTearingByChanceReachesEverySubset(t *testing.T) {
 	r := recordOf(t, "0:A", "1:BCD", "sync")
-	s := &session{clean: r, rng: newRand(1, "x")}
+	s := &session{course: &course{clean: r}, rng: newRand(1, "x")}
 	seen := map[string]bool{}
 	for range 2000 {
 		seen[lettersOf(tornAnywhere(s.clean, 1, s.rng))] = true
@@ -128,7 +128,7 @@ func TestTearingByChanceReachesEverySubset(t *testing.T) {
 func TestTornSectorIsMixedNoisyOrUnreadable(t *testing.T) {
 	r := recordOf(t, "1:BC")
 	mixedStates, unreadableStates := 0, 0
-	for s := range spoiled(r, newRand(1, "x")) {
+	for s := range spoiled(&session{course: &course{clean: r}, rng: newRand(1, "x"), thin: 1}) {
 		if len(s.Hit) != 1 || s.Hit[0].Length != disk.SectorSize {
 			t.Fatalf("hit: %v", s.Hit)
 		}

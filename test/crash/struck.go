@@ -10,7 +10,7 @@ func struckBy(list func(*session) []disk.Fault) func(*session) states {
 	return func(s *session) states {
 		return func(yield func(State) bool) {
 			for _, f := range list(s) {
-				if !s.struck(f, yield) {
+				if s.picked() && !s.struck(f, yield) {
 					return
 				}
 			}

@@ -71,12 +71,13 @@ func (s spoil) String() string {
 }
 
 // spoiled yields every state in which a write is torn and the sector at the tear is spoiled.
-func spoiled(r record, rng *rand.Rand) states {
+func spoiled(s *session) states {
+	r := s.clean
 	return func(yield func(State) bool) {
 		for _, p := range r.writes {
 			for cut := range r.run(p).Len() {
 				for how := range spoils {
-					if !yield(r.spoil(p, cut, 1, how, rng)) {
+					if s.picked() && !yield(r.spoil(p, cut, 1, how, s.rng)) {
 						return
 					}
 				}

@@ -206,6 +206,16 @@ func (m *Image) SumOf(r Range) Sum {
 	return sum
 }
 
+// SumOfAll identifies the contents of several ranges.
+func (m *Image) SumOfAll(list []Range) Sum {
+	var sum Sum
+	for i, r := range list {
+		part := m.SumOf(r)
+		sum = sum.plus(Sum{spread(part.A, int64(i)), spread(part.B, int64(i))})
+	}
+	return sum
+}
+
 // gain is what the run changes in the sum of the table, where no later run lies over it.
 func (m *Image) gain(r Run, later int) Sum {
 	var sum Sum

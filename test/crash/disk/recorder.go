@@ -27,6 +27,7 @@ type Recorder struct {
 	counted int // calls that count towards the fault
 	events  []Event
 	hit     []Range
+	reads   []Range
 }
 
 // NewRecorder returns a device with the contents of start which suffers the fault.
@@ -40,6 +41,9 @@ func (d *Recorder) Size() int64 { return d.start.Size() }
 
 // Calls returns how many calls of that kind there were.
 func (d *Recorder) Calls(c Call) int { return d.calls[c] }
+
+// Reads lists the ranges that were read, in order.
+func (d *Recorder) Reads() []Range { return d.reads }
 
 // strike counts the call and tells what is to happen to it.
 func (d *Recorder) strike(c Call, r Range) Action {
@@ -62,6 +66,7 @@ func (d *Recorder) strike(c Call, r Range) Action {
 // ReadAt reads what was written last.
 func (d *Recorder) ReadAt(p []byte, offset int64) (int, error) {
 	touched := Range{offset, int64(len(p))}
+	d.reads = append(d.reads, touched)
 	switch d.strike(Read, touched) {
 	case Unplug:
 		return 0, syscall.ENODEV

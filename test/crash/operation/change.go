@@ -9,6 +9,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"
@@ -51,7 +52,8 @@ func (c change) operation() (crash.Operation, error) {
 		Owned: c.owned(base, after),
 	}
 	if len(j.heads) == 2 {
-		op.Recover, op.Copies, op.Unequal = heal, j.heads, c.stale
+		op.Recover, op.Seen = heal, j.loads.seen
+		op.Copies, op.Unequal = j.heads, c.stale
 	}
 	return op, nil
 }
@@ -125,7 +127,7 @@ func heal(dev crash.Device) error {
 
 // protection is a keyslot that costs next to nothing.
 func protection(id int) luks.NewKeyslot {
-	return luks.NewKeyslot{ID: id, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1}}
+	return luks.NewKeyslot{ID: id, Priority: luks2.PriorityNormal, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1}}
 }
 
 func addKey(id int, passphrase string) step {

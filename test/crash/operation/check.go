@@ -25,6 +25,7 @@ type side struct {
 // judge tells the crash states of one operation.
 type judge struct {
 	keys     *keyring
+	loads    *loads
 	old, new side
 	heads    []disk.Range
 	seqID    uint64 // LUKS2: before the operation
@@ -36,7 +37,7 @@ func newJudge(before, after *disk.Image) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.heads = heads(v)
+	j.heads, j.loads = heads(v), newLoads(metadataRanges(v))
 	if v.Version == 2 {
 		j.seqID = v.Choice.Copy.Header.SeqID
 	}
@@ -68,7 +69,7 @@ func broken(format string, args ...any) crash.Verdict {
 
 // check judges a state of a volume.
 func (j *judge) check(c crash.Case) crash.Verdict {
-	v, err := load(c.Image)
+	v, now, err := j.loads.load(c.Image)
 	if err != nil {
 		return j.excuse(c, broken("does not load: %v", err), j.heads...)
 	}
@@ -85,7 +86,7 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 			return j.excuse(c, broken("%q opens nothing any more", passphrase), j.material(passphrase)...)
 		}
 	}
-	verdict := j.outcome(c, facts(v), open)
+	verdict := j.outcome(c, now, open)
 	if c.Acknowledged && verdict.Outcome != crash.New && verdict.Outcome < crash.Excused {
 		return j.excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.everything()...)
 	}

@@ -4,6 +4,7 @@ package operation
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,7 +23,10 @@ type keyring struct {
 }
 
 // door is a keyslot, as the header describes it, and a passphrase.
-type door struct{ entry, passphrase string }
+type door struct {
+	entry      [sha256.Size]byte
+	passphrase string
+}
 
 // lock is a door with the material in the keyslot's area.
 type lock struct {
@@ -65,7 +69,7 @@ func (r *keyring) fits(m *disk.Image, v *luks.Volume, k luks.Keyslot, passphrase
 	if known || tired {
 		return fits, nil
 	}
-	fits, err := unlocks(v, k, passphrase)
+	fits, err := unlocks(m, k, passphrase)
 	if err != nil {
 		return false, err
 	}
@@ -79,18 +83,23 @@ func (r *keyring) fits(m *disk.Image, v *luks.Volume, k luks.Keyslot, passphrase
 }
 
 // entry identifies what the header says of the keyslot and of the key's digest.
-func entry(v *luks.Volume, k luks.Keyslot) string {
+func entry(v *luks.Volume, k luks.Keyslot) [sha256.Size]byte {
+	text := fmt.Sprintf("%x %d %s", k.Spec.KDF.Salt, k.Spec.KeySize, v.UUID)
 	if v.Version == 1 { // without a checksum any field may be wrong
 		h := v.LUKS1.WithUUID("")
 		slot := h.Keyslots[k.ID]
 		h.Keyslots = [luks1.KeyslotCount]luks1.Keyslot{}
-		return fmt.Sprintf("%+v %+v", h, slot)
+		text = fmt.Sprintf("%+v %+v", h, slot)
 	}
-	return fmt.Sprintf("%x %d %s", k.Spec.KDF.Salt, k.Spec.KeySize, v.UUID)
+	return sha256.Sum256([]byte(text))
 }
 
-// unlocks tries a passphrase on one keyslot.
-func unlocks(v *luks.Volume, k luks.Keyslot, passphrase string) (bool, error) {
+// unlocks tries a passphrase on one keyslot of the volume in the image.
+func unlocks(m *disk.Image, k luks.Keyslot, passphrase string) (bool, error) {
+	v, err := load(m)
+	if err != nil {
+		return false, err
+	}
 	o := luks.UnlockOptions{Keyslot: k.ID, Unbound: true}
 	key, err := v.Unlock(context.Background(), []byte(passphrase), o)
 	var unreadable *luks.KeyslotError

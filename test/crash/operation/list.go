@@ -9,6 +9,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
 // The recorded volumes in use: one keyslot and small heads; two keyslots, large heads, a token; LUKS1.
@@ -48,11 +49,12 @@ func luks2Changes() []change {
 	return []change{
 		{name: "add key", volume: small, run: addKey(luks.AnyKeyslot, fresh)},
 		{name: "add unbound key", volume: small, run: addUnbound},
-		{name: "kill keyslot", volume: large, run: killKeyslot(1), touched: []int{1}},
-		{name: "change key", volume: large, run: changeKey(0), touched: []int{0}},
+		{name: "kill keyslot", volume: small, prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1}},
+		{name: "kill keyslot of a token", volume: large, run: killKeyslot(1), touched: []int{1}},
+		{name: "change key", volume: small, prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
 		{name: "label", volume: small, run: setLabel("LABEL")},
 		{name: "uuid", volume: small, run: setUUID},
-		{name: "priority", volume: large, run: setPriority},
+		{name: "priority", volume: small, prepare: addKey(1, vectors.K1), run: setPriority},
 		{name: "flags", volume: small, run: setFlags},
 		{name: "token", volume: large, run: setToken(3, token)},
 		{name: "remove token", volume: large, run: setToken(7, "")},
@@ -72,7 +74,7 @@ func luks1Changes() []change {
 		{name: "LUKS1 kill keyslot 6", volume: first, prepare: addKey(6, fresh), run: killKeyslot(6), touched: []int{6}},
 		{name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0), touched: []int{0}},
 		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
-		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, "second key"), run: changeKey(6), touched: []int{6, 1}},
+		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6), touched: []int{6, 1}},
 		{name: "LUKS1 uuid", volume: first, run: setUUID},
 	}
 }

@@ -30,6 +30,17 @@ func load(m *disk.Image) (*luks.Volume, error) {
 	return luks.Load(context.Background(), readOnly{m})
 }
 
+// metadataRanges is where metadata of the volume is read, and looked for when a head is missing.
+func metadataRanges(v *luks.Volume) []disk.Range {
+	list := []disk.Range{{Length: headsEnd(v)}}
+	for _, size := range luks2.Sizes() {
+		if at := int64(size); at >= headsEnd(v) {
+			list = append(list, disk.Range{Offset: at, Length: luks2.BinarySize})
+		}
+	}
+	return list
+}
+
 // facts is the part of a volume's metadata that is not secret and not random: what an operation
 // changes, or must not change.
 func facts(v *luks.Volume) string {
