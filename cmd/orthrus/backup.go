@@ -84,7 +84,7 @@ func (c *command) loadBackup(ctx context.Context) (*volume, error) {
 	path := c.o.HeaderBackupFile.V
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
 	if err != nil {
-		return nil, deviceError(path, err)
+		return nil, failure(ui.Failed, "%s", sentence(deviceError(path, err)))
 	}
 	v := &volume{file: file, path: path}
 	if v.Volume, err = luks.Load(ctx, file); err != nil || v.Version == 2 && !v.Choice.Healthy() {

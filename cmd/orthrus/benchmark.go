@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
@@ -106,6 +108,10 @@ func benchmarkPBKDF2(ctx context.Context, c *command, r *benchmarkReport) error 
 	}
 	for _, hash := range hashes {
 		rate, err := kdf.MeasurePBKDF2(ctx, hash)
+		if errors.Is(err, hashalg.ErrUnknown) && !c.o.JSON {
+			c.ui.Printf("PBKDF2-%-9s       N/A", hash)
+			return silent(ui.Failed)
+		}
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/keyslot"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // The targets of cryptsetup's defaults.
@@ -21,6 +23,23 @@ const (
 	defaultCPUs     = 4
 	defaultHash     = "sha256"
 )
+
+// checkKeyslot refuses, before anything else is asked for, a keyslot that cannot or must not be
+// made: costs out of bounds, a cipher that hides nothing.
+func (c *command) checkKeyslot(version int) error {
+	if err := c.checkCosts(version); err != nil || !c.o.KeyslotCipher.Set {
+		return err
+	}
+	if version == 1 {
+		return failure(ui.Failed, "Keyslot cipher options are for LUKS2 only.")
+	}
+	cipher, err := sector.New(c.o.KeyslotCipher.V, make([]byte, c.o.KeyslotKeySize.V/8), keyslot.SectorSize)
+	if err != nil || sector.IsNull(c.o.KeyslotCipher.V) {
+		return failure(ui.Failed, "Keyslot encryption parameters are not compatible with LUKS2 keyslot encryption.")
+	}
+	cipher.Close()
+	return nil
+}
 
 // costs chooses the key derivation of a new keyslot: forced by options, or measured on this
 // machine to take the time asked for.
@@ -113,9 +132,6 @@ func (c *command) newKeyslot(ctx context.Context, version, keySize, id int) (luk
 	costs, err := c.costs(ctx, version, keySize)
 	if err != nil {
 		return luks.NewKeyslot{}, err
-	}
-	if c.o.KeyslotCipher.Set && version == 1 {
-		return luks.NewKeyslot{}, failure(ui.Failed, "PBKDF and keyslot cipher options are for LUKS2 only.")
 	}
 	return luks.NewKeyslot{
 		ID: id, KDF: costs, Hash: c.hash(), Priority: 1,

@@ -34,7 +34,7 @@ func luksAddKey(ctx context.Context, c *command) error {
 		c.ui.Printf("WARNING: The --key-slot parameter is used for new keyslot number.")
 	}
 	id := c.newSlot()
-	if err := errors.Join(slotInRange(v.Version, id), slotFree(v, id), c.checkCosts(v.Version)); err != nil {
+	if err := errors.Join(slotInRange(v.Version, id), slotFree(v, id), c.checkKeyslot(v.Version)); err != nil {
 		return err
 	}
 	if c.o.Unbound {

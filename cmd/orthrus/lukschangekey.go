@@ -17,7 +17,7 @@ func luksChangeKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer v.Close()
-	if err := c.checkCosts(v.Version); err != nil {
+	if err := c.checkKeyslot(v.Version); err != nil {
 		return err
 	}
 	key, err := c.unlock(ctx, v, unlocking{prompt: "Enter passphrase to be changed: ", keyslot: c.anyOrSlot()})
@@ -49,7 +49,7 @@ func luksConvertKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer v.Close()
-	if err := c.checkCosts(v.Version); err != nil {
+	if err := c.checkKeyslot(v.Version); err != nil {
 		return err
 	}
 	if len(c.Args) > 1 && len(c.o.KeyFiles) == 0 {

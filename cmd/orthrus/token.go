@@ -79,13 +79,23 @@ func (c *command) boundTo(v *volume) ([]string, error) {
 	return slots, nil
 }
 
-func (c *command) putToken(ctx context.Context, v *volume, text []byte) error {
+// tokenFree fails where the number that was asked for is none, or taken.
+func (c *command) tokenFree(v *volume) error {
 	id := c.o.TokenID.Or(luks.AnyKeyslot)
-	if id != luks.AnyKeyslot && !c.o.TokenReplace {
-		if _, err := v.Metadata().Token(id); err == nil {
-			return failure(ui.Failed, "Token %d in use.", id)
-		}
+	if id >= luks2.MaxTokens {
+		return failure(ui.Failed, "Token %d is invalid.", id)
 	}
+	if _, err := v.Metadata().Token(id); err == nil && !c.o.TokenReplace {
+		return failure(ui.Failed, "Token %d in use.", id)
+	}
+	return nil
+}
+
+func (c *command) putToken(ctx context.Context, v *volume, text []byte) error {
+	if err := c.tokenFree(v); err != nil {
+		return err
+	}
+	id := c.o.TokenID.Or(luks.AnyKeyslot)
 	id, err := v.SetToken(ctx, id, text)
 	if errors.Is(err, luks2.ErrNoID) {
 		return failure(ui.Failed, "No free token slot.")
@@ -102,10 +112,8 @@ func (c *command) putToken(ctx context.Context, v *volume, text []byte) error {
 
 // tokenImport stores the JSON of --json-file or standard input.
 func tokenImport(ctx context.Context, c *command, v *volume) error {
-	if c.o.TokenID.Set && !c.o.TokenReplace {
-		if _, err := v.Metadata().Token(c.o.TokenID.V); err == nil {
-			return failure(ui.Failed, "Token %d in use.", c.o.TokenID.V)
-		}
+	if err := c.tokenFree(v); err != nil {
+		return err
 	}
 	text, err := c.readJSON()
 	if err != nil {
@@ -173,11 +181,9 @@ func tokenRemove(ctx context.Context, c *command, v *volume) error {
 
 // tokenUnassign takes one keyslot out of a token's list.
 func tokenUnassign(ctx context.Context, c *command, v *volume) error {
-	if _, err := v.Metadata().Token(c.o.TokenID.V); err != nil || !c.o.TokenID.Set {
-		return failure(ui.Failed, "Token %d is not in use.", c.o.TokenID.V)
+	err := v.UnassignToken(ctx, c.o.TokenID.V, c.o.KeySlot.V)
+	if errors.Is(err, luks2.ErrNoToken) || errors.Is(err, luks2.ErrNoKeyslot) {
+		return failure(ui.Failed, "Token %d is not assigned to keyslot %d.", c.o.TokenID.V, c.o.KeySlot.V)
 	}
-	if !c.o.KeySlot.Set {
-		return failure(ui.Failed, "Token unassign needs --key-slot.")
-	}
-	return v.UnassignToken(ctx, c.o.TokenID.V, c.o.KeySlot.V)
+	return err
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ func (c *command) readVolumeKey(ctx context.Context, v *volume) (*secret.Buffer,
 		return keyOfKeyring(c.o.VolumeKeyKeyrings[0])
 	}
 	size := v.Data.KeySize
-	if size == 0 && len(c.o.KeySizes) > 0 {
+	if len(c.o.KeySizes) > 0 {
 		size = int(c.o.KeySizes[0] / 8)
 	}
 	if size == 0 {
@@ -38,7 +39,11 @@ func (c *command) readVolumeKey(ctx context.Context, v *volume) (*secret.Buffer,
 }
 
 func (c *command) readKeyFile(ctx context.Context, path string, size int) (*secret.Buffer, error) {
-	return c.ui.Secret(ctx, ui.Request{KeyFile: path, Size: uint64(size)})
+	key, err := c.ui.Secret(ctx, ui.Request{KeyFile: path, Size: uint64(size)})
+	if errors.Is(err, ui.ErrShortKeyFile) || errors.Is(err, ui.ErrNothingToRead) {
+		return nil, failure(ui.Failed, "Cannot read %d bytes from keyfile %s.", size, path)
+	}
+	return key, err
 }
 
 // keyOfKeyring reads the key that text names: a number, "%type:description", or the description of
