@@ -46,6 +46,7 @@ func runInit() error {
 	if err := mountAll(); err != nil {
 		return err
 	}
+	fmt.Println("orthrus init: started")
 	plan, err := readPlan()
 	if err != nil {
 		return err
@@ -67,6 +68,7 @@ func runInit() error {
 	if err := writeFrame(control, frameReady, uptime); err != nil {
 		return err
 	}
+	fmt.Println("orthrus init: ready")
 	return serve(control, plan)
 }
 
