@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
@@ -15,5 +16,8 @@ func convert(ctx context.Context, c *command) error {
 		return err
 	}
 	defer v.Close()
+	if c.o.Type.V == fmt.Sprintf("luks%d", v.Version) {
+		return failure(ui.Failed, "Device is already LUKS%d type.", v.Version)
+	}
 	return failure(ui.Failed, "%s: converting %s from LUKS%d to %s is not supported; nothing was changed.", c.Program, v.path, v.Version, c.o.Type.V)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -68,7 +69,7 @@ func (c *command) formatPlan() (formatPlan, error) {
 	if p.options, err = c.formatOptions(data); err != nil {
 		return p, err
 	}
-	if err := errors.Join(slotInRange(p.options.Version, c.anyOrSlot()), c.checkCosts(p.options.Version)); err != nil {
+	if err := errors.Join(slotInRange(p.options.Version, c.anyOrSlot()), c.checkKeyslot(p.options.Version)); err != nil {
 		return p, err
 	}
 	if p.path, p.size, err = c.metadataSize(data); err != nil {
@@ -218,10 +219,23 @@ func (c *command) cipher(o *luks.FormatOptions) error {
 	}
 	probe, err := sector.New(o.Cipher, make([]byte, o.KeySize), 512)
 	if err != nil {
-		return failure(ui.Failed, "Cipher %s with a key of %d bits cannot be used: %v.", o.Cipher, o.KeySize*8, err)
+		return cipherError(o, err)
 	}
 	probe.Close()
 	return nil
+}
+
+// cipherError says what is wrong with a cipher, key sizes in bits.
+func cipherError(o *luks.FormatOptions, err error) error {
+	why := "neither this program nor the kernel has it"
+	var size *sector.KeySizeError
+	if errors.As(err, &size) {
+		why = "it takes another key size"
+		for i, bytes := range size.Want {
+			why += []string{": ", " or "}[min(i, 1)] + strconv.Itoa(bytes*8)
+		}
+	}
+	return failure(ui.Failed, "Cipher %s with a key of %d bits cannot be used: %s.", o.Cipher, o.KeySize*8, why)
 }
 
 // sectorSize is the device's own, 4096 for files, where sizes allow it; what --sector-size says

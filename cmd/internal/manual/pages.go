@@ -58,7 +58,7 @@ var pages = map[cli.Action]page{
 		uses:  ofHeader,
 	},
 	cli.Convert: {
-		about: []string{"Turns the metadata of one version into that of the other. The data stays where it is, and so does the volume key."},
+		about: []string{"Converting between LUKS1 and LUKS2 is not supported yet: the device is looked at, and refused without being changed."},
 		uses:  ofHeader,
 	},
 	cli.Config: {
