@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -53,15 +52,7 @@ func closeError(name string, err error) error {
 }
 
 func stillInUse(name string, busy *dm.BusyError) string {
-	text := fmt.Sprintf("Device %s is still in use.", name)
-	var who []string
-	for _, h := range busy.Holders {
-		who = append(who, holder(h))
-	}
-	if len(who) > 0 {
-		text += " Held by " + strings.Join(who, ", ") + "."
-	}
-	return text
+	return fmt.Sprintf("Device %s is still in use.", name) + heldByThese(busy.Holders)
 }
 
 // holder names one user of a device.

@@ -19,6 +19,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"golang.org/x/sys/unix"
 )
 
 // said is what a person is told about an error: a line that names the thing, a line with the way
@@ -93,9 +94,11 @@ var advice = []struct {
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
 	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
 	{kdf.ErrMemory, "Free some memory or add swap; a keyslot with less --pbkdf-memory can be added elsewhere."},
+	{header.ErrUnreadable, "Try again; if the read error stays, repair puts the other copy over the one that cannot be read."},
 	{header.ErrConflict, "See both copies with check, then choose one with repair."},
 	{header.ErrForeign, "If the device is still LUKS, run repair; it puts the good copy over the damaged one."},
 	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere with luksHeaderBackup."},
+	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed."},
 }
 
@@ -199,12 +202,15 @@ func deviceError(path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, block.ErrNoLoop):
+		return told(ui.Failed, "Cannot use file %s as a device: load the kernel module loop (modprobe loop).")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return told(ui.NoDevice, "Device %s does not exist or access denied.")
 	case errors.Is(err, block.ErrNotBlock):
 		return told(ui.NoDevice, "Device %s is not compatible.")
 	case errors.Is(err, block.ErrBusy):
-		return told(ui.InUse, "Cannot use device %s which is in use (already mapped or mounted).")
+		text := "Cannot use device " + path + " which is in use (already mapped or mounted)." + heldBy(path)
+		return &notice{text: text, code: ui.InUse, err: err}
 	case errors.Is(err, luks.ErrNotLUKS):
 		return told(ui.Failed, "Device %s is not a valid LUKS device.")
 	case errors.As(err, &impossible):

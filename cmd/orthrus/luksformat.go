@@ -108,7 +108,7 @@ func (c *command) formatTarget() (formatTarget, error) {
 	}
 	dev, err := block.Open(path, block.ReadWrite|block.Exclusive)
 	if errors.Is(err, block.ErrBusy) {
-		return formatTarget{}, &notice{text: "Cannot format device " + path + " in use.", code: ui.InUse, err: err}
+		return formatTarget{}, &notice{text: "Cannot format device " + path + " in use." + heldBy(path), code: ui.InUse, err: err}
 	}
 	if err != nil {
 		return formatTarget{}, deviceError(path, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // status shows a mapping as the kernel has it; the header is read only where --header names it.
@@ -63,7 +64,7 @@ func (c *command) fillStatus(ctx context.Context, arg, name string, s *text.Stat
 		if s.Type, err = c.headerType(ctx); err != nil {
 			return err
 		}
-	} else if s.Type != "" && s.Type != "PLAIN" && c.detached(ctx, table) {
+	} else if s.Type != "" && s.Type != "PLAIN" && c.detached(ctx, table, info.UUID) {
 		s.Type = ""
 	}
 	for _, line := range table {
@@ -94,9 +95,18 @@ func (c *command) headerType(ctx context.Context) (string, error) {
 }
 
 // detached: the data device bears no header, which then lies elsewhere.
-func (c *command) detached(ctx context.Context, table dm.Table) bool {
+func (c *command) detached(ctx context.Context, table dm.Table, uuid string) bool {
 	crypt, ok := table[0].(*target.Crypt)
-	return ok && crypt.Offset == 0
+	if !ok || crypt.Offset == 0 {
+		return ok
+	}
+	file, err := luks.OpenDevice(devicePath(crypt.Device), luks.DeviceOptions{NoLocks: c.o.DisableLocks})
+	if err != nil {
+		return false // nobody knows
+	}
+	defer file.Close()
+	v, err := luks.Load(ctx, file)
+	return err != nil || !strings.Contains(uuid, strings.ReplaceAll(v.UUID, "-", ""))
 }
 
 func describeCrypt(s *text.Status, crypt *target.Crypt) {
