@@ -13,12 +13,14 @@ import (
 )
 
 // byToken tries the passphrases that keyring tokens name, before anybody is asked. It returns nil
-// where none of them opens the volume and a passphrase may.
+// where none of them opens the volume and a passphrase may; with --token-only a token that fails is
+// told by another exit code than none.
 func (c *command) byToken(ctx context.Context, v *volume, u unlocking) (*luks.Key, error) {
 	named := c.o.TokenID.Set || c.o.TokenType.Set || c.o.TokenOnly
 	if u.tokens == noTokens || u.tokens == tokensNamed && !named || c.keyFile() != "" || v.Version != 2 {
 		return nil, nil
 	}
+	tried := false
 	for _, t := range v.Metadata().Tokens() {
 		if !c.wanted(t) {
 			continue
@@ -27,9 +29,13 @@ func (c *command) byToken(ctx context.Context, v *volume, u unlocking) (*luks.Ke
 		if err == nil {
 			return key, nil
 		}
+		tried = tried || !errors.Is(err, errTokenType)
 		c.tokenFailed(t, err)
 	}
-	if c.o.TokenOnly {
+	switch {
+	case c.o.TokenOnly && tried:
+		return nil, silent(ui.Denied)
+	case c.o.TokenOnly:
 		c.ui.Verbosef("No usable token is available.")
 		return nil, silent(ui.Failed)
 	}
