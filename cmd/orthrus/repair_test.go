@@ -32,8 +32,10 @@ func TestClonesAreFoundByTheirUUID(t *testing.T) {
 	defer file.Close()
 	uuid := uuidOf(context.Background(), target)
 	devices := []block.Info{
-		{Path: clone, Major: 7, Minor: 1, Size: 1}, {Path: other, Major: 7, Minor: 2, Size: 1},
-		{Path: filepath.Join(dir, "gone"), Major: 7, Minor: 3, Size: 1}, {Path: clone, Major: 7, Minor: 4},
+		{Path: clone, Major: 7, Minor: 1, Size: 1},
+		{Path: other, Major: 7, Minor: 2, Size: 1},
+		{Path: filepath.Join(dir, "gone"), Major: 7, Minor: 3, Size: 1},
+		{Path: clone, Major: 7, Minor: 4},
 	}
 	if got := findClones(context.Background(), file, uuid, devices, uuidOf); !slices.Equal(got, []string{clone}) {
 		t.Errorf("clones %q", got)
