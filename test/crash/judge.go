@@ -47,6 +47,9 @@ func (j *judge) key(c Case) caseKey {
 // verdict judges a state and what recovery makes of it. fresh is false where an equal case had been
 // judged before.
 func (j *judge) verdict(state State) (v Verdict, fresh bool) {
+	if state.Strayed != nil {
+		return broken("%v", state.Strayed), true
+	}
 	v, fresh = j.of(state.Case)
 	if v.Outcome == Broken && state.Lied && state.Acknowledged {
 		return Verdict{Excused, "the drive lied on reads: " + v.Reason}, fresh

@@ -95,7 +95,7 @@ func recoveryError(s *session) State {
 
 func (s *session) recoveredWith(before State, f disk.Fault) record {
 	d, err := s.recover(before.Image, f)
-	return newRecord(d.Trace(err))
+	return newRecord(s.op, d.Trace(err))
 }
 
 func (s State) sinceError(before State, f disk.Fault) State {

@@ -107,7 +107,7 @@ func rotThenCut(s *session) states {
 		for {
 			m, d := s.rotIn(s.base, s.someCopy())
 			recorder, err := s.run(m, noFault)
-			r := newRecord(recorder.Trace(err))
+			r := newRecord(s.op, recorder.Trace(err))
 			var hit []disk.Range
 			if !s.op.redundant() {
 				hit = []disk.Range{d.where}

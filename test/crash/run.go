@@ -23,6 +23,8 @@ type Config struct {
 	Operation, Fault string
 	// Case, with both of them, restricts it to the image of that number, counted from 1.
 	Case int
+	// Observe, where not nil, is shown every image and its verdict, by several goroutines at once.
+	Observe func(operation, fault string, number int, state State, v Verdict)
 	// Workers is the number of goroutines; 0: one for each CPU.
 	Workers int
 }
@@ -133,6 +135,9 @@ func (j job) count(row *Row, try *judge, state State) {
 		row.Distinct++
 	}
 	row.Outcomes[v.Outcome]++
+	if j.c.Observe != nil {
+		j.c.Observe(j.op.Name, j.fault.Name, row.Tried, state, v)
+	}
 	if v.Outcome == Broken || j.c.Case > 0 {
 		row.keep(Finding{Case: row.Tried, Verdict: v, Story: state.Story.String(), Acknowledged: state.Acknowledged})
 	}

@@ -61,6 +61,7 @@ func TestEveryFlawIsCaught(t *testing.T) {
 		{"recovers by way of zeros", "crash in recovery"},
 		{"recovers again and again", "power cut"},
 		{"takes an error for absence", "error in recovery"},
+		{"scribbles on errors", "read error"},
 	} {
 		flaws := []string{c.flaw}
 		if strings.HasPrefix(c.flaw, "ignores") {

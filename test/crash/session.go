@@ -28,11 +28,11 @@ func newCourse(op Operation) (*course, error) {
 	if err := op.Run(d); err != nil {
 		return nil, fmt.Errorf("%s: without a fault: %w", op.Name, err)
 	}
-	c := &course{base: base, clean: newRecord(d.Trace(nil))}
+	c := &course{base: base, clean: newRecord(op, d.Trace(nil))}
 	for call := range c.calls {
 		c.calls[call] = d.Calls(disk.Call(call))
 	}
-	return c, audit(op, d.Trace(nil))
+	return c, c.clean.strayed
 }
 
 // session is one operation under one kind of fault.

@@ -18,8 +18,10 @@ type State struct {
 	Before *Case
 	// Lied tells that the drive showed on reads what it had not written: then no operation can
 	// know better, and what it acknowledged may be missing.
-	Lied  bool
-	Story story
+	Lied bool
+	// Strayed is a write on the way there that the operation, or recovery, did not own.
+	Strayed error
+	Story   story
 }
 
 // story tells how a state came about: what happened at which of the record's runs.
@@ -55,13 +57,14 @@ type record struct {
 	acknowledged bool
 	hit          []disk.Range
 	writes       []place
+	strayed      error
 }
 
 // place names one write of a record.
 type place struct{ epoch, run int }
 
-func newRecord(t disk.Trace) record {
-	r := record{epochs: t.Epochs(), acknowledged: t.Acknowledged, hit: t.Hit}
+func newRecord(op Operation, t disk.Trace) record {
+	r := record{epochs: t.Epochs(), acknowledged: t.Acknowledged, hit: t.Hit, strayed: audit(op, t)}
 	for e, epoch := range r.epochs {
 		for run := epoch.Doubt; run < len(epoch.Pending); run++ {
 			r.writes = append(r.writes, place{e, run})
@@ -83,7 +86,8 @@ func (r record) state(epoch int, runs []disk.Run, done bool, s story) State {
 			Acknowledged: r.acknowledged && e.Last && done,
 			Hit:          r.hit,
 		},
-		Story: s,
+		Strayed: r.strayed,
+		Story:   s,
 	}
 }
 

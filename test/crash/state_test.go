@@ -48,7 +48,7 @@ func recordOf(t *testing.T, calls ...string) record {
 			t.Fatal(err)
 		}
 	}
-	return newRecord(d.Trace(nil))
+	return newRecord(Operation{Owned: []disk.Range{{Length: 12 * disk.SectorSize}}}, d.Trace(nil))
 }
 
 func collect(list states) []string {

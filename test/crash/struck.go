@@ -23,7 +23,7 @@ const reorderings = 8
 
 func (s *session) struck(f disk.Fault, yield func(State) bool) bool {
 	d, err := s.run(s.base, f)
-	r := newRecord(d.Trace(err))
+	r := newRecord(s.op, d.Trace(err))
 	told := func(state State) bool {
 		state.Story.earlier = f
 		state.Lied = f.Do == disk.Lie

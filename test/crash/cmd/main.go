@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,7 +21,10 @@ import (
 )
 
 func main() {
-	var c crash.Config
+	var (
+		c crash.Config
+		e exporter
+	)
 	flag.Uint64Var(&c.Seed, "seed", 1, "seed of all chance")
 	flag.IntVar(&c.Images, "images", 20000, "images to try at least")
 	flag.IntVar(&c.Thin, "thin", 1, "of the images that are always tried, try one in so many")
@@ -28,10 +32,16 @@ func main() {
 	flag.StringVar(&c.Fault, "fault", "", "try only this kind of fault")
 	flag.IntVar(&c.Case, "case", 0, "with -operation and -fault: try only this case")
 	flag.IntVar(&c.Workers, "workers", 0, "goroutines; 0: one for each CPU")
+	flag.StringVar(&e.folder, "export", "", "write images to this folder")
+	flag.IntVar(&e.nth, "every", 1000, "with -export: one image in so many")
 	flag.Parse()
+	if e.folder != "" {
+		c.Observe = e.observe
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	broken, err := run(ctx, c)
+	err = errors.Join(err, e.err)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
 	}

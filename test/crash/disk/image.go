@@ -216,6 +216,18 @@ func (m *Image) SumOfAll(list []Range) Sum {
 	return sum
 }
 
+// Alike counts the sectors in the range that are the same in both images, zeros not counted.
+func (m *Image) Alike(o *Image, r Range) int {
+	n := 0
+	for number := r.Offset / SectorSize; number*SectorSize < r.End() && number < min(m.Sectors(), o.Sectors()); number++ {
+		s := m.sector(number)
+		if s.sum == o.sector(number).sum && s.data != [SectorSize]byte{} {
+			n++
+		}
+	}
+	return n
+}
+
 // gain is what the run changes in the sum of the table, where no later run lies over it.
 func (m *Image) gain(r Run, later int) Sum {
 	var sum Sum

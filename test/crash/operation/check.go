@@ -29,10 +29,11 @@ type judge struct {
 	old, new side
 	heads    []disk.Range
 	seqID    uint64 // LUKS2: before the operation
+	before   *disk.Image
 }
 
 func newJudge(before, after *disk.Image) (*judge, error) {
-	j := &judge{keys: newKeyring()}
+	j := &judge{keys: newKeyring(), before: before}
 	v, err := load(before)
 	if err != nil {
 		return nil, err
@@ -90,6 +91,23 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 	if c.Acknowledged && verdict.Outcome != crash.New && verdict.Outcome < crash.Excused {
 		return j.excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.everything()...)
 	}
+	if c.Acknowledged && verdict.Outcome == crash.New {
+		return j.excuse(c, j.wiped(c, verdict), j.everything()...)
+	}
+	return verdict
+}
+
+// wiped looks for material that was to go: whoever holds an old passphrase and an old header would
+// open the volume with it.
+func (j *judge) wiped(c crash.Case, verdict crash.Verdict) crash.Verdict {
+	for passphrase, id := range j.old.open {
+		if _, stays := j.new.open[passphrase]; stays {
+			continue
+		}
+		if left := c.Image.Alike(j.before, j.old.areas[id]); left > 0 {
+			return broken("%d sectors of the material for %q are left", left, passphrase)
+		}
+	}
 	return verdict
 }
 
@@ -124,6 +142,9 @@ func (j *judge) material(passphrase string) []disk.Range {
 
 // excuse turns a loss into an excused one where a fault struck what is lost.
 func (j *judge) excuse(c crash.Case, loss crash.Verdict, places ...disk.Range) crash.Verdict {
+	if loss.Outcome != crash.Broken {
+		return loss
+	}
 	for _, place := range places {
 		if c.Damaged(place) {
 			loss.Outcome = crash.Excused

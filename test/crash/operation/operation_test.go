@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
 // config is a slice of all crash states or, with ORTHRUS_LONG set, all of them and a million at least.
@@ -131,6 +132,20 @@ func killFirst(v *luks.Volume, key *luks.Key) error {
 	return addKey(0, fresh)(v, key)
 }
 
+// unwiped removes a keyslot from the header and leaves its material.
+func unwiped(v *luks.Volume, _ *luks.Key) error {
+	next := v.Choice.Copy
+	next.Metadata = next.Metadata.Clone()
+	if err := next.Metadata.RemoveKeyslot(1); err != nil {
+		return err
+	}
+	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
+	if err != nil {
+		return err
+	}
+	return header.Apply(v.Device(), plan)
+}
+
 func TestUnsafeOperationsAreCaught(t *testing.T) {
 	for _, c := range []struct {
 		change change
@@ -139,6 +154,7 @@ func TestUnsafeOperationsAreCaught(t *testing.T) {
 		{change{name: "unflushed", volume: small, run: unflushed}, "reordered"},
 		{change{name: "secondary ignored", volume: small, run: secondaryIgnored}, "rot"},
 		{change{name: "header before material", volume: small, run: headerBeforeMaterial}, "power cut"},
+		{change{name: "unwiped", volume: small, prepare: addKey(1, vectors.K1), run: unwiped}, "power cut"},
 		{change{name: "kill first", volume: small, run: killFirst, touched: []int{0}}, "power cut"},
 		{change{name: "LUKS1 kill first", volume: first, run: killFirst, touched: []int{0}}, "torn at 512"},
 	} {
