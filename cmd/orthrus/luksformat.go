@@ -79,10 +79,7 @@ func (c *command) formatPlan() (formatPlan, error) {
 	if err != nil {
 		return p, deviceError(p.path, err)
 	}
-	p.room = g.Room()
-	if !p.options.Detached {
-		p.room = max(p.room, g.DataOffset)
-	}
+	p.room = fileRoom(p.options, g)
 	if g.DataOffset >= data.size {
 		c.ui.Errorf("Device %s is too small for activation, there is no remaining space for data.", data.path)
 	}
@@ -90,6 +87,20 @@ func (c *command) formatPlan() (formatPlan, error) {
 		p.small = g.KeyslotsSize
 	}
 	return p, nil
+}
+
+// fileRoom is how long a file must be to hold the header, in bytes: up to the data where that is in
+// the file too, and in LUKS1 up to where it would be, in whole pages, as cryptsetup makes it.
+func fileRoom(o luks.FormatOptions, g luks.Geometry) uint64 {
+	const page = 4096
+	room := g.Room()
+	if !o.Detached || o.Version == 1 {
+		room = max(room, g.DataOffset)
+	}
+	if o.Version == 1 {
+		room = (room + page - 1) / page * page
+	}
+	return room
 }
 
 // formatTarget is the data device as it was found.
