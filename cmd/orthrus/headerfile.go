@@ -50,13 +50,19 @@ func (c *command) metadataTarget(p formatPlan) (*luks.File, error) {
 }
 
 // extend makes the file at least size bytes long, all of them allocated, so that writing the
-// header cannot end on a full disk.
+// header cannot end on a full disk. A file that it made and cannot fill is removed again.
 func extend(path string, size int64) (err error) {
+	_, before := os.Lstat(path)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return deviceError(path, err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil && errors.Is(before, fs.ErrNotExist) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	info, err := f.Stat()
 	if err != nil {
 		return err
