@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
 // bench are the programs under comparison; TestMain fills it before any test runs.
@@ -56,17 +58,9 @@ func build(dir string) (tool, error) {
 
 // peer finds a release of the real cryptsetup.
 func peer(suite string) (tool, error) {
-	cache := os.Getenv("ORTHRUS_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return tool{}, err
-		}
-		cache = filepath.Join(user, "orthrus")
-	}
-	path := filepath.Join(cache, "peer", suite, "cryptsetup")
-	if _, err := os.Stat(path); err != nil {
-		return tool{}, fmt.Errorf("cryptsetup of Debian %s is missing (%w): run ./scripts/setup", suite, err)
+	path, err := machine.Peer(suite)
+	if err != nil {
+		return tool{}, fmt.Errorf("%w: run ./scripts/setup", err)
 	}
 	return tool{name: suite, path: path}, nil
 }

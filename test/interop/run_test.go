@@ -189,3 +189,8 @@ func difference(one, other string) string {
 	only("> ", other, one)
 	return out.String()
 }
+
+// errorLines are the lines of standard error.
+func errorLines(text string) []string {
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}

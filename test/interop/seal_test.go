@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"os"
+	"testing"
 )
 
 // Where things lie in a head of a LUKS2 volume, bytes.
@@ -35,23 +36,30 @@ func seal(head []byte) {
 func reseal(b *bed, name string, change func(meta map[string]any)) {
 	b.t.Helper()
 	image := b.read(name)
+	resealImage(b.t, image, change)
+	if err := os.WriteFile(b.path(name), image, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func resealImage(t *testing.T, image []byte, change func(meta map[string]any)) {
+	t.Helper()
 	for _, head := range heads(image) {
 		area := head[binarySize:]
 		var meta map[string]any
 		text, _, _ := bytes.Cut(area, []byte{0})
 		if err := json.Unmarshal(text, &meta); err != nil {
-			b.t.Fatal(err)
+			t.Error(err)
+			return
 		}
 		change(meta)
 		text, err := json.Marshal(meta)
 		if err != nil {
-			b.t.Fatal(err)
+			t.Error(err)
+			return
 		}
 		clear(area)
 		copy(area, text)
 		seal(head)
-	}
-	if err := os.WriteFile(b.path(name), image, 0o600); err != nil {
-		b.t.Fatal(err)
 	}
 }
