@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -93,7 +94,7 @@ var odd1 = map[string]string{
 
 var looks = []string{"isLuks w.img", "luksDump w.img", "open --test-passphrase --key-file k1 w.img"}
 
-// compare holds exit codes against each other, and makes sure that looking has written nothing.
+// compare holds exit codes against each other, and makes sure that our looking has written nothing.
 func (w wreck) compare(b *bed, p tool, image []byte) {
 	broken := w.damage(append([]byte{}, image...))
 	restore := func() {
@@ -101,20 +102,24 @@ func (w wreck) compare(b *bed, p tool, image []byte) {
 			b.t.Fatal(err)
 		}
 	}
+	restore()
+	var ours []result
 	for _, verb := range looks {
-		restore()
-		sum := b.sum("w.img")
-		got := b.run(bench.ours, words(verb)...)
-		if b.sum("w.img") != sum {
-			b.t.Errorf("%s: %s wrote to the image", w.name, verb)
+		ours = append(ours, b.run(bench.ours, words(verb)...))
+	}
+	if !bytes.Equal(b.read("w.img"), broken) {
+		b.t.Error("looking wrote to the image")
+	}
+	for i, verb := range looks {
+		if i == len(looks)-1 {
+			restore() // cryptsetup's luksDump repairs
 		}
-		restore()
-		want := b.run(p, words(verb)...).code
+		got, want := ours[i], b.run(p, words(verb)...).code
 		if code, told := w.ours[words(verb)[0]]; told {
 			want = code
 		}
 		if got.code != want {
-			b.t.Errorf("%s: %s: exit %d, want %d\n%s", w.name, verb, got.code, want, got.stderr)
+			b.t.Errorf("%s: exit %d, want %d\n%s", verb, got.code, want, got.stderr)
 		}
 		brief(b, words(verb)[0], got, "w.img", "eyslot", "No key available with this passphrase.")
 	}
@@ -152,12 +157,14 @@ func allWrecks(t *testing.T, version string, more []string, wrecks []wreck) {
 			})
 		}
 	})
-	fmt.Printf("damaged %s headers: %d of %d refused or read as by cryptsetup 2.6.1, nothing written\n", version, same.Load(), len(wrecks))
+	var others []string
 	for _, w := range wrecks {
 		if w.why != "" {
-			fmt.Printf("  on purpose: %s: %s\n", w.name, w.why)
+			others = append(others, fmt.Sprintf("  otherwise on purpose: %s: %s\n", w.name, w.why))
 		}
 	}
+	fmt.Printf("damaged %s headers: %d of %d pass: %d end as with cryptsetup 2.6.1, %d otherwise on purpose; nothing written\n%s",
+		version, same.Load(), len(wrecks), len(wrecks)-len(others), len(others), strings.Join(others, ""))
 }
 
 // TestEachFieldOfLUKS2Wrong: in the first head, in the second, in both, and in both with checksums

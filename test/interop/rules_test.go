@@ -2,10 +2,7 @@
 
 package interop
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // object is a JSON object.
 type object = map[string]any
@@ -157,5 +154,4 @@ func TestEachRuleOfTheMetadataBroken(t *testing.T) {
 		}})
 	}
 	allWrecks(t, "luks2", words("--luks2-keyslots-size 512k"), wrecks)
-	fmt.Printf("rules: %d cases\n", len(ruleBreaks))
 }
