@@ -4,12 +4,14 @@ package operation
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"
@@ -24,6 +26,7 @@ type change struct {
 	run     step                          // the operation itself
 	touched []int                         // keyslots whose areas it may write
 	stale   bool                          // shape makes the heads unequal
+	repairs bool                          // what changes is the state of the heads
 }
 
 // step works on a loaded volume. key is the volume key, as if unlocked from keyslot 0.
@@ -40,7 +43,7 @@ func (c change) operation() (crash.Operation, error) {
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	j, err := newJudge(base, after)
+	j, err := newJudge(base, after, c.repairs)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -51,7 +54,7 @@ func (c change) operation() (crash.Operation, error) {
 		Check: j.check,
 		Owned: c.owned(base, after),
 	}
-	if len(j.heads) == 2 {
+	if len(j.heads) == 2 && !c.repairs {
 		op.Recover, op.Seen = heal, j.loads.seen
 		op.Copies, op.Unequal = j.heads, c.stale
 	}
@@ -128,6 +131,29 @@ func heal(dev crash.Device) error {
 // protection is a keyslot that costs next to nothing.
 func protection(id int) luks.NewKeyslot {
 	return luks.NewKeyslot{ID: id, Priority: luks2.PriorityNormal, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1}}
+}
+
+// mend repairs the volume's heads.
+func mend(keep repair.Keep) step {
+	return func(v *luks.Volume, _ *luks.Key) error {
+		plan, err := repair.Make(v.Device(), keep, rand.Reader)
+		if err != nil {
+			return err
+		}
+		return repair.Apply(v.Device(), plan)
+	}
+}
+
+// restore brings back the header of the recorded volume.
+func restore(name string) step {
+	return func(v *luks.Volume, _ *luks.Key) error {
+		content, _ := vectors.Open(name)
+		backup, err := load(disk.NewImage(content))
+		if err != nil {
+			return err
+		}
+		return v.Restore(context.Background(), backup)
+	}
 }
 
 func addKey(id int, passphrase string) step {

@@ -30,10 +30,11 @@ type judge struct {
 	heads    []disk.Range
 	seqID    uint64 // LUKS2: before the operation
 	before   *disk.Image
+	repairs  bool // the heads may be in conflict, and New is heads in order
 }
 
-func newJudge(before, after *disk.Image) (*judge, error) {
-	j := &judge{keys: newKeyring(), before: before}
+func newJudge(before, after *disk.Image, repairs bool) (*judge, error) {
+	j := &judge{keys: newKeyring(), before: before, repairs: repairs}
 	v, err := load(before)
 	if err != nil {
 		return nil, err
@@ -87,6 +88,9 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 			return j.excuse(c, broken("%q opens nothing any more", passphrase), j.material(passphrase)...)
 		}
 	}
+	if j.repairs {
+		return j.repaired(c, v, now, names(open))
+	}
 	verdict := j.outcome(c, now, open)
 	if c.Acknowledged && verdict.Outcome != crash.New && verdict.Outcome < crash.Excused {
 		return j.excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.everything()...)
@@ -95,6 +99,20 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 		return j.excuse(c, j.wiped(c, verdict), j.everything()...)
 	}
 	return verdict
+}
+
+// repaired compares the heads with what a repair is for.
+func (j *judge) repaired(c crash.Case, v *luks.Volume, now, set string) crash.Verdict {
+	healthy := v.Version == 1 || v.Choice.Healthy()
+	switch {
+	case healthy && now == j.new.facts && set == names(j.new.open):
+		return crash.Verdict{Outcome: crash.New}
+	case c.Acknowledged:
+		return j.excuse(c, broken("acknowledged, but not repaired"), j.everything()...)
+	case now == j.old.facts || now == j.new.facts:
+		return crash.Verdict{Outcome: crash.Old}
+	}
+	return j.excuse(c, broken("metadata is neither the old nor the new one:\n%s", now), j.everything()...)
 }
 
 // wiped looks for material that was to go: whoever holds an old passphrase and an old header would
@@ -116,7 +134,7 @@ func (j *judge) checkHeads(v *luks.Volume) string {
 	if v.Version == 1 {
 		return ""
 	}
-	if v.Choice.Reason == header.Conflicting {
+	if v.Choice.Reason == header.Conflicting && !j.repairs {
 		return "the heads differ under one sequence number"
 	}
 	if now := v.Choice.Copy.Header.SeqID; header.Newer(j.seqID, now) {
@@ -183,6 +201,9 @@ func (j *judge) single() []disk.Range {
 // everything is whatever holds a key.
 func (j *judge) everything() []disk.Range {
 	list := j.single()
+	if j.repairs {
+		list = slices.Clone(j.heads)
+	}
 	for _, passphrase := range passphrases() {
 		list = append(list, j.material(passphrase)...)
 	}
@@ -203,7 +224,7 @@ func union(a, b map[string]int) map[string]int {
 var errSame = errors.New("the volume is the same before and after")
 
 func (j *judge) distinguishes() error {
-	if j.old.facts == j.new.facts && names(j.old.open) == names(j.new.open) {
+	if !j.repairs && j.old.facts == j.new.facts && names(j.old.open) == names(j.new.open) {
 		return errSame
 	}
 	return nil

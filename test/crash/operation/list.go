@@ -8,6 +8,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
@@ -21,18 +22,39 @@ const (
 
 const token = `{"type":"orthrus-test","keyslots":["0"],"note":"x"}`
 
-// All returns every operation. Each has been carried out once by then.
+// All returns every operation that is to be safe. Each has been carried out once by then.
 func All() ([]crash.Operation, error) {
-	var list []crash.Operation
-	for _, c := range changes() {
-		op, err := c.operation()
+	list, err := build(changes())
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range formats() {
+		op, err := f.operation()
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, op)
 	}
-	for _, f := range formats() {
-		op, err := f.operation()
+	return list, nil
+}
+
+// Pending returns the operations that are known not to be safe yet. Whoever mends one moves it to
+// the others.
+func Pending() ([]crash.Operation, error) {
+	return build([]change{
+		// A passing read error of the newer head lets repair put the older one in its place.
+		{name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: mend(repair.KeepNone), stale: true, repairs: true},
+		// The material of keyslots that the restored header does not name stays.
+		{name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: []int{0, 1}},
+		// A keyslot whose material differs opens with neither passphrase until its entry is written.
+		{name: "LUKS1 restore in place", volume: first, prepare: replaceKey0, run: restore(first), touched: []int{0}},
+	})
+}
+
+func build(changes []change) ([]crash.Operation, error) {
+	var list []crash.Operation
+	for _, c := range changes {
+		op, err := c.operation()
 		if err != nil {
 			return nil, err
 		}
@@ -62,6 +84,11 @@ func luks2Changes() []change {
 		{name: "label before the last number", volume: small, shape: withSeqID(math.MaxUint64 - 1), run: setLabel("LABEL")},
 		{name: "label with stale secondary", volume: small, shape: withStale(luks2.SecondaryMagic), run: setLabel("LABEL"), stale: true},
 		{name: "label with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: setLabel("LABEL"), stale: true},
+		{name: "restore", volume: small, prepare: changeKey(0), run: restore(small), touched: []int{0}},
+		{name: "repair primary", volume: small, shape: withZeros(0), run: mend(repair.KeepNone), stale: true, repairs: true},
+		{name: "repair secondary", volume: small, shape: withZeros(luks2.MinSize), run: mend(repair.KeepNone), stale: true, repairs: true},
+		{name: "repair conflict, keep primary", volume: small, shape: withConflict, run: mend(repair.KeepPrimary), stale: true, repairs: true},
+		{name: "repair conflict, keep secondary", volume: small, shape: withConflict, run: mend(repair.KeepSecondary), stale: true, repairs: true},
 		{name: "add key with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: addKey(luks.AnyKeyslot, fresh), stale: true},
 	}
 }
@@ -76,7 +103,18 @@ func luks1Changes() []change {
 		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
 		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6), touched: []int{6, 1}},
 		{name: "LUKS1 uuid", volume: first, run: setUUID},
+		{name: "LUKS1 repair", volume: first, shape: withUpperCaseHash, run: mend(repair.KeepNone), repairs: true},
 	}
+}
+
+// replaceKey0 puts another passphrase into keyslot 0.
+func replaceKey0(v *luks.Volume, key *luks.Key) error {
+	for _, s := range []step{addKey(6, fresh), killKeyslot(0), addKey(0, fresh), killKeyslot(6)} {
+		if err := s(v, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func addUnbound(v *luks.Volume, _ *luks.Key) error {

@@ -44,3 +44,23 @@ func withStale(stale string) func(*disk.Image) *disk.Image {
 		})
 	}
 }
+
+// withConflict gives the secondary another label under the same sequence number.
+func withConflict(m *disk.Image) *disk.Image {
+	return recode(m, func(magic string, h *luks2.Header) {
+		if magic == luks2.SecondaryMagic {
+			h.Label = "OTHER"
+		}
+	})
+}
+
+// withZeros wipes the head at an offset, as far as the small volumes' heads reach.
+func withZeros(offset int64) func(*disk.Image) *disk.Image {
+	return func(m *disk.Image) *disk.Image { return m.WithBytes(make([]byte, luks2.MinSize), offset) }
+}
+
+// withUpperCaseHash is a glitch of LUKS1 headers.
+func withUpperCaseHash(m *disk.Image) *disk.Image {
+	const hashSpec = 72 // bytes
+	return m.WithBytes([]byte("SHA1"), hashSpec)
+}

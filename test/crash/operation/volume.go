@@ -47,6 +47,7 @@ func facts(v *luks.Volume) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "LUKS%d %s %q %q %+v\n", v.Version, v.UUID, v.Label, v.Subsystem, v.Data)
 	if v.Version == 1 { // the keyslots of LUKS1 change one by one: those that open are judged
+		fmt.Fprintf(&b, "hash %s", v.LUKS1.HashSpec)
 		return b.String()
 	}
 	for _, k := range v.Keyslots {
