@@ -30,9 +30,33 @@ func lvm2(_ *view, r record, s *Signature) bool {
 	}
 	s.Version = "LVM2 001"
 	s.UUID = lvmUUID(r.text(header, 32))
-	s.Extent = extent(r.le64(header+32), 1)
+	s.Extent = lvmEnd(r[header+32:])
 	s.Damaged = crcRaw(0xf597a6cf, r[20:], -1) != r.le32(16)
 	return true
+}
+
+// lvmEnd reads the size of the device, then two lists of areas (offset and size le64, an entry of
+// zeros last): data, whose size is 0 where it reaches to that end, and metadata, of which a second
+// area lies at the end. 0: the lists do not end.
+func lvmEnd(r record) int64 {
+	end := extent(r.le64(0), 1)
+	lists := 0
+	for at := 8; lists < 2; at += 16 {
+		if at+16 > len(r) {
+			return 0
+		}
+		offset, size := r.le64(at), r.le64(at+8)
+		if offset == 0 && size == 0 {
+			lists++
+			continue
+		}
+		last := offset + size
+		if last < offset || extent(last, 1) == 0 {
+			return 0
+		}
+		end = max(end, int64(last))
+	}
+	return end
 }
 
 // lvmUUID: 32 characters in groups of 6-4-4-4-4-4-6.
