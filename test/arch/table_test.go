@@ -44,6 +44,7 @@ var rules = []rule{
 	{pkg: "luks/luks2", may: []string{"luks/hashalg"}, pure: true},
 	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+	{pkg: "luks/header/far", may: []string{"luks/header", "luks/luks2"}, pure: true},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
