@@ -5,20 +5,17 @@ package main
 import (
 	"errors"
 
-	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 // dataDevice is the block device that holds the data: the one named, or a loop device over the
 // file that was named, which goes away with the mapping.
 type dataDevice struct {
-	path      string // of the block device
-	shown     string // as the user knows it
-	number    dm.Number
-	size      uint64 // bytes
-	readAhead uint   // 512-byte sectors
-	readOnly  bool
-	loop      *block.Loop
+	activate.Data
+	path  string // of the block device
+	shown string // as the user knows it
+	loop  *block.Loop
 }
 
 // dataDevice opens what the first argument names and makes sure that nothing else holds it.
@@ -35,7 +32,7 @@ func (c *command) dataDevice(readOnly bool) (*dataDevice, error) {
 	if err := dev.Close(); err != nil {
 		return nil, deviceError(path, err)
 	}
-	d := &dataDevice{path: path, shown: shownAs(path), readOnly: readOnly}
+	d := &dataDevice{path: path, shown: shownAs(path)}
 	if !isBlock {
 		d.loop, err = block.AttachLoop(path, block.LoopOptions{AutoClear: true, ReadOnly: readOnly})
 		if err != nil {
@@ -43,9 +40,10 @@ func (c *command) dataDevice(readOnly bool) (*dataDevice, error) {
 		}
 		d.path = d.loop.Path
 	}
-	if err := d.inspect(c.o.Shared); err != nil {
-		return nil, errors.Join(err, d.Close())
+	if d.Data, err = activate.Inspect(d.path, c.o.Shared); err != nil {
+		return nil, errors.Join(deviceError(d.path, err), d.Close())
 	}
+	d.ReadOnly = d.ReadOnly || readOnly
 	return d, nil
 }
 
@@ -59,26 +57,6 @@ func (c *command) deviceExists() error {
 	if err != nil {
 		return deviceError(path, err)
 	}
-	return dev.Close()
-}
-
-// inspect claims the device for a moment, which fails where something else has it.
-func (d *dataDevice) inspect(shared bool) error {
-	flags := block.Exclusive
-	if shared {
-		flags = 0
-	}
-	dev, err := block.Open(d.path, flags)
-	if err != nil {
-		return deviceError(d.path, err)
-	}
-	t, err := dev.Topology()
-	if err != nil {
-		return errors.Join(deviceError(d.path, err), dev.Close())
-	}
-	d.number = dm.Number{Major: dev.Major(), Minor: dev.Minor()}
-	d.size, d.readAhead = uint64(dev.Size()), uint(t.ReadAhead)
-	d.readOnly = d.readOnly || t.ReadOnly
 	return dev.Close()
 }
 

@@ -118,34 +118,25 @@ func (c *command) controlFor(name string) (*dm.Control, error) {
 
 // supported refuses requirements that are not met, and segments whose mapping is more than one crypt line.
 func (c *command) supported(v *volume) error {
-	if err := v.CheckRequirements(); err != nil {
+	err := v.CheckMappable()
+	var segment *luks.SegmentError
+	switch {
+	case !errors.As(err, &segment):
 		return err
-	}
-	if v.Data.Integrity != nil {
+	case segment.Integrity:
 		return failure(ui.Failed, "Device %s uses authenticated encryption, which this program does not support.", v.path)
 	}
-	if v.Data.Type != "crypt" {
-		return failure(ui.Failed, "Device %s has a data segment of type %s, which this program does not support.", v.path, v.Data.Type)
-	}
-	return nil
+	return failure(ui.Failed, "Device %s has a data segment of type %s, which this program does not support.", v.path, segment.Type)
 }
 
 // mapping describes the device to be made, the key still missing.
 func (c *command) mapping(v *volume, name string, data *dataDevice) (activate.Mapping, error) {
-	fixed := v.Data.Size
-	length, err := activate.Length(data.size, v.Data.Offset, fixed, v.Data.SectorSize)
-	if err != nil {
-		return activate.Mapping{}, deviceError(data.shown, err)
+	m, err := v.Mapping(name, data.Data)
+	if c.o.Persistent {
+		m.Flags = 0 // replaced by those of the command line
 	}
-	m := activate.Mapping{
-		Name: name, Kind: activate.LUKS2, VolumeUUID: v.UUID, Device: data.number,
-		Offset: v.Data.Offset / 512, Length: length, IVOffset: v.Data.IVTweak, Cipher: v.Data.Cipher,
-		SectorSize: v.Data.SectorSize, ReadOnly: data.readOnly, ReadAhead: data.readAhead, Flags: c.crypt(v),
-	}
-	if v.Version == 1 {
-		m.Kind = activate.LUKS1
-	}
-	return m, nil
+	m.Flags |= c.flags()
+	return m, deviceError(data.shown, err)
 }
 
 func (c *command) activate(ctx context.Context, control *dm.Control, v *volume, m activate.Mapping, key *luks.Key) error {
@@ -200,15 +191,15 @@ func (c *command) openPlain(ctx context.Context) error {
 	return c.mapPlain(ctx, control, p, data, key)
 }
 
-func (c *command) mapPlain(ctx context.Context, control *dm.Control, p plain, data *dataDevice, key *secret.Buffer) error {
-	length, err := activate.Length(data.size, c.o.Offset.V*512, p.size, p.sectorSize)
+func (c *command) mapPlain(ctx context.Context, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
+	length, err := activate.Length(data.Size, c.o.Offset.V*512, p.size, p.sectorSize)
 	if err != nil {
 		return deviceError(data.shown, err)
 	}
 	m := activate.Mapping{
-		Name: c.Args[1], Kind: activate.Plain, Device: data.number, Offset: c.o.Offset.V, Length: length,
+		Name: c.Args[1], Kind: activate.Plain, Device: data.Device, Offset: c.o.Offset.V, Length: length,
 		IVOffset: c.o.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: c.flags(),
-		ReadOnly: data.readOnly, ReadAhead: data.readAhead,
+		ReadOnly: data.ReadOnly, ReadAhead: data.ReadAhead,
 	}
 	_, err = activate.Activate(ctx, control, m)
 	return c.nameTaken(m.Name, err)

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package activate
+
+import (
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
+)
+
+// Data is the block device that holds encrypted data.
+type Data struct {
+	Device    dm.Number
+	Size      uint64 // bytes
+	ReadAhead uint   // 512-byte sectors
+	ReadOnly  bool
+}
+
+// Inspect claims a block device for a moment, which fails with block.ErrBusy where something else
+// has it, unless shared. Errors are those of block.Open.
+func Inspect(path string, shared bool) (Data, error) {
+	flags := block.Exclusive
+	if shared {
+		flags = 0
+	}
+	dev, err := block.Open(path, flags)
+	if err != nil {
+		return Data{}, err
+	}
+	t, err := dev.Topology()
+	d := Data{
+		Device: dm.Number{Major: dev.Major(), Minor: dev.Minor()},
+		Size:   uint64(dev.Size()), ReadAhead: uint(t.ReadAhead), ReadOnly: t.ReadOnly,
+	}
+	return d, errors.Join(err, dev.Close())
+}
