@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
 	rescuing "github.com/orthrus-luks/orthrus/luks/rescue"
 )
@@ -90,7 +91,7 @@ func (c *command) putOut(file *luks.File, r *rescued) error {
 	for _, l := range lost {
 		c.ui.Errorf("WARNING: %d bytes at byte %d could not be read; zeros stand for them.", l.Length, l.Offset)
 	}
-	if err := writeApart(c.o.Output.V, image, file); err != nil {
+	if err := undo.WriteApart(c.o.Output.V, image, file); err != nil {
 		return fmt.Errorf("header file: %w", err)
 	}
 	r.Output, r.Written = c.o.Output.V, n

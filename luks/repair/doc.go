@@ -6,14 +6,9 @@
 //
 // # The undo copy
 //
-// An undo copy is a file that holds all that one repair overwrote. Integers are big-endian, sizes
-// in bytes.
-//
-//	0       16  magic "orthrus undo 1\n" and a NUL
-//	16       8  n, length of the description
-//	24       n  description: one JSON object, see Undo
-//	24+n     …  the overwritten bytes, range after range as the description lists them
-//	end-32  32  SHA-256 of everything before
+// An undo copy is a file that holds all that one repair overwrote: package sealed's format with the
+// magic "orthrus undo 1\n", the description being an Undo and the bytes the overwritten ones, range
+// after range as it lists them.
 //
 // It holds no key material: keyslot areas are never part of a repair.
 package repair

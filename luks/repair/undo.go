@@ -5,13 +5,12 @@ package repair
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/sealed"
 )
 
 // The errors of going back.
@@ -20,12 +19,10 @@ var (
 	ErrMovedOn    = errors.New("the device no longer holds what the repair wrote")
 )
 
-const (
-	undoMagic = "orthrus undo 1\n\x00"
-	undoStart = len(undoMagic) + 8
-	// MaxUndo bounds an undo copy, bytes: two copies of the largest size and their description.
-	MaxUndo = 16 << 20
-)
+// MaxUndo bounds an undo copy, bytes: two copies of the largest size and their description.
+const MaxUndo = 16 << 20
+
+var undoMagic = sealed.Magic([]byte("orthrus undo 1\n\x00"))
 
 // Undo is what one repair overwrote.
 type Undo struct {
@@ -78,38 +75,20 @@ func (p Plan) Keep(dev Reader) ([]Range, error) {
 
 // Encode is the file's contents.
 func (u Undo) Encode() ([]byte, error) {
-	text, err := json.Marshal(u)
-	if err != nil {
-		return nil, err
-	}
-	p := binary.BigEndian.AppendUint64([]byte(undoMagic), uint64(len(text)))
-	p = append(p, text...)
+	var before [][]byte
 	for _, r := range u.Ranges {
-		p = append(p, r.Before...)
+		before = append(before, r.Before)
 	}
-	sum := sha256.Sum256(p)
-	return append(p, sum[:]...), nil
+	return sealed.Encode(undoMagic, u, before...)
 }
 
 // DecodeUndo reads a file's contents; the error is ErrUndoFormat.
 func DecodeUndo(p []byte) (Undo, error) {
-	end := len(p) - sha256.Size
-	if end < undoStart || string(p[:len(undoMagic)]) != undoMagic {
-		return Undo{}, ErrUndoFormat
-	}
-	if sum := sha256.Sum256(p[:end]); !bytes.Equal(sum[:], p[end:]) {
-		return Undo{}, fmt.Errorf("%w: checksum", ErrUndoFormat)
-	}
-	body := p[undoStart:end]
-	n := binary.BigEndian.Uint64(p[len(undoMagic):])
-	if n > uint64(len(body)) {
-		return Undo{}, ErrUndoFormat
-	}
 	var u Undo
-	if err := json.Unmarshal(body[:n], &u); err != nil {
+	body, err := sealed.Decode(undoMagic, p, &u)
+	if err != nil {
 		return Undo{}, fmt.Errorf("%w: %w", ErrUndoFormat, err)
 	}
-	body = body[n:]
 	for i := range u.Ranges {
 		r := &u.Ranges[i]
 		if r.Length > uint64(len(body)) || len(r.After) != sha256.Size || r.Offset+r.Length > u.DeviceSize || r.Offset+r.Length < r.Offset {

@@ -40,6 +40,7 @@ var rules = []rule{
 
 	// Formats.
 	{pkg: "luks/signature", pure: true},
+	{pkg: "luks/sealed", pure: true},
 	{pkg: "luks/luks1", may: []string{"luks/hashalg"}, pure: true},
 	{pkg: "luks/luks2", may: []string{"luks/hashalg"}, pure: true},
 	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
@@ -51,7 +52,7 @@ var rules = []rule{
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/inspect", may: []string{"luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
-	{pkg: "luks/repair", may: []string{"luks/header", "luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "luks/repair", may: []string{"luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
 	{pkg: "luks/relocate", may: []string{"luks/header", "luks/luks2", "luks/signature"}},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
@@ -61,8 +62,9 @@ var rules = []rule{
 	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
+	{pkg: "cmd/internal/undo", may: []string{"luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
-	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/undo"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+package luks
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
@@ -25,32 +23,19 @@ func TestClonesAreFoundByTheirUUID(t *testing.T) {
 		return path
 	}
 	target, clone, other := put("target", "luks2-unbound"), put("clone", "luks2-unbound"), put("other", "luks2-serpent")
-	file, err := luks.OpenDevice(target, luks.DeviceOptions{})
+	file, err := OpenDevice(target, DeviceOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	uuid := uuidOf(context.Background(), target)
+	uuid := uuidOf(t.Context(), target)
 	devices := []block.Info{
 		{Path: clone, Major: 7, Minor: 1, Size: 1},
 		{Path: other, Major: 7, Minor: 2, Size: 1},
 		{Path: filepath.Join(dir, "gone"), Major: 7, Minor: 3, Size: 1},
 		{Path: clone, Major: 7, Minor: 4},
 	}
-	if got := findClones(context.Background(), file, uuid, devices, uuidOf); !slices.Equal(got, []string{clone}) {
+	if got := file.clonesAmong(t.Context(), uuid, devices); !slices.Equal(got, []string{clone}) {
 		t.Errorf("clones %q", got)
-	}
-}
-
-func TestNamesOfUndoCopiesStayInTheirDirectory(t *testing.T) {
-	for uuid, want := range map[string]string{
-		"11111111-2222-4333-8444-555555555555": "11111111-2222-4333-8444-555555555555",
-		"../../etc/passwd":                     "______etc_passwd",
-		"":                                     "unnamed",
-		"a\x00b":                               "a_b",
-	} {
-		if got := plainName(uuid); got != want {
-			t.Errorf("%q: %q", uuid, got)
-		}
 	}
 }
