@@ -87,7 +87,7 @@ func DecodeUndo(p []byte) (Undo, error) {
 	var u Undo
 	body, err := sealed.Decode(undoMagic, p, &u)
 	if err != nil {
-		return Undo{}, fmt.Errorf("%w: %w", ErrUndoFormat, err)
+		return Undo{}, ErrUndoFormat
 	}
 	for i := range u.Ranges {
 		r := &u.Ranges[i]
