@@ -21,6 +21,12 @@ type Config struct {
 	// Load names modules that are loaded at boot, in this order.
 	Load []string
 
+	// Debian, when not nil, gives the guest a small Debian with these packages
+	// as its root, on a disk of its own; see DebianRoot. What runs inside writes
+	// to an overlay, so each machine begins with the same root. Programs must
+	// then be empty: name the package instead.
+	Debian []string
+
 	// Programs of the host copied into the guest with their shared libraries,
 	// as names looked up in PATH or as absolute paths.
 	Programs []string
@@ -75,6 +81,9 @@ type Disk struct {
 	// written to. Size 0 then means the file's own.
 	File     string `json:",omitempty"`
 	ReadOnly bool   `json:",omitempty"`
+	// Base is a file of the host that the disk begins as a copy of; what is
+	// written goes to an overlay. Size 0 then means the file's own.
+	Base string `json:",omitempty"`
 	// Port puts a disk of the first boot on a port it can be unplugged from.
 	Port bool `json:",omitempty"`
 }
@@ -99,11 +108,21 @@ func (d Disk) withDefaults() Disk {
 	return d
 }
 
+// format is how QEMU reads the disk's file.
+func (d Disk) format() string {
+	if d.Base != "" {
+		return "qcow2"
+	}
+	return "raw"
+}
+
 func (d Disk) check() error {
 	switch {
 	case d.Name == "" || len(d.Name) > maxSerial:
 		return fmt.Errorf("machine: disk name %q: 1 to %d bytes", d.Name, maxSerial)
-	case d.Size < 0 || d.Size == 0 && d.File == "":
+	case d.File != "" && d.Base != "":
+		return fmt.Errorf("machine: disk %s: a file and a base", d.Name)
+	case d.Size < 0 || d.Size == 0 && d.File == "" && d.Base == "":
 		return fmt.Errorf("machine: disk %s: no size", d.Name)
 	case d.LogicalSector > 0 && d.Size%int64(d.LogicalSector) != 0:
 		return fmt.Errorf("machine: disk %s: size %d is not a multiple of %d", d.Name, d.Size, d.LogicalSector)

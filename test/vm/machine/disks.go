@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -36,12 +37,30 @@ func (d *disks) add(disk Disk) (Disk, error) {
 	}
 	if disk.File == "" {
 		disk.File = filepath.Join(d.dir, "disk-"+disk.Name)
-		if err := makeSparse(disk.File, disk.Size); err != nil {
+		if err := makeFile(disk); err != nil {
 			return Disk{}, err
 		}
 	}
 	d.known[disk.Name] = disk
 	return disk, nil
+}
+
+func makeFile(disk Disk) error {
+	if disk.Base != "" {
+		return makeOverlay(disk)
+	}
+	return makeSparse(disk.File, disk.Size)
+}
+
+func makeOverlay(disk Disk) error {
+	args := []string{"create", "-q", "-f", "qcow2", "-F", "raw", "-b", disk.Base, disk.File}
+	if disk.Size != 0 {
+		args = append(args, fmt.Sprint(disk.Size))
+	}
+	if out, err := exec.Command("qemu-img", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("machine: overlay on %s: %w: %s", disk.Base, err, out)
+	}
+	return nil
 }
 
 func makeSparse(file string, size int64) error {
@@ -92,8 +111,8 @@ func (d *disks) takePort(name string) error {
 
 func diskArgs(disk Disk, bus string) []string {
 	return []string{
-		"-blockdev", fmt.Sprintf("driver=raw,node-name=node-%s,discard=unmap,cache.no-flush=on,read-only=%s,file.driver=file,file.filename=%s",
-			disk.Name, onOff(disk.ReadOnly), disk.File),
+		"-blockdev", fmt.Sprintf("driver=%s,node-name=node-%s,discard=unmap,cache.no-flush=on,read-only=%s,file.driver=file,file.filename=%s",
+			disk.format(), disk.Name, onOff(disk.ReadOnly), disk.File),
 		"-device", fmt.Sprintf("virtio-blk-pci,id=disk-%s,drive=node-%s,serial=%s,bus=%s,logical_block_size=%d,physical_block_size=%d",
 			disk.Name, disk.Name, disk.Name, bus, disk.LogicalSector, disk.PhysicalSector),
 	}
@@ -129,7 +148,7 @@ func (m *Machine) Plug(ctx context.Context, disk Disk) error {
 
 func (m *Machine) attach(ctx context.Context, disk Disk, bus string) error {
 	_, err := m.qmp.execute(ctx, "blockdev-add", map[string]any{
-		"driver": "raw", "node-name": "node-" + disk.Name, "discard": "unmap", "read-only": disk.ReadOnly,
+		"driver": disk.format(), "node-name": "node-" + disk.Name, "discard": "unmap", "read-only": disk.ReadOnly,
 		"cache": map[string]any{"no-flush": true},
 		"file":  map[string]any{"driver": "file", "filename": disk.File},
 	})

@@ -61,6 +61,21 @@
 // calling /sbin/modprobe, which is the same binary again; Config.Load names
 // those to load at boot. There is no udevd unless a test starts it.
 //
+// # A Debian inside
+//
+// With Config.Debian the guest's root is a small Debian instead, on a disk of
+// its own, with the packages that are named there:
+//
+//	machine.Main(m, machine.Config{Debian: []string{"cryptsetup", "lvm2"}})
+//
+// Everything else is as above: the same init of ours, which starts no service,
+// runs the tests; what it brings along (Build, Files, Modules, testdata) is
+// copied into that root. The image is made when its list of packages is first
+// used, by scripts/debian-root, and stays in the cache; each machine writes to
+// an overlay of its own and finds the root new. DebianRoot and Disk.Base give
+// the image to a machine with an initramfs of its own, where it boots with
+// systemd to a login on the serial port, as root without a password.
+//
 // # Environment
 //
 // KERNEL and MODULES name another kernel image and its /lib/modules directory.

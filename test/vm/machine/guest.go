@@ -54,6 +54,11 @@ func runInit() error {
 	if err := prepare(plan); err != nil {
 		return err
 	}
+	if plan.Root != "" {
+		if err := enterRoot(plan); err != nil {
+			return err
+		}
+	}
 	if err := os.Setenv("PATH", guestPath); err != nil {
 		return err
 	}

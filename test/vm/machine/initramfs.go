@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/cpio"
 )
 
 // guestPlan tells the guest's init what to do; it lies in /machine.json.
@@ -20,6 +22,9 @@ type guestPlan struct {
 	Load []string // modules to load, in order
 	Dir  string   // working directory of what runs inside
 	Env  []string
+
+	Root  string   `json:",omitempty"` // name of the disk with the root; none: the initramfs itself
+	Files []string `json:",omitempty"` // what the initramfs brings into that root
 }
 
 const planFile = "/machine.json"
@@ -30,7 +35,7 @@ var mergedDirs = []string{"bin", "sbin", "lib", "lib64"}
 
 // image collects what goes into an initramfs.
 type image struct {
-	*cpioWriter
+	*cpio.Writer
 	plan guestPlan
 }
 
@@ -42,16 +47,20 @@ func writeInitramfs(file, self string, cfg Config, k kernel, binaries map[string
 	}
 	defer func() { err = firstError(err, f.Close()) }()
 	buffered := bufio.NewWriterSize(f, 1<<20)
-	img := &image{cpioWriter: newCPIO(buffered)}
+	img := &image{Writer: cpio.NewWriter(buffered)}
 	if err := img.fill(self, cfg, k, binaries); err != nil {
 		return fmt.Errorf("machine: initramfs: %w", err)
 	}
-	return firstError(img.close(), buffered.Flush())
+	return firstError(img.Close(), buffered.Flush())
 }
 
 func (img *image) fill(self string, cfg Config, k kernel, binaries map[string]string) error {
 	img.skeleton()
+	skeleton := img.Names()
 	img.plan = guestPlan{Load: append(slices.Clone(bootModules), cfg.Load...), Dir: "/", Env: cfg.Env}
+	if cfg.Debian != nil {
+		img.plan.Root, img.plan.Load = debianDisk, append(img.plan.Load, "ext4")
+	}
 	if err := img.copyFile("/init", self); err != nil {
 		return err
 	}
@@ -72,9 +81,18 @@ func (img *image) fill(self string, cfg Config, k kernel, binaries map[string]st
 	if err := img.files(cfg); err != nil {
 		return err
 	}
+	if img.plan.Root != "" {
+		img.plan.Files = img.since(skeleton)
+	}
 	plan, err := json.Marshal(img.plan)
-	img.file(planFile, 0o644, plan)
+	img.File(planFile, 0o644, plan)
 	return err
+}
+
+// since lists what was added to the archive after its first names.
+func (img *image) since(before []string) []string {
+	names := slices.Sorted(slices.Values(img.Names()))
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(before, name) })
 }
 
 // bootModules are those without which the guest cannot speak to the host.
@@ -82,18 +100,18 @@ var bootModules = []string{"virtio_pci", "virtio_console", "virtio_blk"}
 
 func (img *image) skeleton() {
 	for _, dir := range []string{"/dev", "/proc", "/sys", "/run", "/tmp", "/root", "/etc", "/mnt", "/var/tmp", "/usr/bin"} {
-		img.mkdirAll(dir)
+		img.MkdirAll(dir)
 	}
 	for _, dir := range mergedDirs {
-		img.mkdirAll("/usr/" + dir)
-		img.symlink("/"+dir, "usr/"+dir)
+		img.MkdirAll("/usr/" + dir)
+		img.Symlink("/"+dir, "usr/"+dir)
 	}
-	img.char("/dev/console", 5, 1)
-	img.symlink("/var/run", "../run")
-	img.symlink("/etc/mtab", "../proc/self/mounts")
-	img.symlink(modprobePath, "/init")
-	img.file("/etc/passwd", 0o644, []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"))
-	img.file("/etc/group", 0o644, []byte("root:x:0:\ndisk:x:6:\nnogroup:x:65534:\n"))
+	img.Char("/dev/console", 5, 1)
+	img.Symlink("/var/run", "../run")
+	img.Symlink("/etc/mtab", "../proc/self/mounts")
+	img.Symlink(modprobePath, "/init")
+	img.File("/etc/passwd", 0o644, []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"))
+	img.File("/etc/group", 0o644, []byte("root:x:0:\ndisk:x:6:\nnogroup:x:65534:\n"))
 }
 
 func (img *image) modules(k kernel, names []string) error {
@@ -106,10 +124,10 @@ func (img *image) modules(k kernel, names []string) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(found)) {
-		img.file(merged(found[name].Path), 0o644, found[name].data)
+		img.File(merged(found[name].Path), 0o644, found[name].data)
 	}
 	text, err := json.Marshal(found)
-	img.file(merged(modulesFile), 0o644, text)
+	img.File(merged(modulesFile), 0o644, text)
 	return err
 }
 
@@ -126,7 +144,7 @@ func (img *image) files(cfg Config) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Links)) {
-		img.symlink(merged(name), cfg.Links[name])
+		img.Symlink(merged(name), cfg.Links[name])
 	}
 	return nil
 }
@@ -148,11 +166,11 @@ func (img *image) copyTree(to, from string) error {
 func (img *image) copyEntry(to, from string, e fs.DirEntry) error {
 	switch {
 	case e.IsDir():
-		img.mkdirAll(merged(to))
+		img.MkdirAll(merged(to))
 		return nil
 	case e.Type()&fs.ModeSymlink != 0:
 		target, err := os.Readlink(from)
-		img.symlink(merged(to), target)
+		img.Symlink(merged(to), target)
 		return err
 	case e.Type().IsRegular():
 		return img.copyFile(to, from)
@@ -162,7 +180,7 @@ func (img *image) copyEntry(to, from string, e fs.DirEntry) error {
 
 func (img *image) copyFile(to, from string) error {
 	to = merged(to)
-	if img.has(to) {
+	if img.Has(to) {
 		return nil
 	}
 	info, err := os.Stat(from)
@@ -170,7 +188,7 @@ func (img *image) copyFile(to, from string) error {
 		return err
 	}
 	data, err := os.ReadFile(from)
-	img.file(to, info.Mode(), data)
+	img.File(to, info.Mode(), data)
 	return err
 }
 

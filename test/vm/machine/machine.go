@@ -67,7 +67,7 @@ func prepareMachine(ctx context.Context, cfg Config) (*Machine, error) {
 		return nil, fmt.Errorf("machine: %w", err)
 	}
 	m := &Machine{cfg: cfg, dir: dir, kernel: k, accel: accel, disks: newDisks(dir, cfg.Slots)}
-	if err := m.makeInitramfs(ctx); err != nil {
+	if err := firstError(m.addDebian(ctx), m.makeInitramfs(ctx)); err != nil {
 		m.Close()
 		return nil, err
 	}

@@ -5,36 +5,10 @@ package machine
 import (
 	"bytes"
 	"io"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 )
-
-func TestArchiveIsReadByCpio(t *testing.T) {
-	var buf bytes.Buffer
-	c := newCPIO(&buf)
-	c.file("/a/b/odd", 0o755, []byte("12345"))
-	c.symlink("/link", "a/b")
-	c.file("/a/b/odd", 0o644, []byte("a second one is left out"))
-	if err := c.close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("cpio", "-itv", "--quiet")
-	cmd.Stdin = &buf
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, want := range []string{"drwxr-xr-x", " a/b/odd", "-rwxr-xr-x", "link -> a/b"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("no %q in\n%s", want, out)
-		}
-	}
-	if strings.Count(string(out), "odd") != 1 {
-		t.Errorf("not one entry of that name:\n%s", out)
-	}
-}
 
 func TestFramesRoundTrip(t *testing.T) {
 	var buf bytes.Buffer

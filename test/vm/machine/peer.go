@@ -29,7 +29,8 @@ func Peer(release string) (string, error) {
 	return file, nil
 }
 
-// peers copies the releases of Config.Peers; their start script needs a shell.
+// peers copies the releases of Config.Peers; their start script needs a shell,
+// which a Debian has.
 func (img *image) peers(releases []string) error {
 	for _, release := range releases {
 		file, err := Peer(release)
@@ -40,7 +41,7 @@ func (img *image) peers(releases []string) error {
 			return err
 		}
 	}
-	if len(releases) == 0 {
+	if len(releases) == 0 || img.plan.Root != "" {
 		return nil
 	}
 	return img.programs([]string{"sh"})

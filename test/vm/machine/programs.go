@@ -72,7 +72,7 @@ func (img *image) copyLinked(file string) error {
 			target = path.Join(path.Dir(merged(file)), target)
 		}
 		if merged(target) != merged(file) {
-			img.symlink(merged(file), target)
+			img.Symlink(merged(file), target)
 		}
 		file = target
 	}
