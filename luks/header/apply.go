@@ -59,11 +59,42 @@ func WriteArea(dev Device, what string, offset uint64, p []byte) error {
 	return confirm(dev, what, offset, p)
 }
 
+// Area is material to be written; What names it in errors.
+type Area struct {
+	What   string
+	Offset uint64 // bytes
+	Bytes  []byte
+}
+
+// WriteAreas writes all, syncs once, and reads all back.
+func WriteAreas(dev Device, areas []Area) error {
+	for _, a := range areas {
+		if _, err := dev.WriteAt(a.Bytes, int64(a.Offset)); err != nil {
+			return &WriteError{a.What, "write", a.Offset, err}
+		}
+	}
+	for i, a := range areas {
+		check := compare
+		if i == 0 {
+			check = confirm
+		}
+		if err := check(dev, a.What, a.Offset, a.Bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // confirm syncs and compares the medium with what was meant.
 func confirm(dev Device, what string, offset uint64, want []byte) error {
 	if err := dev.Sync(); err != nil {
 		return &WriteError{what, "sync", offset, err}
 	}
+	return compare(dev, what, offset, want)
+}
+
+// compare reads back.
+func compare(dev Device, what string, offset uint64, want []byte) error {
 	got := make([]byte, len(want))
 	if err := readFull(dev, got, offset); err != nil {
 		return &WriteError{what, "read back", offset, err}

@@ -11,7 +11,7 @@
 //	locator = alignDown(size, 1 MiB) - 1 MiB
 //	body    = alignDown(locator - length, 1 MiB)
 //
-//	0         2*hdr_size  room      data offset       body          body+length  locator  +4096    size
+//	0         2*hdr_size  room      data offset       body          body+length  locator  +8192    size
 //	+---------+-----------+- - - - -+-----------------+-------------+- - - - - - +--------+- - - - +
 //	| 2 heads | keyslots  |         | data segment    | far body    |            | locator|        |
 //	+---------+-----------+- - - - -+-----------------+-------------+- - - - - - +--------+- - - - +
@@ -34,13 +34,16 @@
 //
 // # Locator
 //
-// 4096 bytes:
+// The locator has two slots of 4096 bytes, at its offset and behind that. No disk writes 4096 bytes at
+// once, so each write goes to one slot while the other holds what was true before: state final to the
+// first slot, state updating to the second. Of two that are in order the greater generation counts. A
+// slot:
 //
 //	   0   8  magic        "ORTHRUS" F1
 //	   8   4  version      1
 //	  12   4  state        0 final, 1 updating
 //	  16  40  uuid         of the volume, C string
-//	  56   8  offset       where this locator lies
+//	  56   8  offset       where the first slot lies
 //	  64   8  body offset
 //	  72   8  body length
 //	  80   8  device size  when this locator was written
@@ -48,7 +51,9 @@
 //	  96   8  old seqid    updating: of the heads that were there before; otherwise 0
 //	 104   4  parts        number of entries in the list
 //	 108   4  old parts    updating: number of entries in the old list; otherwise 0
-//	 112 144  zeros
+//	 112  40  old uuid     updating: what the uuid was, where it changes too; otherwise zeros
+//	 152   8  generation   grows by one with each write of either slot
+//	 160  96  zeros
 //	 256 48*n list         the parts entries, ascending, then the old parts entries, ascending; n <= 79
 //	     ...  zeros
 //	4064  32  sum          SHA-256 of the 4064 bytes before it
@@ -67,7 +72,8 @@
 // the locator (updating), syncs, writes the parts that change, syncs, writes the locator (final), and
 // syncs. Where an update follows one that was cut off, its old list tells the ranges that the first
 // one may have torn as not known. A new far header is made in the same way, with an old list of one
-// entry, not known, that covers the whole body.
+// entry, not known, that covers the whole body. One that goes away is first updated to an empty list,
+// so that its body is zeros, and its slots are overwritten with zeros last, the first one first.
 //
 // # Token
 //

@@ -22,10 +22,10 @@ func FuzzLocator(f *testing.F) {
 		f.Add(p[:atSum])
 	}
 	f.Fuzz(func(t *testing.T, fields []byte) {
-		p := make([]byte, LocatorSize)
+		p := make([]byte, slotSize)
 		copy(p, fields)
 		resum(p)
-		got, err := Decode(p, l.Place.Locator)
+		got, err := decodeSlot(p, l.Place.Locator)
 		if err != nil {
 			return
 		}

@@ -12,8 +12,11 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// LocatorSize is the length of a locator, bytes.
-const LocatorSize = 4096
+// LocatorSize is the room of a locator, bytes: two slots, each of which holds one whole.
+const (
+	LocatorSize = 2 * slotSize
+	slotSize    = 4096
+)
 
 // MaxParts is the longest list: two heads and the area of each keyslot. An old list, with what is not
 // known, may be longer: maxOldParts.
@@ -62,15 +65,19 @@ type Contents struct {
 
 // Locator says where a body lies and what it holds.
 type Locator struct {
+	// Generation grows by one with each write of the locator: of its two slots the greater one counts.
+	Generation uint64
 	UUID       string
 	Place      Place
 	DeviceSize uint64 // when it was written, bytes
 	Contents
 	// Old is what the body held before the update that is under way; nil in state final.
 	Old *Contents
+	// OldUUID is the volume's uuid before the update, which changes it; empty where it does not.
+	OldUUID string
 }
 
-// New announces a far header that is to be made at a place where anything may lie now.
+// New announces a far header that is to be made at a place where anything may lie now; Create writes it.
 func New(uuid string, place Place, next Contents, deviceSize uint64) Locator {
 	anything := Part{Extent: luks2.Extent{Size: place.Body.Size}}
 	return Locator{UUID: uuid, Place: place, DeviceSize: deviceSize, Contents: next, Old: &Contents{Parts: []Part{anything}}}
@@ -81,8 +88,15 @@ func (l Locator) Updating() bool { return l.Old != nil }
 
 // Final is the locator of the update when it is over.
 func (l Locator) Final() Locator {
-	l.Old = nil
+	l.Old, l.OldUUID = nil, ""
+	l.Generation++
 	return l
+}
+
+// Of tells whether the far header belongs to the volume of that uuid, which an update under way may be
+// giving it, or taking from it.
+func (l Locator) Of(uuid string) bool {
+	return l.UUID == uuid || l.Old != nil && l.OldUUID != "" && l.OldUUID == uuid
 }
 
 // Successor announces that the body becomes next, on a device of deviceSize bytes. What an update that
@@ -92,7 +106,16 @@ func (l Locator) Successor(next Contents, deviceSize uint64) Locator {
 	if l.Old != nil {
 		old = Contents{SeqID: l.Old.SeqID, Parts: withUnknown(agreed(*l.Old, l.Contents), Changes(*l.Old, l.Contents))}
 	}
-	l.DeviceSize, l.Contents, l.Old = deviceSize, next, &old
+	l.Generation++
+	l.DeviceSize, l.Contents, l.Old, l.OldUUID = deviceSize, next, &old, ""
+	return l
+}
+
+// Renamed announces a new uuid as well.
+func (l Locator) Renamed(uuid string) Locator {
+	if l.UUID != uuid {
+		l.UUID, l.OldUUID = uuid, l.UUID
+	}
 	return l
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -36,18 +37,21 @@ const (
 	atOldSeqID   = 96
 	atParts      = 104
 	atOldParts   = 108
-	atZeros      = 112
+	atOldUUID    = 112
+	atGeneration = 152
+	atZeros      = 160
 	atList       = 256
-	atSum        = LocatorSize - sha256.Size
+	atSum        = slotSize - sha256.Size
 	entrySize    = 16 + sha256.Size
+	uuidSize     = atOffset - atUUID
 )
 
-// Encode returns the LocatorSize bytes, or a LocatorError where the value is not a locator.
+// Encode returns the 4096 bytes of one slot, or a LocatorError where the value is not a locator.
 func (l Locator) Encode() ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	p := make([]byte, LocatorSize)
+	p := make([]byte, slotSize)
 	copy(p, Magic)
 	be := binary.BigEndian
 	be.PutUint32(p[atVersion:], locatorVersion)
@@ -57,12 +61,14 @@ func (l Locator) Encode() ([]byte, error) {
 	be.PutUint64(p[atBodyLength:], l.Place.Body.Size)
 	be.PutUint64(p[atDeviceSize:], l.DeviceSize)
 	be.PutUint64(p[atSeqID:], l.SeqID)
+	be.PutUint64(p[atGeneration:], l.Generation)
 	be.PutUint32(p[atParts:], uint32(len(l.Parts)))
 	parts := l.Parts
 	if l.Old != nil {
 		be.PutUint32(p[atState:], stateUpdating)
 		be.PutUint64(p[atOldSeqID:], l.Old.SeqID)
 		be.PutUint32(p[atOldParts:], uint32(len(l.Old.Parts)))
+		copy(p[atOldUUID:], l.OldUUID)
 		parts = slices.Concat(parts, l.Old.Parts)
 	}
 	encodeParts(p[atList:atSum], parts)
@@ -80,16 +86,33 @@ func encodeParts(p []byte, parts []Part) {
 	}
 }
 
-// Decode reads the locator that was found at byte offset `at` of the device. What it checks, in
-// order: magic, checksum, version, fields.
+// Decode reads the locator that was found at byte offset `at` of the device: the newer one of the two
+// slots that p, LocatorSize bytes, holds. One good slot is enough.
 func Decode(p []byte, at uint64) (Locator, error) {
+	if len(p) < LocatorSize {
+		return Locator{}, &LocatorError{at, ErrNoLocator, fmt.Sprintf("only %d bytes", len(p))}
+	}
+	first, firstErr := decodeSlot(p[:slotSize], at)
+	second, secondErr := decodeSlot(p[slotSize:LocatorSize], at)
+	switch {
+	case firstErr == nil && (secondErr != nil || first.Generation > second.Generation):
+		return first, nil
+	case secondErr == nil:
+		return second, nil
+	case errors.Is(firstErr, ErrNoLocator):
+		return Locator{}, secondErr
+	}
+	return Locator{}, firstErr
+}
+
+// decodeSlot checks, in order: magic, checksum, version, fields.
+func decodeSlot(p []byte, at uint64) (Locator, error) {
 	fail := func(kind error, format string, args ...any) (Locator, error) {
 		return Locator{}, &LocatorError{at, kind, fmt.Sprintf(format, args...)}
 	}
-	if len(p) < LocatorSize || string(p[:len(Magic)]) != Magic {
+	if string(p[:len(Magic)]) != Magic {
 		return fail(ErrNoLocator, "")
 	}
-	p = p[:LocatorSize]
 	if sum := sha256.Sum256(p[:atSum]); !bytes.Equal(sum[:], p[atSum:]) {
 		return fail(ErrSum, "")
 	}
@@ -116,19 +139,20 @@ func decodeFields(p []byte) (Locator, string) {
 			Body:    luks2.Extent{Offset: be.Uint64(p[atBodyOffset:]), Size: be.Uint64(p[atBodyLength:])},
 		},
 		DeviceSize: be.Uint64(p[atDeviceSize:]),
+		Generation: be.Uint64(p[atGeneration:]),
 		Contents:   Contents{SeqID: be.Uint64(p[atSeqID:])},
 	}
-	uuid := p[atUUID:atOffset]
-	end := bytes.IndexByte(uuid, 0)
-	if end <= 0 || !zero(uuid[end:]) {
+	var ok, oldOK bool
+	l.UUID, ok = text(p[atUUID:atOffset])
+	l.OldUUID, oldOK = text(p[atOldUUID:atGeneration])
+	if !ok || !oldOK {
 		return l, "uuid"
 	}
-	l.UUID = string(uuid[:end])
 	state, parts, old := be.Uint32(p[atState:]), be.Uint32(p[atParts:]), be.Uint32(p[atOldParts:])
 	switch {
 	case parts > MaxParts || old > maxOldParts:
 		return l, fmt.Sprintf("%d and %d parts", parts, old)
-	case state > stateUpdating, state == stateFinal && (old != 0 || be.Uint64(p[atOldSeqID:]) != 0):
+	case state > stateUpdating, state == stateFinal && (old != 0 || be.Uint64(p[atOldSeqID:]) != 0 || l.OldUUID != ""):
 		return l, fmt.Sprintf("state %d with %d old parts", state, old)
 	}
 	list := p[atList:atSum]
@@ -141,6 +165,15 @@ func decodeFields(p []byte) (Locator, string) {
 		return l, "bytes that must be zero"
 	}
 	return l, ""
+}
+
+// text reads a C string that is padded with zeros.
+func text(field []byte) (string, bool) {
+	end := bytes.IndexByte(field, 0)
+	if end < 0 || !zero(field[end:]) {
+		return "", false
+	}
+	return string(field[:end]), true
 }
 
 func decodeParts(list []byte, count uint32) (parts []Part, rest []byte) {
@@ -161,13 +194,14 @@ func (l Locator) check() error {
 	if err := l.Place.Check(l.Place.Body.Size, l.DeviceSize); err != nil {
 		return fail(err.Error())
 	}
-	if len(l.UUID) == 0 || len(l.UUID) >= atOffset-atUUID {
+	if len(l.UUID) == 0 || len(l.UUID) >= uuidSize || len(l.OldUUID) >= uuidSize {
 		return fail("uuid")
 	}
 	if why := l.Contents.check(l.Place.Body.Size, MaxParts); why != "" {
 		return fail(why)
 	}
-	if len(l.Parts) < 2 || slices.ContainsFunc(l.Parts, func(p Part) bool { return !p.known() }) {
+	wiping := l.Old != nil && len(l.Parts) == 0
+	if len(l.Parts) < 2 && !wiping || slices.ContainsFunc(l.Parts, func(p Part) bool { return !p.known() }) {
 		return fail("no heads, or a part without its sum")
 	}
 	if l.Old == nil {

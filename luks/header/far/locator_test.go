@@ -30,13 +30,17 @@ func example() Locator {
 	}
 }
 
+// encoded is the locator in its slot, the other one empty.
 func encoded(t *testing.T, l Locator) []byte {
 	t.Helper()
 	p, err := l.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	if l.Updating() {
+		return append(make([]byte, slotSize), p...)
+	}
+	return append(p, make([]byte, slotSize)...)
 }
 
 func TestLocatorsComeBack(t *testing.T) {
@@ -56,7 +60,7 @@ func TestLocatorsComeBack(t *testing.T) {
 func TestNoByteOfALocatorCanChange(t *testing.T) {
 	l := example()
 	p := encoded(t, l)
-	for i := range p {
+	for i := range slotSize {
 		q := bytes.Clone(p)
 		q[i] ^= 1
 		if _, err := Decode(q, l.Place.Locator); err == nil {
@@ -181,7 +185,7 @@ func TestAnUpdateCutOffAnywhereStaysOurs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if l, err = Decode(p, l.Place.Locator); err != nil {
+			if l, err = decodeSlot(p, l.Place.Locator); err != nil {
 				t.Fatal(err)
 			}
 			for _, e := range Changes(*l.Old, next) {
@@ -236,5 +240,30 @@ func TestANewPlaceMayHoldAnythingUntilItIsWritten(t *testing.T) {
 	}
 	if !l.Holds(body) || len(l.Final().Verify(body)) != 0 {
 		t.Error("a whole body is not taken for one")
+	}
+}
+
+func TestOneGoodSlotIsEnoughAndTheNewerOneCounts(t *testing.T) {
+	final := example()
+	final.Generation = 4
+	updating := final.Successor(Contents{8, final.Parts[:2]}, 512*mib)
+	both := append(encoded(t, final)[:slotSize:slotSize], encoded(t, updating)[slotSize:]...)
+	for name, c := range map[string]struct {
+		damage int // offset of a bad byte, -1 for none
+		want   Locator
+	}{
+		"both": {-1, updating}, "first torn": {700, updating}, "second torn": {slotSize + 700, final},
+	} {
+		p := bytes.Clone(both)
+		if c.damage >= 0 {
+			p[c.damage] ^= 1
+		}
+		if got, err := Decode(p, final.Place.Locator); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	after := append(encoded(t, updating.Final())[:slotSize:slotSize], both[slotSize:]...)
+	if got, err := Decode(after, final.Place.Locator); err != nil || got.Updating() || got.Generation != 6 {
+		t.Errorf("after the update: %+v, %v", got, err)
 	}
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package far
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// Desired is what a body is to hold.
+type Desired struct {
+	Contents
+	Body []byte
+	// Kept are keyslots whose material on the device is not what it was when it was copied, while their
+	// description is: the device's is damaged, and the copy stays as it is.
+	Kept []int
+}
+
+// Build makes the body for heads from source, which holds the device's first bytes, both heads
+// included, as they are or are going to be; head is what those heads say. The body that lies there now,
+// old, matters where a keyslot's description is still the same: its material must be, too, so where it
+// differs the copy is kept, and damage does not spread. Pass nil where there is none.
+func Build(source []byte, head luks2.Copy, old *Found) (Desired, error) {
+	layout, err := Layout(head)
+	if err != nil {
+		return Desired{}, err
+	}
+	if uint64(len(source)) != Length(head) {
+		return Desired{}, &LocatorError{Kind: ErrField, Why: fmt.Sprintf("%d bytes for a body of %d", len(source), Length(head))}
+	}
+	d := Desired{Body: Image(source, layout)}
+	if old != nil && old.State == Whole && len(old.Body) == len(source) {
+		d.keep(head, *old)
+	}
+	d.Contents = Sums(d.Body, layout, head.Header.SeqID)
+	return d, nil
+}
+
+// keep puts the old copy of unchanged keyslots into the body where it differs.
+func (d *Desired) keep(head luks2.Copy, old Found) {
+	was, err := old.Head()
+	if err != nil {
+		return
+	}
+	for _, k := range head.Metadata.Keyslots() {
+		before, err := was.Metadata.Keyslot(k.ID)
+		if err != nil || !sameMaterial(before, k) {
+			continue
+		}
+		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
+		copied := old.Body[e.Offset:e.End()]
+		if bytes.Equal(copied, d.Body[e.Offset:e.End()]) || !old.Locator.vouches(e, copied) {
+			continue
+		}
+		copy(d.Body[e.Offset:], copied)
+		d.Kept = append(d.Kept, k.ID)
+	}
+}
+
+// sameMaterial: whoever writes new material draws a new salt for it.
+func sameMaterial(a, b luks2.Keyslot) bool {
+	return a.Type == luks2.TypeLUKS2 && a.Type == b.Type && a.Area == b.Area && a.AF == b.AF && a.KeySize == b.KeySize &&
+		a.KDF.Type == b.KDF.Type && bytes.Equal(a.KDF.Salt, b.KDF.Salt)
+}
+
+// vouches tells whether the locator has the sum of these bytes of the body for exactly that part.
+func (l Locator) vouches(e luks2.Extent, p []byte) bool {
+	part := Part{Extent: e}
+	copy(part.Sum[:], sum(p))
+	return l.has(part) || l.Old != nil && l.Old.has(part)
+}
+
+// Revoked lists the parts of the far header, ascending, that those heads do not name any more: key
+// material that is to be wiped there.
+func (l Locator) Revoked(head luks2.Copy) []luks2.Extent {
+	layout, err := Layout(head)
+	if err != nil {
+		return nil
+	}
+	var list []luks2.Extent
+	for _, p := range l.Parts {
+		if p.Offset >= 2*head.Header.Size && !slices.Contains(layout, p.Extent) {
+			list = append(list, p.Extent)
+		}
+	}
+	return list
+}
+
+// Damage lists the keyslots whose material in source, the device's start, is not what the far header
+// says it was, while the head on the device is one that the far header copied. No passphrase is needed.
+func (f Found) Damage(source []byte, head luks2.Copy) []int {
+	if f.State != Whole || f.Locator.Updating() || !f.copied(source, head.Header.Size) {
+		return nil
+	}
+	differing := f.Locator.Differing(source)
+	var ids []int
+	for _, k := range head.Metadata.Keyslots() {
+		if slices.Contains(differing, luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}) {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
+}
+
+// copied: one of the heads in source is, byte for byte, the one in the far header.
+func (f Found) copied(source []byte, size uint64) bool {
+	differing := f.Locator.Differing(source[:min(2*size, uint64(len(source)))])
+	return !slices.Contains(differing, luks2.Extent{Size: size}) || !slices.Contains(differing, luks2.Extent{Offset: size, Size: size})
+}

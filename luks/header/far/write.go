@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package far
+
+import (
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// Update brings the body to what l announces: the locator (updating), what changes in the body, the
+// locator (final), each synced and read back. target is the whole body as it is to be; bytes outside
+// what changes are not looked at. Whether the place may be written is for the caller to have judged.
+func Update(dev header.Device, l Locator, target []byte) error {
+	if err := Announce(dev, l); err != nil {
+		return err
+	}
+	return Fulfil(dev, l, target)
+}
+
+// Announce writes the locator and no more.
+func Announce(dev header.Device, l Locator) error {
+	p, err := l.Encode()
+	if err != nil {
+		return err
+	}
+	at := l.Place.Locator
+	if l.Updating() {
+		at += slotSize
+	}
+	return header.WriteArea(dev, "far header locator", at, p)
+}
+
+// Create makes a far header at a place that is free. l is what New returned. What may be left there of
+// another one's locator is outdone by a greater generation.
+func Create(dev header.Device, l Locator, body []byte) error {
+	if before, err := readLocator(dev, l.Place.Locator); err == nil {
+		l.Generation = before.Generation
+	}
+	l.Generation++
+	return Update(dev, l, body)
+}
+
+// Fulfil carries out what was announced.
+func Fulfil(dev header.Device, l Locator, target []byte) error {
+	var areas []header.Area
+	for _, e := range coalesce(Changes(*l.Old, l.Contents)) {
+		areas = append(areas, header.Area{
+			What: "far header", Offset: l.Place.Body.Offset + e.Offset, Bytes: target[e.Offset:e.End()],
+		})
+	}
+	if err := header.WriteAreas(dev, areas); err != nil {
+		return err
+	}
+	return Announce(dev, l.Final())
+}
+
+// Wipe overwrites a far header, which must have been found Whole, with zeros: parts first, locator
+// last. Cut off anywhere, it is found Whole again, until nothing of it is left.
+func Wipe(dev header.Device, f Found) error {
+	l := f.Locator.Successor(Contents{SeqID: f.Locator.SeqID}, f.Locator.DeviceSize)
+	if err := Announce(dev, l); err != nil {
+		return err
+	}
+	var areas []header.Area
+	for _, e := range coalesce(Changes(*l.Old, l.Contents)) {
+		areas = append(areas, header.Area{
+			What: "wiped far header", Offset: l.Place.Body.Offset + e.Offset, Bytes: make([]byte, e.Size),
+		})
+	}
+	if err := header.WriteAreas(dev, areas); err != nil {
+		return err
+	}
+	for _, at := range []uint64{l.Place.Locator, l.Place.Locator + slotSize} {
+		if err := header.WriteArea(dev, "wiped far header locator", at, make([]byte, slotSize)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Written lists the ranges of the device that Update of l, or Wipe, writes.
+func (l Locator) Written() []luks2.Extent {
+	list := []luks2.Extent{{Offset: l.Place.Locator, Size: LocatorSize}}
+	if l.Old == nil {
+		return list
+	}
+	for _, e := range coalesce(Changes(*l.Old, l.Contents)) {
+		list = append(list, luks2.Extent{Offset: l.Place.Body.Offset + e.Offset, Size: e.Size})
+	}
+	return list
+}
