@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
@@ -16,8 +15,8 @@ import (
 
 // Heal makes both heads of a LUKS2 volume equal to the one in use and reports whether there was
 // anything to do. Where another signature lies on the device it refuses with a
-// header.ForeignError, and where a copy cannot be read with header.ErrUnreadable, unless forced: an
-// explicit repair knows whose device it is and what is to be given up.
+// header.ForeignError, and where a copy cannot be read and may be newer with header.ErrUnreadable,
+// unless forced: an explicit repair knows whose device it is and what is to be given up.
 func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) {
 	if v.Version != 2 || v.Choice.Healthy() {
 		return false, nil
@@ -48,7 +47,7 @@ func (v *Volume) planHeal(heads header.Heads, choice header.Choice, force bool) 
 	if choice.Healthy() {
 		return header.Plan{}, nil
 	}
-	if err := unreadable(heads); err != nil && !force {
+	if err := header.Doubt(heads, choice); err != nil && !force {
 		return header.Plan{}, err
 	}
 	var foreign []header.Foreign
@@ -59,17 +58,6 @@ func (v *Volume) planHeal(heads header.Heads, choice header.Choice, force bool) 
 		}
 	}
 	return header.PlanHeal(heads, choice, foreign, rand.Reader)
-}
-
-// unreadable is ErrUnreadable with the device's error where a copy could not be read. Unlike damage,
-// that says nothing about what is there.
-func unreadable(h header.Heads) error {
-	for _, f := range []header.Found{h.Primary, h.Secondary} {
-		if f.State == header.Unreadable {
-			return fmt.Errorf("%w: %v at byte %d: %w", header.ErrUnreadable, f.Place, f.Offset, f.Err)
-		}
-	}
-	return nil
 }
 
 // damaged: a copy is not valid, so something else may own its place. A stale copy is ours.

@@ -94,7 +94,7 @@ var advice = []struct {
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
 	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
 	{kdf.ErrMemory, "Free some memory or add swap; a keyslot with less --pbkdf-memory can be added elsewhere."},
-	{header.ErrUnreadable, "Try again; if the read error stays, repair puts the other copy over the one that cannot be read."},
+	{header.ErrUnreadable, "Try again; if the read error stays, repair with --choose and the name of the copy that can be read gives the other up."},
 	{header.ErrConflict, "See both copies with check, then choose one with repair."},
 	{header.ErrForeign, "If the device is still LUKS, run repair; it puts the good copy over the damaged one."},
 	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere with luksHeaderBackup."},

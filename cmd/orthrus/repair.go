@@ -96,6 +96,8 @@ func headerError(path string, err error) error {
 		return &notice{text: fmt.Sprintf("Device %s has no valid header to repair it from: %v. Search for one with rescue.", path, none), code: ui.Failed, err: err}
 	case errors.As(err, &field):
 		return &notice{text: fmt.Sprintf("Device %s: %v. This cannot be mended without a header backup.", path, field), code: ui.Failed, err: err}
+	case errors.Is(err, repairing.ErrNotValid):
+		return &notice{text: fmt.Sprintf("Device %s: %v.", path, err), code: ui.Failed, err: repairing.ErrNotValid}
 	case errors.Is(err, repairing.ErrNoConflict):
 		return failure(ui.Failed, "The header copies of %s do not conflict; nothing is to be chosen.", path)
 	}

@@ -196,6 +196,11 @@ func TestOneBadSectorAnywhereInTheHeadsLeavesAChoice(t *testing.T) {
 		if c.Reason != want || hurt.State != Unreadable || !errors.Is(hurt.Err, syscall.EIO) {
 			t.Errorf("sector %d: %v, %v (%v)", sector, c.Reason, hurt.State, hurt.Err)
 		}
+		// The first sector says how new a copy is; behind any other nothing newer can hide.
+		first := sector%(luks2.MinSize/512) == 0
+		if doubt := Doubt(h, c); errors.Is(doubt, ErrUnreadable) != first || hurt.Titled == first {
+			t.Errorf("sector %d: doubt %v, titled %v", sector, doubt, hurt.Titled)
+		}
 		if len(d.writes) != 0 {
 			t.Fatal("reading wrote")
 		}

@@ -15,7 +15,8 @@ var (
 	ErrConflict = errors.New("the two header copies differ under the same sequence number")
 	ErrForeign  = errors.New("another signature lies over the damaged copy")
 	ErrChanged  = errors.New("the header was changed by somebody else meanwhile")
-	// ErrUnreadable forbids what is automatic: a read error may pass, and the copy behind it be newer.
+	// ErrUnreadable leaves the decision to a person: a read error may pass, and the copy behind it be
+	// newer. See Doubt.
 	ErrUnreadable = errors.New("a header copy cannot be read, and may be newer than the other")
 )
 
@@ -30,6 +31,20 @@ type Write struct {
 // Plan is a list of writes in the order in which they are safe; empty where nothing is to be done.
 type Plan struct {
 	Writes []Write
+}
+
+// Doubt returns ErrUnreadable, and the device's error, where the copy that was not chosen cannot be read
+// and may be newer than the chosen one. It is not where its first sector can be read, is of the same
+// volume and bears no newer number: a bad sector in the JSON hides nothing then.
+func Doubt(h Heads, c Choice) error {
+	f := h.At(c.Place.other())
+	if f.State != Unreadable {
+		return nil
+	}
+	if f.Titled && f.Copy.Header.UUID == c.Copy.Header.UUID && !Newer(f.Copy.Header.SeqID, c.Copy.Header.SeqID) {
+		return nil
+	}
+	return fmt.Errorf("%w: %v at byte %d: %w", ErrUnreadable, f.Place, f.Offset, f.Err)
 }
 
 // Foreign is a signature of something else than LUKS found on the device; bytes.

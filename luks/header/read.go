@@ -50,6 +50,9 @@ type Found struct {
 	State  State
 	Err    error      // why the copy is not valid; a *luks2.DamageError or the device's error
 	Copy   luks2.Copy // what could be decoded; whole where State is Valid
+	// Titled tells that the binary header was read and is a LUKS2 one: its fields are in Copy.Header, with no
+	// checksum to vouch for them unless State is Valid.
+	Titled bool
 }
 
 // Heads is what Read found.
@@ -114,16 +117,16 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 	}
 	p := make([]byte, luks2.BinarySize)
 	if err := readFull(dev, p, offset); err != nil {
+		f.readTitle(dev)
 		return f.failed(err)
 	}
 	header, err := luks2.DecodeHeader(p, offset)
+	f.Copy.Header, f.Titled = header, err == nil
 	if err != nil {
-		f.Copy.Header = header
 		return f.failed(err)
 	}
 	p = append(p, make([]byte, header.Size-luks2.BinarySize)...)
 	if err := readFull(dev, p[luks2.BinarySize:], offset+luks2.BinarySize); err != nil {
-		f.Copy.Header = header
 		return f.failed(err)
 	}
 	f.Copy, err = luks2.Decode(p, offset)
@@ -133,6 +136,19 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 	f.State = Valid
 	return f
 }
+
+// readTitle reads the first sector alone, which holds all fields, where one of the others is bad.
+func (f *Found) readTitle(dev io.ReaderAt) {
+	p := make([]byte, titleSize)
+	if readFull(dev, p, f.Offset) != nil {
+		return
+	}
+	h, err := luks2.DecodeHeader(p, f.Offset)
+	f.Copy.Header, f.Titled = h, err == nil
+}
+
+// titleSize is the smallest unit a disk reads: it holds every field of a binary header, bytes.
+const titleSize = 512
 
 // failed classifies the error. A device that ends before the copy does has no copy there.
 func (f Found) failed(err error) Found {

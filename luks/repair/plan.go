@@ -14,7 +14,9 @@ import (
 // The refusals.
 var (
 	ErrNoConflict = errors.New("the two header copies do not conflict, so there is nothing to choose")
-	ErrUnmended   = errors.New("the header is still not in order")
+	// ErrNotValid: a copy that is not valid cannot be the one to keep.
+	ErrNotValid = errors.New("the copy chosen is not valid itself")
+	ErrUnmended = errors.New("the header is still not in order")
 )
 
 // Write is one range to be written.
@@ -40,13 +42,14 @@ type Plan struct {
 	SeqID      uint64 // 0 for LUKS1
 	Writes     []Write
 	Generation Generation
-	Conflict   *Conflict // set where the copies differ under one sequence number
+	Conflict   *Conflict   // set where the copies differ under one sequence number
+	heads      header.Plan // LUKS2: what Writes shows
 }
 
 // Conflict holds both copies of a header that differ under the same sequence number.
 type Conflict struct{ Primary, Secondary header.Found }
 
-// Keep says which of two conflicting copies stays.
+// Keep says which copy stays, of two that conflict or where one cannot be read and may be newer.
 type Keep int
 
 // The choices.
@@ -58,8 +61,9 @@ const (
 
 // Make reads the header and plans its repair; random gives salts. Where nothing is wrong the plan
 // has no writes. Conflicting copies need keep: without it the error is header.ErrConflict, and the
-// plan shows both. Other errors: header.NoHeaderError, header.SizeError, luks1.FieldError,
-// ErrNoConflict.
+// plan shows both. So does a copy that cannot be read and may be newer than the other:
+// header.ErrUnreadable. Other errors: header.NoHeaderError, header.SizeError, luks1.FieldError,
+// ErrNoConflict, ErrNotValid.
 func Make(dev header.Device, keep Keep, random io.Reader) (Plan, error) {
 	raw := make([]byte, luks1.ReservedSize)
 	if n, _ := dev.ReadAt(raw, 0); n == len(raw) {
@@ -85,24 +89,40 @@ func mend2(heads header.Heads, keep Keep, random io.Reader) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	why := choice.Reason.String()
-	switch {
-	case choice.Reason == header.Conflicting:
-		p.Conflict = &Conflict{heads.Primary, heads.Secondary}
-		if keep == KeepNone {
-			return p, header.ErrConflict
-		}
-		choice = chosen(heads, keep)
-		why = "the " + choice.Place.String() + " was chosen of two that differ"
-	case keep != KeepNone:
-		return p, ErrNoConflict
+	choice, why, err := p.settle(heads, choice, keep)
+	if err != nil {
+		return p, err
 	}
-	plan, err := header.PlanHeal(heads, choice, nil, random)
-	for _, w := range plan.Writes {
+	p.heads, err = header.PlanHeal(heads, choice, nil, random)
+	for _, w := range p.heads.Writes {
 		p.Writes = append(p.Writes, Write{w.Place.String() + " header", w.Offset, w.Bytes, why})
 	}
 	p.UUID = choice.Copy.Header.UUID
 	return p, err
+}
+
+// settle decides, where the copies alone do not, by what is to be kept; why says so.
+func (p *Plan) settle(heads header.Heads, c header.Choice, keep Keep) (choice header.Choice, why string, err error) {
+	doubt := header.Doubt(heads, c)
+	switch {
+	case c.Reason == header.Conflicting:
+		p.Conflict = &Conflict{heads.Primary, heads.Secondary}
+		if keep == KeepNone {
+			return c, "", header.ErrConflict
+		}
+		c = chosen(heads, keep)
+		return c, "the " + c.Place.String() + " was chosen of two that differ", nil
+	case doubt == nil && keep == KeepNone:
+		return c, c.Reason.String(), nil
+	case doubt == nil:
+		return c, "", ErrNoConflict
+	case keep == KeepNone:
+		return c, "", doubt
+	}
+	if chosen(heads, keep).Place != c.Place {
+		return c, "", fmt.Errorf("%w: %w", ErrNotValid, doubt)
+	}
+	return c, "the " + c.Place.String() + " was chosen, the other copy cannot be read", nil
 }
 
 // chosen makes the copy to be kept the only one that counts.
@@ -151,10 +171,8 @@ func describe(g luks1.Glitch) string {
 // Apply writes the plan and looks whether the header is in order then. The caller holds the lock
 // and has compared generations.
 func Apply(dev header.Device, p Plan) error {
-	for _, w := range p.Writes {
-		if err := write(dev, w); err != nil {
-			return err
-		}
+	if err := p.write(dev); err != nil {
+		return err
 	}
 	after, err := Make(dev, KeepNone, noRandom{})
 	switch {
@@ -166,16 +184,17 @@ func Apply(dev header.Device, p Plan) error {
 	return nil
 }
 
-// write makes a copy's checksum true with the last write: all but its first 4096 bytes go first.
-func write(dev header.Device, w Write) error {
-	const binary = 4096
-	if len(w.Bytes) > binary {
-		if err := header.WriteArea(dev, w.What, w.Offset+binary, w.Bytes[binary:]); err != nil {
+// write applies the heads of LUKS2 as an update does, the sectors of LUKS1 one by one.
+func (p Plan) write(dev header.Device) error {
+	if p.Version == 2 {
+		return header.Apply(dev, p.heads)
+	}
+	for _, w := range p.Writes {
+		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
 			return err
 		}
-		return header.WriteArea(dev, w.What, w.Offset, w.Bytes[:binary])
 	}
-	return header.WriteArea(dev, w.What, w.Offset, w.Bytes)
+	return nil
 }
 
 // noRandom: a plan that is only looked at may have any salt.

@@ -81,7 +81,7 @@ func TestRepairAndGoBack(t *testing.T) {
 		"middle of the JSON":   func(d *disk) { d.image[5000] ^= 4 },
 		"secondary":            func(d *disk) { copy(d.image[65536:], "something else") },
 		"unreadable primary":   func(d *disk) { d.bad[9] = true },
-		"unreadable secondary": func(d *disk) { d.bad[65536/512] = true },
+		"unreadable secondary": func(d *disk) { d.bad[65536/512+1] = true },
 	} {
 		d := vector(name)
 		harm(d)
@@ -226,6 +226,42 @@ func TestConflictNeedsAChoice(t *testing.T) {
 	}
 	if _, err := Make(vector("luks1-sha1"), KeepPrimary, rand.Reader); !errors.Is(err, ErrNoConflict) {
 		t.Errorf("choice in LUKS1: %v", err)
+	}
+}
+
+// The first sector of a copy tells how new it is. Where that one cannot be read, a person decides.
+func TestACopyThatMayBeNewerIsGivenUpOnlyByChoice(t *testing.T) {
+	for first, keep := range map[int64]Keep{0: KeepSecondary, luks2.MinSize / 512: KeepPrimary} {
+		d := vector("luks2-unbound")
+		d.bad[first] = true
+		if _, err := Make(d, KeepNone, rand.Reader); !errors.Is(err, header.ErrUnreadable) || !errors.Is(err, syscall.EIO) {
+			t.Errorf("sector %d: %v", first, err)
+		}
+		if _, err := Make(d, KeepPrimary+KeepSecondary-keep, rand.Reader); !errors.Is(err, ErrNotValid) {
+			t.Errorf("sector %d, the unreadable copy chosen: %v", first, err)
+		}
+		if err := Apply(d, plan(t, d, keep)); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := header.Choose(header.Read(d)); err != nil || !c.Healthy() {
+			t.Errorf("sector %d: %v, %v", first, c.Reason, err)
+		}
+	}
+}
+
+func TestAnUnreadableCopyThatIsNewerIsLeftAlone(t *testing.T) {
+	d := vector("luks2-unbound")
+	h := header.Read(d)
+	newer := h.Secondary.Copy
+	newer.Header.SeqID++
+	p, err := luks2.Encode(newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(d.image[h.Secondary.Offset:], p)
+	d.bad[int64(h.Secondary.Offset/512)+20] = true
+	if p, err := Make(d, KeepNone, rand.Reader); !errors.Is(err, header.ErrUnreadable) || len(p.Writes) > 0 {
+		t.Errorf("%v, %d writes", err, len(p.Writes))
 	}
 }
 

@@ -147,7 +147,7 @@ var options = [...]optionSpec{
 	{long: "boot", field: func(o *Options) any { return &o.Boot }, only: []Action{Check}, own: true, help: "say what a boot loader could not open"},
 	{long: "map", field: func(o *Options) any { return &o.Map }, only: []Action{Check}, own: true, help: "draw where on the device what lies"},
 	{long: "svg", arg: "FILE", field: func(o *Options) any { return &o.SVG }, only: []Action{Check}, own: true, help: "the same drawing in a file"},
-	{long: "choose", arg: "COPY", check: knownCopy, field: func(o *Options) any { return &o.Choose }, only: []Action{Repair}, own: true, help: "of two copies that differ, keep the primary or the secondary"},
+	{long: "choose", arg: "COPY", check: knownCopy, field: func(o *Options) any { return &o.Choose }, only: []Action{Repair}, own: true, help: "of two copies that differ, or one of which cannot be read, keep the primary or the secondary"},
 	{long: "ignore-clones", field: func(o *Options) any { return &o.IgnoreClones }, only: []Action{Repair}, own: true, help: "repair although another device bears the same UUID"},
 	{long: "undo", arg: "FILE", field: func(o *Options) any { return &o.Undo }, only: []Action{Repair}, own: true, help: "keep what is overwritten in this file; where the file exists, go back to what it holds"},
 	{long: "find", arg: "NUMBER", check: countedFind, field: func(o *Options) any { return &o.Find }, only: []Action{Rescue}, own: true, help: "which of the finds to put out (default: 1, the best)"},

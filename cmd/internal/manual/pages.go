@@ -50,7 +50,7 @@ var pages = map[cli.Action]page{
 		uses:  uses(ofCosts, []string{"cipher", "json"}),
 	},
 	cli.Repair: {
-		about: []string{"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies that differ under the same number are left alone until --choose names one."},
+		about: []string{"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies that differ under the same number, and one that cannot be read and may be newer than the other, are left alone until --choose names the one to keep."},
 		uses:  uses(ofHeader, []string{"dry-run", "json"}),
 	},
 	cli.Erase: {
