@@ -9,7 +9,6 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -45,11 +44,11 @@ func (v *Volume) backupSize() uint64 {
 }
 
 // Restore brings the header in backup, a volume loaded from a backup file, to this volume's
-// device. Data offset, header size and (LUKS1) key size must be equal. For LUKS2 it is an update
-// like any other: keyslot areas that the present header uses are not touched before the restored
-// one is durable, so that at each instant the old or the new set of passphrases opens; where an
-// area is in the way, the restored keyslot moves to a free place. Areas that nothing names any
-// more are wiped.
+// device. Data offset, header size and (LUKS1) key size must be equal. Keyslot areas that the
+// present header uses are not touched before the restored one is durable, so that at each instant
+// the old or the new set of passphrases opens. Where an area is in the way, the restored keyslot
+// moves to a free place, in LUKS1 until its own is free; without one the error is luks2.ErrNoRoom.
+// Areas that nothing names any more are wiped.
 func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 	if err := v.fits(backup); err != nil {
 		return err
@@ -70,6 +69,8 @@ func (v *Volume) fits(backup *Volume) error {
 		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.backupSize(), backup.backupSize())
 	case v.Version == 1 && v.LUKS1.KeyBytes != backup.LUKS1.KeyBytes:
 		return fmt.Errorf("%w: volume keys of different length", ErrBackup)
+	case v.Version == 1 && !placed1(v.LUKS1, backup.LUKS1):
+		return fmt.Errorf("%w: key material lies at other places", ErrBackup)
 	}
 	return nil
 }
@@ -147,23 +148,6 @@ func wipeForgotten(c *change, now luks2.Copy, next *luks2.Metadata) error {
 		c.after = append(c.after, wipe)
 	}
 	return nil
-}
-
-// restore1 writes material before the header that names it. LUKS1 has one header and fixed places:
-// a keyslot whose material differs opens with neither passphrase until its entry is written.
-func (v *Volume) restore1(ctx context.Context, backup *Volume) error {
-	return v.update1(ctx, func(now luks1.Header) (luks1.Header, []areaWrite, error) {
-		var areas []areaWrite
-		for _, id := range backup.LUKS1.EnabledKeyslots() {
-			offset, length := backup.LUKS1.Material(id)
-			material := make([]byte, length)
-			if n, err := backup.dev.ReadAt(material, offset); n < len(material) {
-				return now, nil, &KeyslotError{id, err}
-			}
-			areas = append(areas, areaWrite{areaName(id), uint64(offset), material})
-		}
-		return backup.LUKS1, areas, nil
-	})
 }
 
 // WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first,

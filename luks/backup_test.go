@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 func backupOf(t *testing.T, v *luks.Volume) *luks.Volume {
@@ -109,4 +110,66 @@ func TestABackupGivesAWipedDeviceItsHeaderBack(t *testing.T) {
 			t.Error("other bytes than before")
 		}
 	})
+}
+
+// replaced puts passphrases into the keyslots of a LUKS1 volume one after the other, so that each place
+// holds something else than before.
+func replaced(t *testing.T, v *luks.Volume, fill int) {
+	t.Helper()
+	key := unlock(t, v, "one")
+	for id := 1; id <= fill; id++ {
+		n := cheap
+		n.ID = id
+		if _, err := v.AddKey(ctx, key, []byte("other"), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.KillKeyslot(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	n := cheap
+	n.ID = 0
+	if _, err := v.AddKey(ctx, key, []byte("other"), n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRestoringLUKS1PassesByAFreeKeyslotAndLeavesItWiped(t *testing.T) {
+	dev, v := formatted(t, 1)
+	old := backupOf(t, v)
+	replaced(t, v, 2)
+	before := bytes.Clone(dev.image)
+	if err := v.Restore(ctx, old); err != nil {
+		t.Fatal(err)
+	}
+	if !opens(t, dev, "one") || opens(t, dev, "other") {
+		t.Error("keys are not those of the backup")
+	}
+	if v.LUKS1 != old.LUKS1 {
+		t.Errorf("header %+v, want %+v", v.LUKS1, old.LUKS1)
+	}
+	for id := range 3 {
+		offset, length := v.LUKS1.Material(id)
+		if bytes.Equal(dev.image[offset:offset+length], before[offset:offset+length]) {
+			t.Errorf("material of keyslot %d is still there", id)
+		}
+	}
+	parked, length := v.LUKS1.Material(3)
+	own, _ := v.LUKS1.Material(0)
+	if bytes.Equal(dev.image[parked:parked+length], dev.image[own:own+length]) {
+		t.Error("a second copy of the restored keyslot was left behind")
+	}
+}
+
+func TestRestoringLUKS1WithoutAFreeKeyslotWritesNothing(t *testing.T) {
+	dev, v := formatted(t, 1)
+	old := backupOf(t, v)
+	replaced(t, v, 7)
+	before := bytes.Clone(dev.image)
+	if err := v.Restore(ctx, old); !errors.Is(err, luks2.ErrNoRoom) {
+		t.Errorf("error %v", err)
+	}
+	if !bytes.Equal(before, dev.image) || !opens(t, dev, "other") {
+		t.Error("something was written")
+	}
 }

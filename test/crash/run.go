@@ -23,8 +23,6 @@ type Config struct {
 	Operation, Fault string
 	// Case, with both of them, restricts it to the image of that number, counted from 1.
 	Case int
-	// Flags are further ones for the command that repeats a case.
-	Flags string
 	// Observe, where not nil, is shown every image and its verdict, by several goroutines at once.
 	Observe func(operation, fault string, number int, state State, v Verdict)
 	// Workers is the number of goroutines; 0: one for each CPU.

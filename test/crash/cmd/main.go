@@ -34,18 +34,13 @@ func main() {
 	flag.IntVar(&c.Workers, "workers", 0, "goroutines; 0: one for each CPU")
 	flag.StringVar(&e.folder, "export", "", "write images to this folder")
 	flag.IntVar(&e.nth, "every", 1000, "with -export: one image in so many")
-	pending := flag.Bool("pending", false, "try the operations that are known not to be safe yet instead")
 	flag.Parse()
 	if e.folder != "" {
 		c.Observe = e.observe
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	list := operation.All
-	if *pending {
-		list, c.Flags = operation.Pending, "-pending "
-	}
-	broken, err := run(ctx, c, list)
+	broken, err := run(ctx, c)
 	err = errors.Join(err, e.err)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "crash:", err)
@@ -55,9 +50,9 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, c crash.Config, list func() ([]crash.Operation, error)) (broken int, err error) {
+func run(ctx context.Context, c crash.Config) (broken int, err error) {
 	start := time.Now()
-	operations, err := list()
+	operations, err := operation.All()
 	if err != nil {
 		return 0, err
 	}

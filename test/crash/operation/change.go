@@ -25,6 +25,7 @@ type change struct {
 	shape   func(*disk.Image) *disk.Image // reshapes that; may be nil
 	run     step                          // the operation itself
 	touched []int                         // keyslots whose areas it may write
+	parking []int                         // those of LUKS1 that hold a key on the way only
 	stale   bool                          // shape makes the heads unequal
 	repairs bool                          // what changes is the state of the heads
 }
@@ -46,6 +47,13 @@ func (c change) operation() (crash.Operation, error) {
 	j, err := newJudge(base, after, c.repairs)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if len(c.parking) > 0 {
+		v, err := load(base)
+		if err != nil {
+			return crash.Operation{}, err
+		}
+		j.passing = ownedAreas1(v, c.parking)
 	}
 	op := crash.Operation{
 		Name:  c.name,

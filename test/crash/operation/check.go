@@ -30,7 +30,8 @@ type judge struct {
 	heads    []disk.Range
 	seqID    uint64 // LUKS2: before the operation
 	before   *disk.Image
-	repairs  bool // the heads may be in conflict, and New is heads in order
+	repairs  bool         // the heads may be in conflict, and New is heads in order
+	passing  []disk.Range // areas that hold a key on the way only
 }
 
 func newJudge(before, after *disk.Image, repairs bool) (*judge, error) {
@@ -204,6 +205,7 @@ func (j *judge) everything() []disk.Range {
 	if j.repairs {
 		list = slices.Clone(j.heads)
 	}
+	list = append(slices.Clip(list), j.passing...)
 	for _, passphrase := range passphrases() {
 		list = append(list, j.material(passphrase)...)
 	}

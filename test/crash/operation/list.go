@@ -22,7 +22,7 @@ const (
 
 const token = `{"type":"orthrus-test","keyslots":["0"],"note":"x"}`
 
-// All returns every operation that is to be safe. Each has been carried out once by then.
+// All returns every operation. Each has been carried out once by then.
 func All() ([]crash.Operation, error) {
 	list, err := build(changes())
 	if err != nil {
@@ -36,19 +36,6 @@ func All() ([]crash.Operation, error) {
 		list = append(list, op)
 	}
 	return list, nil
-}
-
-// Pending returns the operations that are known not to be safe yet. Whoever mends one moves it to
-// the others.
-func Pending() ([]crash.Operation, error) {
-	return build([]change{
-		// A passing read error of the newer head lets repair put the older one in its place.
-		{name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: mend(repair.KeepNone), stale: true, repairs: true},
-		// The material of keyslots that the restored header does not name stays.
-		{name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: []int{0, 1}},
-		// A keyslot whose material differs opens with neither passphrase until its entry is written.
-		{name: "LUKS1 restore in place", volume: first, prepare: replaceKey0, run: restore(first), touched: []int{0}},
-	})
 }
 
 func build(changes []change) ([]crash.Operation, error) {
@@ -87,6 +74,7 @@ func luks2Changes() []change {
 		{name: "restore", volume: small, prepare: changeKey(0), run: restore(small), touched: []int{0}},
 		{name: "repair primary", volume: small, shape: withZeros(0), run: mend(repair.KeepNone), stale: true, repairs: true},
 		{name: "repair secondary", volume: small, shape: withZeros(luks2.MinSize), run: mend(repair.KeepNone), stale: true, repairs: true},
+		{name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: mend(repair.KeepNone), stale: true, repairs: true},
 		{name: "repair conflict, keep primary", volume: small, shape: withConflict, run: mend(repair.KeepPrimary), stale: true, repairs: true},
 		{name: "repair conflict, keep secondary", volume: small, shape: withConflict, run: mend(repair.KeepSecondary), stale: true, repairs: true},
 		{name: "add key with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: addKey(luks.AnyKeyslot, fresh), stale: true},
@@ -103,6 +91,8 @@ func luks1Changes() []change {
 		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
 		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6), touched: []int{6, 1}},
 		{name: "LUKS1 uuid", volume: first, run: setUUID},
+		{name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: []int{0, 1}},
+		{name: "LUKS1 restore in place", volume: first, prepare: replaceKey0, run: restore(first), touched: []int{0, 1}, parking: []int{1}},
 		{name: "LUKS1 repair", volume: first, shape: withUpperCaseHash, run: mend(repair.KeepNone), repairs: true},
 	}
 }
