@@ -24,6 +24,12 @@ func (m *Metadata) KeyslotsSize() uint64 { return m.configNumber("keyslots_size"
 // JSONSize is the length of the JSON area in bytes, as recorded.
 func (m *Metadata) JSONSize() uint64 { return m.configNumber("json_size") }
 
+// SetSizes records the sizes of one copy, which is hdrSize bytes long, and of the keyslots area.
+func (m *Metadata) SetSizes(hdrSize, keyslotsSize uint64) {
+	m.config.set("json_size", number64(hdrSize-BinarySize))
+	m.config.set("keyslots_size", number64(keyslotsSize))
+}
+
 func (m *Metadata) configNumber(key string) uint64 {
 	var text string
 	if decode(m.config.get(key), &text) != nil {

@@ -51,12 +51,12 @@ func decodeSummed(p []byte, at uint64) (Copy, error) {
 // Encode returns the hdr_size bytes of the copy with a true checksum. It fails with ErrNoRoom
 // where the JSON does not fit, and with a DamageError where it breaks a rule.
 func Encode(c Copy) ([]byte, error) {
-	if err := c.Metadata.Validate(c.Header.Size); err != nil {
-		return nil, err
-	}
 	text := c.Metadata.Text()
 	if uint64(len(text)) >= c.Header.Size-BinarySize {
 		return nil, &RoomError{Kind: "JSON area", Needed: uint64(len(text)) + 1, Available: c.Header.Size - BinarySize}
+	}
+	if err := c.Metadata.Validate(c.Header.Size); err != nil {
+		return nil, err
 	}
 	p := make([]byte, 0, c.Header.Size)
 	p = append(c.Header.append(p), text...)

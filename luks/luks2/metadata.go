@@ -62,8 +62,7 @@ func NewMetadata(hdrSize, keyslotsSize uint64) *Metadata {
 		*section.at = &object{}
 		m.root.set(section.name, nil)
 	}
-	m.config.set("json_size", number64(hdrSize-BinarySize))
-	m.config.set("keyslots_size", number64(keyslotsSize))
+	m.SetSizes(hdrSize, keyslotsSize)
 	return m
 }
 

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relocate
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// ErrUnhealthy refuses a transaction while the heads are not both valid and equal.
+var ErrUnhealthy = errors.New("the header copies are not both valid and equal")
+
+// session carries out steps on a device whose metadata lock the caller holds.
+type session struct {
+	dev    header.Device
+	now    luks2.Copy // what both heads hold
+	random io.Reader
+}
+
+// start makes sure that the heads are in order and still those a plan was made for.
+func start(dev header.Device, planned luks2.Copy) (*session, error) {
+	s := &session{dev: dev, random: rand.Reader}
+	_, choice, err := s.heads()
+	if err != nil {
+		return nil, err
+	}
+	s.now = choice.Copy
+	if !same(s.now, planned) {
+		return nil, header.ErrChanged
+	}
+	return s, nil
+}
+
+// heads reads the heads and insists on two that agree.
+func (s *session) heads() (header.Heads, header.Choice, error) {
+	heads := header.Read(s.dev)
+	choice, err := header.Choose(heads)
+	if err == nil && !choice.Healthy() {
+		err = fmt.Errorf("%w: %v", ErrUnhealthy, choice.Reason)
+	}
+	return heads, choice, err
+}
+
+// same compares what two copies say, whichever of the two places they are from.
+func same(a, b luks2.Copy) bool {
+	a.Header.Salt, a.Header.Offset = b.Header.Salt, b.Header.Offset
+	return a.Header == b.Header && a.Metadata.Equal(b.Metadata)
+}
+
+// run carries out the steps, telling each before it begins.
+func (s *session) run(steps []Step, tell func(Step)) error {
+	for _, step := range steps {
+		if tell != nil {
+			tell(step)
+		}
+		if err := step.act.run(s); err != nil {
+			return fmt.Errorf("%s: %w", step.What, err)
+		}
+	}
+	return nil
+}
+
+// plan reads the heads again, holds them against the last commit, and plans the next one.
+func (s *session) plan(next luks2.Copy) (header.Plan, error) {
+	heads, choice, err := s.heads()
+	if err != nil {
+		return header.Plan{}, err
+	}
+	if !same(choice.Copy, s.now) {
+		return header.Plan{}, header.ErrChanged
+	}
+	return header.PlanUpdate(heads, choice, next, s.random)
+}
+
+// done remembers what a commit left.
+func (s *session) done() error {
+	_, choice, err := s.heads()
+	s.now = choice.Copy
+	return err
+}
+
+type commitHeads struct{ next luks2.Copy }
+
+func (c commitHeads) run(s *session) error {
+	plan, err := s.plan(c.next)
+	if err != nil {
+		return err
+	}
+	if err := header.Apply(s.dev, plan); err != nil {
+		return err
+	}
+	return s.done()
+}
+
+type copyArea struct{ move }
+
+func (c copyArea) run(s *session) error {
+	material := make([]byte, c.from.Size)
+	if n, err := s.dev.ReadAt(material, int64(c.from.Offset)); n < len(material) {
+		return errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	return header.WriteArea(s.dev, fmt.Sprintf("area of keyslot %d", c.keyslot), c.to.Offset, material)
+}
+
+type wipeRanges struct {
+	what   string
+	ranges []luks2.Extent
+}
+
+func (w wipeRanges) run(s *session) error {
+	for _, r := range w.ranges {
+		noise := make([]byte, r.Size)
+		if _, err := io.ReadFull(s.random, noise); err != nil {
+			return err
+		}
+		if err := header.WriteArea(s.dev, w.what, r.Offset, noise); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type exchangeHeads struct {
+	old  uint64
+	next luks2.Copy
+}
+
+func (e exchangeHeads) run(s *session) error {
+	plan, err := s.plan(e.next)
+	if err != nil {
+		return err
+	}
+	one := func(place header.Place) error {
+		var writes []header.Write
+		for _, w := range plan.Writes {
+			if w.Place == place {
+				writes = append(writes, w)
+			}
+		}
+		return header.Apply(s.dev, header.Plan{Writes: writes})
+	}
+	if err := one(header.Secondary); err != nil {
+		return err
+	}
+	// A reader that finds the primary torn looks for a secondary at the lowest offset first.
+	if err := header.WriteArea(s.dev, "old secondary header", e.old, make([]byte, luks2.BinarySize)); err != nil {
+		return err
+	}
+	if err := one(header.Primary); err != nil {
+		return err
+	}
+	return s.done()
+}
