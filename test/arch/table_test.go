@@ -66,6 +66,9 @@ var rules = []rule{
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
 	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/undo"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
+	{pkg: "cmd/internal/boot/crypttab", may: []string{"dm/target"}, pure: true},
+	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
+	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 
