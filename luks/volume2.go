@@ -120,27 +120,30 @@ type change struct {
 // what somebody else committed since this volume was loaded stays. The plan, and with it the check
 // that the JSON fits, is made before the first write.
 func (v *Volume) update2(ctx context.Context, derive func(now luks2.Copy) (change, error)) error {
-	return locked(ctx, v.dev, true, func() error {
-		heads, choice, err := v.current()
-		if err != nil {
-			return err
-		}
-		now := choice.Copy
-		now.Metadata = now.Metadata.Clone()
-		c, err := derive(now)
-		if err != nil {
-			return err
-		}
-		c.next.Metadata.DropIdleDigests()
-		plan, err := header.PlanUpdate(heads, choice, c.next, rand.Reader)
-		if err != nil {
-			return err
-		}
-		if err := v.commit(plan, c); err != nil {
-			return err
-		}
-		return v.load()
-	})
+	return locked(ctx, v.dev, true, func() error { return v.amend2(derive) })
+}
+
+// amend2 is update2 for a caller that holds the lock.
+func (v *Volume) amend2(derive func(now luks2.Copy) (change, error)) error {
+	heads, choice, err := v.current()
+	if err != nil {
+		return err
+	}
+	now := choice.Copy
+	now.Metadata = now.Metadata.Clone()
+	c, err := derive(now)
+	if err != nil {
+		return err
+	}
+	c.next.Metadata.DropIdleDigests()
+	plan, err := header.PlanUpdate(heads, choice, c.next, rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := v.commit(plan, c); err != nil {
+		return err
+	}
+	return v.load()
 }
 
 func (v *Volume) commit(plan header.Plan, c change) error {

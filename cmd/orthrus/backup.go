@@ -59,21 +59,24 @@ func luksHeaderRestore(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
-	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true, NoLocks: c.o.DisableLocks})
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: !c.o.DryRun, NoLocks: c.o.DisableLocks})
 	if err != nil {
 		return deviceError(path, err)
 	}
-	defer file.Close()
+	if !c.o.DryRun { // otherwise it is still to be told of
+		defer file.Close()
+	}
+	dev := c.rehearsing(file)
 	backup, err := c.loadBackup(ctx)
 	if err != nil {
 		return err
 	}
 	defer backup.Close()
-	v, err := luks.Load(ctx, file)
+	v, err := luks.Load(ctx, dev)
 	var none *header.NoHeaderError
 	switch {
 	case errors.Is(err, luks.ErrNotLUKS), errors.As(err, &none):
-		return c.restoreOverNothing(ctx, file, backup)
+		return c.restoreOverNothing(ctx, dev, path, backup)
 	case err != nil:
 		return deviceError(path, err)
 	}
@@ -97,12 +100,12 @@ func (c *command) loadBackup(ctx context.Context) (*volume, error) {
 	return v, nil
 }
 
-func (c *command) restoreOverNothing(ctx context.Context, file *luks.File, backup *volume) error {
-	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.", file.Path())
+func (c *command) restoreOverNothing(ctx context.Context, dev luks.Device, path string, backup *volume) error {
+	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.", path)
 	if err := exitOnNo(ui.Failed, c.ui.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
 		return err
 	}
-	return luks.WriteBackup(ctx, file, backup.Volume)
+	return luks.WriteBackup(ctx, dev, backup.Volume)
 }
 
 func (c *command) restoreOver(ctx context.Context, v *luks.Volume, path string, backup *volume) error {

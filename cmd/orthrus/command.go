@@ -14,6 +14,8 @@ type command struct {
 	*cli.Invocation
 	ui *ui.UI
 	o  *cli.Options
+
+	rehearsals []*rehearsal // what --dry-run keeps from being written
 }
 
 func newCommand(inv *cli.Invocation, u *ui.UI) *command {
@@ -61,7 +63,11 @@ func (c *command) carryOut(ctx context.Context) error {
 	if !known {
 		return failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
 	}
-	return does(ctx, c)
+	err := does(ctx, c)
+	if err == nil {
+		c.tellRehearsals(ctx)
+	}
+	return err
 }
 
 // conclude prints the error and, with -v, how the run ended.

@@ -49,12 +49,13 @@ func (c *command) load(ctx context.Context, a access) (*volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: a == changed, NoLocks: c.o.DisableLocks})
+	write := a == changed && !c.o.DryRun
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: write, NoLocks: c.o.DisableLocks})
 	if err != nil {
 		return nil, deviceError(path, err)
 	}
 	v := &volume{file: file, path: path}
-	if v.Volume, err = luks.Load(ctx, file); err == nil {
+	if v.Volume, err = luks.Load(ctx, c.rehearsing(file)); err == nil {
 		err = c.checkType(v)
 	}
 	if err == nil {
@@ -66,7 +67,23 @@ func (c *command) load(ctx context.Context, a access) (*volume, error) {
 	return v, nil
 }
 
-func (v *volume) Close() error { return v.file.Close() }
+// rehearsing is the file itself or, with --dry-run, a device that keeps writes from it.
+func (c *command) rehearsing(file *luks.File) luks.Device {
+	if !c.o.DryRun {
+		return file
+	}
+	r := &rehearsal{file: file}
+	c.rehearsals = append(c.rehearsals, r)
+	return r
+}
+
+// Close closes the device, unless a rehearsal has still to be told.
+func (v *volume) Close() error {
+	if r, rehearsed := v.Device().(*rehearsal); rehearsed && r.file == v.file {
+		return nil
+	}
+	return v.file.Close()
+}
 
 // checkType holds --type against what was found.
 func (c *command) checkType(v *volume) error {

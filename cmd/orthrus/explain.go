@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	converting "github.com/orthrus-luks/orthrus/luks/convert"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -199,6 +200,7 @@ func deviceError(path string, err error) error {
 	var none *header.NoHeaderError
 	var impossible *luks.GeometryError
 	var field *luks1.FieldError
+	var conversion *converting.Error
 	switch {
 	case err == nil:
 		return nil
@@ -215,6 +217,8 @@ func deviceError(path string, err error) error {
 		return told(ui.Failed, "Device %s is not a valid LUKS device.")
 	case errors.As(err, &impossible):
 		return &notice{text: geometrySentence(path, impossible), code: ui.Failed, err: err}
+	case errors.As(err, &conversion):
+		return &notice{text: strings.ToUpper(conversion.Error()[:1]) + conversion.Error()[1:] + ".", code: ui.Failed, err: err}
 	case errors.As(err, &field):
 		return &notice{text: fmt.Sprintf("Device %s: %v.", path, field), code: ui.Failed, err: err}
 	case errors.As(err, &none):

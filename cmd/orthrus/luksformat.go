@@ -23,6 +23,11 @@ func luksFormat(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
+	if c.o.DryRun {
+		c.ui.Printf("%s: bytes 0 to %d: new LUKS%d header and keyslots, data from byte %d on", p.path, p.metadata-1, p.options.Version, p.data)
+		c.ui.Printf("Nothing was written.")
+		return nil
+	}
 	if err := c.confirmFormat(ctx, p.path); err != nil {
 		return err
 	}
@@ -56,6 +61,8 @@ type formatPlan struct {
 	room    uint64 // bytes it must have
 	small   uint64 // length of a keyslots area that is very small, bytes; 0 for others
 	options luks.FormatOptions
+
+	metadata, data uint64 // bytes that the header and the keyslots take, and where the data begins
 }
 
 // formatPlan decides what will be written where, and refuses what cannot be before anybody is asked
@@ -79,7 +86,7 @@ func (c *command) formatPlan() (formatPlan, error) {
 	if err != nil {
 		return p, deviceError(p.path, err)
 	}
-	p.room = fileRoom(p.options, g)
+	p.room, p.metadata, p.data = fileRoom(p.options, g), g.Room(), g.DataOffset
 	if g.DataOffset >= data.size {
 		c.ui.Errorf("Device %s is too small for activation, there is no remaining space for data.", data.path)
 	}

@@ -51,12 +51,16 @@ func (m *Metadata) Flags() []string {
 	return flags
 }
 
-// SetFlags replaces the known flags by those given and keeps the ones unknown here.
-func (m *Metadata) SetFlags(flags []string) {
-	known := []string{
+func knownFlags() []string {
+	return []string{
 		FlagAllowDiscards, FlagSameCPUCrypt, FlagSubmitFromCryptCPU, FlagNoJournal,
 		FlagNoReadWorkqueue, FlagNoWriteWorkqueue, FlagHighPriority,
 	}
+}
+
+// SetFlags replaces the known flags by those given and keeps the ones unknown here.
+func (m *Metadata) SetFlags(flags []string) {
+	known := knownFlags()
 	kept := slices.DeleteFunc(m.Flags(), func(f string) bool { return slices.Contains(known, f) })
 	if all := append(slices.Clone(flags), kept...); len(all) > 0 {
 		m.config.set("flags", list(all))

@@ -61,12 +61,19 @@ func Encode(c Copy) ([]byte, error) {
 	p := make([]byte, 0, c.Header.Size)
 	p = append(c.Header.append(p), text...)
 	p = p[:c.Header.Size]
-	sum, err := checksum(c.Header.Algorithm, p)
+	return p, Seal(p)
+}
+
+// Seal makes the checksum of a whole encoded copy true again, whatever its padding holds: readers
+// count the padding in and do not look at it.
+func Seal(p []byte) error {
+	sum, err := checksum(cString(p[atAlgorithm:atSalt]), p)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	clear(p[atChecksum:endChecksum])
 	copy(p[atChecksum:endChecksum], sum)
-	return p, nil
+	return nil
 }
 
 // checksum hashes one whole copy with its checksum field taken as zeros.

@@ -50,6 +50,7 @@ var rules = []rule{
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
+	{pkg: "luks/convert", may: []string{"luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/inspect", may: []string{"luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},

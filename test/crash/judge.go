@@ -51,7 +51,7 @@ func (j *judge) verdict(state State) (v Verdict, fresh bool) {
 		return broken("%v", state.Strayed), true
 	}
 	v, fresh = j.of(state.Case)
-	if v.Outcome == Broken && state.Lied && state.Acknowledged {
+	if v.Outcome == Broken && state.Lied && (state.Acknowledged || j.op.Steps) {
 		return Verdict{Excused, "the drive lied on reads: " + v.Reason}, fresh
 	}
 	if state.Before == nil || v.Outcome == Broken || v.Outcome == Excused {

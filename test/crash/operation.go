@@ -38,6 +38,9 @@ type Operation struct {
 	// Unequal tells that Setup makes them unequal: then rot strikes anywhere, and may take the only
 	// copy of something. It does so too where there are no Copies.
 	Unequal bool
+	// Steps tells that Run makes several commits, each of which relies on what the one before was seen
+	// to have written: a drive that lies about that can take everything.
+	Steps bool
 }
 
 // Case is a state to be judged.

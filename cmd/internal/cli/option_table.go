@@ -10,6 +10,10 @@ var (
 	reportsProgress          = []Action{Reencrypt, LuksFormat, Rescue}
 	opensTcrypt              = []Action{Open, TcryptDump}
 	reencrypts               = []Action{Reencrypt}
+	writesHeader             = []Action{
+		Repair, Erase, Convert, Config, LuksFormat, LuksAddKey, LuksRemoveKey, LuksChangeKey, LuksConvertKey, LuksKillSlot, LuksUUID,
+		LuksHeaderRestore, Token,
+	}
 )
 
 const (
@@ -143,7 +147,7 @@ var options = [...]optionSpec{
 	{long: "master-key-file", arg: "STRING", check: atMostTwoVolumeKeys, field: func(o *Options) any { return &o.VolumeKeyFiles }, help: "old name of --volume-key-file"},
 	{long: "allow-high-cost", field: func(o *Options) any { return &o.AllowHighCost }, own: true, help: "derive keys whatever the header says it costs"},
 	{long: "json", field: func(o *Options) any { return &o.JSON }, own: true, help: "report as JSON"},
-	{long: "dry-run", field: func(o *Options) any { return &o.DryRun }, own: true, help: "show what would change, change nothing"},
+	{long: "dry-run", field: func(o *Options) any { return &o.DryRun }, only: writesHeader, own: true, help: "show what would change, change nothing"},
 	{long: "boot", field: func(o *Options) any { return &o.Boot }, only: []Action{Check}, own: true, help: "say what a boot loader could not open"},
 	{long: "map", field: func(o *Options) any { return &o.Map }, only: []Action{Check}, own: true, help: "draw where on the device what lies"},
 	{long: "svg", arg: "FILE", field: func(o *Options) any { return &o.SVG }, only: []Action{Check}, own: true, help: "the same drawing in a file"},

@@ -11,6 +11,7 @@ import (
 // Options that any action takes, by what they are about.
 var (
 	ofHeader     = []string{"header", "disable-locks"}
+	ofWriter     = []string{"header", "disable-locks", "dry-run"}
 	ofPassphrase = []string{"key-file", "keyfile-offset", "keyfile-size", "timeout", "verify-passphrase", "allow-high-cost"}
 	ofNewKey     = []string{"new-keyfile-offset", "new-keyfile-size"}
 	ofTokens     = []string{"token-id", "token-type", "token-only", "disable-external-tokens"}
@@ -55,15 +56,19 @@ var pages = map[cli.Action]page{
 	},
 	cli.Erase: {
 		about: []string{"Destroys the material of every keyslot. Without a backup of the header nobody can open the volume any more. The header itself stays."},
-		uses:  ofHeader,
+		uses:  ofWriter,
 	},
 	cli.Convert: {
-		about: []string{"Converting between LUKS1 and LUKS2 is not supported yet: the device is looked at, and refused without being changed."},
-		uses:  ofHeader,
+		about: []string{
+			"Turns the metadata of a LUKS1 volume into LUKS2 metadata (--type luks2) or back (--type luks1). Data and passphrases stay; the volume must not be in use.",
+			"Key material that is in the way is copied to free room first, never moved over itself, so that the volume opens at every instant with all its passphrases, and an interrupted conversion can be run again. Where there is no free room for one keyslot, remove one first.",
+			"LUKS1 has 512-byte sectors, eight keyslots, PBKDF2 with one hash and no tokens: a volume that has more is refused. Label, subsystem, persistent flags and priorities are lost, which the question says.",
+		},
+		uses: ofWriter,
 	},
 	cli.Config: {
 		about: []string{"Changes what LUKS2 metadata says without touching keys. Setting only one of label and subsystem clears the other."},
-		uses:  ofHeader,
+		uses:  ofWriter,
 	},
 	cli.LuksFormat: {
 		about: []string{
@@ -71,7 +76,7 @@ var pages = map[cli.Action]page{
 			"The cost of key derivation is measured, to take --iter-time on this machine; --pbkdf-force-iterations takes it as given.",
 			"With --header the header goes into a device or file of its own, which is made where it is missing, and the data device is left alone.",
 		},
-		uses:     uses(ofHeader, ofPassphrase, ofCosts, []string{"type", "cipher", "volume-key-file", "force-password", "progress-frequency"}),
+		uses:     uses(ofWriter, ofPassphrase, ofCosts, []string{"type", "cipher", "volume-key-file", "force-password", "progress-frequency"}),
 		examples: []example{{"A volume with a label:", "orthrus luksFormat --label backup /dev/sdb2"}, {"From a script, the passphrase on a pipe:", "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2"}},
 	},
 	cli.LuksAddKey: {
@@ -79,28 +84,28 @@ var pages = map[cli.Action]page{
 			"Protects the volume key with one more passphrase. Who adds one shows an old passphrase, a token or the volume key. --key-slot names the new keyslot, unless --new-key-slot does: then it names the old one.",
 			"With --new-token-id the new passphrase is the one that this keyring token names, and the token gets the new keyslot. With --unbound the keyslot holds a key of its own, which opens no data.",
 		},
-		uses:     uses(ofHeader, ofPassphrase, ofNewKey, ofTokens, ofVolumeKey, ofCosts),
+		uses:     uses(ofWriter, ofPassphrase, ofNewKey, ofTokens, ofVolumeKey, ofCosts),
 		examples: []example{{"Old key and new key on one stream:", "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2"}},
 	},
 	cli.LuksRemoveKey: {
 		about: []string{"Destroys the keyslot that the given passphrase opens. Before the last one goes, that is said and asked about."},
-		uses:  uses(ofHeader, ofPassphrase),
+		uses:  uses(ofWriter, ofPassphrase),
 	},
 	cli.LuksChangeKey: {
 		about: []string{"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one is wiped, so that there is no moment without a key. Priority, tokens and what this program does not know of the keyslot stay."},
-		uses:  uses(ofHeader, ofPassphrase, ofNewKey, ofCosts),
+		uses:  uses(ofWriter, ofPassphrase, ofNewKey, ofCosts),
 	},
 	cli.LuksConvertKey: {
 		about: []string{"Derives the key of a keyslot anew, with other costs or another function, from the same passphrase."},
-		uses:  uses(ofHeader, ofPassphrase, ofCosts),
+		uses:  uses(ofWriter, ofPassphrase, ofCosts),
 	},
 	cli.LuksKillSlot: {
 		about: []string{"Destroys the keyslot of that number, after a passphrase of another keyslot was shown. With -q nobody is asked at a terminal, and an empty standard input means that nothing is to be shown."},
-		uses:  uses(ofHeader, ofPassphrase),
+		uses:  uses(ofWriter, ofPassphrase),
 	},
 	cli.LuksUUID: {
 		about: []string{"Prints the UUID of the volume, or sets the one given by --uuid."},
-		uses:  uses(ofHeader, []string{"json"}),
+		uses:  uses(ofWriter, []string{"json"}),
 	},
 	cli.IsLuks: {
 		about: []string{"Exit status 0 means yes, 1 means no. Nothing is printed without -v or --json."},
@@ -127,11 +132,11 @@ var pages = map[cli.Action]page{
 	},
 	cli.LuksHeaderRestore: {
 		about: []string{"Writes a header and its keyslots back from a backup. All keyslots that were made since are lost."},
-		uses:  uses(ofHeader, []string{"header-backup-file"}),
+		uses:  uses(ofWriter, []string{"header-backup-file"}),
 	},
 	cli.Token: {
 		about:    []string{"add makes a token that names a passphrase in the kernel's keyring by --key-description; import and export move the JSON of a token from or to --json-file; remove drops it; unassign takes a keyslot out of its list."},
-		uses:     uses(ofHeader, []string{"token-id", "json-file"}),
+		uses:     uses(ofWriter, []string{"token-id", "json-file"}),
 		examples: []example{{"Show token 0:", "orthrus token export --token-id 0 /dev/sdb2"}},
 	},
 	cli.Check: {

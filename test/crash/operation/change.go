@@ -28,6 +28,7 @@ type change struct {
 	parking []int                         // those of LUKS1 that hold a key on the way only
 	stale   bool                          // shape makes the heads unequal
 	repairs bool                          // what changes is the state of the heads
+	moves   bool                          // keyslots move, and may lie at a third place in between
 }
 
 // step works on a loaded volume. key is the volume key, as if unlocked from keyslot 0.
@@ -55,14 +56,18 @@ func (c change) operation() (crash.Operation, error) {
 		}
 		j.passing = ownedAreas1(v, c.parking)
 	}
+	if c.moves {
+		j.convert(after)
+	}
 	op := crash.Operation{
 		Name:  c.name,
 		Setup: func() (*disk.Image, error) { return base, j.distinguishes() },
 		Run:   run,
 		Check: j.check,
 		Owned: c.owned(base, after),
+		Steps: c.moves,
 	}
-	if len(j.heads) == 2 && !c.repairs {
+	if len(j.heads) == 2 && !c.repairs && !c.moves {
 		op.Recover, op.Seen = heal, j.loads.seen
 		op.Copies, op.Unequal = j.heads, c.stale
 	}
@@ -89,6 +94,9 @@ func (c change) base() (*disk.Image, error) {
 func (c change) owned(base, after *disk.Image) []disk.Range {
 	var list []disk.Range
 	for _, m := range []*disk.Image{base, after} {
+		if v, err := load(m); err == nil && c.moves {
+			return append(list, disk.Range{Length: int64(v.Data.Offset)})
+		}
 		if v, err := load(m); err == nil {
 			list = append(list, owned(v, c.touched...)...)
 		}

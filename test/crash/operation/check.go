@@ -32,6 +32,7 @@ type judge struct {
 	before   *disk.Image
 	repairs  bool         // the heads may be in conflict, and New is heads in order
 	passing  []disk.Range // areas that hold a key on the way only
+	moves    bool         // keyslots may lie at a third place in between
 }
 
 func newJudge(before, after *disk.Image, repairs bool) (*judge, error) {
@@ -86,7 +87,7 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 	for _, passphrase := range slices.Sorted(maps.Keys(j.old.open)) {
 		_, opens := open[passphrase]
 		if _, stays := j.new.open[passphrase]; stays && !opens {
-			return j.excuse(c, broken("%q opens nothing any more", passphrase), j.material(passphrase)...)
+			return j.excuse(c, broken("%q opens nothing any more", passphrase), append(j.material(passphrase), j.present(v)...)...)
 		}
 	}
 	if j.repairs {
@@ -120,7 +121,7 @@ func (j *judge) repaired(c crash.Case, v *luks.Volume, now, set string) crash.Ve
 // open the volume with it.
 func (j *judge) wiped(c crash.Case, verdict crash.Verdict) crash.Verdict {
 	for passphrase, id := range j.old.open {
-		if _, stays := j.new.open[passphrase]; stays {
+		if at, stays := j.new.open[passphrase]; stays && (!j.moves || j.new.areas[at].Offset == j.old.areas[id].Offset) {
 			continue
 		}
 		if left := c.Image.Alike(j.before, j.old.areas[id]); left > 0 {
@@ -142,6 +143,18 @@ func (j *judge) checkHeads(v *luks.Volume) string {
 		return fmt.Sprintf("sequence number %d is older than %d", now, j.seqID)
 	}
 	return ""
+}
+
+// present lists where keyslots that move lie now.
+func (j *judge) present(v *luks.Volume) []disk.Range {
+	if !j.moves {
+		return nil
+	}
+	list := slices.Clone(j.heads)
+	for _, k := range v.Keyslots {
+		list = append(list, areaOf(k))
+	}
+	return list
 }
 
 // material lists where the keyslots of a passphrase lie before and after, and in LUKS1 the header,
@@ -191,9 +204,9 @@ func (j *judge) outcome(c crash.Case, now string, open map[string]int) crash.Ver
 	return j.excuse(c, broken("opened by %s; was %s, was to be %s", set, before, after), j.everything()...)
 }
 
-// single is the header where it has no copy.
+// single is the header where it has no copy, as that of LUKS1 on either side of a conversion.
 func (j *judge) single() []disk.Range {
-	if len(j.heads) == 1 {
+	if len(j.heads) == 1 || j.moves {
 		return j.heads
 	}
 	return nil

@@ -5,6 +5,7 @@ package operation
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -51,7 +52,7 @@ func build(changes []change) ([]crash.Operation, error) {
 }
 
 func changes() []change {
-	return append(luks2Changes(), luks1Changes()...)
+	return slices.Concat(luks2Changes(), luks1Changes(), conversions())
 }
 
 func luks2Changes() []change {
