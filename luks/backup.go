@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -81,9 +82,37 @@ func (v *Volume) restore2(ctx context.Context, backup *Volume) error {
 		c := change{next: backup.Choice.Copy}
 		c.next.Metadata = backup.Metadata().Clone()
 		c.next.Header.SeqID = now.Header.SeqID
+		if err := keepRoom(c.next.Metadata, now.Metadata); err != nil {
+			return c, err
+		}
 		err := placeRestored(&c, v.dev, now, backup)
 		return c, err
 	})
+}
+
+// keepRoom lets the size of the data, and what the heads know of the far header, be as they are now: a
+// backup may be older than the far header, or than a growth of the device.
+func keepRoom(next, now *luks2.Metadata) error {
+	if err := keepSegmentSize(next, now); err != nil {
+		return err
+	}
+	t, _, found, err := far.Find(now)
+	switch {
+	case err != nil:
+		return err
+	case found:
+		return far.Put(next, t)
+	}
+	return far.Remove(next)
+}
+
+func keepSegmentSize(next, now *luks2.Metadata) error {
+	mine, found := now.DefaultSegment()
+	theirs, also := next.DefaultSegment()
+	if !found || !also || len(now.Segments()) != 1 || len(next.Segments()) != 1 {
+		return nil
+	}
+	return next.SetSegmentSize(theirs.ID, mine.Size)
 }
 
 // placeRestored decides where each keyslot of the backup goes.

@@ -43,6 +43,8 @@ type FormatOptions struct {
 	NoData       bool   // the device may end before the data begins, and so hold none
 	MetadataSize uint64 // LUKS2: of one head, bytes; 0 for 16 KiB
 	KeyslotsSize uint64 // LUKS2: of the keyslots area, bytes; 0 for what fits before the data
+	// FarHeader makes a third copy of the header at the device's end: see FarPlace for whether it can.
+	FarHeader bool
 
 	Keyslot          NewKeyslot     // protection of the first keyslot
 	DigestIterations uint32         // of the volume key's digest
@@ -101,10 +103,13 @@ type formatting struct {
 	wipe   []luks2.Extent         // zeroed
 	noise  luks2.Extent           // filled with random bytes
 	areas  []areaWrite            // keyslot material
-	header func(dev Device) error // the header itself
+	header func(dev Device) error // the far header, and then the header itself
 }
 
 func (f formatting) carryOut(ctx context.Context, dev Device, o FormatOptions) error {
+	if err := wipeEveryFar(ctx, dev, o.Detached); err != nil {
+		return err
+	}
 	w := wiper{ctx: ctx, dev: dev, progress: o.Progress, total: f.noise.Size}
 	for _, r := range f.wipe {
 		w.total += r.Size

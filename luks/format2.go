@@ -8,6 +8,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -117,12 +118,25 @@ func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOp
 	if err := m.AssignDigest(0, slot.ID); err != nil {
 		return formatting{}, err
 	}
+	var place far.Place
+	if o.FarHeader {
+		if place, err = o.placeFar(m, g, uint64(v.dev.Size())); err != nil {
+			return formatting{}, err
+		}
+	}
 	plan, err := planFormat2(m, g, o)
 	return formatting{
-		wipe:   append(o.Wipe, oldMetadata(g, o, uint64(v.dev.Size()))),
-		noise:  m.KeyslotsExtent(g.HeaderSize),
-		areas:  []areaWrite{{areaName(slot.ID), slot.Area.Offset, s.material}},
-		header: func(dev Device) error { return header.Apply(dev, plan) },
+		wipe:  append(o.Wipe, oldMetadata(g, o, uint64(v.dev.Size()))),
+		noise: m.KeyslotsExtent(g.HeaderSize),
+		areas: []areaWrite{{areaName(slot.ID), slot.Area.Offset, s.material}},
+		header: func(dev Device) error {
+			if o.FarHeader {
+				if err := formatFar(dev, o.headOf(m, g), plan, place); err != nil {
+					return err
+				}
+			}
+			return header.Apply(dev, plan)
+		},
 	}, err
 }
 
@@ -146,13 +160,17 @@ func planFormat2(m *luks2.Metadata, g Geometry, o FormatOptions) (header.Plan, e
 	if err := o.checkLabels(); err != nil {
 		return header.Plan{}, err
 	}
-	return header.PlanFormat(luks2.Copy{
+	return header.PlanFormat(o.headOf(m, g), rand.Reader)
+}
+
+func (o FormatOptions) headOf(m *luks2.Metadata, g Geometry) luks2.Copy {
+	return luks2.Copy{
 		Header: luks2.Header{
 			Size: g.HeaderSize, SeqID: formatSeqID, Label: o.Label, Algorithm: "sha256",
 			UUID: o.UUID, Subsystem: o.Subsystem,
 		},
 		Metadata: m,
-	}, rand.Reader)
+	}
 }
 
 // oldMetadata is what any earlier LUKS header on the device can have used.

@@ -56,7 +56,12 @@ func (o FormatOptions) check2(size uint64) (Geometry, error) {
 	if err := o.checkLabels(); err != nil {
 		return Geometry{}, err
 	}
-	return Geometry2(o, size)
+	g, err := Geometry2(o, size)
+	if err != nil || !o.FarHeader {
+		return g, err
+	}
+	_, err = o.FarPlace(g, size)
+	return g, err
 }
 
 func (o FormatOptions) checkLabels() error {

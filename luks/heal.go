@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 	"github.com/orthrus-luks/orthrus/luks/signature"
@@ -38,9 +39,25 @@ func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) 
 		if err := header.Apply(v.dev, plan); err != nil {
 			return err
 		}
-		return v.load()
+		if err := v.load(); err != nil || !healed {
+			return err
+		}
+		v.FarLag = v.followFar()
+		return nil
 	})
 	return healed, err
+}
+
+// followFar brings the far header into step where that may be done, and tells why it was not.
+func (v *Volume) followFar() error {
+	f, err := v.farHeader(v.Heads, v.Choice)
+	if err != nil || f.Standing == far.None || f.Standing == far.InStep {
+		return err
+	}
+	if err := f.Writable(); err != nil {
+		return err
+	}
+	return v.writeFar(f)
 }
 
 func (v *Volume) planHeal(heads header.Heads, choice header.Choice, force bool) (header.Plan, error) {

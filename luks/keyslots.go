@@ -325,6 +325,9 @@ func (v *Volume) SetToken(ctx context.Context, id int, text []byte) (int, error)
 	}
 	err := v.update2(ctx, func(now luks2.Copy) (change, error) {
 		m := now.Metadata
+		if isFarToken(m, id) {
+			return change{}, ErrFarToken
+		}
 		if text == nil {
 			return change{next: now}, m.RemoveToken(id)
 		}
@@ -345,6 +348,9 @@ func (v *Volume) AssignToken(ctx context.Context, token, keyslot int) error {
 		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
 	}
 	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+		if isFarToken(now.Metadata, token) {
+			return change{}, ErrFarToken
+		}
 		return change{next: now}, now.Metadata.AssignToken(token, keyslot)
 	})
 }

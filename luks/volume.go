@@ -24,9 +24,12 @@ type Volume struct {
 	Data      Data
 	Keyslots  []Keyslot // in the order of the header, the disabled ones of LUKS1 left out
 
-	Heads  header.Heads   // LUKS2: every copy as found
-	Choice header.Choice  // LUKS2: the copy in use
-	LUKS1  luks1.Header   // LUKS1
+	Heads  header.Heads  // LUKS2: every copy as found
+	Choice header.Choice // LUKS2: the copy in use
+	LUKS1  luks1.Header  // LUKS1
+	// FarLag is why the last change through this Volume left the far header as it was; nil where it did
+	// not, or where there is none.
+	FarLag error
 	digest *digest.Digest // of the data segment's key; nil where there is none
 }
 

@@ -140,10 +140,26 @@ func (v *Volume) amend2(derive func(now luks2.Copy) (change, error)) error {
 	if err != nil {
 		return err
 	}
+	step, err := v.stepFar(choice.Copy, c.next)
+	if err != nil {
+		return err
+	}
+	return v.carryOut(plan, c, step)
+}
+
+// carryOut writes heads and areas, and then the far header. Its error after that does not hide what
+// was done: the volume is loaded as it is now.
+func (v *Volume) carryOut(plan header.Plan, c change, step *farStep) error {
+	if err := step.before(plan); err != nil {
+		return err
+	}
 	if err := v.commit(plan, c); err != nil {
 		return err
 	}
-	return v.load()
+	lag, err := step.after(plan)
+	err = errors.Join(err, v.load())
+	v.FarLag = lag
+	return err
 }
 
 func (v *Volume) commit(plan header.Plan, c change) error {

@@ -116,15 +116,6 @@ func readFull(dev io.ReaderAt, p []byte, offset uint64) error {
 	return err
 }
 
-// AtEnd looks where a locator of today's device size would be.
-func AtEnd(dev header.Device) Found {
-	size := uint64(max(dev.Size(), 0))
-	if size < 2*Alignment {
-		return Found{Err: ErrNoLocator}
-	}
-	return Look(dev, alignDown(size)-Alignment)
-}
-
 // Search looks for locators at every MiB boundary, from the end downwards to byte `from`, and reports
 // each far header that is found. It stops early where report returns false. Places that cannot be read
 // are passed over.

@@ -47,12 +47,12 @@ func (d *Desired) keep(head luks2.Copy, old Found) {
 	}
 	for _, k := range head.Metadata.Keyslots() {
 		before, err := was.Metadata.Keyslot(k.ID)
-		if err != nil || !sameMaterial(before, k) {
+		if err != nil || !SameMaterial(before, k) {
 			continue
 		}
 		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
 		copied := old.Body[e.Offset:e.End()]
-		if bytes.Equal(copied, d.Body[e.Offset:e.End()]) || !old.Locator.vouches(e, copied) {
+		if bytes.Equal(copied, d.Body[e.Offset:e.End()]) || !old.Locator.Vouches(e, copied) {
 			continue
 		}
 		copy(d.Body[e.Offset:], copied)
@@ -60,14 +60,15 @@ func (d *Desired) keep(head luks2.Copy, old Found) {
 	}
 }
 
-// sameMaterial: whoever writes new material draws a new salt for it.
-func sameMaterial(a, b luks2.Keyslot) bool {
+// SameMaterial tells whether two descriptions are of the same material: whoever writes new material draws
+// a new salt for it.
+func SameMaterial(a, b luks2.Keyslot) bool {
 	return a.Type == luks2.TypeLUKS2 && a.Type == b.Type && a.Area == b.Area && a.AF == b.AF && a.KeySize == b.KeySize &&
 		a.KDF.Type == b.KDF.Type && bytes.Equal(a.KDF.Salt, b.KDF.Salt)
 }
 
-// vouches tells whether the locator has the sum of these bytes of the body for exactly that part.
-func (l Locator) vouches(e luks2.Extent, p []byte) bool {
+// Vouches tells whether the locator has the sum of these bytes of the body for exactly that part.
+func (l Locator) Vouches(e luks2.Extent, p []byte) bool {
 	part := Part{Extent: e}
 	copy(part.Sum[:], sum(p))
 	return l.has(part) || l.Old != nil && l.Old.has(part)

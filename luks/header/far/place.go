@@ -41,16 +41,27 @@ type Place struct {
 // It fails with a PlaceError where the device is too small to hold one at all.
 func PlaceAt(deviceSize, length uint64) (Place, error) {
 	p := Place{Body: luks2.Extent{Size: length}}
-	if length == 0 || length > MaxLength || deviceSize < 2*Alignment {
-		return p, &PlaceError{p, fmt.Sprintf("on a device of %d bytes", deviceSize)}
-	}
-	p.Locator = alignDown(deviceSize) - Alignment
-	if p.Locator < length {
+	at, ok := LocatorAt(deviceSize)
+	p.Locator = at
+	if !ok || length == 0 || length > at || length > MaxLength {
 		return p, &PlaceError{p, fmt.Sprintf("on a device of %d bytes", deviceSize)}
 	}
 	p.Body.Offset = alignDown(p.Locator - length)
 	return p, nil
 }
+
+// LocatorAt is where a locator belongs on a device of deviceSize bytes, whatever its body; false where
+// there is no such place.
+func LocatorAt(deviceSize uint64) (uint64, bool) {
+	if deviceSize < 2*Alignment {
+		return 0, false
+	}
+	return alignDown(deviceSize) - Alignment, true
+}
+
+// LeastData is how long the data must be for a far header with a body of length bytes: it is to take no
+// more than a small part of the device.
+func LeastData(length uint64) uint64 { return 16 * length }
 
 func alignDown(n uint64) uint64 { return n / Alignment * Alignment }
 
@@ -78,6 +89,18 @@ func (p Place) Overlaps(q Place) bool {
 	for _, a := range p.Extents() {
 		for _, b := range q.Extents() {
 			if overlap(a, b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Reaches tells whether one of the ranges covers a byte of the far header.
+func Reaches(ranges []luks2.Extent, p Place) bool {
+	for _, r := range ranges {
+		for _, e := range p.Extents() {
+			if overlap(r, e) {
 				return true
 			}
 		}

@@ -76,11 +76,7 @@ func Judge(e Evidence) Judgement {
 		return j
 	}
 	j.Exposed = e.dataEnd() > e.Token.Far.Start()
-	for _, place := range e.Token.Far.Extents() {
-		for _, live := range e.Live {
-			j.Covered = j.Covered || overlap(place, live)
-		}
-	}
+	j.Covered = Reaches(e.Live, e.Token.Far)
 	if e.Recorded.State == Whole && e.Recorded.Locator.Of(e.Head.Header.UUID) {
 		j.Revoked = e.Recorded.Locator.Revoked(e.Head)
 	}
