@@ -116,5 +116,8 @@ func (c *command) restoreOver(ctx context.Context, v *luks.Volume, path string, 
 	if err := exitOnNo(ui.Failed, c.ui.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
 		return err
 	}
-	return v.Restore(ctx, backup.Volume)
+	if err := v.Restore(ctx, backup.Volume); err != nil {
+		return err
+	}
+	return c.forgetHeads(backup.UUID)
 }

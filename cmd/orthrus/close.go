@@ -29,14 +29,19 @@ func closeVolume(ctx context.Context, c *command) error {
 	if c.o.CancelDeferred {
 		return closeError(arg, control.CancelDeferred(name))
 	}
+	info, err := control.Status(name)
+	if err != nil {
+		return closeError(arg, err)
+	}
 	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: c.o.Deferred})
 	if err != nil {
 		return closeError(arg, err)
 	}
 	if scheduled {
 		c.ui.Printf("Device %s is still active and scheduled for deferred removal.", name)
+		return nil
 	}
-	return nil
+	return releaseKey(mappedVolume(info.UUID))
 }
 
 // closeError names who holds the device.

@@ -45,6 +45,7 @@ var verbs = map[cli.Action]verb{
 	cli.Repair:        repair,
 	cli.Check:         check,
 	cli.Rescue:        rescue,
+	cli.Guard:         guardVerb,
 	cli.Resize:        resize,
 	cli.Refresh:       refresh,
 	cli.Token:         token,

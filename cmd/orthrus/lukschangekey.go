@@ -39,7 +39,7 @@ func luksChangeKey(ctx context.Context, c *command) error {
 		return slotError(err)
 	}
 	c.ui.Verbosef("Key slot %d created.", id)
-	return nil
+	return c.forgetHeads(v.UUID)
 }
 
 // luksConvertKey derives a keyslot's key anew from the same passphrase, by other parameters.
@@ -78,5 +78,5 @@ func luksConvertKey(ctx context.Context, c *command) error {
 		return slotError(err)
 	}
 	c.ui.Verbosef("Key slot %d created.", id)
-	return nil
+	return c.forgetHeads(v.UUID)
 }

@@ -80,7 +80,7 @@ func (c *command) kill(ctx context.Context, v *volume, id int) error {
 		return err
 	}
 	c.ui.Verbosef("Key slot %d removed.", id)
-	return nil
+	return c.forgetHeads(v.UUID)
 }
 
 // luksRemoveKey wipes the keyslot that the given passphrase opens.
@@ -125,5 +125,5 @@ func erase(ctx context.Context, c *command) error {
 			}
 		}
 	}
-	return nil
+	return releaseKey(v.UUID)
 }

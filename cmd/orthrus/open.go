@@ -88,7 +88,7 @@ func (c *command) openLUKS(ctx context.Context) error {
 	if err := c.activate(ctx, control, v, mapping, key); err != nil {
 		return errors.Join(err, undo())
 	}
-	return nil
+	return c.linkForGuard(v, data.path, key)
 }
 
 func checkName(name string) error {

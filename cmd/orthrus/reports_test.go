@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
 )
 
@@ -17,6 +18,7 @@ func TestReportsAreDocumented(t *testing.T) {
 	for action, report := range map[cli.Action]any{
 		cli.Status:    statusJSON{},
 		cli.Benchmark: benchmarkReport{},
+		cli.Guard:     guard.Status{},
 		cli.Check: struct {
 			Devices []checked `json:"devices"`
 		}{},

@@ -23,7 +23,10 @@ func luksSuspend(ctx context.Context, c *command) error {
 	if m.info.Suspended {
 		return failure(ui.Failed, "Volume %s is already suspended.", m.name)
 	}
-	return activate.Suspend(ctx, m.control, m.name)
+	if err := activate.Suspend(ctx, m.control, m.name); err != nil {
+		return err
+	}
+	return releaseKey(mappedVolume(m.info.UUID))
 }
 
 // luksResume gives a frozen mapping its key back.

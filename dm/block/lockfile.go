@@ -98,10 +98,13 @@ func (f *lockFile) release() error {
 }
 
 // lockImage locks a regular file through an opening of its own, so that the lock outlives the
-// device's file and does not change with it. Writable where possible: NFS wants that for an
-// exclusive lock.
+// device's file and does not change with it. An exclusive lock is writable where possible: NFS wants
+// that. A shared one is not, so that who watches the file for writers sees none.
 func lockImage(ctx context.Context, d *Device, kind LockKind) (*lockFile, error) {
-	fd, err := openFD(d.path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC)
+	fd, err := -1, error(unix.EACCES)
+	if kind == LockExclusive {
+		fd, err = openFD(d.path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC)
+	}
 	if err != nil {
 		fd, err = openFD(d.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
 	}

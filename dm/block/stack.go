@@ -5,6 +5,7 @@ package block
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -111,4 +112,18 @@ func fileSystemOf(path string) (number, error) {
 		return number{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	return number{unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev))}, nil
+}
+
+// Above lists what stands directly on a device or on one of its partitions: device-mapper, md,
+// bcache. Unlike Holders it looks through no process.
+func Above(major, minor uint32) []Holder {
+	dir, err := system.sysDir(number{major, minor})
+	if err != nil {
+		return nil
+	}
+	tops := above(dir, "")
+	for _, partition := range partitions(dir) {
+		tops = append(tops, above(partition, filepath.Base(partition))...)
+	}
+	return tops
 }

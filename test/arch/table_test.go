@@ -65,11 +65,15 @@ var rules = []rule{
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
-	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/undo"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"dm/target"}, pure: true},
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
 	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target"}, pure: true},
+	{pkg: "cmd/internal/guard/policy", pure: true},
+	{pkg: "cmd/internal/guard/queue", pure: true},
+	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo"}, other: []string{xsys}},
+	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy"}, pure: true},
+	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 

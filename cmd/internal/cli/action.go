@@ -43,6 +43,7 @@ const (
 const (
 	Check  Action = "check"
 	Rescue Action = "rescue"
+	Guard  Action = "guard"
 )
 
 // actionSpec describes one action.
@@ -124,6 +125,7 @@ var actions = [...]actionSpec{
 	{name: LuksHeaderRestore, args: "<device>", minArgs: 1, help: "write a header and keyslots back from a file"},
 	{name: Token, args: "<add|remove|import|export> <device>", minArgs: 2, help: "work on LUKS2 tokens"},
 	{name: Check, args: "<device>...", minArgs: 1, help: "report on headers, keyslots and data area, changing nothing", own: true},
+	{name: Guard, args: "[status | history <uuid> | undo <uuid>]", help: "watch over the headers of all volumes, mending what the configuration allows", own: true},
 	{name: Rescue, args: "<device>", minArgs: 1, help: "search for what is left of a lost header, changing nothing", own: true},
 }
 

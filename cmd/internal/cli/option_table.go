@@ -156,4 +156,9 @@ var options = [...]optionSpec{
 	{long: "undo", arg: "FILE", field: func(o *Options) any { return &o.Undo }, only: []Action{Repair}, own: true, help: "keep what is overwritten in this file; where the file exists, go back to what it holds"},
 	{long: "find", arg: "NUMBER", check: countedFind, field: func(o *Options) any { return &o.Find }, only: []Action{Rescue}, own: true, help: "which of the finds to put out (default: 1, the best)"},
 	{long: "output", arg: "FILE", field: func(o *Options) any { return &o.Output }, only: []Action{Rescue}, own: true, help: "write a header that open --header accepts"},
+	{long: "once", arg: "DEVICE", field: func(o *Options) any { return &o.Once }, only: []Action{Guard}, own: true, help: "look at one device, do what is allowed, and stop"},
+	{long: "check-config", field: func(o *Options) any { return &o.CheckConfig }, only: []Action{Guard}, own: true, help: "read the configuration, say what is wrong with it, and stop"},
+	{long: "config", arg: "FILE", field: func(o *Options) any { return &o.ConfigFile }, only: []Action{Guard}, own: true, help: "another configuration than /etc/orthrus/guard.conf"},
+	{long: "metrics", arg: "FILE", field: func(o *Options) any { return &o.Metrics }, only: []Action{Guard}, own: true, help: "keep this file up to date for node-exporter's textfile collector"},
+	{long: "link-for-guard", field: func(o *Options) any { return &o.LinkForGuard }, only: []Action{Open}, own: true, help: "let the guard enlarge the mapping: keep a kernel key that nobody can read until it is closed"},
 }

@@ -133,6 +133,13 @@ type Options struct {
 	Find         Value[uint32] // number of a find, from 1
 	Output       Value[string] // file
 
+	// Of guard, and of open on its behalf.
+	Once         Value[string] // device
+	CheckConfig  bool
+	ConfigFile   Value[string]
+	Metrics      Value[string] // file
+	LinkForGuard bool
+
 	// Parsed for their spelling; the features they belong to are refused or need nothing from them.
 	ActiveName             Value[string]
 	BlockSize              Value[uint32] // MiB

@@ -43,6 +43,8 @@ func actionRules(action Action) []rule {
 		return []rule{prioritySlot}
 	case Token:
 		return []rule{tokenAction, tokenNeeds}
+	case Guard:
+		return []rule{guardWords}
 	}
 	return nil
 }
@@ -50,6 +52,9 @@ func actionRules(action Action) []rule {
 // openRules are those of open, whose forms differ by format.
 var openRules = [...]rule{
 	linkWithKeyring,
+	func(inv *Invocation) string {
+		return refuse(inv.Options.LinkForGuard && (inv.Options.TestPassphrase || inv.isType(typePlain)), "Option --link-for-guard is for mappings of LUKS volumes.")
+	},
 	func(inv *Invocation) string {
 		return refuse(inv.Options.TestPassphrase && inv.Options.Persistent, "Option --persistent is not allowed with --test-passphrase.")
 	},
@@ -169,4 +174,16 @@ func tokenNeeds(inv *Invocation) string {
 		return "Options --key-slot and --unbound cannot be combined."
 	}
 	return ""
+}
+
+// guardWords: what follows guard.
+func guardWords(inv *Invocation) string {
+	words := inv.Args
+	switch {
+	case len(words) == 0, len(words) == 1 && words[0] == "status":
+		return refuse(len(words) > 0 && inv.Options.Once.Set, "Option --once is not allowed with guard status.")
+	case len(words) == 2 && (words[0] == "history" || words[0] == "undo"):
+		return refuse(inv.Options.Once.Set, "Option --once is not allowed with guard "+words[0]+".")
+	}
+	return "Use guard alone, or with status, history <uuid> or undo <uuid>."
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/repair"
+)
+
+// errReplaced: the device is not the one that was looked at.
+var errReplaced = errors.New("another device is there now")
+
+// outcome is what acting came to.
+type outcome struct {
+	done     bool
+	decision verdict.Decision // as of the moment of acting
+	entry    store.Entry
+	err      error
+}
+
+// act carries out the step that was decided on. A step that has begun is ended whatever becomes of
+// ctx: it is short, and half of it is what nobody wants.
+func (g *Guard) act(ctx context.Context, l look, d verdict.Decision) outcome {
+	ctx = context.WithoutCancel(ctx)
+	if d.Step == verdict.Enlarge {
+		return g.enlarge(ctx, l, d)
+	}
+	file, err := luks.OpenDevice(l.device.Path, luks.DeviceOptions{Write: true})
+	if err != nil {
+		return outcome{decision: d, err: err}
+	}
+	o := g.write(ctx, l, d, file)
+	o.err = errors.Join(o.err, file.Close())
+	return o
+}
+
+// write decides again under the exclusive lock, keeps what will be overwritten, and writes.
+func (g *Guard) write(ctx context.Context, l look, d verdict.Decision, file *luks.File) outcome {
+	waiting, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	release, err := file.LockMetadata(waiting, true)
+	if errors.Is(err, context.DeadlineExceeded) {
+		d.Do, d.Why = false, append(d.Why, verdict.Refusal{Kind: verdict.Locked, Text: "somebody holds the lock on the header"})
+		return outcome{decision: d}
+	}
+	if err != nil {
+		return outcome{decision: d, err: err}
+	}
+	o := g.writeLocked(ctx, l, d, file)
+	o.err = errors.Join(o.err, release())
+	return o
+}
+
+func (g *Guard) writeLocked(ctx context.Context, l look, d verdict.Decision, file *luks.File) outcome {
+	device, err := g.machine.describe(l.device.ID)
+	if err != nil || !same(device, l.device, file) {
+		return outcome{decision: d, err: errors.Join(errReplaced, err)}
+	}
+	now := g.see(ctx, device, file, inspect.Read(file))
+	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
+		return outcome{decision: d, err: err}
+	}
+	if again := verdict.Decide(now.sight, now.policy); !again.Do || again.Step != d.Step || now.uuid != l.uuid {
+		return outcome{decision: again}
+	}
+	plan, err := now.plan(d.Step, file)
+	if err != nil {
+		return outcome{decision: d, err: err}
+	}
+	return g.carryOut(now, d, plan, file)
+}
+
+// same tells whether the open file is the device that was described, both times.
+func same(now, before Device, file *luks.File) bool {
+	if now.ID != before.ID || now.DiskSeq != before.DiskSeq || now.Size != uint64(file.Size()) {
+		return false
+	}
+	major, minor, isBlock := now.number()
+	if !isBlock {
+		return !file.IsBlock()
+	}
+	return file.IsBlock() && file.Major() == major && file.Minor() == minor
+}
+
+func (l *look) plan(step verdict.Step, file *luks.File) (repair.Plan, error) {
+	if step == verdict.Restore {
+		return l.known.Restore(file)
+	}
+	return repair.Make(file, repair.KeepNone, rand.Reader)
+}
+
+// carryOut makes the undo copy durable and writes.
+func (g *Guard) carryOut(l look, d verdict.Decision, plan repair.Plan, file *luks.File) outcome {
+	now := time.Now()
+	o := outcome{decision: d, entry: store.Entry{Device: l.device.Path, SeqID: plan.SeqID, What: store.Repaired}}
+	if d.Step == verdict.Restore {
+		o.entry.What = store.Restored
+	}
+	dir, err := g.store.UndoDirectory(file)
+	if err == nil {
+		o.entry.Undo = filepath.Join(dir, undo.Name(plan, now))
+		err = undo.Keep(o.entry.Undo, file, plan, now)
+	}
+	if err != nil {
+		o.err = fmt.Errorf("no undo copy, so nothing was written: %w", err)
+		return o
+	}
+	g.mended(l.uuid, now)
+	if err := repair.Apply(file, plan); err != nil {
+		o.err = err
+		return o
+	}
+	o.done = true
+	o.entry.Text = describe(plan)
+	return o
+}
+
+func describe(plan repair.Plan) string {
+	text := ""
+	for _, w := range plan.Writes {
+		if text != "" {
+			text += "; "
+		}
+		text += fmt.Sprintf("%s written (bytes %d to %d): %s", w.What, w.Offset, w.Offset+uint64(len(w.Bytes))-1, w.Why)
+	}
+	return text
+}
+
+// enlarge loads a longer table. It writes nothing to the device.
+func (g *Guard) enlarge(ctx context.Context, l look, d verdict.Decision) outcome {
+	o := outcome{decision: d, entry: store.Entry{Device: l.device.Path, SeqID: l.known.SeqID, What: store.Grown}}
+	control, err := dm.Open()
+	if err != nil {
+		o.err = err
+		return o
+	}
+	defer control.Close()
+	m := l.sight.Mapping
+	if o.err = activate.Lengthen(ctx, control, m.Name, m.Wanted/512); o.err != nil {
+		return o
+	}
+	o.done = true
+	o.entry.Text = fmt.Sprintf("mapping %s enlarged from %d to %d bytes", m.Name, m.Size, m.Wanted)
+	return o
+}

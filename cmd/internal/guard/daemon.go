@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/queue"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/udev"
+)
+
+// Daemon is a Guard that runs: events put devices into the queue, workers take them out.
+type Daemon struct {
+	*Guard
+	Socket  string                                  // of status, "" for none
+	Reload  <-chan os.Signal                        // reads the configuration again
+	Read    func() (policy.Config, error)           // the configuration
+	Metrics string                                  // file, "" for that of the configuration
+	Ready   func()                                  // called when every device was looked at once
+	Buffer  int                                     // of the socket of events, bytes; 0 for its default
+	listen  func(udev.Options) (eventSource, error) // for tests
+
+	notifier notifier
+	asked    chan request
+	done     chan string
+	dirty    chan struct{}
+	pulse    chan struct{}
+	source   udev.Source
+	events   eventSource
+	watches  *watcher
+}
+
+// request is a wish to look at a device.
+type request struct {
+	id    string
+	after time.Duration // -1 for the quiet time of events
+}
+
+// eventSource is a udev.Monitor.
+type eventSource interface {
+	Receive(ctx context.Context) (udev.Event, error)
+	Stats() udev.Stats
+	Close() error
+}
+
+// longestDelay is how long a device that is never quiet waits to be looked at.
+const longestDelay = time.Second
+
+// longestStart is when the guard calls itself ready although devices never were quiet.
+const longestStart = 20 * time.Second
+
+// Run guards until ctx ends. What has been begun on a disk is ended before it returns; keys that were
+// held for mappings are revoked.
+func (d *Daemon) Run(ctx context.Context) error {
+	d.asked, d.done = make(chan request, 64), make(chan string)
+	d.dirty, d.pulse = make(chan struct{}, 1), make(chan struct{})
+	d.notifier = systemNotifier()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	d.changed = func() { signalOnce(d.dirty) }
+	d.requeue = func(id string, after time.Duration) { d.ask(ctx, id, after) }
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	defer d.events.Close()
+	defer d.watches.Close()
+	var background sync.WaitGroup
+	background.Go(func() { stop(d.receive(ctx)) })
+	background.Go(func() { d.watches.run(ctx, func(id string) { d.ask(ctx, id, -1) }) })
+	background.Go(func() { d.publish(ctx) })
+	background.Go(func() { d.watchdog(ctx) })
+	if d.Socket != "" {
+		server, err := serve(d.Socket, d)
+		if err != nil {
+			stop(err)
+		} else {
+			background.Go(func() { server.run(ctx) })
+		}
+	}
+	d.work(ctx)
+	d.notifier.tell("STOPPING=1")
+	background.Wait()
+	return errors.Join(d.ending(ctx), d.dropKeys())
+}
+
+// ending tells an end that was asked for from one that was not.
+func (d *Daemon) ending(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// dropKeys revokes what only a running guard makes use of.
+func (d *Daemon) dropKeys() error {
+	n, err := activate.ReleaseKey("")
+	if n > 0 {
+		d.log.Info("keys revoked", "count", n)
+	}
+	return err
+}
+
+// open listens before it looks, so that no device is missed.
+func (d *Daemon) open(ctx context.Context) (err error) {
+	d.source = udev.Kernel
+	if d.machine.udev.UdevRunning() {
+		d.source = udev.Udev
+	}
+	if d.listen == nil {
+		d.listen = func(o udev.Options) (eventSource, error) { return udev.Listen(o) }
+	}
+	d.events, err = d.listen(udev.Options{Source: d.source, Matches: []udev.Match{{Subsystem: "block"}, {Subsystem: "scsi"}}, ReceiveBuffer: d.Buffer})
+	if err != nil {
+		return err
+	}
+	d.watches, err = newWatcher(d.machine.images)
+	if err != nil {
+		return errors.Join(err, d.events.Close())
+	}
+	d.log.Info("listening", "source", d.source.String(), "repair", string(d.config().Default.Repair))
+	return nil
+}
+
+// ask puts a device into the queue.
+func (d *Daemon) ask(ctx context.Context, id string, after time.Duration) {
+	select {
+	case d.asked <- request{id, after}:
+	case <-ctx.Done():
+	}
+}
+
+// receive turns events into requests. Nothing of an event but the device's number is believed.
+func (d *Daemon) receive(ctx context.Context) error {
+	for {
+		e, err := d.events.Receive(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("events: %w", err)
+		case e.Action == udev.Overrun:
+			d.log.Warn("events were lost; looking at everything again")
+			d.counts.rescans.Add(1)
+			d.ask(ctx, rescan, 0)
+		case e.Subsystem == "scsi" && e.Resized():
+			d.ask(ctx, rescan, -1) // the event names the unit, not the disk
+		case e.Subsystem == "block" && e.Major != 0:
+			d.ask(ctx, idOf(e), -1)
+		}
+	}
+}
+
+// rescan stands for every device, known or found.
+const rescan = "rescan"
+
+// work is the one goroutine that owns the queue.
+func (d *Daemon) work(ctx context.Context) {
+	c := d.config()
+	q := &queue.Queue{Settle: c.Settle, Limit: max(longestDelay, c.Settle)}
+	d.rescan(ctx, q, true)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	first, running := true, 0
+	for ctx.Err() == nil || running > 0 {
+		for ctx.Err() == nil && running < d.config().Workers {
+			id, wait, due := q.Next(time.Now())
+			if !due {
+				if wait > 0 {
+					timer.Reset(wait)
+				}
+				break
+			}
+			running++
+			go d.lookOnce(ctx, id)
+		}
+		if waiting, _ := q.Len(); first && (waiting+running == 0 || time.Since(d.started) > longestStart) {
+			first = false
+			d.ready()
+		}
+		d.wait(ctx, q, timer, &running)
+	}
+}
+
+// wait sleeps until something is to be done for the queue.
+func (d *Daemon) wait(ctx context.Context, q *queue.Queue, timer *time.Timer, running *int) {
+	ended := ctx.Done()
+	if *running > 0 && ctx.Err() != nil {
+		ended = nil // only those who are at work are waited for
+	}
+	select {
+	case <-ended:
+	case <-timer.C:
+	case <-d.pulse:
+	case id := <-d.done:
+		*running--
+		q.Done(id, time.Now())
+	case r := <-d.asked:
+		switch {
+		case r.id == rescan:
+			d.rescan(ctx, q, false)
+		case r.after < 0:
+			q.Add(r.id, time.Now())
+		default:
+			q.AddAfter(r.id, time.Now(), r.after)
+		}
+	case <-d.Reload:
+		d.reload()
+		c := d.config()
+		q.Settle, q.Limit = c.Settle, max(longestDelay, c.Settle)
+		d.rescan(ctx, q, false)
+	}
+}
+
+func (d *Daemon) ready() {
+	d.log.Info("every device was looked at", "took", time.Since(d.started).Round(time.Millisecond).String(), "volumes", len(d.Volumes()))
+	d.notifier.tell(fmt.Sprintf("READY=1\nSTATUS=%d volumes", len(d.Volumes())))
+	if d.Ready != nil {
+		d.Ready()
+	}
+}
+
+// lookOnce is a worker. A look that panics must not end the guard of all other devices.
+func (d *Daemon) lookOnce(ctx context.Context, id string) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.log.Error("a look failed in an unexpected way", "device", id, "panic", fmt.Sprint(r))
+			d.counts.failures.Add(1)
+		}
+		d.done <- id
+	}()
+	d.Look(ctx, id)
+	if d.source == udev.Kernel {
+		d.watches.node(id)
+	}
+}
+
+// rescan puts every device that is there, and every one that was, into the queue.
+func (d *Daemon) rescan(ctx context.Context, q *queue.Queue, now bool) {
+	ids, err := d.machine.list(ctx)
+	if err != nil {
+		d.log.Warn("not every device could be listed", "error", err)
+	}
+	d.mu.Lock()
+	for id := range d.volumes {
+		ids = append(ids, id)
+	}
+	d.mu.Unlock()
+	for _, id := range ids {
+		if now {
+			q.AddAfter(id, time.Now(), 0)
+		} else {
+			q.Add(id, time.Now())
+		}
+	}
+}
+
+// reload takes over a new configuration; one that is wrong changes nothing.
+func (d *Daemon) reload() {
+	d.notifier.tell(reloading())
+	defer d.notifier.tell("READY=1")
+	c, err := d.Read()
+	if err != nil {
+		d.log.Error("the configuration is wrong, so the former one stays", "error", err)
+		return
+	}
+	d.settings.Store(&c)
+	d.watches.renew()
+	d.log.Info("configuration read again", "repair", string(c.Default.Repair))
+}
+
+// watchdog shows systemd that the goroutine with the queue is alive.
+func (d *Daemon) watchdog(ctx context.Context) {
+	every := d.notifier.watchdog()
+	if every == 0 {
+		return
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			select {
+			case d.pulse <- struct{}{}:
+				d.notifier.tell("WATCHDOG=1")
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// publish writes the metrics after changes, at most once a second.
+func (d *Daemon) publish(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.dirty:
+		}
+		path := d.Metrics
+		if path == "" {
+			path = d.config().Metrics
+		}
+		if path != "" {
+			if err := writeMetrics(path, d.Guard.Metrics(d.events.Stats())); err != nil {
+				d.log.Warn("the metrics cannot be written", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func signalOnce(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

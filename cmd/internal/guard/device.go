@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/udev"
+	"golang.org/x/sys/unix"
+)
+
+// Device is what the system says of a block device or an image file.
+type Device struct {
+	ID        string // "8:16", or the path of an image
+	Path      string
+	Links     []string // to the node, from udev's database
+	Transport string   // "usb", "sata", "nvme", "virtio", …; "image"
+	Size      uint64   // bytes
+	DiskSeq   uint64
+	Removable bool
+	ReadOnly  bool
+	Members   []string       // arrays, multipath maps and caches above it
+	Parts     int            // partitions on it
+	Mappings  []block.Holder // crypt mappings above it
+	Below     []string       // IDs of the devices it stands on itself
+}
+
+// number splits the ID of a block device.
+func (d Device) number() (major, minor uint32, ok bool) {
+	a, b, found := strings.Cut(d.ID, ":")
+	x, err1 := strconv.ParseUint(a, 10, 32)
+	y, err2 := strconv.ParseUint(b, 10, 32)
+	return uint32(x), uint32(y), found && err1 == nil && err2 == nil
+}
+
+func (d Device) subject(uuid string) policy.Subject {
+	return policy.Subject{UUID: uuid, Paths: append([]string{d.Path}, d.Links...), Transport: d.Transport}
+}
+
+// machine is the system whose devices are guarded.
+type machine struct {
+	udev   udev.System
+	images func() []string // patterns
+}
+
+const sysBlock = "/sys/dev/block/"
+
+// list returns the IDs of all devices that there are.
+func (m machine) list(ctx context.Context) ([]string, error) {
+	var ids []string
+	var failed []error
+	for e, err := range m.udev.Coldplug(ctx, udev.Match{Subsystem: "block"}) {
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		ids = append(ids, idOf(e))
+	}
+	for _, pattern := range m.images() {
+		found, _ := filepath.Glob(pattern)
+		ids = append(ids, found...)
+	}
+	return ids, errors.Join(failed...)
+}
+
+func idOf(e udev.Event) string {
+	return strconv.FormatUint(uint64(e.Major), 10) + ":" + strconv.FormatUint(uint64(e.Minor), 10)
+}
+
+// describe reads sysfs. The error is fs.ErrNotExist where the device is gone.
+func (m machine) describe(id string) (Device, error) {
+	if strings.HasPrefix(id, "/") {
+		return describeImage(id)
+	}
+	e, err := m.udev.Device("/dev/block/" + id)
+	if errors.Is(err, udev.ErrNoDevice) {
+		return Device{}, fs.ErrNotExist
+	}
+	if err != nil {
+		return Device{}, err
+	}
+	d := Device{ID: id, Path: e.DevName, DiskSeq: e.DiskSeq, Transport: transport(e.DevPath)}
+	if links, found := e.Properties.Get("DEVLINKS"); found {
+		d.Links = strings.Fields(links)
+	}
+	dir := sysBlock + id
+	disk := dir
+	if attribute(dir, "partition") != "" {
+		disk = filepath.Join(dir, "..")
+	}
+	if d.DiskSeq == 0 {
+		d.DiskSeq = unsigned(disk, "diskseq")
+	}
+	d.Size = unsigned(dir, "size") * 512
+	d.ReadOnly = attribute(dir, "ro") == "1"
+	d.Removable = attribute(disk, "removable") == "1" || d.Transport == "usb" || d.Transport == "mmc"
+	d.stack(dir)
+	return d, nil
+}
+
+func describeImage(path string) (Device, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Device{}, fs.ErrNotExist
+	}
+	if !info.Mode().IsRegular() {
+		return Device{}, fs.ErrNotExist
+	}
+	readOnly := unix.Access(path, unix.W_OK) != nil
+	return Device{ID: path, Path: path, Transport: "image", Size: uint64(info.Size()), ReadOnly: readOnly}, nil
+}
+
+// stack sorts what stands on the device, and finds what it stands on.
+func (d *Device) stack(dir string) {
+	major, minor, _ := d.number()
+	for _, top := range block.Above(major, minor) {
+		switch {
+		case strings.HasPrefix(top.UUID, "CRYPT-") && top.Partition == "":
+			d.Mappings = append(d.Mappings, top)
+		case strings.HasPrefix(top.UUID, "mpath-"), strings.HasPrefix(filepath.Base(top.Name), "md"), strings.HasPrefix(top.Name, "bcache"):
+			d.Members = append(d.Members, top.Name)
+		}
+	}
+	parts, _ := filepath.Glob(dir + "/*/partition")
+	d.Parts = len(parts)
+	below, _ := filepath.Glob(dir + "/slaves/*/dev")
+	for _, name := range below {
+		d.Below = append(d.Below, attribute(filepath.Dir(name), "dev"))
+	}
+}
+
+// transport reads the path of the device below /sys: the buses between the processor and the disk.
+func transport(devpath string) string {
+	for _, bus := range []struct{ part, name string }{
+		{"/usb", "usb"},
+		{"/mmc", "mmc"},
+		{"/nvme", "nvme"},
+		{"/ata", "sata"},
+		{"/virtio", "virtio"},
+		{"/vbd-", "xen"},
+		{"/virtual/block/loop", "loop"},
+		{"/virtual/block/dm-", "dm"},
+		{"/virtual/block/md", "md"},
+		{"/host", "scsi"},
+	} {
+		if strings.Contains(devpath, bus.part) {
+			return bus.name
+		}
+	}
+	return "other"
+}
+
+func attribute(dir, name string) string {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func unsigned(dir, name string) uint64 {
+	n, _ := strconv.ParseUint(attribute(dir, name), 10, 64)
+	return n
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/udev"
+)
+
+// Repairs of one volume beyond this count in this time are no accidents.
+const (
+	mendLimit  = 4
+	mendWindow = 10 * time.Minute
+)
+
+// Guard looks at devices and remembers what it saw. Its methods may be called by several goroutines.
+type Guard struct {
+	log      *slog.Logger
+	dryRun   bool
+	store    store.Store
+	machine  machine
+	settings atomic.Pointer[policy.Config]
+	counts   counts
+	started  time.Time
+	changed  func() // after a look changed what status or metrics say
+	requeue  func(id string, after time.Duration)
+
+	mu      sync.Mutex
+	volumes map[string]*Volume     // by ID of the device
+	mends   map[string][]time.Time // by UUID: when it was written to of late
+}
+
+// Options make a Guard.
+type Options struct {
+	Log    *slog.Logger
+	Store  store.Store
+	Config policy.Config
+	DryRun bool // look and decide, write nothing, remember nothing
+}
+
+// New makes a guard that has looked at nothing yet.
+func New(o Options) *Guard {
+	g := &Guard{
+		log: o.Log, dryRun: o.DryRun, store: o.Store, started: time.Now(),
+		volumes: map[string]*Volume{}, mends: map[string][]time.Time{},
+		changed: func() {}, requeue: func(string, time.Duration) {},
+	}
+	g.settings.Store(&o.Config)
+	g.machine = machine{udev: udev.System{}, images: func() []string { return g.config().Images }}
+	return g
+}
+
+func (g *Guard) config() policy.Config { return *g.settings.Load() }
+
+// mended counts a write against the limit.
+func (g *Guard) mended(uuid string, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var kept []time.Time
+	for _, t := range g.mends[uuid] {
+		if now.Sub(t) < mendWindow {
+			kept = append(kept, t)
+		}
+	}
+	g.mends[uuid] = append(kept, now)
+}
+
+// often: the volume was mended so often of late that the next time is a person's decision.
+func (g *Guard) often(uuid string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	count := 0
+	for _, t := range g.mends[uuid] {
+		if time.Since(t) < mendWindow {
+			count++
+		}
+	}
+	return count >= mendLimit
+}
+
+// clones lists the devices that were seen with the same UUID and do not show the same bytes.
+func (g *Guard) clones(d Device, uuid string, file *luks.File) []string {
+	g.mu.Lock()
+	var others []*Volume
+	for id, v := range g.volumes {
+		if id != d.ID && v.UUID == uuid {
+			others = append(others, v)
+		}
+	}
+	g.mu.Unlock()
+	var paths []string
+	for _, v := range others {
+		info := block.Info{Path: v.Device, Size: int64(v.Size)}
+		info.Major, info.Minor, _ = Device{ID: v.id}.number()
+		if !file.SharesBytes(info) {
+			paths = append(paths, v.Device)
+		}
+	}
+	return paths
+}
+
+// everyClone asks all block devices again, before something is written.
+func (g *Guard) everyClone(ctx context.Context, l look, file *luks.File) ([]string, error) {
+	paths := g.clones(l.device, l.uuid, file)
+	if !file.IsBlock() {
+		return paths, nil
+	}
+	fresh, err := file.Clones(ctx, l.uuid)
+	return append(paths, fresh...), err
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+)
+
+// Look looks at one device and does what is to be done. It returns what is now known of the volume,
+// or nil where there is none.
+func (g *Guard) Look(ctx context.Context, id string) *Volume {
+	g.counts.looks.Add(1)
+	d, err := g.machine.describe(id)
+	if errors.Is(err, fs.ErrNotExist) {
+		g.vanished(ctx, id)
+		return nil
+	}
+	if err != nil {
+		g.log.Warn("a device cannot be described", "device", id, "error", err)
+		return nil
+	}
+	if d.Size == 0 {
+		g.forget(id) // a drive without a medium, an unused loop device
+		return nil
+	}
+	g.lookBelow(d)
+	if g.config().For(d.subject("")).Ignore {
+		g.forget(id)
+		return nil
+	}
+	return g.lookAt(ctx, d)
+}
+
+// lookBelow asks for a look at what a mapping stands on, which the kernel announces no change of.
+func (g *Guard) lookBelow(d Device) {
+	for _, id := range d.Below {
+		g.mu.Lock()
+		v := g.volumes[id]
+		g.mu.Unlock()
+		if v != nil {
+			g.requeue(id, 0)
+		}
+	}
+}
+
+func (g *Guard) lookAt(ctx context.Context, d Device) *Volume {
+	file, err := luks.OpenDevice(d.Path, luks.DeviceOptions{})
+	if err != nil {
+		g.log.Debug("a device cannot be opened", "device", d.Path, "error", err)
+		g.forget(d.ID)
+		return nil
+	}
+	defer file.Close()
+	e, err := gather(ctx, file)
+	l := g.see(ctx, d, file, e)
+	if !l.luks || l.policy.Ignore {
+		g.forget(d.ID)
+		return nil
+	}
+	if err != nil { // the lock is held, or cannot be had
+		g.log.Info("the header is being worked on", "device", d.Path, "error", err)
+		g.requeue(d.ID, 2*time.Second)
+		return nil
+	}
+	return g.settle(ctx, l, file)
+}
+
+// settle decides, acts, remembers and reports.
+func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
+	d := verdict.Decide(l.sight, l.policy)
+	o := outcome{decision: d}
+	if g.dryRun {
+		return g.report(l, o)
+	}
+	if d.Do {
+		o = g.act(ctx, l, d)
+		if o.done {
+			l = g.see(ctx, l.device, file, inspect.Read(file))
+		}
+	}
+	if !l.mapped {
+		g.release(l.uuid)
+	}
+	if inOrder(l.sight.Evidence) && l.luks {
+		g.keep(l, file)
+	}
+	if refusedBy(o.decision, verdict.Locked) {
+		g.requeue(l.device.ID, 2*time.Second)
+	}
+	return g.report(l, o)
+}
+
+func refusedBy(d verdict.Decision, kind verdict.Kind) bool {
+	for _, r := range d.Why {
+		if r.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// release gives up keys of a volume that is not mapped here any more.
+func (g *Guard) release(uuid string) {
+	if uuid == "" {
+		return
+	}
+	if n, err := activate.ReleaseKey(uuid); err == nil && n > 0 {
+		g.log.Info("key revoked: the volume is not mapped any more", "uuid", uuid)
+	}
+}
+
+// keep remembers a head that is in order, and lets go of what it revokes. A person's hold on the
+// volume ends, since there is nothing to be mended.
+func (g *Guard) keep(l look, file *luks.File) {
+	if err := g.store.Release(l.uuid); err != nil {
+		g.log.Warn("a hold cannot be taken back", "uuid", l.uuid, "error", err)
+	}
+	if l.policy.Store == policy.StoreOff || len(l.sight.Clones) > 0 {
+		return
+	}
+	now := time.Now()
+	h, err := l.capture(file, now)
+	if err != nil {
+		if errors.Is(err, store.ErrUnsettled) {
+			g.requeue(l.device.ID, time.Second)
+		}
+		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
+		return
+	}
+	if l.hasHead && l.known.Same(h) {
+		return
+	}
+	g.save(l, h, file)
+}
+
+func (g *Guard) save(l look, h store.Head, file *luks.File) {
+	entry := store.Entry{Device: l.device.Path, What: store.Seen, SeqID: h.SeqID, Text: "in order"}
+	if l.hasHead && h.Revokes(l.known) {
+		entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies were destroyed"
+		if err := g.store.Purge(l.uuid); err != nil {
+			g.log.Error("what could bring a revoked key back cannot be destroyed", "uuid", l.uuid, "error", err)
+		}
+	}
+	if _, err := g.store.Save(h, file); err != nil {
+		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
+		return
+	}
+	if !l.hasHead || h.SeqID != l.known.SeqID || entry.What == store.Revoked {
+		g.note(l.uuid, entry)
+	}
+}
+
+func (g *Guard) note(uuid string, e store.Entry) {
+	if uuid == "" || g.dryRun {
+		return
+	}
+	e.Time = store.Now()
+	if err := g.store.Note(uuid, e); err != nil {
+		g.log.Warn("the history cannot be written", "uuid", uuid, "error", err)
+	}
+}
+
+// forget drops a device that holds no volume.
+func (g *Guard) forget(id string) {
+	g.mu.Lock()
+	_, known := g.volumes[id]
+	delete(g.volumes, id)
+	g.mu.Unlock()
+	if known {
+		g.changed()
+	}
+}

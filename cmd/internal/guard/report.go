@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+)
+
+// Volume is what the guard knows of the volume on one device. Sizes are in bytes.
+type Volume struct {
+	Device   string         `json:"device"`
+	UUID     string         `json:"uuid,omitempty"`
+	Version  int            `json:"version"`
+	Label    string         `json:"label,omitempty"`
+	Size     uint64         `json:"size"`
+	Verdict  string         `json:"verdict"` // "healthy", "healable", "lost"
+	Copies   []inspect.Copy `json:"copies,omitempty"`
+	Findings []string       `json:"findings"`
+	Mapping  string         `json:"mapping,omitempty"` // its name
+	Mapped   uint64         `json:"mapped_size,omitempty"`
+	Key      bool           `json:"key_held"`          // the mapping can be enlarged without a passphrase
+	Known    string         `json:"last_good"`         // when it was last seen in order, "" for never
+	Checked  string         `json:"checked"`           // RFC 3339
+	Did      string         `json:"did,omitempty"`     // what was done last
+	Undo     string         `json:"undo,omitempty"`    // the copy of what that overwrote
+	Would    string         `json:"would,omitempty"`   // what would help
+	Because  []string       `json:"because,omitempty"` // what is against it
+	Repair   string         `json:"repair"`            // the policy
+
+	id string
+}
+
+// report takes over what a look found, and tells of it where it is news.
+func (g *Guard) report(l look, o outcome) *Volume {
+	v := l.volume(o)
+	g.mu.Lock()
+	before := g.volumes[v.id]
+	if before != nil && v.Did == "" && before.UUID == v.UUID {
+		v.Did, v.Undo = before.Did, before.Undo
+	}
+	g.volumes[v.id] = v
+	g.mu.Unlock()
+	g.count(o)
+	switch {
+	case o.done:
+		o.entry.Text += " (" + v.Verdict + " now)"
+		g.note(v.UUID, o.entry)
+		g.log.Error("WRITTEN TO: "+o.entry.Text, "device", v.Device, "uuid", v.UUID, "undo", v.Undo, "step", string(o.decision.Step))
+	case o.err != nil:
+		g.note(v.UUID, store.Entry{Device: v.Device, What: store.Failed, Text: o.err.Error()})
+		g.log.Error("failed", "device", v.Device, "uuid", v.UUID, "step", string(o.decision.Step), "error", o.err)
+	case before == nil || !v.saysAs(before):
+		g.tell(v)
+	}
+	g.changed()
+	return v
+}
+
+// saysAs tells whether a look found what the one before it found.
+func (v *Volume) saysAs(other *Volume) bool {
+	return v.UUID == other.UUID && v.Verdict == other.Verdict && v.Would == other.Would &&
+		slices.Equal(v.Findings, other.Findings) && slices.Equal(v.Because, other.Because)
+}
+
+// tell logs a volume that is not in order, or as new as any.
+func (g *Guard) tell(v *Volume) {
+	if v.Verdict == "healthy" && v.Would == "" {
+		g.log.Info("healthy", "device", v.Device, "uuid", v.UUID, "findings", v.Findings)
+		return
+	}
+	what := store.Damaged
+	switch {
+	case v.Verdict == "lost":
+		what = store.Lost
+	case v.Verdict == "healthy":
+		what = "" // the mapping lags: no damage
+	}
+	level := slog.LevelWarn
+	if what == store.Lost {
+		level = slog.LevelError
+	}
+	g.log.Log(context.Background(), level, v.Verdict, "device", v.Device, "uuid", v.UUID, "findings", v.Findings, "would", v.Would, "because", v.Because)
+	if what != "" {
+		g.note(v.UUID, store.Entry{Device: v.Device, What: what, Text: fmt.Sprintf("%v; would %s, but %v", v.Findings, v.Would, v.Because)})
+	}
+}
+
+func (l *look) volume(o outcome) *Volume {
+	r := l.sight.Report
+	v := &Volume{
+		id: l.device.ID, Device: l.device.Path, UUID: l.uuid, Version: r.Version, Label: r.Label, Size: l.device.Size,
+		Verdict: r.Verdict, Copies: r.Copies, Findings: []string{}, Checked: store.Now(),
+		Known: l.known.Time, Repair: string(l.policy.Repair),
+	}
+	for _, f := range r.Findings {
+		v.Findings = append(v.Findings, f.Text)
+	}
+	if len(l.sight.Clones) > 0 {
+		v.Findings = append(v.Findings, fmt.Sprintf("the same UUID is on %v", l.sight.Clones))
+	}
+	if v.Verdict == "" {
+		v.Verdict = inspect.Lost.String()
+		v.Findings = append(v.Findings, "no valid header is left, and the volume is mapped")
+	}
+	v.addMapping(l.sight.Mapping)
+	d := o.decision
+	switch {
+	case o.done:
+		v.Did, v.Undo = o.entry.Text, o.entry.Undo
+	case d.Step != verdict.Nothing:
+		v.Would = string(d.Step)
+		for _, why := range d.Why {
+			v.Because = append(v.Because, why.Text)
+		}
+		if o.err != nil {
+			v.Because = append(v.Because, o.err.Error())
+		}
+	}
+	return v
+}
+
+func (v *Volume) addMapping(m *verdict.Mapping) {
+	if m == nil {
+		return
+	}
+	v.Mapping, v.Mapped, v.Key = m.Name, m.Size, m.Key
+	switch {
+	case m.Wanted > 0 && m.Size > m.Wanted:
+		v.Findings = append(v.Findings, fmt.Sprintf("the device has become smaller than its mapping: %d bytes for %d", m.Wanted, m.Size))
+	case m.Whole && m.Wanted > m.Size:
+		v.Findings = append(v.Findings, fmt.Sprintf("the device has become larger: %d bytes for a mapping of %d", m.Wanted, m.Size))
+	}
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package store keeps what the guard has to remember of each volume: the head when it was last seen
+// in order, what happened since, and whether it is to be left alone.
+//
+// A head is a file in the format of package sealed, with the magic "orthrus head 1\n": the
+// description is a Head, the bytes are those of its parts in their order. The parts are both heads
+// (LUKS1: the header), and with store = full the keyslot areas, which is key material. Otherwise of
+// these only SHA-256 sums are kept.
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/repair"
+	"github.com/orthrus-luks/orthrus/luks/sealed"
+)
+
+// ErrUnsettled: what was read a second time was not what had been judged.
+var ErrUnsettled = errors.New("the header changed while it was read")
+
+// Head is a volume's head when it was in order. Offsets and sizes are in bytes.
+type Head struct {
+	UUID       string `json:"uuid"`
+	Version    int    `json:"version"`
+	SeqID      uint64 `json:"seqid"`
+	DeviceSize uint64 `json:"device_size"`
+	DataOffset uint64 `json:"data_offset"`
+	Cipher     string `json:"cipher"`
+	Time       string `json:"time"` // RFC 3339
+	Full       bool   `json:"full"` // the parts hold the keyslot areas too
+	Parts      []Part `json:"parts"`
+	Sums       []Sum  `json:"sums"` // of the keyslot areas
+}
+
+// Part is a range whose bytes are kept.
+type Part struct {
+	What   string `json:"what"`
+	Offset uint64 `json:"offset"`
+	Length uint64 `json:"length"`
+	Bytes  []byte `json:"-"`
+}
+
+// Sum is a range of which a sum is kept.
+type Sum struct {
+	What   string `json:"what"`
+	Offset uint64 `json:"offset"`
+	Length uint64 `json:"length"`
+	SHA256 []byte `json:"sha256"`
+}
+
+var headMagic = sealed.Magic([]byte("orthrus head 1\n\x00"))
+
+// MaxHead bounds a head's file, bytes: the largest metadata there is, and its description.
+const MaxHead = 160 << 20
+
+// Encode is the file's contents.
+func (h Head) Encode() ([]byte, error) {
+	var parts [][]byte
+	for _, p := range h.Parts {
+		parts = append(parts, p.Bytes)
+	}
+	return sealed.Encode(headMagic, h, parts...)
+}
+
+// DecodeHead reads a file's contents. The error is sealed.ErrFormat.
+func DecodeHead(p []byte) (Head, error) {
+	var h Head
+	body, err := sealed.Decode(headMagic, p, &h)
+	if err != nil {
+		return Head{}, err
+	}
+	for i := range h.Parts {
+		part := &h.Parts[i]
+		if part.Length > uint64(len(body)) || !inside(part.Offset, part.Length, h.DeviceSize) {
+			return Head{}, fmt.Errorf("%w: part %d", sealed.ErrFormat, i)
+		}
+		part.Bytes, body = body[:part.Length], body[part.Length:]
+	}
+	for i, s := range h.Sums {
+		if len(s.SHA256) != sha256.Size || !inside(s.Offset, s.Length, h.DeviceSize) {
+			return Head{}, fmt.Errorf("%w: sum %d", sealed.ErrFormat, i)
+		}
+	}
+	return h, nil
+}
+
+func inside(offset, length, size uint64) bool { return offset <= size && length <= size-offset }
+
+// Capture reads the head of a volume that was judged to be in order, again: what is kept must be
+// what is there. With full the keyslot areas are kept too. The error is ErrUnsettled, or that of
+// reading.
+func Capture(dev inspect.Device, e inspect.Evidence, full bool, now time.Time) (Head, error) {
+	h := Head{DeviceSize: e.Size, Time: now.UTC().Format(time.RFC3339), Full: full}
+	var err error
+	if e.LUKS1 != nil {
+		err = h.capture1(dev, *e.LUKS1)
+	} else {
+		err = h.capture2(dev, e.Choice)
+	}
+	if err != nil {
+		return Head{}, err
+	}
+	for i, s := range h.Sums {
+		area := Part{What: s.What, Offset: s.Offset, Length: s.Length}
+		if err := area.read(dev); err != nil {
+			return Head{}, err
+		}
+		sum := sha256.Sum256(area.Bytes)
+		h.Sums[i].SHA256 = sum[:]
+		if full {
+			h.Parts = append(h.Parts, area)
+		}
+	}
+	return h, nil
+}
+
+func (h *Head) capture1(dev inspect.Device, l luks1.Header) error {
+	head := Part{What: "header", Length: luks1.ReservedSize}
+	if err := head.read(dev); err != nil {
+		return err
+	}
+	if again, err := luks1.Decode(head.Bytes); err != nil || again != l {
+		return ErrUnsettled
+	}
+	h.UUID, h.Version, h.Cipher, h.DataOffset = l.UUID, 1, l.Encryption(), uint64(l.PayloadOffset)*luks1.SectorSize
+	h.Parts = []Part{head}
+	for _, id := range l.EnabledKeyslots() {
+		offset, length := l.Material(id)
+		h.Sums = append(h.Sums, Sum{What: keyslot(id), Offset: uint64(offset), Length: uint64(length)})
+	}
+	return nil
+}
+
+func (h *Head) capture2(dev inspect.Device, c header.Choice) error {
+	l := c.Copy.Header
+	for _, place := range []header.Place{header.Primary, header.Secondary} {
+		head := Part{What: place.String() + " header", Offset: uint64(place) * l.Size, Length: l.Size}
+		if err := head.read(dev); err != nil {
+			return err
+		}
+		again, err := luks2.Decode(head.Bytes, head.Offset)
+		if err != nil || again.Header.SeqID != l.SeqID || again.Header.UUID != l.UUID || !again.Metadata.Equal(c.Copy.Metadata) {
+			return ErrUnsettled
+		}
+		h.Parts = append(h.Parts, head)
+	}
+	m := c.Copy.Metadata
+	h.UUID, h.Version, h.SeqID, h.DataOffset = l.UUID, 2, l.SeqID, m.DataOffset()
+	if s, found := m.DefaultSegment(); found {
+		h.Cipher = s.Encryption
+	}
+	for _, slot := range m.Keyslots() {
+		h.Sums = append(h.Sums, Sum{What: keyslot(slot.ID), Offset: slot.Area.Offset, Length: slot.Area.Size})
+	}
+	return nil
+}
+
+func keyslot(id int) string { return fmt.Sprintf("keyslot %d", id) }
+
+func (p *Part) read(dev inspect.Device) error {
+	if !inside(p.Offset, p.Length, uint64(max(dev.Size(), 0))) {
+		return fmt.Errorf("%s: %w", p.What, io.ErrUnexpectedEOF)
+	}
+	p.Bytes = make([]byte, p.Length)
+	if n, err := dev.ReadAt(p.Bytes, int64(p.Offset)); n < len(p.Bytes) {
+		return fmt.Errorf("%s at byte %d: %w", p.What, p.Offset, err)
+	}
+	return nil
+}
+
+// Changed names the keyslot areas that do not hold what they held with this head: after an erase, a
+// change of keys or a shred the head must not come back. A read error counts as a change.
+func (h Head) Changed(dev inspect.Device) []string {
+	var names []string
+	for _, s := range h.Sums {
+		area := Part{What: s.What, Offset: s.Offset, Length: s.Length}
+		if err := area.read(dev); err != nil {
+			names = append(names, s.What)
+			continue
+		}
+		if sum := sha256.Sum256(area.Bytes); !bytes.Equal(sum[:], s.SHA256) {
+			names = append(names, s.What)
+		}
+	}
+	return names
+}
+
+// Opens tells whether the head has a keyslot: one without gives nothing back.
+func (h Head) Opens() bool { return len(h.Sums) > 0 }
+
+// Revokes tells whether something that opened the old head no longer opens this one.
+func (h Head) Revokes(old Head) bool {
+	for _, was := range old.Sums {
+		kept := false
+		for _, is := range h.Sums {
+			kept = kept || is.Offset == was.Offset && is.Length == was.Length && bytes.Equal(is.SHA256, was.SHA256)
+		}
+		if !kept {
+			return true
+		}
+	}
+	return false
+}
+
+// Same tells whether both say the same of the volume, whenever they were taken.
+func (h Head) Same(other Head) bool {
+	h.Time, other.Time = "", ""
+	a, err := h.Encode()
+	b, otherErr := other.Encode()
+	return err == nil && otherErr == nil && bytes.Equal(a, b)
+}
+
+// Restore plans to put the head back where both copies are gone; keyslot areas stay as they are.
+func (h Head) Restore(dev header.Device) (repair.Plan, error) {
+	heads := 2
+	if h.Version == 1 {
+		heads = 1
+	}
+	if len(h.Parts) < heads || uint64(max(dev.Size(), 0)) < h.DeviceSize {
+		return repair.Plan{}, fmt.Errorf("the device of %d bytes is smaller than the %d that the head belongs to", dev.Size(), h.DeviceSize)
+	}
+	var writes []repair.Write
+	for _, p := range h.Parts[:heads] {
+		writes = append(writes, repair.Write{What: p.What, Offset: p.Offset, Bytes: p.Bytes, Why: "as it was seen in order at " + h.Time})
+	}
+	return repair.Restore(dev, h.Version, h.UUID, h.SeqID, writes)
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/luks"
+	"golang.org/x/sys/unix"
+)
+
+// Store is two directories of the same shape. What must not lie on the volume it protects goes to
+// Volatile where State lies on that volume, and is lost when the machine stops.
+type Store struct {
+	State    string // /var/lib/orthrus
+	Volatile string // /run/orthrus
+}
+
+// The names in a volume's directory, <state>/guard/<uuid>.
+const (
+	headFile    = "head"
+	historyFile = "history"
+	holdFile    = "hold"
+)
+
+func volume(root, uuid string) string { return filepath.Join(root, "guard", undo.PlainName(uuid)) }
+
+func (s Store) roots() []string { return []string{s.State, s.Volatile} }
+
+// Load is the head of a volume: the newer of what the directories hold. fs.ErrNotExist where neither
+// has one that can be read.
+func (s Store) Load(uuid string) (Head, error) {
+	best, found := Head{}, false
+	for _, root := range s.roots() {
+		p, err := readFile(filepath.Join(volume(root, uuid), headFile), MaxHead)
+		if err != nil {
+			continue
+		}
+		h, err := DecodeHead(p)
+		if err == nil && h.UUID == uuid && (!found || h.Time > best.Time) {
+			best, found = h, true
+		}
+	}
+	if !found {
+		return Head{}, fs.ErrNotExist
+	}
+	return best, nil
+}
+
+// Save makes the head durable in place of the former one. It returns where it lies. A full head goes
+// to no volatile memory: there the areas are left out.
+func (s Store) Save(h Head, file *luks.File) (root string, err error) {
+	root, err = s.apart(file)
+	if err != nil {
+		return "", err
+	}
+	if root == s.Volatile && h.Full {
+		h = h.withoutAreas()
+	}
+	contents, err := h.Encode()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(volume(root, h.UUID), headFile)
+	if err := replace(path, contents); err != nil {
+		return "", err
+	}
+	for _, other := range s.roots() {
+		if other != root {
+			err = errors.Join(err, shred(filepath.Join(volume(other, h.UUID), headFile)))
+		}
+	}
+	return root, err
+}
+
+func (h Head) withoutAreas() Head {
+	h.Full = false
+	h.Parts = h.Parts[:len(h.Parts)-len(h.Sums)]
+	return h
+}
+
+// apart is the root that does not lie on the device.
+func (s Store) apart(file *luks.File) (string, error) {
+	for _, root := range s.roots() {
+		if err := os.MkdirAll(filepath.Join(root, "guard"), 0o700); err != nil {
+			return "", err
+		}
+		on, err := file.Bears(root)
+		if err != nil {
+			return "", err
+		}
+		if !on {
+			return root, nil
+		}
+	}
+	return "", fmt.Errorf("%s and %s %w", s.State, s.Volatile, undo.ErrOnItself)
+}
+
+// UndoDirectory is where an undo copy of the device may go.
+func (s Store) UndoDirectory(file *luks.File) (string, error) {
+	root, err := s.apart(file)
+	return undo.Directory(root), err
+}
+
+// Purge destroys what could bring a revoked key back: the head, and every undo copy of the volume.
+// What happened stays known.
+func (s Store) Purge(uuid string) error {
+	var failed []error
+	for _, root := range s.roots() {
+		failed = append(failed, shred(filepath.Join(volume(root, uuid), headFile)))
+		copies, err := s.copiesIn(undo.Directory(root), uuid)
+		failed = append(failed, err)
+		for _, path := range copies {
+			failed = append(failed, shred(path))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// UndoCopies lists the undo copies of a volume, the newest last.
+func (s Store) UndoCopies(uuid string) ([]string, error) {
+	var all []string
+	for _, root := range s.roots() {
+		copies, err := s.copiesIn(undo.Directory(root), uuid)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, copies...)
+	}
+	return all, nil
+}
+
+func (s Store) copiesIn(dir, uuid string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !strings.HasPrefix(e.Name(), undo.PlainName(uuid)+"-") {
+			continue
+		}
+		if kept, err := undo.Read(path); err == nil && kept.UUID == uuid {
+			paths = append(paths, path)
+		}
+	}
+	return paths, nil
+}
+
+// Hold says why a volume is to be left alone; the guard then only reports until it is in order.
+func (s Store) Hold(uuid, why string) error {
+	return replace(filepath.Join(volume(s.State, uuid), holdFile), []byte(why+"\n"))
+}
+
+// Held is the reason given to Hold, "" where there is none.
+func (s Store) Held(uuid string) string {
+	p, err := readFile(filepath.Join(volume(s.State, uuid), holdFile), 4096)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(p))
+}
+
+// Release takes a hold back.
+func (s Store) Release(uuid string) error {
+	err := os.Remove(filepath.Join(volume(s.State, uuid), holdFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func readFile(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// replace puts new contents in the place of a file, of mode 0600; a crash leaves the old or the new.
+// The old contents are overwritten before they are let go.
+func replace(path string, contents []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	fresh := path + ".new"
+	f, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(contents)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	old, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	if err := undo.SyncDirectory(dir); err != nil || old == nil {
+		return err
+	}
+	return overwrite(old)
+}
+
+// shred overwrites a file and removes it; one that is not there is no error.
+func shred(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(overwrite(f), os.Remove(path))
+}
+
+// overwrite fills an open file with zeros, makes that durable, and closes it.
+func overwrite(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil {
+		_, err = f.Write(make([]byte, info.Size()))
+	}
+	return errors.Join(err, f.Sync(), f.Close())
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/repair"
+	"github.com/orthrus-luks/orthrus/test/vectors"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// volumeFile is an image of a recorded volume, open for writing.
+func volumeFile(t *testing.T, vector string) *luks.File {
+	t.Helper()
+	image, _ := vectors.Open(vector)
+	path := filepath.Join(t.TempDir(), vector)
+	if err := os.WriteFile(path, image, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
+func captured(t *testing.T, file *luks.File, full bool) Head {
+	t.Helper()
+	h, err := Capture(file, inspect.Read(file), full, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func fresh(t *testing.T) Store {
+	dir := t.TempDir()
+	return Store{State: filepath.Join(dir, "state"), Volatile: filepath.Join(dir, "run")}
+}
+
+func contents(t *testing.T, file *luks.File) []byte {
+	t.Helper()
+	p := make([]byte, file.Size())
+	if _, err := file.ReadAt(p, 0); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func write(t *testing.T, file *luks.File, p []byte, off int64) {
+	t.Helper()
+	if _, err := file.WriteAt(p, off); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDestroyedHeadsComeBackByteForByte(t *testing.T) {
+	for _, vector := range []string{"luks2-unbound", "luks2-serpent", "luks1-sha1"} {
+		t.Run(vector, func(t *testing.T) {
+			file := volumeFile(t, vector)
+			before := contents(t, file)
+			h := captured(t, file, false)
+			end := h.Parts[len(h.Parts)-1]
+			write(t, file, make([]byte, end.Offset+end.Length), 0)
+			if changed := h.Changed(file); len(changed) != 0 {
+				t.Errorf("changed: %v", changed)
+			}
+			plan, err := h.Restore(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := repair.Apply(file, plan); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(contents(t, file), before) {
+				t.Error("not as before")
+			}
+		})
+	}
+}
+
+func TestHeadsOnlyHoldNoKeyMaterial(t *testing.T) {
+	file := volumeFile(t, "luks2-unbound")
+	image := contents(t, file)
+	for _, full := range []bool{false, true} {
+		h := captured(t, file, full)
+		p, err := h.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		area := image[h.Sums[0].Offset:][:512]
+		if bytes.Contains(p, area) != full {
+			t.Errorf("full %v: key material kept %v", full, !full)
+		}
+		again, err := DecodeHead(p)
+		if err != nil || !again.Same(h) {
+			t.Errorf("%v: %+v", err, again)
+		}
+	}
+}
+
+func TestChangedAreasAreNamed(t *testing.T) {
+	file := volumeFile(t, "luks2-unbound")
+	h := captured(t, file, false)
+	write(t, file, make([]byte, 4096), int64(h.Sums[0].Offset)+4096)
+	if got := fmt.Sprint(h.Changed(file)); got != "[keyslot 0]" {
+		t.Errorf("%s", got)
+	}
+	if next := captured(t, file, false); !next.Revokes(h) || h.Revokes(h) {
+		t.Error("a changed keyslot is no revocation, or an equal one is")
+	}
+}
+
+func TestAHeadThatChangesWhileItIsReadIsNotKept(t *testing.T) {
+	file := volumeFile(t, "luks2-unbound")
+	e := inspect.Read(file)
+	e.Choice.Copy.Header.SeqID++
+	if _, err := Capture(file, e, false, noon); !errors.Is(err, ErrUnsettled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestStoreKeepsOneHeadPrivately(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	if _, err := s.Load(h.UUID); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before: %v", err)
+	}
+	for range 2 {
+		root, err := s.Save(h, file)
+		if err != nil || root != s.State {
+			t.Fatalf("%s: %v", root, err)
+		}
+	}
+	got, err := s.Load(h.UUID)
+	if err != nil || !got.Same(h) || !got.Full {
+		t.Errorf("%v", err)
+	}
+	info, err := os.Stat(filepath.Join(volume(s.State, h.UUID), headFile))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+func TestADamagedFileIsNoHead(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, false)
+	if _, err := s.Save(h, file); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(volume(s.State, h.UUID), headFile)
+	p, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p[len(p)/2] ^= 1
+	if err := os.WriteFile(path, p, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(h.UUID); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A purge leaves nothing that brings a key back, not even in the blocks of the file.
+func TestPurgeOverwritesWhatItRemoves(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	if _, err := s.Save(h, file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Restore(file); !errors.Is(err, repair.ErrStillValid) {
+		t.Errorf("over a valid head: %v", err)
+	}
+	write(t, file, make([]byte, 32<<10), 0)
+	plan, err := h.Restore(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := filepath.Join(undo.Directory(s.State), undo.Name(plan, noon))
+	if err := undo.Keep(kept, file, plan, noon); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(volume(s.State, h.UUID), headFile)
+	open, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	if err := s.Purge(h.UUID); err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{path, kept} {
+		if _, err := os.Stat(gone); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", gone, err)
+		}
+	}
+	p := make([]byte, 1<<20)
+	n, _ := open.ReadAt(p, 0)
+	if n == 0 || len(bytes.Trim(p[:n], "\x00")) != 0 {
+		t.Errorf("%d bytes, and not all zeros", n)
+	}
+}
+
+func TestHistoryIsBoundedAndInOrder(t *testing.T) {
+	s := fresh(t)
+	if _, err := s.History("u"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	text := string(bytes.Repeat([]byte("x"), 1000))
+	for i := range 1000 {
+		if err := s.Note("u", Entry{What: Seen, SeqID: uint64(i), Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := s.History("u")
+	if err != nil || len(list) < 100 || len(list) > 300 {
+		t.Fatalf("%d entries, %v", len(list), err)
+	}
+	for i, e := range list {
+		if e.SeqID != list[0].SeqID+uint64(i) {
+			t.Fatalf("entry %d has %d", i, e.SeqID)
+		}
+	}
+	if list[len(list)-1].SeqID != 999 {
+		t.Errorf("the last is %d", list[len(list)-1].SeqID)
+	}
+}
+
+func TestAHoldLastsUntilItIsReleased(t *testing.T) {
+	s := fresh(t)
+	if err := s.Release("u"); err != nil || s.Held("u") != "" {
+		t.Errorf("%v, %q", err, s.Held("u"))
+	}
+	if err := s.Hold("u", "why"); err != nil || s.Held("u") != "why" {
+		t.Errorf("%v, %q", err, s.Held("u"))
+	}
+	if err := s.Release("u"); err != nil || s.Held("u") != "" {
+		t.Errorf("%v, %q", err, s.Held("u"))
+	}
+}
+
+func FuzzDecodeHead(f *testing.F) {
+	p, err := Head{UUID: "u", DeviceSize: 100, Parts: []Part{{What: "header", Length: 4, Bytes: []byte("head")}}}.Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(p)
+	f.Fuzz(func(t *testing.T, p []byte) {
+		h, err := DecodeHead(p)
+		if err != nil {
+			return
+		}
+		for _, part := range h.Parts {
+			if uint64(len(part.Bytes)) != part.Length || part.Offset+part.Length > h.DeviceSize {
+				t.Errorf("%+v", part)
+			}
+		}
+	})
+}

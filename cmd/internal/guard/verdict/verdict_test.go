@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+const (
+	ours   = "11111111-2222-4333-8444-555555555555"
+	theirs = "99999999-2222-4333-8444-555555555555"
+)
+
+var proven = policy.Policy{Repair: policy.RepairProven, Grow: true}
+
+// found is a copy in some state.
+func found(place header.Place, state header.State, uuid string, seqid uint64) header.Found {
+	f := header.Found{Place: place, State: state}
+	if state == header.Valid || state == header.Damaged {
+		f.Copy = luks2.Copy{Header: luks2.Header{UUID: uuid, SeqID: seqid, Size: luks2.MinSize}, Metadata: luks2.NewMetadata(luks2.MinSize, 1<<20)}
+	}
+	if state != header.Valid {
+		f.Err = errors.New("cause")
+	}
+	return f
+}
+
+// sight is a device with these copies.
+func sight(primary, secondary header.Found) Sight {
+	heads := header.Heads{Primary: primary, Secondary: secondary, DeviceSize: 64 << 20}
+	e := inspect.Evidence{Heads: heads, Size: 64 << 20}
+	e.Choice, e.ChoiceErr = header.Choose(heads)
+	return Sight{Evidence: e}
+}
+
+func healthy() Sight {
+	return sight(found(header.Primary, header.Valid, ours, 5), found(header.Secondary, header.Valid, ours, 5))
+}
+
+// lostPrimary is a volume that was seen before, its primary wiped.
+func lostPrimary() Sight {
+	s := sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Valid, ours, 5))
+	s.Known = &Known{UUID: ours, SeqID: 5, Opens: true}
+	return s
+}
+
+// lostBoth is the same with both gone under its mapping.
+func lostBoth() Sight {
+	s := sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Damaged, ours, 5))
+	s.Known = &Known{UUID: ours, SeqID: 5, Opens: true}
+	s.Mapping = &Mapping{Name: "vault", UUID: ours, Fits: true}
+	return s
+}
+
+func kinds(d Decision) []Kind {
+	var list []Kind
+	for _, r := range d.Why {
+		list = append(list, r.Kind)
+	}
+	return list
+}
+
+func TestDecisions(t *testing.T) {
+	tests := []struct {
+		name   string
+		sight  Sight
+		change func(*Sight)
+		policy policy.Policy
+		step   Step
+		why    []Kind
+	}{
+		{name: "in order", sight: healthy(), policy: proven},
+		{name: "in order and cloned", sight: healthy(), change: func(s *Sight) { s.Clones = []string{"/dev/b"} }, policy: proven},
+		{name: "nothing there", sight: sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Absent, "", 0)), policy: proven},
+		{name: "nothing left, not mapped", sight: sight(found(header.Primary, header.Damaged, ours, 1), found(header.Secondary, header.Damaged, ours, 1)), policy: proven},
+
+		{name: "primary lost", sight: lostPrimary(), policy: proven, step: Repair},
+		{name: "default policy", sight: lostPrimary(), policy: policy.Default().Default, step: Repair, why: []Kind{Policy}},
+		{name: "never seen", sight: lostPrimary(), change: func(s *Sight) { s.Known = nil }, policy: proven, step: Repair, why: []Kind{Unproven}},
+		{name: "never seen, remains agree", sight: sight(found(header.Primary, header.Damaged, ours, 5), found(header.Secondary, header.Valid, ours, 5)), policy: proven, step: Repair},
+		{name: "never seen, remains of another", sight: sight(found(header.Primary, header.Damaged, theirs, 5), found(header.Secondary, header.Valid, ours, 5)), policy: proven, step: Repair, why: []Kind{Unproven}},
+		{name: "stale secondary", sight: sight(found(header.Primary, header.Valid, ours, 6), found(header.Secondary, header.Valid, ours, 5)), policy: proven, step: Repair},
+		{name: "unreadable", sight: sight(found(header.Primary, header.Unreadable, "", 0), found(header.Secondary, header.Valid, ours, 5)), change: func(s *Sight) { s.Known = &Known{UUID: ours, SeqID: 5} }, policy: proven, step: Repair, why: []Kind{Unreadable}},
+		{name: "older than seen", sight: lostPrimary(), change: func(s *Sight) { s.Known.SeqID = 6 }, policy: proven, step: Repair, why: []Kind{Older}},
+		{name: "wrapped since seen", sight: sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Valid, ours, 1)), change: func(s *Sight) { s.Known = &Known{UUID: ours, SeqID: 1<<64 - 1} }, policy: proven, step: Repair},
+		{name: "foreign", sight: lostPrimary(), change: func(s *Sight) {
+			s.Evidence.Signatures = []signature.Signature{{Kind: "ext4", Offset: 1080}, {Kind: "crypto_LUKS"}, {Kind: "gpt", Backup: true}, {Kind: "swap", Damaged: true}}
+		}, policy: proven, step: Repair, why: []Kind{Foreign}},
+		{name: "clone", sight: lostPrimary(), change: func(s *Sight) { s.Clones = []string{"/dev/b"} }, policy: proven, step: Repair, why: []Kind{Clone}},
+		{name: "member", sight: lostPrimary(), change: func(s *Sight) { s.Device.Members = []string{"md0"} }, policy: proven, step: Repair, why: []Kind{Member}},
+		{name: "removable", sight: lostPrimary(), change: func(s *Sight) { s.Device.Removable = true }, policy: proven, step: Repair, why: []Kind{Removable}},
+		{name: "removable and allowed", sight: lostPrimary(), change: func(s *Sight) { s.Device.Removable = true }, policy: policy.Policy{Repair: policy.RepairProven, Removable: true}, step: Repair},
+		{name: "read-only", sight: lostPrimary(), change: func(s *Sight) { s.Device.ReadOnly = true }, policy: proven, step: Repair, why: []Kind{ReadOnly}},
+		{name: "taken back", sight: lostPrimary(), change: func(s *Sight) { s.Held = "by hand" }, policy: proven, step: Repair, why: []Kind{Held}},
+		{name: "again and again", sight: lostPrimary(), change: func(s *Sight) { s.Often = true }, policy: proven, step: Repair, why: []Kind{Often}},
+		{name: "everything at once", sight: lostPrimary(), change: func(s *Sight) {
+			s.Known, s.Clones, s.Device = nil, []string{"b"}, Device{Removable: true, ReadOnly: true}
+		}, policy: policy.Default().Default, step: Repair, why: []Kind{Unproven, Clone, Removable, ReadOnly, Policy}},
+
+		{name: "both lost under the mapping", sight: lostBoth(), policy: proven, step: Restore},
+		{name: "both lost, default policy", sight: lostBoth(), policy: policy.Default().Default, step: Restore, why: []Kind{Policy}},
+		{name: "both lost, never seen", sight: lostBoth(), change: func(s *Sight) { s.Known = nil }, policy: proven, step: Restore, why: []Kind{Unproven}},
+		{name: "both lost, another mapping", sight: lostBoth(), change: func(s *Sight) { s.Mapping.Fits = false }, policy: proven, step: Restore, why: []Kind{Unmapped}},
+		{name: "erased", sight: lostBoth(), change: func(s *Sight) { s.Known.Changed = []string{"keyslot 0"} }, policy: proven, step: Restore, why: []Kind{Erased}},
+		{name: "erased, and seen so", sight: lostBoth(), change: func(s *Sight) { s.Known.Opens = false }, policy: proven, step: Restore, why: []Kind{Erased}},
+		{name: "both lost, one unreadable", sight: lostBoth(), change: func(s *Sight) {
+			s.Evidence.Heads.Primary = found(header.Primary, header.Unreadable, "", 0)
+		}, policy: proven, step: Restore, why: []Kind{Unreadable}},
+
+		{name: "grown, with a key", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true, Key: true} }, policy: proven, step: Enlarge},
+		{name: "grown, without", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true} }, policy: proven, step: Enlarge, why: []Kind{NoKey}},
+		{name: "grown, not allowed", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true, Key: true} }, policy: policy.Default().Default, step: Enlarge, why: []Kind{Policy}},
+		{name: "opened shorter on purpose", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Key: true} }, policy: proven},
+		{name: "shrunk", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 3, Wanted: 2, Whole: true, Key: true} }, policy: proven},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if test.change != nil {
+				test.change(&test.sight)
+			}
+			d := Decide(test.sight, test.policy)
+			if d.Step != test.step || !slices.Equal(kinds(d), test.why) {
+				t.Errorf("%q because of %v, want %q because of %v", d.Step, d.Why, test.step, test.why)
+			}
+			if d.Do != (test.step != Nothing && len(test.why) == 0) {
+				t.Errorf("do is %v", d.Do)
+			}
+		})
+	}
+}
+
+func TestConflictIsAPersonsDecision(t *testing.T) {
+	a, b := found(header.Primary, header.Valid, ours, 5), found(header.Secondary, header.Valid, ours, 5)
+	b.Copy.Header.Label = "other"
+	if d := Decide(sight(a, b), proven); d.Do || !slices.Equal(kinds(d), []Kind{Conflict}) {
+		t.Errorf("%+v", d)
+	}
+}
