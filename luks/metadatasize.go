@@ -52,50 +52,7 @@ func (v *Volume) SetMetadataSize(ctx context.Context, size MetadataSize, tell fu
 	if _, err := v.PlanMetadataSize(size); err != nil {
 		return err
 	}
-	return v.transact(ctx, func(now luks2.Copy) ([]relocate.Step, error) {
+	return v.transact(ctx, relocate.Options{Tell: tell}, func(now luks2.Copy) ([]relocate.Step, error) {
 		return v.planMetadataSize(now, size)
-	}, tell)
-}
-
-// transact heals the heads, plans against what they say under the lock, and carries the steps out.
-func (v *Volume) transact(ctx context.Context, plan func(now luks2.Copy) ([]relocate.Step, error), tell func(relocate.Step)) error {
-	if _, err := v.Heal(ctx, false); err != nil {
-		return err
-	}
-	return locked(ctx, v.dev, true, func() error {
-		_, choice, err := v.current()
-		if err != nil {
-			return err
-		}
-		steps, err := plan(choice.Copy)
-		if err != nil {
-			return err
-		}
-		if err := relocate.Run(v.dev, choice.Copy, steps, tell); err != nil {
-			return err
-		}
-		return v.load()
 	})
-}
-
-// Pending tells whether the heads tell of a transaction that was begun and not concluded. A log that
-// cannot be used is a relocate.LogError.
-func (v *Volume) Pending() (bool, error) {
-	if v.Version != 2 {
-		return false, nil
-	}
-	_, _, found, err := relocate.FindLog(v.Metadata())
-	return found, err
-}
-
-// Resume concludes, or takes back, what Pending tells of, from the log alone. It writes nothing where
-// there is nothing to do.
-func (v *Volume) Resume(ctx context.Context, tell func(relocate.Step)) error {
-	pending, err := v.Pending()
-	if err != nil || !pending {
-		return err
-	}
-	return v.transact(ctx, func(now luks2.Copy) ([]relocate.Step, error) {
-		return relocate.PlanResume(v.dev, now, v.metadataLimit(now))
-	}, tell)
 }

@@ -51,7 +51,7 @@ func TestMetadataAreaGrowsWithItsKeyslots(t *testing.T) {
 					}
 					key.Close()
 				}
-				if pending, err := v.Pending(); pending || err != nil {
+				if _, pending, err := v.Pending(); pending || err != nil {
 					t.Errorf("a log is left: %v", err)
 				}
 			}
@@ -143,7 +143,7 @@ func TestLogsThatCannotBeUsedAreLeftAlone(t *testing.T) {
 		}
 		before := dev.writes
 		var named *relocate.LogError
-		if err := v.Resume(ctx, nil); !errors.As(err, &named) || !errors.Is(err, kind) || named.Token != 9 {
+		if _, err := v.Resume(ctx, nil); !errors.As(err, &named) || !errors.Is(err, kind) || named.Token != 9 {
 			t.Errorf("%s: %v", text, err)
 		}
 		if err := v.SetMetadataSize(ctx, luks.MetadataSize{Header: 64 << 10}, nil); !errors.Is(err, kind) {
@@ -170,7 +170,7 @@ func TestHostileLogsWipeNothingThatIsNotTheirs(t *testing.T) {
 		if _, err := v.SetToken(ctx, 31, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if err := v.Resume(ctx, nil); err != nil {
+		if _, err := v.Resume(ctx, nil); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 		if !slices.Equal(data, dev.image[16<<20:]) {
@@ -178,7 +178,7 @@ func TestHostileLogsWipeNothingThatIsNotTheirs(t *testing.T) {
 		}
 		unlock(t, v, "0")
 		unlock(t, v, "1")
-		if pending, err := v.Pending(); pending || err != nil {
+		if _, pending, err := v.Pending(); pending || err != nil {
 			t.Errorf("%s: still pending, %v", text, err)
 		}
 	}

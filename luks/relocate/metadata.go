@@ -150,7 +150,8 @@ func (r *resize) plan(moves []move) ([]Step, error) {
 		}
 		r.wipe(fmt.Sprintf("wipe what keyslot %d left", m.keyslot), m.from)
 	}
-	return r.steps, r.conclude()
+	err = r.conclude()
+	return r.steps, err
 }
 
 func nextOf(moves []move, i int) luks2.Extent {

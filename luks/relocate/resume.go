@@ -9,17 +9,17 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// Run carries out steps that were planned from heads like planned, telling each before it begins. It
-// stops at the first error; what was begun is then in the log.
-func Run(dev header.Device, planned luks2.Copy, steps []Step, tell func(Step)) error {
+// Run carries out steps that were planned from heads like planned. It stops at the first error; what
+// was begun is then in the log.
+func Run(dev header.Device, planned luks2.Copy, steps []Step, o Options) error {
 	if len(steps) == 0 {
 		return nil
 	}
-	s, err := start(dev, planned)
+	s, err := start(dev, planned, o)
 	if err != nil {
 		return err
 	}
-	return s.run(steps, tell)
+	return s.run(steps)
 }
 
 // PlanResume plans what concludes a resize of the metadata area that the heads tell of, or, where it
@@ -46,7 +46,8 @@ func PlanResume(dev header.Device, now luks2.Copy, limit uint64) ([]Step, error)
 func planTakeBack(now luks2.Copy, log Log) ([]Step, error) {
 	r := &resize{now: now, to: SizesOf(now), wide: now.Metadata.KeyslotsExtent(now.Header.Size)}
 	r.clean(log)
-	return r.steps, r.conclude()
+	err := r.conclude()
+	return r.steps, err
 }
 
 // strayHead finds a secondary where the resize was to put it, while the heads are still the old ones:

@@ -20,11 +20,23 @@ type session struct {
 	dev    header.Device
 	now    luks2.Copy // what both heads hold
 	random io.Reader
+	o      Options
+}
+
+// Options say what is known beside the device.
+type Options struct {
+	// Tell is told each step before it begins; nil for silence.
+	Tell func(Step)
+	// Live lists the ranges of the device, in bytes, that mappings reach over; nil: there are none.
+	Live func() ([]luks2.Extent, error)
+	// Free tells that the room for a new far header is known to be free, whatever lies there. Otherwise
+	// it must read as zeros.
+	Free bool
 }
 
 // start makes sure that the heads are in order and still those a plan was made for.
-func start(dev header.Device, planned luks2.Copy) (*session, error) {
-	s := &session{dev: dev, random: rand.Reader}
+func start(dev header.Device, planned luks2.Copy, o Options) (*session, error) {
+	s := &session{dev: dev, random: rand.Reader, o: o}
 	_, choice, err := s.heads()
 	if err != nil {
 		return nil, err
@@ -53,10 +65,10 @@ func same(a, b luks2.Copy) bool {
 }
 
 // run carries out the steps, telling each before it begins.
-func (s *session) run(steps []Step, tell func(Step)) error {
+func (s *session) run(steps []Step) error {
 	for _, step := range steps {
-		if tell != nil {
-			tell(step)
+		if s.o.Tell != nil {
+			s.o.Tell(step)
 		}
 		if err := step.act.run(s); err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)

@@ -17,6 +17,9 @@ type Step struct {
 }
 
 func (s Step) String() string {
+	if len(s.Writes) == 0 {
+		return s.What
+	}
 	text := s.What + ": "
 	for i, w := range s.Writes {
 		if i > 0 {
@@ -58,4 +61,22 @@ func exchange(what string, old uint64, next luks2.Copy) Step {
 		[]luks2.Extent{{Offset: size, Size: size}, {Offset: old, Size: luks2.BinarySize}, {Size: size}},
 		exchangeHeads{old, next},
 	}
+}
+
+// Call is a step that somebody else carries out: it writes nothing on the device.
+func Call(what string, do func() error) Step { return Step{What: what, act: call{do}} }
+
+type call struct{ do func() error }
+
+func (c call) run(*session) error { return c.do() }
+
+// DataAfter is how long the data segment is after the steps, in bytes: what the last commit says.
+func DataAfter(steps []Step) uint64 {
+	size := uint64(0)
+	for _, s := range steps {
+		if c, ok := s.act.(commitHeads); ok {
+			size, _ = c.next.Metadata.DataSize()
+		}
+	}
+	return size
 }

@@ -13,6 +13,8 @@ type Fault struct {
 	dear bool
 	// recovery tells that the kind needs Operation.Recover.
 	recovery bool
+	// sizes tells that the kind needs Operation.Sizes.
+	sizes bool
 }
 
 // Faults lists the kinds of fault.
@@ -35,7 +37,13 @@ func Faults() []Fault {
 		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot), dear: true},
 		{Name: "crash in recovery", all: recoveryCuts, more: recoveryMore, recovery: true},
 		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true, dear: true},
+		{Name: "resized", all: resized, more: resizedMore, recovery: true, sizes: true, dear: true},
 	}
+}
+
+// suits tells whether the kind can be tried on the operation.
+func (f Fault) suits(op Operation) bool {
+	return (!f.recovery || op.Recover != nil) && (!f.sizes || len(op.Sizes) > 0)
 }
 
 // thinned yields all states of a kind, or one in s.thin of them.

@@ -41,6 +41,9 @@ type Operation struct {
 	// Steps tells that Run makes several commits, each of which relies on what the one before was seen
 	// to have written: a drive that lies about that can take everything.
 	Steps bool
+	// Sizes, in bytes and at most the image's capacity, are what the device may come to have while or
+	// after the operation runs.
+	Sizes []int64
 }
 
 // Case is a state to be judged.

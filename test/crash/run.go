@@ -78,7 +78,7 @@ func (c Config) jobs(operations []Operation) []job {
 	for _, op := range operations {
 		start := sync.OnceValues(func() (*course, error) { return newCourse(op) })
 		for _, f := range Faults() {
-			if f.recovery && op.Recover == nil {
+			if !f.suits(op) {
 				continue
 			}
 			if f.more != nil {

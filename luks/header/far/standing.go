@@ -168,7 +168,7 @@ func (e Evidence) expected(f Found, now uint64) bool {
 	if f.Locator.SeqID != now+1 {
 		return false
 	}
-	return e.HasToken && f.Place == e.Token.To || f.Locator.Old != nil && f.Locator.Old.SeqID == now
+	return e.HasToken && (f.Place == e.Token.To || e.Token.Phase != Stable && f.Place == e.Token.Far) || f.Locator.Old != nil && f.Locator.Old.SeqID == now
 }
 
 // forgotten lists what bears this uuid at other places than the heads name.

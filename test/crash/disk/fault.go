@@ -27,10 +27,11 @@ const (
 	Lie             // as Drop, and reads show what was written until the power is cut
 	Misplace        // a write is acknowledged and lands Shift sectors away
 	Unplug          // this call and all later ones fail with ENODEV
+	Resize          // before this call the device comes to have Size bytes
 )
 
 func (a Action) String() string {
-	return [...]string{"nothing", "EIO", "drop", "drop and lie", "misplace", "unplug"}[a]
+	return [...]string{"nothing", "EIO", "drop", "drop and lie", "misplace", "unplug", "resize"}[a]
 }
 
 // Fault changes what the Nth call of a kind does (N counts from 0) and the Times-1 that follow it, or
@@ -45,6 +46,7 @@ type Fault struct {
 	Sticky bool
 	Keep   int   // sectors
 	Shift  int64 // sectors
+	Size   int64 // bytes
 }
 
 func (f Fault) String() string {
@@ -63,6 +65,9 @@ func (f Fault) String() string {
 	}
 	if f.Shift != 0 {
 		text += fmt.Sprintf(", by %d sectors", f.Shift)
+	}
+	if f.Do == Resize {
+		text += fmt.Sprintf(", to %d bytes", f.Size)
 	}
 	return text
 }

@@ -16,6 +16,9 @@ type Image struct {
 	sum   Sum       // of table
 	runs  []Run     // over the table, later ones over earlier ones
 	bad   map[int64]bool
+	// hidden is how many sectors at the table's end lie behind the device's: it was cut, or is going to
+	// grow.
+	hidden int64
 }
 
 // NewImage makes an image of the bytes, filled up to a whole sector with zeros.
@@ -30,10 +33,44 @@ func NewImage(content []byte) *Image {
 }
 
 // Size returns the length of the device in bytes.
-func (m *Image) Size() int64 { return int64(len(m.table)) * SectorSize }
+func (m *Image) Size() int64 { return m.Sectors() * SectorSize }
 
 // Sectors returns the length of the device in sectors.
-func (m *Image) Sectors() int64 { return int64(len(m.table)) }
+func (m *Image) Sectors() int64 { return int64(len(m.table)) - m.hidden }
+
+// Capacity is the length up to which the device can grow, in bytes.
+func (m *Image) Capacity() int64 { return int64(len(m.table)) * SectorSize }
+
+// WithCapacity returns the image of a device that can grow to that many bytes, with zeros there.
+func (m *Image) WithCapacity(size int64) *Image {
+	n := m.flat()
+	for number := int64(len(n.table)); number*SectorSize < size; number++ {
+		s := newSector(number, nil)
+		n.table, n.sum, n.hidden = append(n.table, s), n.sum.plus(s.sum), n.hidden+1
+	}
+	return n
+}
+
+// Sized returns the device as size bytes of it, of at most Capacity. What is cut off comes back with a
+// later growth: Cleared forgets it.
+func (m *Image) Sized(size int64) *Image {
+	n := *m
+	n.hidden = int64(len(m.table)) - size/SectorSize
+	return &n
+}
+
+// Cleared returns the image with zeros for all that lies behind the device's end.
+func (m *Image) Cleared() *Image {
+	n := *m
+	n.hidden = 0
+	length := m.Capacity() - m.Size()
+	if length == 0 {
+		return m
+	}
+	n = *n.WithBytes(make([]byte, length), m.Size()).flat()
+	n.hidden = m.hidden
+	return &n
+}
 
 // With returns the image with runs written over it in their order. It keeps the slice. Sectors
 // that are written can be read again even if they could not before.
@@ -101,8 +138,8 @@ func (m *Image) Resized(size int64) *Image {
 
 // flat returns an equal image without runs.
 func (m *Image) flat() *Image {
-	n := &Image{table: append([]*Sector(nil), m.table...), sum: m.Sum(), bad: m.bad}
-	n.sum = n.sum.minus(badSum(m.bad))
+	n := &Image{table: append([]*Sector(nil), m.table...), sum: m.Sum(), bad: m.bad, hidden: m.hidden}
+	n.sum = n.sum.minus(badSum(m.bad)).minus(hiddenSum(m.hidden))
 	for _, r := range m.runs {
 		n.lay(r)
 	}
@@ -187,7 +224,7 @@ func (m *Image) Bytes() []byte {
 
 // Sum identifies the contents and the unreadable sectors.
 func (m *Image) Sum() Sum {
-	sum := m.sum.plus(badSum(m.bad))
+	sum := m.sum.plus(badSum(m.bad)).plus(hiddenSum(m.hidden))
 	for i, r := range m.runs {
 		sum = sum.plus(m.gain(r, i+1))
 	}
@@ -210,7 +247,7 @@ func (m *Image) SumOf(r Range) Sum {
 func (m *Image) SumOfAll(list []Range) Sum {
 	var sum Sum
 	for i, r := range list {
-		part := m.SumOf(r)
+		part := m.SumOf(r).plus(hiddenSum(m.hidden))
 		sum = sum.plus(Sum{spread(part.A, int64(i)), spread(part.B, int64(i))})
 	}
 	return sum
@@ -248,6 +285,15 @@ func (m *Image) covered(number int64, later int) bool {
 		}
 	}
 	return false
+}
+
+// hiddenSum tells devices of different sizes apart.
+func hiddenSum(hidden int64) Sum {
+	if hidden == 0 {
+		return Sum{}
+	}
+	h := spread(^uint64(1), hidden)
+	return Sum{h, bits.Reverse64(h)}
 }
 
 func badSum(bad map[int64]bool) Sum {

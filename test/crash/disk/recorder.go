@@ -8,11 +8,12 @@ import (
 	"syscall"
 )
 
-// Event is a write that reached the device, or a flush.
+// Event is a write that reached the device, a flush, or a change of the device's size.
 type Event struct {
 	Call   Call
-	Run    Run  // of a write
-	Failed bool // of a flush: what was pending stays in doubt for good
+	Run    Run   // of a write
+	Failed bool  // of a flush: what was pending stays in doubt for good
+	Size   int64 // where not 0: the device has this many bytes from now on, and Call does not count
 }
 
 // Recorder is a device that starts as an image and keeps what happens to it. It is for one
@@ -20,6 +21,7 @@ type Event struct {
 type Recorder struct {
 	start   *Image
 	view    []*Sector // what reads see
+	size    int64     // bytes
 	bad     map[int64]bool
 	fault   Fault
 	gone    bool
@@ -33,11 +35,11 @@ type Recorder struct {
 // NewRecorder returns a device with the contents of start which suffers the fault.
 func NewRecorder(start *Image, fault Fault) *Recorder {
 	flat := start.flat()
-	return &Recorder{start: start, view: flat.table, bad: maps.Clone(start.bad), fault: fault}
+	return &Recorder{start: start, view: flat.table, size: start.Size(), bad: maps.Clone(start.bad), fault: fault}
 }
 
 // Size returns the length of the device in bytes.
-func (d *Recorder) Size() int64 { return d.start.Size() }
+func (d *Recorder) Size() int64 { return d.size }
 
 // Calls returns how many calls of that kind there were.
 func (d *Recorder) Calls(c Call) int { return d.calls[c] }
@@ -60,6 +62,11 @@ func (d *Recorder) strike(c Call, r Range) Action {
 		return None
 	}
 	d.gone = d.fault.Do == Unplug
+	if d.fault.Do == Resize {
+		d.size = d.fault.Size
+		d.events = append(d.events, Event{Size: d.size})
+		return None
+	}
 	return d.fault.Do
 }
 
@@ -117,7 +124,7 @@ func (d *Recorder) misplace(run Run) {
 	moved := Run{First: run.First + d.fault.Shift}
 	for i, s := range run.Sectors {
 		number := moved.First + int64(i)
-		if number < 0 || number >= d.start.Sectors() {
+		if number < 0 || number*SectorSize >= d.size {
 			moved.Sectors = append(moved.Sectors, nil)
 			continue
 		}

@@ -14,7 +14,7 @@ type Trace struct {
 func (t Trace) Writes() []Range {
 	var list []Range
 	for _, e := range t.Events {
-		if e.Call == Write {
+		if e.Call == Write && e.Size == 0 {
 			list = append(list, e.Run.Range())
 		}
 	}
@@ -37,6 +37,8 @@ func (t Trace) Epochs() []Epoch {
 	now := Epoch{Durable: t.Start.flat()}
 	for _, e := range t.Events {
 		switch {
+		case e.Size != 0: // whatever was written before, the device is found with its new size
+			now.Durable = now.Durable.Sized(e.Size)
 		case e.Call == Write:
 			now.Pending = append(now.Pending, e.Run)
 		case e.Failed:

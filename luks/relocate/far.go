@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relocate
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// writeFar makes the far header at a place hold the heads as the next commit will leave them: that is
+// deterministic, since salts stay.
+type writeFar struct {
+	place far.Place
+	next  luks2.Copy
+	other far.Place // the one in force, which may have the better copy of a damaged keyslot
+	keep  bool      // what is not ours stays as it is; otherwise a free place is filled
+	after bool      // next is what the last commit left
+}
+
+func (w writeFar) run(s *session) error {
+	if err := s.uncovered(w.place); err != nil {
+		return err
+	}
+	found := far.Read(s.dev, w.place)
+	if w.keep && found.State != far.Unreadable && !ours(found, s.now) {
+		return nil
+	}
+	want, err := w.desired(s, found)
+	if err != nil {
+		return err
+	}
+	if ours(found, s.now) {
+		if !found.Locator.Updating() && found.Locator.Contents.Equal(want.Contents) {
+			return nil
+		}
+		l := found.Locator.Successor(want.Contents, uint64(s.dev.Size()))
+		return verified(s.dev, w.place, far.Update(s.dev, l, want.Body))
+	}
+	if err := s.free(found); err != nil {
+		return err
+	}
+	l := far.New(s.now.Header.UUID, w.place, want.Contents, uint64(s.dev.Size()))
+	return verified(s.dev, w.place, far.Create(s.dev, l, want.Body))
+}
+
+// ours: a far header of this volume, all of whose bytes are accounted for.
+func ours(f far.Found, head luks2.Copy) bool {
+	return f.State == far.Whole && f.Locator.Of(head.Header.UUID)
+}
+
+// desired builds the body from the keyslot areas on the device and the heads to be.
+func (w writeFar) desired(s *session, found far.Found) (far.Desired, error) {
+	head, plan := s.now, header.Plan{}
+	if !w.after {
+		var err error
+		if plan, err = s.plan(w.next); err != nil {
+			return far.Desired{}, err
+		}
+		head = w.next
+		head.Header.SeqID = s.now.Header.SeqID + 1
+	}
+	source := make([]byte, far.Length(head))
+	if n, err := s.dev.ReadAt(source, 0); n < len(source) {
+		return far.Desired{}, fmt.Errorf("reading the header: %w", err)
+	}
+	for _, write := range plan.Writes {
+		copy(source[write.Offset:], write.Bytes)
+	}
+	old := &found
+	if !ours(found, s.now) && !w.other.None() && w.other != w.place {
+		*old = far.Read(s.dev, w.other)
+	}
+	return far.Build(source, head, old)
+}
+
+// free refuses a place where something lies that is not ours. A locator of ours that was torn while it
+// was announced, with nothing but zeros where its body goes, is ours.
+func (s *session) free(found far.Found, except ...luks2.Extent) error {
+	if found.State == far.Unreadable {
+		return fmt.Errorf("%w: %w", far.ErrUnsure, found.Err)
+	}
+	if s.o.Free {
+		return nil
+	}
+	for _, e := range found.Place.Extents() {
+		if found.State == far.Damaged && e.Offset == found.Place.Locator {
+			continue
+		}
+		for _, part := range subtract(e, except) {
+			if err := zeros(s.dev, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// zeros looks for a byte that is not zero.
+func zeros(dev header.Device, e luks2.Extent) error {
+	p := make([]byte, e.Size)
+	if n, err := dev.ReadAt(p, int64(e.Offset)); n < len(p) {
+		return fmt.Errorf("%w: %w", ErrNotFree, err)
+	}
+	for i, b := range p {
+		if b != 0 {
+			return &NotFreeError{e.Offset + uint64(i)}
+		}
+	}
+	return nil
+}
+
+// uncovered refuses a place over which a mapping reaches.
+func (s *session) uncovered(p far.Place) error {
+	if s.o.Live == nil {
+		return nil
+	}
+	live, err := s.o.Live()
+	if err != nil {
+		return err
+	}
+	for _, e := range p.Extents() {
+		for _, l := range live {
+			if overlap(e, l) {
+				return far.ErrCovered
+			}
+		}
+	}
+	return nil
+}
+
+// verified reads a far header back after it was written.
+func verified(dev header.Device, p far.Place, err error) error {
+	if err != nil {
+		return err
+	}
+	if f := far.Read(dev, p); f.State != far.Whole || f.Locator.Updating() {
+		return errors.Join(ErrVerify, f.Err)
+	}
+	return nil
+}
+
+// wipeFar overwrites an old far header: only one of this volume, whole, and older than the one in
+// force where there is to be one. Where nothing of that kind lies there, there is nothing to wipe.
+type wipeFar struct{ place, inForce far.Place }
+
+func (w wipeFar) run(s *session) error {
+	if w.place.None() || w.place.End() > uint64(s.dev.Size()) {
+		return nil
+	}
+	old := far.Read(s.dev, w.place)
+	if old.State == far.Unreadable {
+		return fmt.Errorf("%w: %w", far.ErrUnsure, old.Err)
+	}
+	if !ours(old, s.now) {
+		return nil
+	}
+	if !w.inForce.None() {
+		f := far.Read(s.dev, w.inForce)
+		if !ours(f, s.now) || f.Locator.Updating() {
+			return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
+		}
+		if !header.Newer(f.Locator.SeqID, old.Locator.SeqID) {
+			return nil
+		}
+	}
+	if err := s.uncovered(w.place); err != nil {
+		return err
+	}
+	return far.Wipe(s.dev, old)
+}
+
+// Preflight holds the rooms that steps are going to fill with a new far header against what lies there
+// and what is mapped, before anything is written; a room that an old far header lies in as well counts
+// without that. Errors are far.ErrCovered, far.ErrUnsure, and a NotFreeError.
+func Preflight(dev header.Device, head luks2.Copy, steps []Step, o Options) error {
+	s := &session{dev: dev, now: head, o: o}
+	for _, step := range steps {
+		w, ok := step.act.(writeFar)
+		if !ok || w.keep {
+			continue
+		}
+		if err := s.uncovered(w.place); err != nil {
+			return err
+		}
+		found := far.Read(dev, w.place)
+		if ours(found, head) {
+			continue
+		}
+		if err := s.free(found, w.other.Extents()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
