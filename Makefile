@@ -35,11 +35,14 @@ arches  := arm64 riscv64 386 s390x
 pure    := ./dm/target ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header/... ./luks/kdf/... \
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector $(wildcard ./luks/signature) ./cmd/internal/cli \
 	./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
+# Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.
+rooted  := $(module)/(cmd/orthrus|udev)
+asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 # Parts of `make test` that have a line of their own.
 apart   := $(module)/test/(vm|interop|referee|crash)
 
 .PHONY: all build demo test test-long test-unit test-386 test-referee test-interop test-interop-long test-vm check fmt vet \
-	staticcheck arch cross bench fuzz crash test-crash \
+	staticcheck arch cross bench bench-readme fuzz crash test-crash \
 	install install-cryptsetup man completions clean setup help
 
 all: build
@@ -67,7 +70,8 @@ test: setup
 
 ## test-unit          unit tests alone
 test-unit:
-	$(test) $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)')
+	$(test) $$($(GO) list ./... | grep -Ev '^($(apart)(/|$$)|$(rooted)$$)')
+	$(test) $(asroot) $$($(GO) list ./... | grep -E '^$(rooted)$$')
 
 ## test-386           the pure packages as 32-bit programs
 test-386:
@@ -92,8 +96,10 @@ test-long: setup
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
 
+# The cells of the interoperability matrix that passed on this tree are not run again.
 test-vm-long: setup
-	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/vm/...
+	@mkdir -p .cache/test-long
+	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v ./test/vm/...
 
 ## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
 check: fmt vet staticcheck arch cross
@@ -114,10 +120,16 @@ arch:
 cross:
 	@for arch in $(arches); do echo "vet for $$arch"; GOARCH=$$arch $(GO) vet ./... || exit 1; done
 
-## bench              Go benchmarks, and a comparison with the installed cryptsetup
-bench: build
-	$(GO) test -run '^$$' -bench . -benchmem $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)')
-	$(GO) run ./test/bench
+## bench              Go benchmarks, and tables of whole processes beside the installed cryptsetup (bin/bench.md)
+bench: build setup
+	$(GO) test -run '^$$' -bench . -benchtime 50ms -benchmem $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)') >bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	@$(GO) build -o bin/bench ./test/bench
+	@bin/bench -out bin/bench.md
+	@echo; echo 'bin/bench.md has these tables, bin/bench.txt the Go benchmarks; make bench-readme quotes the tables in README.md'
+
+## bench-readme       puts the tables of the last make bench into README.md
+bench-readme:
+	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
 
 ## fuzz               every fuzz target for FUZZTIME (10m)
 fuzz:
