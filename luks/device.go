@@ -6,7 +6,9 @@ import (
 	"context"
 
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // Device holds a volume's metadata: a block device, an image, memory. See header.Device.
@@ -84,3 +86,6 @@ func locked(ctx context.Context, dev Device, exclusive bool, do func() error) (e
 	}()
 	return do()
 }
+
+// Live asks the device-mapper which ranges mappings reach over: see Reached.
+func (f *File) Live() ([]luks2.Extent, error) { return activate.Live(f.Device) }

@@ -65,6 +65,55 @@ func (v *Volume) concludeDisable(heads header.Heads, choice header.Choice, t far
 	return v.forgetFar(heads, choice, t.DataSize)
 }
 
+// EraseFar wipes every far header of the volume, forgotten ones near the device's end too, before its
+// keyslots are destroyed. What cannot be wiped is named by a FarError, and the rest is wiped all the same.
+func (v *Volume) EraseFar(ctx context.Context) error {
+	if v.Version != 2 {
+		return nil
+	}
+	return locked(ctx, v.dev, true, func() error {
+		heads, choice, err := v.current()
+		if err != nil {
+			return err
+		}
+		return errors.Join(v.eraseFar(ctx, heads, choice), v.load())
+	})
+}
+
+func (v *Volume) eraseFar(ctx context.Context, heads header.Heads, choice header.Choice) error {
+	var all []error
+	t, _, found, err := far.Find(choice.Copy.Metadata)
+	if err != nil {
+		all = append(all, err)
+	}
+	if found && err == nil {
+		all = append(all, named(t.Far, v.disableFar(heads, choice)))
+	}
+	others, err := EveryFar(ctx, v.dev)
+	if err != nil {
+		return errors.Join(append(all, err)...)
+	}
+	reached, err := live(v.dev)
+	if err != nil {
+		return errors.Join(append(all, err)...)
+	}
+	for _, f := range others {
+		if f.Locator.Of(choice.Copy.Header.UUID) {
+			all = append(all, named(f.Place, v.wipeOne(f, far.Place{}, reached)))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// named is a FarError for the place.
+func named(place far.Place, err error) error {
+	var left *FarError
+	if err == nil || errors.As(err, &left) {
+		return err
+	}
+	return &FarError{Place: place, Err: err}
+}
+
 // ResumeFar concludes or takes back an enabling or disabling that was cut off, from the heads alone and
 // without a passphrase. Where there is none it does nothing; other phases are not its business.
 func (v *Volume) ResumeFar(ctx context.Context) (resumed bool, err error) {

@@ -57,7 +57,7 @@ func (o FormatOptions) check2(size uint64) (Geometry, error) {
 		return Geometry{}, err
 	}
 	g, err := Geometry2(o, size)
-	if err != nil || !o.FarHeader {
+	if err != nil || !o.FarHeader || size == 0 {
 		return g, err
 	}
 	_, err = o.FarPlace(g, size)

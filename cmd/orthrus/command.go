@@ -50,6 +50,7 @@ var verbs = map[cli.Action]verb{
 	cli.Refresh:       refresh,
 	cli.Token:         token,
 	cli.Convert:       convert,
+	cli.Far:           farHeader,
 
 	cli.LuksConvertKey:    luksConvertKey,
 	cli.LuksSuspend:       luksSuspend,

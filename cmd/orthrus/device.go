@@ -41,6 +41,8 @@ type volume struct {
 	*luks.Volume
 	file *luks.File
 	path string
+	// closing is what there is to say when nothing more will be done to it.
+	closing func()
 }
 
 // load opens the metadata device and loads the volume. The caller closes it.
@@ -55,11 +57,20 @@ func (c *command) load(ctx context.Context, a access) (*volume, error) {
 		return nil, deviceError(path, err)
 	}
 	v := &volume{file: file, path: path}
-	if v.Volume, err = luks.Load(ctx, c.rehearsing(file)); err == nil {
+	v.closing = func() { c.tellLag(v) }
+	if c.o.HeaderFromFar {
+		v.Volume, err = c.openFromFar(ctx, file)
+	} else {
+		v.Volume, err = luks.Load(ctx, c.rehearsing(file))
+	}
+	if err == nil {
 		err = c.checkType(v)
 	}
 	if err == nil {
 		err = c.settle(ctx, v, a)
+	}
+	if err == nil {
+		err = c.resumeFar(ctx, v, a)
 	}
 	if err != nil {
 		return nil, errors.Join(deviceError(path, err), file.Close())
@@ -79,6 +90,9 @@ func (c *command) rehearsing(file *luks.File) luks.Device {
 
 // Close closes the device, unless a rehearsal has still to be told.
 func (v *volume) Close() error {
+	if v.closing != nil {
+		v.closing()
+	}
 	if r, rehearsed := v.Device().(*rehearsal); rehearsed && r.file == v.file {
 		return nil
 	}

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
@@ -25,6 +27,9 @@ func luksFormat(ctx context.Context, c *command) error {
 	}
 	if c.o.DryRun {
 		c.ui.Printf("%s: bytes 0 to %d: new LUKS%d header and keyslots, data from byte %d on", p.path, p.metadata-1, p.options.Version, p.data)
+		if p.options.FarHeader {
+			c.ui.Printf("%s: bytes %d to %d: far header", p.path, p.far.Start(), p.far.End()-1)
+		}
 		c.ui.Printf("Nothing was written.")
 		return nil
 	}
@@ -62,7 +67,8 @@ type formatPlan struct {
 	small   uint64 // length of a keyslots area that is very small, bytes; 0 for others
 	options luks.FormatOptions
 
-	metadata, data uint64 // bytes that the header and the keyslots take, and where the data begins
+	metadata, data uint64    // bytes that the header and the keyslots take, and where the data begins
+	far            far.Place // of the far header, where options ask for one
 }
 
 // formatPlan decides what will be written where, and refuses what cannot be before anybody is asked
@@ -87,6 +93,9 @@ func (c *command) formatPlan() (formatPlan, error) {
 		return p, deviceError(p.path, err)
 	}
 	p.room, p.metadata, p.data = fileRoom(p.options, g), g.Room(), g.DataOffset
+	if err := c.planFarHeader(&p, g, data.size); err != nil {
+		return p, err
+	}
 	if g.DataOffset >= data.size {
 		c.ui.Errorf("Device %s is too small for activation, there is no remaining space for data.", data.path)
 	}
@@ -94,6 +103,24 @@ func (c *command) formatPlan() (formatPlan, error) {
 		p.small = g.KeyslotsSize
 	}
 	return p, nil
+}
+
+// planFarHeader decides on a far header: as told, and otherwise there is one where it can be, but not
+// under the name cryptsetup.
+func (c *command) planFarHeader(p *formatPlan, g luks.Geometry, size uint64) error {
+	if c.o.NoFarHeader || c.Program == "cryptsetup" && !c.o.FarHeader {
+		return nil
+	}
+	plan, err := p.options.FarPlace(g, size)
+	if err != nil && c.o.FarHeader {
+		return &notice{text: fmt.Sprintf("Device %s: %s.", p.path, oneLine(err)), code: ui.Failed, err: err}
+	}
+	if err != nil {
+		c.ui.Verbosef("No far header for %s: %v.", p.path, err)
+		return nil
+	}
+	p.options.FarHeader, p.far = true, plan.Place
+	return nil
 }
 
 // fileRoom is how long a file must be to hold the header, in bytes: up to the data where that is in

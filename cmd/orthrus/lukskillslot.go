@@ -118,12 +118,15 @@ func erase(ctx context.Context, c *command) error {
 	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: text, Refused: "Operation aborted, keyslots were NOT wiped."}); err != nil {
 		return err
 	}
+	left := v.EraseFar(ctx)
 	for _, k := range v.Keyslots {
 		if k.Openable() && !k.Unbound {
-			if err := c.kill(ctx, v, k.ID); err != nil {
-				return err
+			err := c.kill(ctx, v, k.ID)
+			if err != nil && !errors.Is(err, luks.ErrFarLeft) {
+				return errors.Join(err, left)
 			}
+			left = errors.Join(left, err)
 		}
 	}
-	return releaseKey(v.UUID)
+	return errors.Join(left, releaseKey(v.UUID))
 }

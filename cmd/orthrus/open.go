@@ -81,6 +81,9 @@ func (c *command) openLUKS(ctx context.Context) error {
 		return err
 	}
 	defer key.Close()
+	if err := c.notTooShort(v, data, key); err != nil {
+		return err
+	}
 	undo, err := link.put(key.Bytes())
 	if err != nil {
 		return err

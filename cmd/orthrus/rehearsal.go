@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // rehearsal is a device for --dry-run: what is written to it is remembered and read back, and never
@@ -17,6 +18,8 @@ import (
 type rehearsal struct {
 	file   *luks.File
 	writes []rehearsed
+	// shortened is how far mappings would reach; nil where none would be made shorter.
+	shortened *luks2.Extent
 }
 
 // rehearsed is one write; bytes.
@@ -47,6 +50,14 @@ func (r *rehearsal) WriteAt(p []byte, offset int64) (int, error) {
 	}
 	r.writes = append(r.writes, rehearsed{offset, bytes.Clone(p)})
 	return len(p), nil
+}
+
+// Live is what mappings reach over, as if those to be made shorter were.
+func (r *rehearsal) Live() ([]luks2.Extent, error) {
+	if r.shortened != nil {
+		return []luks2.Extent{*r.shortened}, nil
+	}
+	return r.file.Live()
 }
 
 // LockMetadata keeps writers away, as for any reader: nothing is going to be written.

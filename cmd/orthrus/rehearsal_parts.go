@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -46,6 +47,22 @@ func partsOf(ctx context.Context, dev luks.Device) []part {
 	}
 	for _, k := range v.Keyslots {
 		list = append(list, part{fmt.Sprintf("keyslot %d", k.ID), k.Area})
+	}
+	return append(list, farParts(v)...)
+}
+
+// farParts are the far header's, where it is and where it is about to be.
+func farParts(v *luks.Volume) []part {
+	if v.Version != 2 {
+		return nil
+	}
+	t, _, found, err := far.Find(v.Metadata())
+	if err != nil || !found {
+		return nil
+	}
+	var list []part
+	for _, p := range t.Places() {
+		list = append(list, part{"far header", p.Body}, part{"far header locator", luks2.Extent{Offset: p.Locator, Size: far.LocatorSize}})
 	}
 	return list
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,13 +28,17 @@ func repair(ctx context.Context, c *command) error {
 	if c.o.Undo.Set && exists(c.o.Undo.V) {
 		return c.goBack(ctx, path, c.o.Undo.V)
 	}
-	plan, err := c.planRepair(ctx, path)
+	planner := c.planner()
+	plan, err := c.planRepair(ctx, path, planner)
 	if err != nil {
 		return err
 	}
 	if len(plan.Writes) == 0 {
 		c.ui.Verbosef("Header of %s is in order.", path)
-		return nil
+		if plan.Version != 2 || c.o.DryRun {
+			return nil
+		}
+		return c.followed(ctx, path)
 	}
 	c.showWrites(plan)
 	if c.o.DryRun {
@@ -48,11 +51,14 @@ func repair(ctx context.Context, c *command) error {
 	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: question}); err != nil {
 		return err
 	}
-	if err := c.carryOutRepair(ctx, path, plan); err != nil {
+	if err := c.carryOutRepair(ctx, path, plan, planner); err != nil {
 		return err
 	}
 	c.ui.Verbosef("Header of %s repaired.", path)
-	return nil
+	if plan.Version != 2 {
+		return nil
+	}
+	return c.followed(ctx, path)
 }
 
 func (c *command) keep() repairing.Keep {
@@ -66,10 +72,10 @@ func (c *command) keep() repairing.Keep {
 }
 
 // planRepair looks at the device through a handle that cannot write.
-func (c *command) planRepair(ctx context.Context, path string) (repairing.Plan, error) {
+func (c *command) planRepair(ctx context.Context, path string, again planner) (repairing.Plan, error) {
 	var plan repairing.Plan
 	err := c.withHeader(ctx, path, false, func(file *luks.File) (err error) {
-		plan, err = repairing.Make(file, c.keep(), rand.Reader)
+		plan, err = again(ctx, file)
 		if err == nil && len(plan.Writes) > 0 {
 			c.warnOfSignatures(file)
 		}
@@ -185,9 +191,9 @@ func (c *command) showConflict(conflict *repairing.Conflict) {
 }
 
 // carryOutRepair plans again under the exclusive lock, keeps what will be overwritten, and writes.
-func (c *command) carryOutRepair(ctx context.Context, path string, seen repairing.Plan) error {
+func (c *command) carryOutRepair(ctx context.Context, path string, seen repairing.Plan, again planner) error {
 	err := c.withHeader(ctx, path, true, func(file *luks.File) error {
-		plan, err := repairing.Make(file, c.keep(), rand.Reader)
+		plan, err := again(ctx, file)
 		if err != nil {
 			return err
 		}

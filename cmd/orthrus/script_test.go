@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -54,7 +55,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               writeKeyFiles,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds},
 	})
 }
 
@@ -106,4 +107,28 @@ func costs(ts *testscript.TestScript, _ bool, args []string) {
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	ts.Check(err)
 	ts.Check(header.Apply(dev, plan))
+}
+
+// holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:
+// "holds a.img k1 20000".
+func holds(ts *testscript.TestScript, _ bool, args []string) {
+	dev, err := luks.OpenDevice(ts.MkAbs(args[0]), luks.DeviceOptions{Write: true})
+	ts.Check(err)
+	defer dev.Close()
+	v, err := luks.Load(context.Background(), dev)
+	ts.Check(err)
+	key, err := v.Unlock(context.Background(), []byte(ts.ReadFile(args[1])), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	ts.Check(err)
+	defer key.Close()
+	plain, err := v.Plaintext(dev, key)
+	ts.Check(err)
+	defer plain.Close()
+	blocks, err := strconv.ParseUint(args[2], 10, 32)
+	ts.Check(err)
+	p := make([]byte, 4096)
+	binary.LittleEndian.PutUint32(p[1024:], 16) // inodes of an ext2
+	binary.LittleEndian.PutUint32(p[1028:], uint32(blocks))
+	binary.LittleEndian.PutUint16(p[1080:], 0xef53)
+	_, err = plain.WriteAt(p, 0)
+	ts.Check(err)
 }

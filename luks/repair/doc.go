@@ -10,5 +10,5 @@
 // magic "orthrus undo 1\n", the description being an Undo and the bytes the overwritten ones, range
 // after range as it lists them.
 //
-// It holds no key material: keyslot areas are never part of a repair.
+// It holds what stood in keyslot areas only where a repair brought them back from a far header.
 package repair

@@ -44,6 +44,7 @@ type Plan struct {
 	Generation Generation
 	Conflict   *Conflict   // set where the copies differ under one sequence number
 	heads      header.Plan // LUKS2: what Writes shows
+	areas      []Write     // those of Writes that are written before the heads
 }
 
 // Conflict holds both copies of a header that differ under the same sequence number.
@@ -81,11 +82,7 @@ func Make(dev header.Device, keep Keep, random io.Reader) (Plan, error) {
 func mend2(heads header.Heads, keep Keep, random io.Reader) (Plan, error) {
 	choice, err := header.Choose(heads)
 	p := Plan{Version: 2, UUID: choice.Copy.Header.UUID, SeqID: choice.Copy.Header.SeqID}
-	p.Generation = Generation{
-		UUID:   p.UUID,
-		States: [2]header.State{heads.Primary.State, heads.Secondary.State},
-		SeqIDs: [2]uint64{heads.Primary.Copy.Header.SeqID, heads.Secondary.Copy.Header.SeqID},
-	}
+	p.Generation = generationOf(heads, p.UUID)
 	if err != nil {
 		return p, err
 	}
@@ -99,6 +96,14 @@ func mend2(heads header.Heads, keep Keep, random io.Reader) (Plan, error) {
 	}
 	p.UUID = choice.Copy.Header.UUID
 	return p, err
+}
+
+func generationOf(heads header.Heads, uuid string) Generation {
+	return Generation{
+		UUID:   uuid,
+		States: [2]header.State{heads.Primary.State, heads.Secondary.State},
+		SeqIDs: [2]uint64{heads.Primary.Copy.Header.SeqID, heads.Secondary.Copy.Header.SeqID},
+	}
 }
 
 // settle decides, where the copies alone do not, by what is to be kept; why says so.
@@ -184,8 +189,13 @@ func Apply(dev header.Device, p Plan) error {
 	return nil
 }
 
-// write applies the heads of LUKS2 as an update does, the sectors of LUKS1 one by one.
+// write writes keyslot areas first, then applies the heads of LUKS2 as an update does, the sectors of LUKS1 one by one.
 func (p Plan) write(dev header.Device) error {
+	for _, w := range p.areas {
+		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
+			return err
+		}
+	}
 	if p.Version == 2 {
 		return header.Apply(dev, p.heads)
 	}

@@ -44,6 +44,7 @@ const (
 	Check  Action = "check"
 	Rescue Action = "rescue"
 	Guard  Action = "guard"
+	Far    Action = "far"
 )
 
 // actionSpec describes one action.
@@ -127,6 +128,7 @@ var actions = [...]actionSpec{
 	{name: Check, args: "<device>...", minArgs: 1, help: "report on headers, keyslots and data area, changing nothing", own: true},
 	{name: Guard, args: "[status | history <uuid> | undo <uuid>]", help: "watch over the headers of all volumes, mending what the configuration allows", own: true},
 	{name: Rescue, args: "<device>", minArgs: 1, help: "search for what is left of a lost header, changing nothing", own: true},
+	{name: Far, args: "<enable|disable|sync|status> <device>", minArgs: 2, help: "keep a third copy of a LUKS2 header near the device's end", own: true},
 }
 
 // findAction returns the action of that name and the alias used to name it, if any. Spelling

@@ -11,8 +11,9 @@ var (
 	opensTcrypt              = []Action{Open, TcryptDump}
 	reencrypts               = []Action{Reencrypt}
 	writesHeader             = []Action{
+		Far,
 		Repair, Erase, Convert, Config, LuksFormat, LuksAddKey, LuksRemoveKey, LuksChangeKey, LuksConvertKey, LuksKillSlot, LuksUUID,
-		LuksHeaderRestore, Token,
+		LuksHeaderRestore, Token, Far,
 	}
 )
 
@@ -161,4 +162,10 @@ var options = [...]optionSpec{
 	{long: "config", arg: "FILE", field: func(o *Options) any { return &o.ConfigFile }, only: []Action{Guard}, own: true, help: "another configuration than /etc/orthrus/guard.conf"},
 	{long: "metrics", arg: "FILE", field: func(o *Options) any { return &o.Metrics }, only: []Action{Guard}, own: true, help: "keep this file up to date for node-exporter's textfile collector"},
 	{long: "link-for-guard", field: func(o *Options) any { return &o.LinkForGuard }, only: []Action{Open}, own: true, help: "let the guard enlarge the mapping: keep a kernel key that nobody can read until it is closed"},
+	{long: "far-header", field: func(o *Options) any { return &o.FarHeader }, only: []Action{LuksFormat}, own: true, help: "keep a third copy of the header near the device's end (default, where there is room)"},
+	{long: "no-far-header", field: func(o *Options) any { return &o.NoFarHeader }, only: []Action{LuksFormat}, own: true, help: "keep no third copy of the header"},
+	{long: "shrink-data", field: func(o *Options) any { return &o.ShrinkData }, only: []Action{Far}, own: true, help: "let the data become shorter, where its contents end low enough"},
+	{long: "search", field: func(o *Options) any { return &o.Search }, only: []Action{Far}, own: true, help: "look for forgotten copies at every MiB of the device"},
+	{long: "from-far", field: func(o *Options) any { return &o.FromFar }, only: []Action{Repair}, own: true, help: "bring the header back from the far header, where no copy of it is valid"},
+	{long: "header-from-far", field: func(o *Options) any { return &o.HeaderFromFar }, only: []Action{Open}, own: true, help: "open with the far header where no other copy is valid, changing nothing"},
 }

@@ -139,6 +139,13 @@ type Options struct {
 	ConfigFile   Value[string]
 	Metrics      Value[string] // file
 	LinkForGuard bool
+	// Our own: of the far header.
+	FarHeader     bool
+	NoFarHeader   bool
+	ShrinkData    bool
+	Search        bool // the whole device for forgotten copies
+	FromFar       bool
+	HeaderFromFar bool
 
 	// Parsed for their spelling; the features they belong to are refused or need nothing from them.
 	ActiveName             Value[string]

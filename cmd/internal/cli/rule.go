@@ -29,10 +29,12 @@ func actionRules(action Action) []rule {
 		return openRules[:]
 	case Resize:
 		return []rule{sizeOnce}
+	case Repair:
+		return []rule{repairFar}
 	case Close:
 		return []rule{closeDeferred}
 	case LuksFormat:
-		return []rule{formatOffset, formatIntegrityWipe, formatRandom}
+		return []rule{formatOffset, formatIntegrityWipe, formatRandom, formatFar}
 	case LuksAddKey:
 		return []rule{unboundKeySize}
 	case LuksDump:
@@ -45,6 +47,8 @@ func actionRules(action Action) []rule {
 		return []rule{tokenAction, tokenNeeds}
 	case Guard:
 		return []rule{guardWords}
+	case Far:
+		return []rule{farAction}
 	}
 	return nil
 }
@@ -52,6 +56,7 @@ func actionRules(action Action) []rule {
 // openRules are those of open, whose forms differ by format.
 var openRules = [...]rule{
 	linkWithKeyring,
+	openFar,
 	func(inv *Invocation) string {
 		return refuse(inv.Options.LinkForGuard && (inv.Options.TestPassphrase || inv.isType(typePlain)), "Option --link-for-guard is for mappings of LUKS volumes.")
 	},

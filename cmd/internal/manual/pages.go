@@ -161,4 +161,17 @@ var pages = map[cli.Action]page{
 		about: []string{"Searches a device whose header is lost for what is left of it, and can write a header that open --header accepts. The device is only read."},
 		uses:  []string{"json", "progress-frequency"},
 	},
+	cli.Far: {
+		about: []string{
+			"The far header is a third copy of the header and of all keyslots near the device's end, far from whatever overwrites its start. luksFormat makes one where there is room; a token in the header says where it is, and the data segment ends before it. Every change of the header is made there too.",
+			"enable makes one on a volume that has none, where what lies inside the volume (ext2 to ext4, xfs, btrfs, swap, an LVM volume) says itself that it ends low enough; it is read through the open mapping, or decrypted with the passphrase. Doubt refuses. disable wipes it and gives the room back. sync brings it into step after another tool changed the header, and wipes forgotten copies. status reports on it: exit status 0 where all is well, 1 where there is none, 6 where something is to be done.",
+			"When both copies at the device's start are lost, repair --from-far brings them back, and open --header-from-far opens without writing. With other tools: attach the body with a loop device at its offset and give that as --header, or cut it out with dd and restore it as a header backup.",
+			"Security: the far header holds key material. The erase of other tools leaves it alive, and so does their luksFormat; run far disable, or erase of this program, first. Releases of cryptsetup before 2.7 map a volume over its far header: do not let a file system grow under them.",
+		},
+		uses: uses(ofPassphrase, ofTokens, ofVolumeKey, []string{"disable-locks", "dry-run", "json"}),
+		examples: []example{
+			{"Give an older volume a far header:", "orthrus far enable --shrink-data /dev/sdb2"},
+			{"Bring back a header both of whose copies are gone:", "orthrus repair --from-far /dev/sdb2"},
+		},
+	},
 }
