@@ -160,7 +160,7 @@ func freeInBoth(next, now *luks2.Metadata, hdrSize, size uint64) (luks2.Extent, 
 			}
 		}
 	}
-	return luks2.Extent{}, &luks2.RoomError{Kind: "keyslots area", Needed: size}
+	return luks2.Extent{}, &luks2.RoomError{Kind: luks2.KeyslotsArea, Needed: size}
 }
 
 // wipeForgotten overwrites, once the restored header is durable, what only the old one named: its

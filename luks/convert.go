@@ -100,7 +100,7 @@ func (v *Volume) convertUp() error {
 		return err
 	}
 	for _, step := range plan.Clear {
-		if err := v.step1(step); err != nil {
+		if err := v.relocate1(step); err != nil {
 			return err
 		}
 	}
@@ -113,39 +113,18 @@ func (v *Volume) convertUp() error {
 	return v.settle(plan.Settle)
 }
 
-// step1 moves a keyslot of a LUKS1 volume: material, header, and then its old place is overwritten.
-func (v *Volume) step1(s convert.Step) error {
-	if err := v.copyMaterial(s.Move, uint64(s.Header.MaterialSectors())*luks1.SectorSize); err != nil {
-		return err
+// relocate1 moves a keyslot of a LUKS1 volume.
+func (v *Volume) relocate1(s convert.Step) error {
+	material := make([]byte, s.Header.MaterialSectors()*luks1.SectorSize)
+	if n, err := v.dev.ReadAt(material, int64(s.From)); n < len(material) {
+		return &KeyslotError{s.Keyslot, err}
 	}
-	raw, err := readLUKS1Sectors(v.dev)
+	wipe, err := noise(areaName(s.Keyslot), s.From, uint64(len(material)))
 	if err != nil {
 		return err
 	}
-	writes, err := luks1.Changes(raw, s.Header)
-	if err != nil {
-		return err
-	}
-	if err := writeSectors(v.dev, writes); err != nil {
-		return err
-	}
-	return v.overwrite(s.Move, uint64(s.Header.MaterialSectors())*luks1.SectorSize)
-}
-
-func (v *Volume) copyMaterial(m convert.Move, length uint64) error {
-	material := make([]byte, length)
-	if n, err := v.dev.ReadAt(material, int64(m.From)); n < len(material) {
-		return &KeyslotError{m.Keyslot, err}
-	}
-	return header.WriteArea(v.dev, areaName(m.Keyslot), m.To, material)
-}
-
-func (v *Volume) overwrite(m convert.Move, length uint64) error {
-	wipe, err := noise(areaName(m.Keyslot), m.From, length)
-	if err != nil {
-		return err
-	}
-	return header.WriteArea(v.dev, wipe.what, wipe.offset, wipe.bytes)
+	before := areaWrite{areaName(s.Keyslot), s.To, material}
+	return v.take(step1{before: []areaWrite{before}, next: s.Header, after: []areaWrite{wipe}})
 }
 
 // switchUp writes both heads around the LUKS1 header, whose second sector stays within the primary's
@@ -176,22 +155,7 @@ func (v *Volume) switchUp(heads header.Plan) error {
 // settle moves keyslots of a LUKS2 volume, each by a commit of its own.
 func (v *Volume) settle(moves []convert.Move) error {
 	for _, m := range moves {
-		err := v.amend2(func(now luks2.Copy) (change, error) {
-			slot, err := now.Metadata.Keyslot(m.Keyslot)
-			if err != nil {
-				return change{}, err
-			}
-			material := make([]byte, slot.Area.Size)
-			if n, err := v.dev.ReadAt(material, int64(m.From)); n < len(material) {
-				return change{}, &KeyslotError{m.Keyslot, err}
-			}
-			wipe, err := noise(areaName(m.Keyslot), m.From, slot.Area.Size)
-			if err != nil {
-				return change{}, err
-			}
-			before := areaWrite{areaName(m.Keyslot), m.To, material}
-			return change{next: now, before: []areaWrite{before}, after: []areaWrite{wipe}}, now.Metadata.MoveArea(m.Keyslot, m.To)
-		})
+		err := v.amend2(func(now luks2.Copy) (change, error) { return v.moving(now, m.Keyslot, m.To) })
 		if err != nil {
 			return err
 		}
@@ -227,7 +191,7 @@ func (v *Volume) convertDown() error {
 		return err
 	}
 	for _, step := range plan.Return {
-		if err := v.step1(step); err != nil {
+		if err := v.relocate1(step); err != nil {
 			return err
 		}
 	}

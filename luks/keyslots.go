@@ -239,44 +239,6 @@ func noise(what string, offset, size uint64) (areaWrite, error) {
 	return areaWrite{what, offset, p}, err
 }
 
-// ChangeKey puts key under a new passphrase in place of the keyslot it came from, which keeps its
-// id (LUKS2), links, priority and unknown members. The new material is durable and named by both
-// heads before the old one is wiped, so there is no moment without a key; a volume without room
-// for both is refused with luks2.ErrNoRoom. In LUKS1, whose keyslots have fixed places, the key
-// moves to a free keyslot. The keyslot's id is returned.
-func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (int, error) {
-	if err := v.CheckRequirements(); err != nil {
-		return 0, err
-	}
-	s, err := v.seal(ctx, key.Bytes(), passphrase, n)
-	if err != nil {
-		return 0, err
-	}
-	if v.Version == 1 {
-		id, err := v.addKey1(ctx, s, AnyKeyslot)
-		if err != nil {
-			return 0, err
-		}
-		return id, v.KillKeyslot(ctx, key.Keyslot)
-	}
-	return key.Keyslot, v.update2(ctx, func(now luks2.Copy) (change, error) {
-		old, err := now.Metadata.Keyslot(key.Keyslot)
-		if err != nil {
-			return change{}, &KeyslotError{key.Keyslot, ErrKeyslotInactive}
-		}
-		fresh, err := describe(now.Metadata, now.Header.Size, old.ID, s)
-		if err != nil {
-			return change{}, err
-		}
-		wipe, err := noise(areaName(old.ID), old.Area.Offset, old.Area.Size)
-		if err != nil {
-			return change{}, err
-		}
-		before := areaWrite{areaName(old.ID), fresh.Area.Offset, s.material}
-		return change{next: now, before: []areaWrite{before}, after: []areaWrite{wipe}}, now.Metadata.ReplaceKeyslot(fresh)
-	})
-}
-
 // SetUUID changes the volume's uuid, of either version.
 func (v *Volume) SetUUID(ctx context.Context, uuid string) error {
 	if v.Version == 2 {

@@ -55,7 +55,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               writeKeyFiles,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds, "fill": fill},
 	})
 }
 
@@ -131,4 +131,14 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 	binary.LittleEndian.PutUint16(p[1080:], 0xef53)
 	_, err = plain.WriteAt(p, 0)
 	ts.Check(err)
+}
+
+// fill adds k2 to a volume that k1 opens, in so many keyslots: "fill a.img 7".
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range n {
+		add := []string{"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "k1", args[0], "k2"}
+		ts.Check(ts.Exec("cryptsetup", add...))
+	}
 }

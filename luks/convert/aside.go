@@ -3,8 +3,6 @@
 package convert
 
 import (
-	"slices"
-
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -24,7 +22,8 @@ type Step struct {
 func aside(h luks1.Header, id int, free luks2.Extent) (Step, bool) {
 	slot := h.Keyslots[id]
 	from := uint64(slot.Offset) * luks1.SectorSize
-	if to, found := unclaimed(h, free); found {
+	if at, found := h.Unclaimed(int64(free.Offset), int64(free.End())); found {
+		to := uint64(at)
 		h.Keyslots[id].Offset = uint32(to / luks1.SectorSize)
 		return Step{Move{id, from, to}, h}, true
 	}
@@ -43,17 +42,6 @@ func aside(h luks1.Header, id int, free luks2.Extent) (Step, bool) {
 
 // inFirstSector tells which of the header's two sectors says where the keyslot lies.
 func inFirstSector(id int) bool { return id < 6 }
-
-// unclaimed finds the first room for a keyslot that none of the eight lies over.
-func unclaimed(h luks1.Header, free luks2.Extent) (uint64, bool) {
-	length := uint64(h.MaterialSectors()) * luks1.SectorSize
-	for at := roundUp(free.Offset); at+length <= free.End(); at += areaUnit {
-		if !slices.ContainsFunc(h.Keyslots[:], func(k luks1.Keyslot) bool { return overlaps(k, at, length) }) {
-			return at, true
-		}
-	}
-	return 0, false
-}
 
 func overlaps(k luks1.Keyslot, at, length uint64) bool {
 	offset := uint64(k.Offset) * luks1.SectorSize

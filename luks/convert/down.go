@@ -70,8 +70,9 @@ func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64
 // room there is.
 func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
 	length := roundUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
+	const nowhere = 1<<32 - 1
 	for i := range h.Keyslots {
-		h.Keyslots[i].Offset = 0
+		h.Keyslots[i].Offset = nowhere
 		if at, enabled := now[i]; enabled {
 			h.Keyslots[i].Offset = uint32(at / luks1.SectorSize)
 		}
@@ -80,7 +81,7 @@ func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
 		if h.Keyslots[i].Enabled() {
 			continue
 		}
-		at, found := unclaimed(h, luks2.Extent{Offset: areaUnit, Size: end - areaUnit})
+		at, found := h.Unclaimed(areaUnit, int64(end))
 		if !found {
 			return Down{}, cannot(1, ErrNoRoom, "LUKS1 needs room for eight keyslots of %d bytes before byte %d", length, end)
 		}

@@ -70,3 +70,25 @@ func (l Layout) Apply(h Header) Header {
 }
 
 func roundUp(n, unit uint64) uint64 { return (n + unit - 1) / unit * unit }
+
+// Unclaimed returns the first place for key material, in bytes, from `from` on and before end that
+// no keyslot claims, enabled or not. It is a multiple of 4096.
+func (h Header) Unclaimed(from, end int64) (int64, bool) {
+	const unit = materialAlignment * SectorSize
+	length := h.MaterialSectors() * SectorSize
+	for at := (from + unit - 1) / unit * unit; at+length <= end; at += unit {
+		if !h.claims(at, length) {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+func (h Header) claims(at, length int64) bool {
+	for i := range h.Keyslots {
+		if offset, size := h.Material(i); at < offset+size && offset < at+length {
+			return true
+		}
+	}
+	return false
+}

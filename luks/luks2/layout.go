@@ -11,9 +11,12 @@ import (
 // AreaAlignment is the granularity of keyslot areas, bytes.
 const AreaAlignment = 4096
 
+// KeyslotsArea is RoomError.Kind where no hole among the keyslot areas is large enough.
+const KeyslotsArea = "keyslots area"
+
 // RoomError tells how much was needed and how much there is, in bytes.
 type RoomError struct {
-	Kind              string // what is full: "JSON area", "keyslots area"
+	Kind              string // what is full: "JSON area", KeyslotsArea
 	Needed, Available uint64
 }
 
@@ -45,7 +48,7 @@ func (m *Metadata) FindArea(hdrSize, size uint64) (Extent, error) {
 		}
 		largest = max(largest, hole.Size)
 	}
-	return Extent{}, &RoomError{Kind: "keyslots area", Needed: size, Available: largest}
+	return Extent{}, &RoomError{Kind: KeyslotsArea, Needed: size, Available: largest}
 }
 
 // Holes lists the ranges of the keyslots area that no keyslot claims, ascending.

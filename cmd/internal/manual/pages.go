@@ -92,7 +92,7 @@ var pages = map[cli.Action]page{
 		uses:  uses(ofWriter, ofPassphrase),
 	},
 	cli.LuksChangeKey: {
-		about: []string{"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one is wiped, so that there is no moment without a key. Priority, tokens and what this program does not know of the keyslot stay."},
+		about: []string{"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one is wiped, so that there is no moment without a key. Priority, tokens and what this program does not know of the keyslot stay.", "Where all keyslots are taken, the new one takes a detour over room between the keyslots and the data. Where there is none either, the change is refused: remove another keyslot first."},
 		uses:  uses(ofWriter, ofPassphrase, ofNewKey, ofCosts),
 	},
 	cli.LuksConvertKey: {

@@ -4,10 +4,12 @@ package operation
 
 import (
 	"context"
+	"crypto/rand"
 	"math"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/test/crash"
@@ -62,6 +64,7 @@ func luks2Changes() []change {
 		{name: "kill keyslot", volume: small, prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1}},
 		{name: "kill keyslot of a token", volume: large, run: killKeyslot(1), touched: []int{1}},
 		{name: "change key", volume: small, prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
+		{name: "change key without room", volume: small, prepare: fullKeyslotsArea, run: changeKey(0), touched: []int{0}, moves: true},
 		{name: "label", volume: small, run: setLabel("LABEL")},
 		{name: "uuid", volume: small, run: setUUID},
 		{name: "priority", volume: small, prepare: addKey(1, vectors.K1), run: setPriority},
@@ -91,11 +94,41 @@ func luks1Changes() []change {
 		{name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0), touched: []int{0}},
 		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
 		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6), touched: []int{6, 1}},
+		{name: "LUKS1 change key of eight", volume: first, prepare: eightKeys, run: changeKey(0), touched: []int{0}, moves: true},
 		{name: "LUKS1 uuid", volume: first, run: setUUID},
 		{name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: []int{0, 1}},
 		{name: "LUKS1 restore in place", volume: first, prepare: replaceKey0, run: restore(first), touched: []int{0, 1}, parking: []int{1}},
 		{name: "LUKS1 repair", volume: first, shape: withUpperCaseHash, run: mend(repair.KeepNone), repairs: true},
 	}
+}
+
+// eightKeys fills every keyslot of LUKS1.
+func eightKeys(v *luks.Volume, key *luks.Key) error {
+	for id := 1; id < 8; id++ {
+		if err := addKey(id, vectors.K1)(v, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fullKeyslotsArea leaves room for two keyslots, and none beside them before the data.
+func fullKeyslotsArea(v *luks.Volume, key *luks.Key) error {
+	if err := addKey(1, vectors.K1)(v, key); err != nil {
+		return err
+	}
+	next := v.Choice.Copy
+	next.Metadata = next.Metadata.Clone()
+	end := uint64(0)
+	for _, k := range v.Keyslots {
+		end = max(end, k.Area.Offset+k.Area.Size)
+	}
+	next.Metadata.SetSizes(next.Header.Size, end-2*next.Header.Size)
+	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
+	if err != nil {
+		return err
+	}
+	return header.Apply(v.Device(), plan)
 }
 
 // replaceKey0 puts another passphrase into keyslot 0.
