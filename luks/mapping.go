@@ -3,6 +3,7 @@
 package luks
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/activate"
@@ -51,4 +52,13 @@ func (v *Volume) Mapping(name string, data activate.Data) (activate.Mapping, err
 		m.Kind, m.Flags = activate.LUKS2, activate.Flags(v.Metadata().Flags())
 	}
 	return m, nil
+}
+
+// KeyDigest is the digest by which the header knows its volume key, as luksDump shows it; nil where
+// there is none of a known type. Only the holder of the volume key can make a header with it.
+func (v *Volume) KeyDigest() []byte {
+	if v.digest == nil {
+		return nil
+	}
+	return bytes.Clone(v.digest.Sum)
 }

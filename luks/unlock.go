@@ -36,10 +36,14 @@ func (k *Key) Close() error {
 type UnlockOptions struct {
 	Keyslot int  // AnyKeyslot, or the one to try whatever its priority
 	Unbound bool // let keyslots through whose key is not the volume key
+	// Only narrows the keyslots further, whatever names them; nil for none left out.
+	Only func(Keyslot) bool
 	// Admit judges the costs of a keyslot and of the digest that verifies it, before anything is
 	// derived; nil admits all.
 	Admit func(kdf.Params) error
 }
+
+func (o UnlockOptions) lets(slot Keyslot) bool { return o.Only == nil || o.Only(slot) }
 
 // Unlock tries the passphrase on the keyslots, the preferred ones first, in the header's order.
 // The error is ErrPassphrase where it fits none, ErrNoUsableKeyslot where there is none to try,
@@ -90,7 +94,7 @@ func (v *Volume) candidates(o UnlockOptions) ([][]Keyslot, error) {
 	for _, p := range []luks2.Priority{luks2.PriorityPrefer, luks2.PriorityNormal} {
 		var slots []Keyslot
 		for _, slot := range v.Keyslots {
-			if slot.Priority == p && slot.Openable() && (o.Unbound || !slot.Unbound) {
+			if slot.Priority == p && slot.Openable() && (o.Unbound || !slot.Unbound) && o.lets(slot) {
 				slots = append(slots, slot)
 			}
 		}
@@ -106,7 +110,7 @@ func (v *Volume) named(o UnlockOptions) ([]Keyslot, error) {
 		return nil, err
 	case !slot.Openable():
 		return nil, &KeyslotError{slot.ID, fmt.Errorf("type %q: %w", slot.Type, ErrUnsupported)}
-	case slot.Unbound && !o.Unbound:
+	case slot.Unbound && !o.Unbound, !o.lets(slot):
 		return nil, nil
 	}
 	return []Keyslot{slot}, nil

@@ -43,6 +43,7 @@ var verbs = map[cli.Action]verb{
 	cli.Erase:         erase,
 	cli.Config:        config,
 	cli.Repair:        repair,
+	cli.Boot:          bootVolumes,
 	cli.Check:         check,
 	cli.Rescue:        rescue,
 	cli.Guard:         guardVerb,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -143,18 +144,12 @@ func (c *command) mend(ctx context.Context, v *volume, a access) error {
 	if a == changed || c.o.DisableLocks || c.o.ReadOnly || c.o.TestPassphrase {
 		return nil
 	}
-	file, err := luks.OpenDevice(v.path, luks.DeviceOptions{Write: true})
-	if err != nil {
+	healed, err := luks.HealDevice(ctx, v.path)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, block.ErrReadOnly):
 		c.ui.Debugf("header of %s stays damaged: %v", v.path, err)
 		return nil
-	}
-	defer file.Close()
-	writable, err := luks.Load(ctx, file)
-	if err != nil {
-		return err
-	}
-	healed, err := writable.Heal(ctx, false)
-	if err != nil {
+	case err != nil:
 		c.ui.Errorf("WARNING: header of %s stays damaged: %v", v.path, err)
 		return nil
 	}

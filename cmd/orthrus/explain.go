@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -69,6 +70,7 @@ var codes = []ui.Kind{
 	{Is: dm.ErrUnknownCipher, Code: ui.Failed},
 	{Is: activate.ErrTooSmall, Code: ui.Failed},
 	{Is: context.Canceled, Code: ui.Failed},
+	{Is: device.ErrMissing, Code: ui.NoDevice},
 }
 
 // fixed are the errors whose words scripts look for.
@@ -130,6 +132,9 @@ func sentence(err error) string {
 	var declined *ui.DeclinedError
 	if errors.As(err, &declined) {
 		return declined.Error()
+	}
+	if text := bootSentence(err); text != "" {
+		return text
 	}
 	var keyslot *luks.KeyslotError
 	if errors.As(err, &keyslot) {

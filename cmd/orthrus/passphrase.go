@@ -70,24 +70,11 @@ func (c *command) newPassphrase(ctx context.Context, prompt string) (*secret.Buf
 }
 
 func passphraseOfKeyring(description string) (*secret.Buffer, error) {
-	passphrase, err := keyringSecret(description)
+	passphrase, err := keyring.Passphrase(description)
 	if err != nil {
 		return nil, &notice{text: "Failed to read passphrase from keyring: " + reason(err) + ".", code: ui.Failed, err: err}
 	}
 	return passphrase, nil
-}
-
-// keyringSecret reads a passphrase of that description from the keyrings of this process.
-func keyringSecret(description string) (passphrase *secret.Buffer, err error) {
-	err = onOneThread(func() error {
-		id, err := keyring.Request(keyring.TypeUser, description)
-		if err != nil {
-			return err
-		}
-		passphrase, err = keyring.Read(id)
-		return err
-	})
-	return passphrase, err
 }
 
 // anyOrSlot is the keyslot that --key-slot names, or any.

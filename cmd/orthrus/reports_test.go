@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
@@ -19,6 +20,7 @@ func TestReportsAreDocumented(t *testing.T) {
 		cli.Status:    statusJSON{},
 		cli.Benchmark: benchmarkReport{},
 		cli.Guard:     guard.Status{},
+		cli.Boot:      boot.Result{},
 		cli.Check: struct {
 			Devices []checked `json:"devices"`
 		}{},

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -65,7 +66,7 @@ func tokenPassphrase(t luks2.Token) (*secret.Buffer, error) {
 	if t.Type != luks2.TypeKeyring || !found {
 		return nil, errTokenType
 	}
-	return keyringSecret(description)
+	return keyring.Passphrase(description)
 }
 
 func (c *command) tryToken(ctx context.Context, v *volume, t luks2.Token, u unlocking) (*luks.Key, error) {

@@ -5,6 +5,7 @@ package keyring
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -166,4 +167,21 @@ func JoinSession() (ID, error) {
 	// An empty name is refused; no name at all asks for an anonymous keyring.
 	id, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
 	return ID(id), failure("join session", fmt.Sprint(Session), err)
+}
+
+// Passphrase reads the key of type user that has that description, from the keyrings of this process
+// or of its user, on one thread, as thread keyrings differ.
+func Passphrase(description string) (*secret.Buffer, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	id, err := Request(TypeUser, description)
+	if errors.Is(err, ErrNoKey) {
+		if own, searchErr := Search(User, TypeUser, description); searchErr == nil {
+			id, err = own, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Read(id)
 }

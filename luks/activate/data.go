@@ -15,6 +15,7 @@ type Data struct {
 	Size      uint64 // bytes
 	ReadAhead uint   // 512-byte sectors
 	ReadOnly  bool
+	DiskSeq   uint64 // tells disks of one number apart; 0 where the kernel does not count them
 }
 
 // Inspect claims a block device for a moment, which fails with block.ErrBusy where something else
@@ -31,7 +32,7 @@ func Inspect(path string, shared bool) (Data, error) {
 	t, err := dev.Topology()
 	d := Data{
 		Device: dm.Number{Major: dev.Major(), Minor: dev.Minor()},
-		Size:   uint64(dev.Size()), ReadAhead: uint(t.ReadAhead), ReadOnly: t.ReadOnly,
+		Size:   uint64(dev.Size()), ReadAhead: uint(t.ReadAhead), ReadOnly: t.ReadOnly, DiskSeq: t.DiskSeq,
 	}
 	return d, errors.Join(err, dev.Close())
 }

@@ -74,7 +74,10 @@ var rules = []rule{
 	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo"}, other: []string{xsys}},
 	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy"}, pure: true},
 	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo"}, other: []string{xsys}},
-	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot/partition", pure: true},
+	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "dm/block", "luks/signature", "udev"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 
 	// Test support: may use everything, is used by tests only.
@@ -87,11 +90,12 @@ var impure = []string{"io/ioutil", "log/...", "net/...", "os/...", "path/filepat
 // unsafeFiles are where unsafe is allowed: each holds one interface whose ABI
 // or memory needs it.
 var unsafeFiles = []string{
-	"dm/abi.go",                    // struct dm_ioctl and its payloads
-	"dm/semaphore.go",              // SysV semaphores of udev's cookies
-	"dm/block/ioctl.go",            // block and loop device ioctls
-	"luks/kdf/argon2/arena.go",     // memory mapped for Argon2
-	"luks/sector/kernel_socket.go", // AF_ALG messages
+	"dm/abi.go",                         // struct dm_ioctl and its payloads
+	"dm/semaphore.go",                   // SysV semaphores of udev's cookies
+	"dm/block/ioctl.go",                 // block and loop device ioctls
+	"cmd/internal/boot/ask/keyboard.go", // key map and lock flags of virtual consoles
+	"luks/kdf/argon2/arena.go",          // memory mapped for Argon2
+	"luks/sector/kernel_socket.go",      // AF_ALG messages
 }
 
 // folders are the top-level ones.

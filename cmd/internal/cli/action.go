@@ -41,6 +41,7 @@ const (
 
 // The actions that only this program has.
 const (
+	Boot   Action = "boot"
 	Check  Action = "check"
 	Rescue Action = "rescue"
 	Guard  Action = "guard"
@@ -125,6 +126,7 @@ var actions = [...]actionSpec{
 	{name: LuksHeaderBackup, args: "<device>", minArgs: 1, help: "copy the header and the keyslots into a file"},
 	{name: LuksHeaderRestore, args: "<device>", minArgs: 1, help: "write a header and keyslots back from a file"},
 	{name: Token, args: "<add|remove|import|export> <device>", minArgs: 2, help: "work on LUKS2 tokens"},
+	{name: Boot, args: "[<name>...]", help: "unlock what crypttab and the kernel's command line say, as early as there are disks", own: true},
 	{name: Check, args: "<device>...", minArgs: 1, help: "report on headers, keyslots and data area, changing nothing", own: true},
 	{name: Guard, args: "[status | history <uuid> | undo <uuid>]", help: "watch over the headers of all volumes, mending what the configuration allows", own: true},
 	{name: Rescue, args: "<device>", minArgs: 1, help: "search for what is left of a lost header, changing nothing", own: true},

@@ -112,3 +112,11 @@ func countedFind(o *Options) string {
 	}
 	return ""
 }
+
+func knownEnding(o *Options) string {
+	switch o.OnFailure.V {
+	case "exit", "retry", "reboot", "halt":
+		return ""
+	}
+	return "Option --on-failure takes exit, retry, reboot or halt."
+}

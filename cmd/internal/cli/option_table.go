@@ -13,7 +13,7 @@ var (
 	writesHeader             = []Action{
 		Far,
 		Repair, Erase, Convert, Config, LuksFormat, LuksAddKey, LuksRemoveKey, LuksChangeKey, LuksConvertKey, LuksKillSlot, LuksUUID,
-		LuksHeaderRestore, Token, Far,
+		LuksHeaderRestore, Token, Boot,
 	}
 )
 
@@ -117,7 +117,7 @@ var options = [...]optionSpec{
 	{long: "skip", short: 'p', arg: "SECTORS", field: func(o *Options) any { return &o.Skip }, only: []Action{Open}, help: "IV number of the first sector"},
 	{long: "subsystem", arg: "STRING", field: func(o *Options) any { return &o.Subsystem }, only: []Action{Reencrypt, Config, LuksFormat}, help: "subsystem label of a LUKS2 device"},
 	{long: "test-args", field: func(o *Options) any { return &o.TestArgs }, help: "check the command line and stop"},
-	{long: "test-passphrase", field: func(o *Options) any { return &o.TestPassphrase }, only: []Action{Open}, help: "check the passphrase, map nothing"},
+	{long: "test-passphrase", field: func(o *Options) any { return &o.TestPassphrase }, only: []Action{Open, Boot}, help: "check the passphrase, map nothing"},
 	{long: "timeout", short: 't', arg: "secs", field: func(o *Options) any { return &o.Timeout }, help: "wait this long at each prompt"},
 	{long: "token-id", arg: "INT", check: tokenIDNotNegative, field: func(o *Options) any { return &o.TokenID }, help: "number of the token (default: any)"},
 	{long: "token-only", field: func(o *Options) any { return &o.TokenOnly }, help: "do not ask where tokens fail"},
@@ -168,4 +168,12 @@ var options = [...]optionSpec{
 	{long: "search", field: func(o *Options) any { return &o.Search }, only: []Action{Far}, own: true, help: "look for forgotten copies at every MiB of the device"},
 	{long: "from-far", field: func(o *Options) any { return &o.FromFar }, only: []Action{Repair}, own: true, help: "bring the header back from the far header, where no copy of it is valid"},
 	{long: "header-from-far", field: func(o *Options) any { return &o.HeaderFromFar }, only: []Action{Open}, own: true, help: "open with the far header where no other copy is valid, changing nothing"},
+	{long: "crypttab", arg: "FILE", field: func(o *Options) any { return &o.Crypttab }, only: []Action{Boot}, own: true, help: "another table of volumes than /etc/crypttab"},
+	{long: "cmdline", arg: "FILE", field: func(o *Options) any { return &o.CommandLine }, only: []Action{Boot}, own: true, help: "another kernel command line than /proc/cmdline"},
+	{long: "main-system", field: func(o *Options) any { return &o.MainSystem }, only: []Action{Boot}, own: true, help: "leave parameters that begin with rd. to the initial file system"},
+	{long: "device-timeout", arg: "secs", field: func(o *Options) any { return &o.DeviceTimeout }, only: []Action{Boot}, own: true, help: "wait this long for devices (default: 90; 0 is without end)"},
+	{long: "on-failure", arg: "HOW", check: knownEnding, field: func(o *Options) any { return &o.OnFailure }, only: []Action{Boot}, own: true, help: "what to do when a required volume stays closed: exit, retry, reboot or halt"},
+	{long: "degraded", field: func(o *Options) any { return &o.Degraded }, only: []Action{Boot}, own: true, help: "go on without disks that stay away, the root's excepted"},
+	{long: "console", arg: "TTY", field: func(o *Options) any { return &o.Consoles }, only: []Action{Boot}, own: true, help: "ask at this terminal; may be given more than once"},
+	{long: "answer", field: func(o *Options) any { return &o.Answer }, only: []Action{Boot}, own: true, help: "answer the questions of a boot that is under way"},
 }

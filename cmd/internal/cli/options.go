@@ -131,7 +131,16 @@ type Options struct {
 	IgnoreClones bool
 	Undo         Value[string] // file
 	Find         Value[uint32] // number of a find, from 1
-	Output       Value[string] // file
+
+	Crypttab      Value[string] // own: of boot
+	CommandLine   Value[string]
+	MainSystem    bool
+	DeviceTimeout Value[uint32] // seconds
+	OnFailure     Value[string]
+	Degraded      bool
+	Consoles      []string
+	Answer        bool
+	Output        Value[string] // file
 
 	// Of guard, and of open on its behalf.
 	Once         Value[string] // device

@@ -153,6 +153,21 @@ var pages = map[cli.Action]page{
 			{"What would be done about one device:", "orthrus guard --once /dev/sdb2 --dry-run"},
 		},
 	},
+	cli.Boot: {
+		about: []string{
+			"Reads crypttab(5), in the dialects of Debian and systemd, and the kernel's command line: rd.luks.uuid, rd.luks.name, rd.luks.key, rd.luks.options, rd.luks.data and the same without rd., rd.luks.allow-discards, cryptdevice=, cryptkey= and crypto= of mkinitcpio, cryptopts= of Debian, cryptroot=, cryptdm=, cryptheader=, cryptkey and cryptdiscards of Alpine. Then it unlocks the volumes named there, or those of them that are given as arguments. Options that are unknown are named and stop nothing.",
+			"Devices are waited for by the kernel's events, and named by UUID, LABEL, PARTUUID, PARTLABEL, a path, or a link of udev, which need not exist. Where two devices bear one name none is used; rd.orthrus.twins=first takes the first.",
+			"All ways to a key race: the kernel's keyring, the key file (also on a device that shows up later, PATH:DEVICE in the crypttab; it is mounted read-only for as long as it is read), a key script, and people at the console, on plymouth, through the agents of systemd's ask-password protocol, and on the socket /run/orthrus/ask, on which orthrus boot --answer speaks, as over ssh. The first that fits ends the others. One passphrase is tried on all volumes. At the console Tab shows and hides the stars; Ctrl-U empties the line; the keyboard's layout and the capitals lock are shown where the kernel tells.",
+			"A volume marked nofail is waited for as long as the others take. x-orthrus.degraded, --degraded, rd.orthrus.degraded and rootflags=degraded let the boot go on without disks that stay away. x-orthrus.pin=HEX opens a volume only if its header has that digest of the volume key (luksDump shows it); x-orthrus.ciphers= and rd.orthrus.ciphers= say which ciphers are accepted instead of the usual ones.",
+			"Keyslots that need more memory than there is are named with what they need, and the others are used. When a required volume stays closed, --on-failure or rd.orthrus.on-failure= decides: exit (the default), retry, reboot, halt. There is no shell.",
+		},
+		uses: []string{"tries", "dry-run", "json"},
+		examples: []example{
+			{"What would be unlocked:", "orthrus boot --dry-run"},
+			{"One volume of the crypttab, on a running system:", "orthrus boot --main-system data"},
+			{"Answer the prompt of a machine that is booting, over ssh:", "orthrus boot --answer"},
+		},
+	},
 	cli.Check: {
 		about: []string{"Looks at both header copies, every keyslot's material, the data area and what else the device seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and the volume still opens, 7 that what is left does not open it."},
 		uses:  uses(ofHeader, []string{"json"}),

@@ -51,15 +51,15 @@ func (u *UI) Confirm(ctx context.Context, c Confirmation) error {
 
 // readAnswer reads a line of standard input with the terminal as it is.
 func (u *UI) readAnswer(ctx context.Context) (string, error) {
-	w, err := newWaiter(ctx, int(u.In.Fd()))
+	w, err := NewWaiter(ctx, int(u.In.Fd()))
 	if err != nil {
 		return "", err
 	}
-	defer w.close()
+	defer w.Close()
 	var answer []byte
 	for len(answer) < MaxPassphrase {
 		var one [1]byte
-		n, err := w.read(one[:], time.Time{})
+		n, err := w.Read(one[:], time.Time{})
 		if err != nil {
 			return "", err
 		}

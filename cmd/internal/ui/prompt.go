@@ -72,11 +72,11 @@ func (u *UI) answer(ctx context.Context, in *os.File, out io.Writer, prompt stri
 	}
 	// The newline that was typed is not echoed.
 	defer io.WriteString(out, "\n")
-	w, err := newWaiter(ctx, int(in.Fd()))
+	w, err := NewWaiter(ctx, int(in.Fd()))
 	if err != nil {
 		return nil, false, err
 	}
-	defer w.close()
+	defer w.Close()
 	var deadline time.Time
 	if timeout > 0 {
 		deadline = time.Now().Add(timeout)
@@ -85,13 +85,13 @@ func (u *UI) answer(ctx context.Context, in *os.File, out io.Writer, prompt stri
 }
 
 // readTyped reads up to a newline. The end of input ends an answer that has been started.
-func readTyped(w *waiter, deadline time.Time) (typed *secret.Buffer, trimmed bool, err error) {
+func readTyped(w *Waiter, deadline time.Time) (typed *secret.Buffer, trimmed bool, err error) {
 	typed, err = secret.New(MaxPassphrase)
 	if err != nil {
 		return nil, false, err
 	}
 	for n := range MaxPassphrase {
-		got, err := w.read(typed.Bytes()[n:n+1], deadline)
+		got, err := w.Read(typed.Bytes()[n:n+1], deadline)
 		switch {
 		case err != nil, got == 0 && n == 0:
 			return nil, false, errors.Join(&InputError{Kind: ErrReadTerminal, Err: err}, typed.Close())

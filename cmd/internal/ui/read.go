@@ -22,7 +22,7 @@ const readChunk = 64 << 10
 
 // readUpTo reads limit bytes or up to the end; a line is read byte by byte, up to its newline, which
 // is taken but not kept.
-func readUpTo(w *waiter, limit int64, line bool) (*secret.Buffer, ending, error) {
+func readUpTo(w *Waiter, limit int64, line bool) (*secret.Buffer, ending, error) {
 	got, err := secret.New(0)
 	if err != nil {
 		return got, atEnd, err
@@ -33,7 +33,7 @@ func readUpTo(w *waiter, limit int64, line bool) (*secret.Buffer, ending, error)
 	}
 	defer piece.Close()
 	for left := limit; left > 0; {
-		n, err := w.read(piece.Bytes()[:min(left, int64(piece.Len()))], time.Time{})
+		n, err := w.Read(piece.Bytes()[:min(left, int64(piece.Len()))], time.Time{})
 		switch {
 		case err != nil:
 			return got, atEnd, err
@@ -58,7 +58,7 @@ func chunkSize(limit int64, line bool) int {
 }
 
 // skip moves past the first bytes of a key file; by reading where there is no seeking.
-func skip(w *waiter, offset uint64) error {
+func skip(w *Waiter, offset uint64) error {
 	if offset == 0 {
 		return nil
 	}
@@ -80,14 +80,14 @@ func seekRegular(fd int, offset uint64, size int64) error {
 	return nil
 }
 
-func skipByReading(w *waiter, offset uint64) error {
+func skipByReading(w *Waiter, offset uint64) error {
 	dropped, err := secret.New(int(min(offset, readChunk)))
 	if err != nil {
 		return err
 	}
 	defer dropped.Close()
 	for offset > 0 {
-		n, err := w.read(dropped.Bytes()[:min(offset, uint64(dropped.Len()))], time.Time{})
+		n, err := w.Read(dropped.Bytes()[:min(offset, uint64(dropped.Len()))], time.Time{})
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
@@ -65,14 +66,22 @@ func openKeyFile(path string) (int, error) {
 	}
 }
 
+// ReadKey reads the secret of the request from a file that is open already.
+func ReadKey(ctx context.Context, f *os.File, r Request) (*secret.Buffer, error) {
+	if r.KeyFile == "" {
+		r.KeyFile = f.Name()
+	}
+	return readInput(ctx, int(f.Fd()), r, false)
+}
+
 // readInput reads the secret from a descriptor that is no terminal: a line without its newline, or
 // everything.
 func readInput(ctx context.Context, fd int, r Request, line bool) (*secret.Buffer, error) {
-	w, err := newWaiter(ctx, fd)
+	w, err := NewWaiter(ctx, fd)
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
+	defer w.Close()
 	if err := skip(w, r.Offset); err != nil {
 		return nil, r.failed(err)
 	}
@@ -92,7 +101,7 @@ func readInput(ctx context.Context, fd int, r Request, line bool) (*secret.Buffe
 
 // judge compares what was read with what was wanted; ended tells that a newline or the end of input
 // stopped the reading.
-func (r *Request) judge(w *waiter, got *secret.Buffer, ended ending) error {
+func (r *Request) judge(w *Waiter, got *secret.Buffer, ended ending) error {
 	switch {
 	case got.Len() == 0 && ended == atEnd:
 		return ErrNothingToRead
@@ -105,9 +114,9 @@ func (r *Request) judge(w *waiter, got *secret.Buffer, ended ending) error {
 }
 
 // atLimitError tells a key file of exactly the greatest size from a longer one.
-func atLimitError(w *waiter) error {
+func atLimitError(w *Waiter) error {
 	var one [1]byte
-	n, err := w.read(one[:], time.Time{})
+	n, err := w.Read(one[:], time.Time{})
 	secret.Wipe(one[:])
 	if err == nil && n > 0 {
 		return ErrLongKeyFile

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errTimeout is returned when nobody answered in time.
-var errTimeout = errors.New("no answer in time")
+// ErrTimeout is returned when nobody answered in time.
+var ErrTimeout = errors.New("no answer in time")
 
-// waiter reads a descriptor in a way that a cancelled context interrupts. The descriptor stays in
+// Waiter reads a descriptor in a way that a cancelled context interrupts. The descriptor stays in
 // blocking mode, as other processes may share it.
-type waiter struct {
+type Waiter struct {
 	ctx        context.Context
 	fd         int
 	wake       *os.File // readable once ctx is done
@@ -25,28 +25,30 @@ type waiter struct {
 	stop       func() bool
 }
 
-func newWaiter(ctx context.Context, fd int) (*waiter, error) {
+// NewWaiter makes one for a descriptor, which stays the caller's.
+func NewWaiter(ctx context.Context, fd int) (*Waiter, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("ui: pipe: %w", err)
 	}
-	return &waiter{
+	return &Waiter{
 		ctx: ctx, fd: fd, wake: r, wakeWriter: w,
 		stop: context.AfterFunc(ctx, func() { _, _ = w.Write([]byte{0}) }),
 	}, nil
 }
 
-func (w *waiter) close() {
+// Close lets go of what Read needs.
+func (w *Waiter) Close() {
 	w.stop()
 	w.wake.Close()
 	w.wakeWriter.Close()
 }
 
-// read waits for input and reads what is there, at most len(p) bytes; 0 bytes are the end. The
+// Read waits for input and reads what is there, at most len(p) bytes; 0 bytes are the end. The
 // zero deadline means none.
-func (w *waiter) read(p []byte, deadline time.Time) (int, error) {
+func (w *Waiter) Read(p []byte, deadline time.Time) (int, error) {
 	for {
-		if err := w.wait(deadline); err != nil {
+		if err := w.Wait(deadline); err != nil {
 			return 0, err
 		}
 		n, err := unix.Read(w.fd, p)
@@ -57,7 +59,8 @@ func (w *waiter) read(p []byte, deadline time.Time) (int, error) {
 	}
 }
 
-func (w *waiter) wait(deadline time.Time) error {
+// Wait returns when there is something to read: nil, the context's error or ErrTimeout.
+func (w *Waiter) Wait(deadline time.Time) error {
 	fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}, {Fd: int32(w.wake.Fd()), Events: unix.POLLIN}}
 	for {
 		if err := w.ctx.Err(); err != nil {
@@ -65,7 +68,7 @@ func (w *waiter) wait(deadline time.Time) error {
 		}
 		left, late := remaining(deadline)
 		if late {
-			return errTimeout
+			return ErrTimeout
 		}
 		_, err := unix.Poll(fds, left)
 		switch {

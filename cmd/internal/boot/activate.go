@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+)
+
+// activate maps the volume, with its key linked into a keyring where that was asked for.
+func (t *task) activate(ctx context.Context) error {
+	if err := t.unchanged(); err != nil {
+		return err
+	}
+	m, err := t.mapping()
+	if err != nil {
+		return err
+	}
+	undo := t.link()
+	if _, err := activate.Activate(ctx, t.control, m); err != nil {
+		return errors.Join(err, undo())
+	}
+	if t.target.Options.Type == crypttab.Swap || t.target.Options.Type == crypttab.Tmp {
+		return t.makeContents(ctx, "/dev/mapper/"+t.target.Name)
+	}
+	return nil
+}
+
+func (t *task) mapping() (activate.Mapping, error) {
+	if t.target.LUKS == nil {
+		return t.plainMapping()
+	}
+	m, err := t.target.LUKS.Mapping(t.target.Name, t.data)
+	if err != nil {
+		return m, err
+	}
+	m.Flags |= t.target.Options.Flags
+	m.Key = t.key.Buffer
+	if t.target.LUKS.Version == 2 {
+		m.KeyDescription = activate.LogonDescription(t.target.LUKS.UUID, t.key.Digest)
+	}
+	return m, nil
+}
+
+// link hands the volume key to whoever looks in a keyring for it. That it cannot be is no reason not
+// to boot.
+func (t *task) link() (undo func() error) {
+	none := func() error { return nil }
+	text := t.target.Options.LinkVolumeKey
+	if text == "" {
+		return none
+	}
+	link, err := activate.ParseLink(text)
+	if err == nil {
+		ring, ringErr := link.Keyring()
+		if err = ringErr; err == nil {
+			undo, err = link.Put(ring, t.key.Bytes())
+		}
+	}
+	if err != nil {
+		t.report(Event{Kind: KeptFailed, Volume: t.target.Name, Text: "link-volume-key=" + text, Err: err})
+		return none
+	}
+	return undo
+}
+
+// grow lets the volume use what its device has gained.
+func (t *task) grow(ctx context.Context) {
+	if t.config.Grow == nil || t.target.LUKS == nil || t.config.TestOnly {
+		return
+	}
+	if err := t.config.Grow(ctx, t.target, t.key); err != nil {
+		t.report(Event{Kind: GrowFailed, Volume: t.target.Name, Err: err})
+	}
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"golang.org/x/sys/unix"
+)
+
+// Console asks at a terminal: a virtual console, a serial line, a pseudo terminal.
+type Console struct {
+	path   string
+	file   *os.File
+	keymap string      // named elsewhere; empty to ask the kernel
+	Quiet  func() bool // tells that somebody else draws on this console; nil for never
+
+	mu    sync.Mutex
+	drawn *drawing // while something is being asked
+}
+
+// OpenConsole opens a terminal. Keymap is the name of the layout that was set up, where one is known.
+func OpenConsole(path, keymap string) (*Console, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s is no terminal: %w", path, err), f.Close())
+	}
+	return &Console{path: path, file: f, keymap: keymap}, nil
+}
+
+// Close closes the terminal.
+func (c *Console) Close() error { return c.file.Close() }
+
+// Name is the path of the terminal.
+func (c *Console) Name() string { return c.path }
+
+// Say shows a line above whatever is being asked.
+func (c *Console) Say(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.Quiet != nil && c.Quiet() {
+		return
+	}
+	if c.drawn != nil {
+		c.write(eraseLine)
+	}
+	c.write([]byte(printable(text) + "\r\n"))
+	if c.drawn != nil {
+		c.drawn.redraw(c)
+	}
+}
+
+// Ask reads one line in a mode of its own, in which every key arrives at once.
+func (c *Console) Ask(ctx context.Context, q Question) (typed *secret.Buffer, err error) {
+	if c.Quiet != nil && c.Quiet() {
+		return nil, ErrUnavailable
+	}
+	fd := int(c.file.Fd())
+	restore, err := keyByKey(fd)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, restore()) }()
+	typing, err := newLine(q.Echo)
+	if err != nil {
+		return nil, err
+	}
+	defer typing.close()
+	c.begin(&drawing{line: typing, title: printable(q.Title), keymap: c.layout(), keyboard: vtKeyboard(fd)})
+	defer c.end()
+	w, err := ui.NewWaiter(ctx, fd)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	if err := c.read(w); err != nil {
+		return nil, err
+	}
+	return typing.take(), nil
+}
+
+func (c *Console) layout() string {
+	if c.keymap != "" {
+		return c.keymap
+	}
+	return vtKeyboard(int(c.file.Fd())).layout()
+}
+
+func (c *Console) begin(d *drawing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drawn = d
+	d.redraw(c)
+}
+
+// end leaves the cursor at the start of a fresh line.
+func (c *Console) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drawn = nil
+	c.write([]byte("\r\n"))
+}
+
+// read takes keys up to the end of the line.
+func (c *Console) read(w *ui.Waiter) error {
+	key, err := secret.New(1)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	for {
+		n, err := w.Read(key.Bytes(), time.Time{})
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return ErrUnavailable // the line was hung up
+		}
+		c.mu.Lock()
+		done := c.drawn.take(c, key.Bytes()[0])
+		c.mu.Unlock()
+		if done {
+			return nil
+		}
+	}
+}
+
+func (c *Console) write(p []byte) {
+	_, _ = c.file.Write(p) // a console that is gone shows nothing
+}
+
+// keyByKey: no line editing and no echo by the kernel, no signals; what was typed before is dropped,
+// so that nothing is taken for an answer to a question not yet seen.
+func keyByKey(fd int) (restore func() error, err error) {
+	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return nil, err
+	}
+	mode := *before
+	mode.Lflag &^= unix.ICANON | unix.ECHO | unix.ECHONL | unix.ISIG | unix.IEXTEN
+	mode.Iflag &^= unix.INLCR | unix.IGNCR | unix.ISTRIP | unix.IXON
+	mode.Iflag |= unix.ICRNL
+	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
+	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &mode); err != nil {
+		return nil, err
+	}
+	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, before) }, nil
+}
+
+// printable replaces control characters: texts have names in them that a disk chose.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0xfffd {
+			return '?'
+		}
+		return r
+	}, text)
+}

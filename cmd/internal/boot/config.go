@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"context"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/udev"
+)
+
+// Config says what to do and with what.
+type Config struct {
+	Plan      plan.Plan
+	System    udev.System // the machine; zero is this one
+	Frontends []ask.Frontend
+
+	// Report gets everything that happens, from one goroutine at a time; nil for none. What it
+	// returns, unless empty, is shown to people at all front ends.
+	Report func(Event) string
+	// LoadModules loads kernel modules by names or aliases before they are needed; those that are
+	// built in or missing are no error. Nil leaves it to the kernel.
+	LoadModules func(names []string) error
+	// Sources are further ways to the key of a volume.
+	Sources []func(Target) (Source, bool)
+	// Grow is given each LUKS volume that was opened, while its key is at hand, to let it use what its
+	// device has gained. Its failure is reported and stops nothing. Nil grows nothing.
+	Grow func(ctx context.Context, t Target, key *luks.Key) error
+
+	TestOnly bool // unlock and forget: nothing is mapped
+
+	// DeriveTimeout bounds one derivation; 5 minutes when zero, and at most a minute for volumes
+	// without which the boot goes on.
+	DeriveTimeout time.Duration
+	// Limits bound the costs of keyslots; kdf.OpeningLimits when nil.
+	Limits *kdf.Limits
+}
+
+// State is what became of a volume.
+type State string
+
+// The states.
+const (
+	Opened State = "opened"
+	Absent State = "absent" // the device stayed away
+	Failed State = "failed"
+)
+
+// Outcome is what became of one volume.
+type Outcome struct {
+	Name     string        `json:"name"`
+	State    State         `json:"state"`
+	Device   string        `json:"device,omitempty"` // node
+	Node     string        `json:"node,omitempty"`   // of the mapping
+	Root     bool          `json:"root,omitempty"`
+	Required bool          `json:"required"`
+	By       string        `json:"by,omitempty"`     // what the key came from
+	Reason   string        `json:"reason,omitempty"` // why it is not open
+	Waited   time.Duration `json:"waited_ns"`        // for the device
+	Derived  time.Duration `json:"derived_ns"`       // in key derivation
+	Err      error         `json:"-"`
+}
+
+// Result is what became of a plan.
+type Result struct {
+	Volumes  []Outcome     `json:"volumes"`
+	Degraded bool          `json:"degraded,omitempty"` // a required volume is missing and may be
+	Took     time.Duration `json:"took_ns"`
+}
+
+// Target is the volume that a source is to find a key for.
+type Target struct {
+	plan.Volume
+	Node   string       // of the data device
+	Header string       // path of the header
+	LUKS   *luks.Volume // nil for plain volumes
+	// Find waits for another device.
+	Find func(ctx context.Context, r plan.Reference) (node string, err error) `json:"-"`
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package device
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/partition"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+	"github.com/orthrus-luks/orthrus/udev"
+)
+
+// prober looks at devices.
+type prober struct{ system udev.System }
+
+func (p prober) sys(path string) string { return filepath.Join("/", p.system.Root, "sys", path) }
+
+func (p prober) attribute(path string) string {
+	text, err := os.ReadFile(p.sys(path))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// probe reads everything about a device from sysfs and from the device itself. Of a device that
+// cannot be opened or read, the names that need neither are left.
+func (p prober) probe(e udev.Event) Identity {
+	i := Identity{Node: e.DevName, Name: filepath.Base(e.DevPath), Major: e.Major, Minor: e.Minor, DiskSeq: e.DiskSeq}
+	if links, ok := e.Properties.Get("DEVLINKS"); ok {
+		i.Links = strings.Fields(links)
+	}
+	disk, number := p.disk(e)
+	n := naming{name: filepath.Base(disk), at: disk, get: p.attribute}
+	i.IDs, i.Ports, i.Serial = n.ids(), n.ports(), p.attribute(disk+"/serial")
+	if number > 0 {
+		i.IDs, i.Ports, i.Serial = ofPartition(i.IDs, number), ofPartition(i.Ports, number), ""
+		p.table(&i, disk, number)
+	}
+	if name := p.attribute(e.DevPath + "/dm/name"); name != "" {
+		i.Links = append(i.Links, "/dev/mapper/"+name)
+	}
+	i.Held = p.held(e.DevPath)
+	if p.readable(e.DevPath) {
+		contents(&i)
+	}
+	return i
+}
+
+// disk is the device path of the disk that a partition lies on and its number there; a disk is its
+// own, with number 0.
+func (p prober) disk(e udev.Event) (string, int) {
+	number, err := strconv.Atoi(p.attribute(e.DevPath + "/partition"))
+	if err != nil {
+		return e.DevPath, 0
+	}
+	return filepath.Dir(e.DevPath), number
+}
+
+// readable: not empty, as a drive without a medium is, and not suspended, as reads would then hang.
+func (p prober) readable(path string) bool {
+	size := p.attribute(path + "/size")
+	return size != "" && size != "0" && p.attribute(path+"/dm/suspended") != "1"
+}
+
+// held tells that another device is made of this one.
+func (p prober) held(path string) bool {
+	holders, err := os.ReadDir(p.sys(path + "/holders"))
+	return err == nil && len(holders) > 0
+}
+
+// table reads the partition's own names.
+func (p prober) table(i *Identity, disk string, number int) {
+	node, err := p.system.Device(disk)
+	if err != nil || node.DevName == "" {
+		return
+	}
+	dev, err := block.Open(node.DevName, 0)
+	if err != nil {
+		return
+	}
+	defer dev.Close()
+	if entry, err := partition.Read(dev, dev.Size(), int64(dev.LogicalSector()), number); err == nil {
+		i.PartUUID, i.PartLabel = entry.UUID, entry.Name
+	}
+}
+
+// contents reads uuid and label of what lies on the device.
+func contents(i *Identity) {
+	dev, err := block.Open(i.Node, 0)
+	if err != nil {
+		return
+	}
+	defer dev.Close()
+	found, _ := signature.Detect(dev, dev.Size()) // what cannot be read has no name
+	if s, ok := principal(found); ok {
+		i.Contents, i.UUID, i.Label = s.Kind, s.UUID, s.Label
+	}
+}
+
+// principal is the signature that names the device: the first sound one that is no partition table,
+// and where there is none the remains of one: a LUKS volume whose primary head is lost is still
+// known by its secondary.
+func principal(found []signature.Signature) (signature.Signature, bool) {
+	for _, backup := range []bool{false, true} {
+		for _, s := range found {
+			if s.Backup == backup && !s.Damaged && s.UUID+s.Label != "" && s.Usage != signature.PartitionTable {
+				return s, true
+			}
+		}
+	}
+	return signature.Signature{}, false
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Kinds of failure, beside those of the packages below.
+var (
+	ErrFailed      = errors.New("required volumes are not open")
+	ErrTries       = errors.New("no tries left")
+	ErrFormat      = errors.New("format not supported")
+	ErrCipher      = errors.New("cipher not allowed")
+	ErrPin         = errors.New("not the volume key that is pinned")
+	ErrHeldByOther = errors.New("the device holds something else")
+	ErrReplaced    = errors.New("the disk was exchanged meanwhile")
+	ErrNoSource    = errors.New("nothing can give a key")
+	ErrSlow        = errors.New("the key derivation takes too long")
+	ErrKeyLength   = errors.New("the key is shorter than the volume key")
+)
+
+// FailedError names the required volumes that are not open.
+type FailedError struct{ Volumes []Outcome }
+
+func (e *FailedError) Error() string {
+	var parts []string
+	for _, v := range e.Volumes {
+		parts = append(parts, v.Name+": "+v.Reason)
+	}
+	return fmt.Sprintf("%v: %s", ErrFailed, strings.Join(parts, "; "))
+}
+
+// Unwrap gives the kind and the causes.
+func (e *FailedError) Unwrap() []error {
+	all := []error{ErrFailed}
+	for _, v := range e.Volumes {
+		all = append(all, v.Err)
+	}
+	return all
+}
+
+// VolumeError says which volume a failure belongs to.
+type VolumeError struct {
+	Volume string
+	Device string // node, or the reference where it was not found
+	Err    error
+}
+
+func (e *VolumeError) Error() string {
+	if e.Device == "" {
+		return fmt.Sprintf("%s: %v", e.Volume, e.Err)
+	}
+	return fmt.Sprintf("%s (%s): %v", e.Volume, e.Device, e.Err)
+}
+
+func (e *VolumeError) Unwrap() error { return e.Err }
+
+// CipherError is a cipher that the policy does not allow.
+type CipherError struct {
+	Cipher  string
+	Keyslot int // -1 for the data
+}
+
+func (e *CipherError) Error() string {
+	if e.Keyslot < 0 {
+		return fmt.Sprintf("%v: %q for the data", ErrCipher, e.Cipher)
+	}
+	return fmt.Sprintf("%v: %q for keyslot %d", ErrCipher, e.Cipher, e.Keyslot)
+}
+
+func (e *CipherError) Unwrap() error { return ErrCipher }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"context"
+	"sync"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/sector"
+)
+
+// Keyslots sorts a volume's keyslots by whether they can be tried.
+type Keyslots struct {
+	Usable []luks.Keyslot
+	Short  []luks.Keyslot // need more memory than is available
+	Null   []luks.Keyslot // the cipher of their area hides nothing
+	// Available is the memory that was counted with, in bytes.
+	Available uint64
+}
+
+// SortKeyslots plans the keyslots that hold the volume key, or the one of that number, against the
+// memory available, in bytes. Where memory is unknown (0) none is short.
+func SortKeyslots(all []luks.Keyslot, only int, available uint64) Keyslots {
+	k := Keyslots{Available: available}
+	for _, slot := range all {
+		switch {
+		case !slot.Openable() || slot.Unbound || only != luks.AnyKeyslot && slot.ID != only:
+		case sector.IsNull(slot.Spec.Cipher):
+			k.Null = append(k.Null, slot)
+		case available > 0 && slot.Spec.KDF.MemoryBytes() > available:
+			k.Short = append(k.Short, slot)
+		default:
+			k.Usable = append(k.Usable, slot)
+		}
+	}
+	return k
+}
+
+// MemoryError says what the least demanding of the short keyslots lacks.
+func (k Keyslots) MemoryError() error {
+	least := k.Short[0]
+	for _, slot := range k.Short {
+		if slot.Spec.KDF.MemoryBytes() < least.Spec.KDF.MemoryBytes() {
+			least = slot
+		}
+	}
+	return &luks.KeyslotError{Keyslot: least.ID, Err: &kdf.MemoryError{Needed: least.Spec.KDF.MemoryBytes(), Available: k.Available}}
+}
+
+// allows tells whether a keyslot is among the usable ones.
+func (k Keyslots) allows(slot luks.Keyslot) bool {
+	for _, u := range k.Usable {
+		if u.ID == slot.ID {
+			return true
+		}
+	}
+	return false
+}
+
+// memory is the most that one of the usable keyslots takes, in bytes.
+func (k Keyslots) memory() uint64 {
+	most := uint64(0)
+	for _, slot := range k.Usable {
+		most = max(most, slot.Spec.KDF.MemoryBytes())
+	}
+	return most
+}
+
+// gate lets derivations run side by side while memory lasts. One that needs none, or one when no
+// other runs, is always let through: what is too much for the machine is refused elsewhere.
+type gate struct {
+	available func() uint64
+
+	mu      sync.Mutex
+	taken   uint64 // bytes, by those that run
+	changed chan struct{}
+}
+
+func newGate(available func() uint64) *gate {
+	return &gate{available: available, changed: make(chan struct{})}
+}
+
+// enter waits for memory; the returned step gives it back.
+func (g *gate) enter(ctx context.Context, need uint64) (leave func(), err error) {
+	for {
+		changed, ok := g.take(need)
+		if ok {
+			return func() { g.giveBack(need) }, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// take succeeds where half of what is free would do: those that run have not taken all of theirs yet.
+func (g *gate) take(need uint64) (changed <-chan struct{}, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if need == 0 || g.taken == 0 || (g.taken+need)*2 <= g.available() {
+		g.taken += need
+		return nil, true
+	}
+	return g.changed, false
+}
+
+func (g *gate) giveBack(need uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.taken -= need
+	close(g.changed)
+	g.changed = make(chan struct{})
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/plain"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+// preparePlain readies a volume without header. Nothing tells a right key from a wrong one there, so
+// nothing is mapped over what is known to be something else.
+func (t *task) preparePlain() error {
+	t.completePlain()
+	if err := foreign(t.target.Node, t.target.Options.Type); err != nil {
+		return err
+	}
+	allowed := t.plan.Policy.Ciphers
+	if !plan.AllowedCipher(allowed, t.target.Options.Cipher) {
+		return &CipherError{Cipher: t.target.Options.Cipher, Keyslot: -1}
+	}
+	if err := t.load(plan.Modules(t.target.Options.Cipher)...); err != nil {
+		return err
+	}
+	return t.claim()
+}
+
+// completePlain fills in what the crypttab does not say, and says so: the defaults of tools have
+// changed over time, and a wrong guess shows noise where the data was.
+func (t *task) completePlain() {
+	o := &t.target.Options
+	random := t.target.Key.Kind == plan.RandomKey
+	if !random && (o.Cipher == "" || o.KeySize == 0 || o.Hash == "" && t.target.Key.Kind == plan.NoKey) {
+		text := fmt.Sprintf("cipher=, size= and hash= are not all given; %s, %d and %s stand in", plain.Cipher, plain.KeySize*8, plain.Hash)
+		t.report(Event{Kind: Note, Volume: t.target.Name, Text: text})
+	}
+	if o.Cipher == "" {
+		o.Cipher = plain.Cipher
+	}
+	if o.KeySize == 0 {
+		o.KeySize = plain.KeySize * 8
+	}
+	if o.Hash == "" {
+		o.Hash = plain.Hash
+	}
+	if o.SectorSize == 0 {
+		o.SectorSize = 512
+	}
+}
+
+// foreign refuses a device that has a signature of its own. Old swap space may become new.
+func foreign(node string, kind crypttab.Type) error {
+	dev, err := block.Open(node, 0)
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	found, err := signature.Detect(dev, dev.Size())
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		if s.Damaged || s.Backup || kind == crypttab.Swap && s.Kind == "swap" {
+			continue
+		}
+		return fmt.Errorf("%w: %s", ErrHeldByOther, s.Kind)
+	}
+	return nil
+}
+
+// plainKey makes the key: a file's bytes are the key itself, a passphrase is hashed into one.
+func (t *task) plainKey(s Secret) (*luks.Key, error) {
+	size := t.target.Options.KeySize / 8
+	var key *secret.Buffer
+	var err error
+	switch {
+	case s.Typed:
+		key, err = plain.Stretch(t.target.Options.Hash, s.Bytes(), size)
+	case s.Len() < size:
+		err = fmt.Errorf("%w: %d of %d bytes", ErrKeyLength, s.Len(), size)
+	default:
+		key, err = secret.Copy(s.Bytes()[:size])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &luks.Key{Buffer: key, Keyslot: luks.AnyKeyslot}, nil
+}
+
+func (t *task) plainMapping() (activate.Mapping, error) {
+	o := t.target.Options
+	length, err := activate.Length(t.data.Size, o.Offset*512, 0, o.SectorSize)
+	return activate.Mapping{
+		Name: t.target.Name, Kind: activate.Plain, Device: t.data.Device, Offset: o.Offset, Length: length,
+		IVOffset: o.Skip, Cipher: o.Cipher, SectorSize: o.SectorSize, Key: t.key.Buffer, Flags: o.Flags,
+		ReadOnly: t.data.ReadOnly, ReadAhead: t.data.ReadAhead,
+	}, err
+}
+
+// randomSource makes a key up.
+type randomSource struct{ path string }
+
+// Name is what messages call it.
+func (s *randomSource) Name() string { return s.path }
+
+// Secrets reads enough for any cipher; the kernel's generator never runs dry once it is seeded.
+func (s *randomSource) Secrets(ctx context.Context, try Try) error {
+	return once(ctx, try, func() (Secret, error) {
+		f, err := os.Open(s.path)
+		if err != nil {
+			return Secret{}, err
+		}
+		defer f.Close()
+		key, err := secret.ReadFull(f, 256)
+		return Secret{Buffer: key, Keyslot: luks.AnyKeyslot}, err
+	})
+}
+
+func copyOf(s Secret) (*secret.Buffer, error) { return secret.Copy(s.Bytes()) }

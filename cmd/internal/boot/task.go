@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+)
+
+// task unlocks one volume.
+type task struct {
+	*engine
+	target   Target
+	outcome  Outcome
+	keyslots Keyslots
+	data     activate.Data
+	loop     *block.Loop
+	release  []func() error // what the task holds until it ends
+
+	mu  sync.Mutex
+	key *luks.Key // once a secret has fitted
+	by  string
+	won context.CancelFunc // ends all sources
+	// optionalSince is when people were first asked for nothing but optional volumes, this among them.
+	optionalSince time.Time
+}
+
+func (e *engine) newTask(v plan.Volume) *task {
+	t := &task{engine: e, target: Target{Volume: v}}
+	t.outcome = Outcome{Name: v.Name, Root: v.Root, Required: v.Required, State: Failed}
+	t.target.Find = func(ctx context.Context, r plan.Reference) (string, error) {
+		found, err := e.find(ctx, r)
+		return found.Node, err
+	}
+	return t
+}
+
+// run does it all and lets go of everything.
+func (t *task) run(ctx context.Context) Outcome {
+	err := t.unlock(ctx)
+	err = errors.Join(err, t.letGo())
+	if err != nil && t.outcome.State != Opened {
+		t.fail(err)
+	} else if err != nil {
+		t.report(Event{Kind: Note, Volume: t.target.Name, Err: err})
+	}
+	return t.outcome
+}
+
+func (t *task) letGo() error {
+	var errs []error
+	for i := len(t.release) - 1; i >= 0; i-- {
+		errs = append(errs, t.release[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func (t *task) fail(err error) {
+	if errors.Is(err, device.ErrMissing) {
+		t.outcome.State = Absent
+	}
+	where := t.target.Node
+	if where == "" {
+		where = t.target.Device.String()
+	}
+	failure := &VolumeError{Volume: t.target.Name, Device: where, Err: err}
+	t.outcome.Err, t.outcome.Reason = failure, err.Error()
+	t.report(Event{Kind: GaveUp, Volume: t.target.Name, Err: failure})
+}
+
+// unlock is the whole way of a volume.
+func (t *task) unlock(ctx context.Context) error {
+	if t.target.Options.Type == crypttab.Other {
+		return errors.Join(ErrFormat, errors.New(t.target.Options.Format))
+	}
+	if err := t.locate(ctx); err != nil {
+		return err
+	}
+	if err := t.prepare(ctx); err != nil {
+		return err
+	}
+	if err := t.getKey(ctx); err != nil {
+		return err
+	}
+	defer t.key.Close()
+	if !t.config.TestOnly {
+		if err := t.activate(ctx); err != nil {
+			return err
+		}
+		t.outcome.Node = "/dev/mapper/" + t.target.Name
+	}
+	t.outcome.State, t.outcome.By = Opened, t.by
+	t.report(Event{Kind: Unlocked, Volume: t.target.Name, Source: t.by})
+	t.grow(ctx)
+	return nil
+}
+
+// noticeable is how long a wait may be before people are told of it.
+const noticeable = 2 * time.Second
+
+// locate waits for the data device, and for the header's where it is another.
+func (t *task) locate(ctx context.Context) error {
+	begun := time.Now()
+	waiting, cancel := t.patience(ctx)
+	defer cancel()
+	late := time.AfterFunc(noticeable, func() {
+		t.report(Event{Kind: Waiting, Volume: t.target.Name, Text: t.target.Device.String()})
+	})
+	defer late.Stop()
+	found, err := t.find(waiting, t.target.Device)
+	t.outcome.Waited = time.Since(begun)
+	if err != nil {
+		return err
+	}
+	t.target.Node, t.target.Header, t.outcome.Device = found.Node, found.Node, found.Node
+	t.report(Event{Kind: Found, Volume: t.target.Name, Text: found.Node})
+	if t.target.Volume.Header.IsZero() || t.target.Options.Type != crypttab.AnyLUKS {
+		return nil
+	}
+	err = t.locateHeader(waiting)
+	t.outcome.Waited = time.Since(begun)
+	return err
+}
+
+// patience bounds the wait for devices. One without which the boot goes on is waited for as long as
+// the others take.
+func (t *task) patience(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := t.target.Options.DeviceTimeout.Or(t.plan.Policy.DeviceTimeout)
+	cancel := context.CancelFunc(func() {})
+	if limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, limit)
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	if t.target.Required || !t.anyRequired() {
+		return ctx, cancel
+	}
+	done := t.requiredDone
+	go func() {
+		select {
+		case <-done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+func (t *task) anyRequired() bool {
+	for _, v := range t.plan.Volumes {
+		if v.Required {
+			return true
+		}
+	}
+	return false
+}
+
+// locateHeader finds a detached header: a file here, a device, or a file on a device.
+func (t *task) locateHeader(ctx context.Context) error {
+	place := t.target.Volume.Header
+	if place.Device.IsZero() {
+		t.target.Header = place.Path
+		return nil
+	}
+	found, err := t.find(ctx, place.Device)
+	if err != nil {
+		return err
+	}
+	t.target.Header = found.Node
+	if place.Path == "" {
+		return nil
+	}
+	root, release, err := t.mount(found.Node, place.FileSystem)
+	if err != nil {
+		return err
+	}
+	t.release = append(t.release, release)
+	t.target.Header, err = inside(root, place.Path)
+	return err
+}
