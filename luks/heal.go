@@ -37,7 +37,7 @@ func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) 
 		}
 		healed = len(plan.Writes) > 0
 		if err := header.Apply(v.dev, plan); err != nil {
-			return err
+			return v.salvage(err, plan.Now)
 		}
 		if err := v.load(); err != nil || !healed {
 			return err

@@ -162,14 +162,26 @@ func (v *Volume) carryOut(plan header.Plan, c change, step *farStep) error {
 	return err
 }
 
+// commit carries the change out. Where a write turns out to have gone elsewhere, a head is put
+// back that names what is durable: the old one until the new one is, the new one from then on.
 func (v *Volume) commit(plan header.Plan, c change) error {
 	if err := writeAreas(v.dev, c.before); err != nil {
-		return err
+		return v.salvage(err, plan.Now)
 	}
 	if err := header.Apply(v.dev, plan); err != nil {
+		return v.salvage(err, plan.Now)
+	}
+	if err := writeAreas(v.dev, c.after); err != nil {
+		return v.salvage(err, plan.Next)
+	}
+	return nil
+}
+
+func (v *Volume) salvage(err error, c luks2.Copy) error {
+	if !errors.Is(err, header.ErrReadBack) || c.Metadata == nil {
 		return err
 	}
-	return writeAreas(v.dev, c.after)
+	return errors.Join(err, header.Salvage(v.dev, c, rand.Reader))
 }
 
 // current reads the heads again and makes them fit to be changed: the same volume as before, not
@@ -196,7 +208,7 @@ func (v *Volume) current() (header.Heads, header.Choice, error) {
 		return heads, choice, err
 	}
 	if err := header.Apply(v.dev, plan); err != nil {
-		return heads, choice, err
+		return heads, choice, v.salvage(err, plan.Now)
 	}
 	heads = header.Read(v.dev)
 	choice, err = header.Choose(heads)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -49,6 +50,20 @@ func writeCopy(dev Device, w Write) error {
 		return &WriteError{what, "write", w.Offset, err}
 	}
 	return confirm(dev, what, w.Offset, w.Bytes)
+}
+
+// Salvage puts a copy to both places again where no valid one is left. It is for the moment after an
+// ErrReadBack: a write that went elsewhere may have hit the head that was to hold. Both copies get
+// fresh salts from random.
+func Salvage(dev Device, c luks2.Copy, random io.Reader) error {
+	if _, err := Choose(Read(dev)); !errors.Is(err, ErrNoHeader) {
+		return nil
+	}
+	plan, err := PlanFormat(c, random)
+	if err != nil {
+		return err
+	}
+	return Apply(dev, plan)
 }
 
 // WriteArea writes p at offset (bytes), syncs and reads it back. What names it in errors.

@@ -31,6 +31,9 @@ type Write struct {
 // Plan is a list of writes in the order in which they are safe; empty where nothing is to be done.
 type Plan struct {
 	Writes []Write
+	// Now is the copy in use before, Next what the copies written hold. Offset and salt of both mean
+	// nothing; Now has no Metadata where there was no header.
+	Now, Next luks2.Copy
 }
 
 // Doubt returns ErrUnreadable, and the device's error, where the copy that was not chosen cannot be read
@@ -76,7 +79,7 @@ func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, err
 		return Plan{}, &ForeignError{Foreign: foreign[0]}
 	}
 	write, err := rewrite(h, c.Place.other(), c.Copy, c.Reason.String(), random)
-	return Plan{Writes: []Write{write}}, err
+	return Plan{Writes: []Write{write}, Now: c.Copy, Next: c.Copy}, err
 }
 
 // PlanUpdate says how to bring next to both copies. next is what the chosen copy is to become; its
@@ -86,7 +89,7 @@ func PlanUpdate(h Heads, c Choice, next luks2.Copy, random io.Reader) (Plan, err
 		return Plan{}, ErrConflict
 	}
 	next.Header.SeqID = c.Copy.Header.SeqID + 1
-	var plan Plan
+	plan := Plan{Now: c.Copy, Next: next}
 	for _, place := range writeOrder(c) {
 		write, err := rewrite(h, place, next, "update", random)
 		if err != nil {
@@ -109,7 +112,7 @@ func writeOrder(c Choice) []Place {
 // PlanFormat says how to put a new header on a device: both copies with fresh salts.
 func PlanFormat(next luks2.Copy, random io.Reader) (Plan, error) {
 	h := Heads{Secondary: Found{Place: Secondary}}
-	var plan Plan
+	plan := Plan{Next: next}
 	for _, place := range []Place{Primary, Secondary} {
 		write, err := rewrite(h, place, next, "format", random)
 		if err != nil {

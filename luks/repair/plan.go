@@ -3,6 +3,7 @@
 package repair
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -176,7 +177,7 @@ func describe(g luks1.Glitch) string {
 // Apply writes the plan and looks whether the header is in order then. The caller holds the lock
 // and has compared generations.
 func Apply(dev header.Device, p Plan) error {
-	if err := p.write(dev); err != nil {
+	if err := p.write(dev, rand.Reader); err != nil {
 		return err
 	}
 	after, err := Make(dev, KeepNone, noRandom{})
@@ -189,15 +190,20 @@ func Apply(dev header.Device, p Plan) error {
 	return nil
 }
 
-// write writes keyslot areas first, then applies the heads of LUKS2 as an update does, the sectors of LUKS1 one by one.
-func (p Plan) write(dev header.Device) error {
+// write writes keyslot areas first, then applies the heads of LUKS2 as an update does, or the sectors
+// of LUKS1 one by one.
+func (p Plan) write(dev header.Device, random io.Reader) error {
 	for _, w := range p.areas {
 		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
 			return err
 		}
 	}
 	if p.Version == 2 {
-		return header.Apply(dev, p.heads)
+		err := header.Apply(dev, p.heads)
+		if errors.Is(err, header.ErrReadBack) {
+			err = errors.Join(err, header.Salvage(dev, p.heads.Next, random))
+		}
+		return err
 	}
 	for _, w := range p.Writes {
 		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
