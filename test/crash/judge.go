@@ -51,10 +51,10 @@ func (j *judge) verdict(state State) (v Verdict, fresh bool) {
 		return broken("%v", state.Strayed), true
 	}
 	v, fresh = j.of(state.Case)
-	if v.Outcome == Broken && state.Lied && (state.Acknowledged || j.op.Steps) {
-		return Verdict{Excused, "the drive lied on reads: " + v.Reason}, fresh
+	if state.Lied && (v.Outcome == Broken || v.Outcome.Excusable()) {
+		return Verdict{Lied, v.Reason}, fresh
 	}
-	if state.Before == nil || v.Outcome == Broken || v.Outcome == Excused {
+	if state.Before == nil || v.Outcome == Broken || v.Outcome.Excusable() {
 		return v, fresh
 	}
 	if before, _ := j.of(*state.Before); before.Outcome != v.Outcome && firm(before.Outcome) {

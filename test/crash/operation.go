@@ -35,12 +35,12 @@ type Operation struct {
 	Owned []disk.Range
 	// Copies are ranges with equal contents, of which one is enough.
 	Copies []disk.Range
-	// Unequal tells that Setup makes them unequal: then rot strikes anywhere, and may take the only
-	// copy of something. It does so too where there are no Copies.
+	// Areas are ranges of which there is no second copy, each with a key in it.
+	Areas []disk.Range
+	// Unequal tells that Setup leaves one good copy only: what strikes that one is a second fault.
 	Unequal bool
-	// Steps tells that Run makes several commits, each of which relies on what the one before was seen
-	// to have written: a drive that lies about that can take everything.
-	Steps bool
+	// Lone tells that the format has one header without a checksum: LUKS1.
+	Lone bool
 	// Sizes, in bytes and at most the image's capacity, are what the device may come to have while or
 	// after the operation runs.
 	Sizes []int64
@@ -55,6 +55,9 @@ type Case struct {
 	// second copy and lies there may be lost.
 	Hit []disk.Range
 }
+
+// Excusable tells that a verdict is a loss which the faults explain.
+func (o Outcome) Excusable() bool { return o == Keyslot || o == NoCopy || o == Lied }
 
 // Damaged tells whether a fault struck the range.
 func (c Case) Damaged(r disk.Range) bool {
@@ -74,17 +77,19 @@ const (
 	Old     Outcome = iota // as before the operation
 	New                    // as after it
 	Between                // on the way: what opened before and what opens after both open, or nothing stands yet
-	Excused                // something is lost, and a fault that no second copy could mend struck it
-	Broken                 // an invariant does not hold
+	Keyslot                // a key is lost: a fault struck its keyslot area, of which there is one only
+	NoCopy                 // the header is lost: faults struck every copy there was
+	Lied                   // something is lost: the drive showed on reads what it had not written
+	Broken                 // an invariant does not hold: lost
 )
 
 // String names the outcome.
 func (o Outcome) String() string {
-	return [...]string{"old", "new", "between", "excused", "BROKEN"}[o]
+	return [...]string{"old", "new", "between", "keyslot struck", "no copy left", "drive lied", "LOST"}[o]
 }
 
 // Verdict is the judgement of a state.
 type Verdict struct {
 	Outcome Outcome
-	Reason  string // why Excused or Broken
+	Reason  string // of Keyslot and those that follow
 }

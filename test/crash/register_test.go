@@ -147,7 +147,7 @@ func (r register) check(c Case) Verdict {
 	_, value, _, _, err := r.load(c.Image)
 	switch {
 	case err != nil && (c.Damaged(disk.Range{Offset: firstRecord, Length: recordSize}) || c.Damaged(disk.Range{Offset: nextRecord, Length: recordSize})):
-		return Verdict{Excused, err.Error()}
+		return Verdict{NoCopy, err.Error()}
 	case err != nil:
 		return broken("%v", err)
 	case value == 100:

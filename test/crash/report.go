@@ -13,9 +13,34 @@ import (
 // Row is what came of one operation under one kind of fault.
 type Row struct {
 	Operation, Fault string
+	Class            Class
 	Tried, Distinct  int // images; distinct ones differ in contents, or in what may be expected of them
 	Outcomes         [Broken + 1]int
 	Findings         []Finding // the first few
+}
+
+// Class says what may be asked of a row.
+type Class int
+
+// The classes.
+const (
+	Single Class = iota // two heads, one fault: nothing may be lost but a keyslot whose area it strikes
+	Double              // two heads, two faults: nothing may be lost while a valid copy remains
+	Lone                // LUKS1: what strikes its one header or a keyslot's area may lose it
+)
+
+var titles = [...]string{
+	"LUKS2, single faults", "LUKS2, double faults (and drives that lie on reads)", "LUKS1: one header without a checksum",
+}
+
+func classOf(op Operation, f Fault) Class {
+	switch {
+	case op.Lone:
+		return Lone
+	case f.double, f.strikes && op.Unequal:
+		return Double
+	}
+	return Single
 }
 
 // Finding is a state worth telling about: a broken invariant, or the one case asked for.
@@ -79,23 +104,58 @@ func (r *Report) Command(row Row, f Finding) string {
 		r.Config.Seed, r.Config.Images, r.Config.Thin, row.Operation, row.Fault, f.Case)
 }
 
-// WriteTable prints a line for each row, and the findings below.
+// WriteTable prints a table for each class, with a line for each row, and the findings below.
 func (r *Report) WriteTable(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "operation\tfault\timages\tdistinct\told\tnew\tbetween\texcused\tbroken\t")
-	for _, row := range r.Rows {
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t", row.Operation, row.Fault, row.Tried, row.Distinct)
-		for _, n := range row.Outcomes {
-			fmt.Fprintf(t, "%d\t", n)
+	for class := Single; class <= Lone; class++ {
+		if err := r.writeClass(w, class); err != nil {
+			return err
 		}
-		fmt.Fprintln(t)
 	}
 	all, distinct := r.Tried()
-	fmt.Fprintf(t, "total\t\t%d\t%d\t\t\t\t\t%d\t\n", all, distinct, r.Broken())
+	fmt.Fprintf(w, "%d images, %d distinct, %d lost\n", all, distinct, r.Broken())
+	return r.writeFindings(w)
+}
+
+func (r *Report) writeClass(w io.Writer, class Class) error {
+	rows := slices.DeleteFunc(slices.Clone(r.Rows), func(row Row) bool { return row.Class != class || row.Tried == 0 })
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, titles[class])
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	cell := func(format string, args ...any) { fmt.Fprintf(t, format+"\t", args...) }
+	cell("operation\tfault\timages\tdistinct")
+	for o := Old; o <= Broken; o++ {
+		cell("%v", o)
+	}
+	fmt.Fprintln(t)
+	total := Row{Operation: "total"}
+	for _, row := range rows {
+		row.write(cell)
+		fmt.Fprintln(t)
+		total.add(row)
+	}
+	total.write(cell)
+	fmt.Fprintln(t)
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return r.writeFindings(w)
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+func (r Row) write(cell func(format string, args ...any)) {
+	cell("%s\t%s\t%d\t%d", r.Operation, r.Fault, r.Tried, r.Distinct)
+	for _, n := range r.Outcomes {
+		cell("%d", n)
+	}
+}
+
+func (r *Row) add(o Row) {
+	r.Tried, r.Distinct = r.Tried+o.Tried, r.Distinct+o.Distinct
+	for i, n := range o.Outcomes {
+		r.Outcomes[i] += n
+	}
 }
 
 func (r *Report) writeFindings(w io.Writer) error {

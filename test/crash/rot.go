@@ -38,40 +38,50 @@ func (s *session) rotIn(m *disk.Image, r disk.Range) (*disk.Image, decay) {
 	return m.WithBytes(make([]byte, r.Length), r.Offset), decay{"zeros", r}
 }
 
-// copies lists the redundant ranges, or the whole device for an operation that names none.
-func (s *session) copies() []disk.Range {
-	if s.op.redundant() {
+// target lists where rot strikes.
+type target func(s *session) []disk.Range
+
+// headRot strikes the heads; where none are named, the whole device.
+func headRot(s *session) []disk.Range {
+	if len(s.op.Copies) > 0 {
 		return s.op.Copies
 	}
 	return []disk.Range{{Offset: 0, Length: s.base.Size()}}
 }
 
-func (o Operation) redundant() bool { return len(o.Copies) > 0 && !o.Unequal }
+// areaRot strikes the areas of keyslots.
+func areaRot(s *session) []disk.Range { return s.op.Areas }
 
-func (s *session) someCopy() disk.Range {
-	list := s.copies()
-	return list[s.rng.IntN(len(list))]
-}
+// redundant: whatever strikes one copy, another one is there to be kept.
+func (o Operation) redundant() bool { return len(o.Copies) > 1 && !o.Unequal && !o.Lone }
 
-// rotten yields the volume before and after the operation with rot in one copy.
-func rotten(s *session) states {
-	return func(yield func(State) bool) {
-		start := State{Case: Case{Image: s.base}, Story: story{what: "nothing written"}}
-		for range max(64/s.thin, 1) {
-			if !yield(s.rot(start)) || !yield(s.rot(s.clean.final())) {
-				return
+func (s *session) some(list []disk.Range) disk.Range { return list[s.rng.IntN(len(list))] }
+
+// rotten yields the volume before and after the operation with rot in one place.
+func rotten(where target) func(*session) states {
+	return func(s *session) states {
+		list := where(s)
+		if len(list) == 0 {
+			return none(s)
+		}
+		return func(yield func(State) bool) {
+			start := State{Case: Case{Image: s.base}, Story: story{what: "nothing written"}}
+			for range max(64/s.thin, 1) {
+				if !yield(s.rot(start, s.some(list))) || !yield(s.rot(s.clean.final(), s.some(list))) {
+					return
+				}
 			}
 		}
 	}
 }
 
-func rottenMore(s *session) states {
-	return forever(func(s *session) State { return s.rot(s.clean.final()) })(s)
+func rottenMore(where target) func(*session) states {
+	return forever(func(s *session) State { return s.rot(s.clean.final(), s.some(where(s))) })
 }
 
-// rot lets one copy of a state go bad.
-func (s *session) rot(state State) State {
-	m, d := s.rotIn(state.Image, s.someCopy())
+// rot lets a range of a state go bad.
+func (s *session) rot(state State, r disk.Range) State {
+	m, d := s.rotIn(state.Image, r)
 	state.Image = m
 	state.Hit = append(state.Hit[:len(state.Hit):len(state.Hit)], d.where)
 	if state.Story.earlier == nil {
@@ -81,14 +91,14 @@ func (s *session) rot(state State) State {
 }
 
 // cutThenRot draws a crash and lets one copy go bad afterwards.
-func cutThenRot(s *session) State { return s.rot(crashed(s, s.clean)) }
+func cutThenRot(s *session) State { return s.rot(crashed(s, s.clean), s.some(headRot(s))) }
 
 // cutThenRotAll tries rot after every power cut, some of it in each copy.
 func cutThenRotAll(s *session) states {
 	return func(yield func(State) bool) {
 		for state := range cuts(s.clean) {
-			for range 8 * len(s.copies()) {
-				if s.picked() && !yield(s.rot(state)) {
+			for range 8 * len(headRot(s)) {
+				if s.picked() && !yield(s.rot(state, s.some(headRot(s)))) {
 					return
 				}
 			}
@@ -105,7 +115,7 @@ const crashesPerRun = 64
 func rotThenCut(s *session) states {
 	return func(yield func(State) bool) {
 		for {
-			m, d := s.rotIn(s.base, s.someCopy())
+			m, d := s.rotIn(s.base, s.some(headRot(s)))
 			recorder, err := s.run(m, noFault)
 			r := newRecord(s.op, recorder.Trace(err))
 			var hit []disk.Range

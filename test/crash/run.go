@@ -99,7 +99,7 @@ func (c Config) jobs(operations []Operation) []job {
 
 // run tries one job.
 func (j job) run(ctx context.Context) (Row, error) {
-	row := Row{Operation: j.op.Name, Fault: j.fault.Name}
+	row := Row{Operation: j.op.Name, Fault: j.fault.Name, Class: classOf(j.op, j.fault)}
 	start, err := j.start()
 	if err != nil {
 		return row, err
@@ -131,6 +131,9 @@ func (j job) count(row *Row, try *judge, state State) {
 		return
 	}
 	v, fresh := try.verdict(state)
+	if v.Outcome == NoCopy && row.Class == Single {
+		v.Outcome = Broken // one fault must not reach both
+	}
 	if fresh {
 		row.Distinct++
 	}

@@ -41,7 +41,7 @@ func TestSafeOperationSurvivesEveryFault(t *testing.T) {
 		t.Errorf("%d images, %d distinct", all, distinct)
 	}
 	for _, row := range report.Rows {
-		if row.Tried == 0 {
+		if row.Tried == 0 && row.Fault != "rot in a keyslot area" { // a register has none
 			t.Errorf("%s: nothing tried", row.Fault)
 		}
 	}

@@ -118,6 +118,21 @@ func misplacedWrites(s *session) []disk.Fault {
 	return list
 }
 
+// misplacedWhole are the states in which an operation, run to its end, leaves the disk after one of
+// its writes went elsewhere.
+func misplacedWhole(s *session) states {
+	return func(yield func(State) bool) {
+		for _, f := range misplacedWrites(s) {
+			d, err := s.run(s.base, f)
+			state := newRecord(s.op, d.Trace(err)).final()
+			state.Story.earlier = f
+			if s.picked() && !yield(state) {
+				return
+			}
+		}
+	}
+}
+
 func unplugs(s *session) []disk.Fault {
 	var list []disk.Fault
 	for _, c := range []disk.Call{disk.Read, disk.Write, disk.Sync} {

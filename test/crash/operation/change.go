@@ -49,6 +49,7 @@ func (c change) operation() (crash.Operation, error) {
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
 	}
+	j.unequal = c.stale
 	if len(c.parking) > 0 {
 		v, err := load(base)
 		if err != nil {
@@ -65,11 +66,11 @@ func (c change) operation() (crash.Operation, error) {
 		Run:   run,
 		Check: j.check,
 		Owned: c.owned(base, after),
-		Steps: c.moves,
+
+		Copies: j.heads, Areas: j.areas(), Unequal: c.stale, Lone: len(j.heads) == 1 || c.moves,
 	}
-	if len(j.heads) == 2 && !c.repairs && !c.moves {
+	if !op.Lone && !c.repairs {
 		op.Recover, op.Seen = heal, j.loads.seen
-		op.Copies, op.Unequal = j.heads, c.stale
 	}
 	return op, nil
 }

@@ -31,6 +31,7 @@ type judge struct {
 	seqID    uint64 // LUKS2: before the operation
 	before   *disk.Image
 	repairs  bool         // the heads may be in conflict, and New is heads in order
+	unequal  bool         // the heads are, before the operation
 	passing  []disk.Range // areas that hold a key on the way only
 	moves    bool         // keyslots may lie at a third place in between
 }
@@ -75,10 +76,10 @@ func broken(format string, args ...any) crash.Verdict {
 func (j *judge) check(c crash.Case) crash.Verdict {
 	v, now, err := j.loads.load(c.Image)
 	if err != nil {
-		return j.excuse(c, broken("does not load: %v", err), j.heads...)
+		return excuse(c, broken("does not load: %v", err), j.heads, nil)
 	}
 	if wrong := j.checkHeads(v); wrong != "" {
-		return j.excuse(c, broken("%s", wrong), j.heads...)
+		return excuse(c, broken("%s", wrong), j.sole(), nil)
 	}
 	open, err := j.keys.opening(c.Image, v)
 	if err != nil {
@@ -87,34 +88,34 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 	for _, passphrase := range slices.Sorted(maps.Keys(j.old.open)) {
 		_, opens := open[passphrase]
 		if _, stays := j.new.open[passphrase]; stays && !opens {
-			return j.excuse(c, broken("%q opens nothing any more", passphrase), append(j.material(passphrase), j.present(v)...)...)
+			return excuse(c, broken("%q opens nothing any more", passphrase), j.single(), append(j.material(passphrase), j.present(v)...))
 		}
 	}
 	if j.repairs {
 		return j.repaired(c, v, now, names(open))
 	}
 	verdict := j.outcome(c, now, open)
-	if c.Acknowledged && verdict.Outcome != crash.New && verdict.Outcome < crash.Excused {
-		return j.excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.everything()...)
+	if c.Acknowledged && verdict.Outcome != crash.New && !verdict.Outcome.Excusable() && verdict.Outcome != crash.Broken {
+		return excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.sole(), j.areas())
 	}
 	if c.Acknowledged && verdict.Outcome == crash.New {
-		return j.excuse(c, j.wiped(c, verdict), j.everything()...)
+		return excuse(c, j.wiped(c, verdict), j.single(), j.areas())
 	}
 	return verdict
 }
 
 // repaired compares the heads with what a repair is for.
 func (j *judge) repaired(c crash.Case, v *luks.Volume, now, set string) crash.Verdict {
-	healthy := v.Version == 1 || v.Choice.Healthy()
+	healthy := v.Version == 1 || v.Choice.Healthy() || struck(c, j.heads)
 	switch {
 	case healthy && now == j.new.facts && set == names(j.new.open):
 		return crash.Verdict{Outcome: crash.New}
 	case c.Acknowledged:
-		return j.excuse(c, broken("acknowledged, but not repaired"), j.everything()...)
+		return excuse(c, broken("acknowledged, but not repaired"), j.heads, j.areas())
 	case now == j.old.facts || now == j.new.facts:
 		return crash.Verdict{Outcome: crash.Old}
 	}
-	return j.excuse(c, broken("metadata is neither the old nor the new one:\n%s", now), j.everything()...)
+	return excuse(c, broken("metadata is neither the old nor the new one:\n%s", now), j.heads, j.areas())
 }
 
 // wiped looks for material that was to go: whoever holds an old passphrase and an old header would
@@ -150,15 +151,14 @@ func (j *judge) present(v *luks.Volume) []disk.Range {
 	if !j.moves {
 		return nil
 	}
-	list := slices.Clone(j.heads)
+	var list []disk.Range
 	for _, k := range v.Keyslots {
 		list = append(list, areaOf(k))
 	}
 	return list
 }
 
-// material lists where the keyslots of a passphrase lie before and after, and in LUKS1 the header,
-// which has no second copy.
+// material lists where the keyslots of a passphrase lie before and after.
 func (j *judge) material(passphrase string) []disk.Range {
 	list := []disk.Range{}
 	for _, s := range []side{j.old, j.new} {
@@ -166,24 +166,22 @@ func (j *judge) material(passphrase string) []disk.Range {
 			list = append(list, s.areas[id])
 		}
 	}
-	if len(j.heads) == 1 {
-		list = append(list, j.heads...)
-	}
 	return list
 }
 
-// excuse turns a loss into an excused one where a fault struck what is lost.
-func (j *judge) excuse(c crash.Case, loss crash.Verdict, places ...disk.Range) crash.Verdict {
-	if loss.Outcome != crash.Broken {
-		return loss
-	}
-	for _, place := range places {
-		if c.Damaged(place) {
-			loss.Outcome = crash.Excused
-		}
+// excuse turns a loss into one that the faults explain: they struck the heads, or a keyslot's area.
+func excuse(c crash.Case, loss crash.Verdict, heads, areas []disk.Range) crash.Verdict {
+	switch {
+	case loss.Outcome != crash.Broken:
+	case struck(c, heads):
+		loss.Outcome = crash.NoCopy
+	case struck(c, areas):
+		loss.Outcome = crash.Keyslot
 	}
 	return loss
 }
+
+func struck(c crash.Case, places []disk.Range) bool { return slices.ContainsFunc(places, c.Damaged) }
 
 // outcome compares metadata and passphrases with both sides.
 func (j *judge) outcome(c crash.Case, now string, open map[string]int) crash.Verdict {
@@ -191,7 +189,7 @@ func (j *judge) outcome(c crash.Case, now string, open map[string]int) crash.Ver
 	before, after := names(j.old.open), names(j.new.open)
 	switch {
 	case now != j.old.facts && now != j.new.facts:
-		return j.excuse(c, broken("metadata is neither the old nor the new one:\n%s", now), j.single()...)
+		return excuse(c, broken("metadata is neither the old nor the new one:\n%s", now), j.sole(), nil)
 	case now == j.new.facts && set == after && (now != j.old.facts || set != before):
 		return crash.Verdict{Outcome: crash.New}
 	case now == j.old.facts && set == before:
@@ -201,7 +199,7 @@ func (j *judge) outcome(c crash.Case, now string, open map[string]int) crash.Ver
 	case set == names(union(j.old.open, j.new.open)):
 		return crash.Verdict{Outcome: crash.Between}
 	}
-	return j.excuse(c, broken("opened by %s; was %s, was to be %s", set, before, after), j.everything()...)
+	return excuse(c, broken("opened by %s; was %s, was to be %s", set, before, after), j.sole(), j.areas())
 }
 
 // single is the header where it has no copy, as that of LUKS1 on either side of a conversion.
@@ -212,13 +210,17 @@ func (j *judge) single() []disk.Range {
 	return nil
 }
 
-// everything is whatever holds a key.
-func (j *judge) everything() []disk.Range {
-	list := j.single()
-	if j.repairs {
-		list = slices.Clone(j.heads)
+// sole are the heads where one at most is good, or the newest, before the operation.
+func (j *judge) sole() []disk.Range {
+	if j.unequal {
+		return j.heads
 	}
-	list = append(slices.Clip(list), j.passing...)
+	return j.single()
+}
+
+// areas is whatever holds a key.
+func (j *judge) areas() []disk.Range {
+	list := slices.Clone(j.passing)
 	for _, passphrase := range passphrases() {
 		list = append(list, j.material(passphrase)...)
 	}

@@ -75,6 +75,8 @@ func (f format) operation() (crash.Operation, error) {
 		Run:   f.run,
 		Check: j.check,
 		Owned: []disk.Range{{Length: int64(f.options().DataOffset)}},
+
+		Copies: j.heads, Areas: j.area, Lone: f.version == 1,
 	}, nil
 }
 
@@ -84,7 +86,7 @@ type formatJudge struct {
 	keys     *keyring
 	old, new side
 	heads    []disk.Range
-	secrets  []disk.Range // heads and first keyslot of the new volume
+	area     []disk.Range // of the new volume's keyslot
 }
 
 func newFormatJudge(base, after *disk.Image, over bool) (*formatJudge, error) {
@@ -104,7 +106,7 @@ func newFormatJudge(base, after *disk.Image, over bool) (*formatJudge, error) {
 		return nil, err
 	}
 	j.heads = heads(v)
-	j.secrets = append(heads(v), j.new.areas[0])
+	j.area = []disk.Range{j.new.areas[0]}
 	return j, nil
 }
 
@@ -127,13 +129,13 @@ func (j *formatJudge) check(c crash.Case) crash.Verdict {
 	case now == j.new.facts && set == names(j.new.open):
 		return crash.Verdict{Outcome: crash.New}
 	case now == j.new.facts:
-		return excused(c, broken("the new header stands and %q opens it", set), j.secrets)
+		return excuse(c, broken("the new header stands and %q opens it", set), j.single(), j.area)
 	case now == j.old.facts && set == names(j.old.open):
 		return crash.Verdict{Outcome: crash.Old}
 	case now == j.old.facts:
 		return j.nothing(c, "the old header stands without its keys")
 	}
-	return excused(c, broken("neither the old nor the new metadata:\n%s", now), j.heads)
+	return excuse(c, broken("neither the old nor the new metadata:\n%s", now), j.heads, nil)
 }
 
 // nothing is the verdict on a state in which no volume stands: right until the format is done.
@@ -141,12 +143,11 @@ func (j *formatJudge) nothing(c crash.Case, reason string) crash.Verdict {
 	if !c.Acknowledged {
 		return crash.Verdict{Outcome: crash.Between}
 	}
-	return excused(c, broken("%s", reason), j.secrets)
+	return excuse(c, broken("%s", reason), j.heads, j.area)
 }
 
-func excused(c crash.Case, loss crash.Verdict, places []disk.Range) crash.Verdict {
-	return (&judge{}).excuse(c, loss, places...)
-}
+// single is the header where it has no copy.
+func (j *formatJudge) single() []disk.Range { return (&judge{heads: j.heads}).single() }
 
 // stray returns where a secondary head stands that is not the new volume's, or -1.
 func (j *formatJudge) stray(m *disk.Image) int64 {

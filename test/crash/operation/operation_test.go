@@ -81,6 +81,15 @@ func secondaryIgnored(v *luks.Volume, _ *luks.Key) error {
 	return header.Apply(v.Device(), plan)
 }
 
+// unsalvaged updates both heads and leaves it at that when a write went elsewhere.
+func unsalvaged(v *luks.Volume, _ *luks.Key) error {
+	plan, err := flagged(v)
+	if err != nil {
+		return err
+	}
+	return header.Apply(v.Device(), plan)
+}
+
 // headerBeforeMaterial names a new keyslot before its material is there.
 func headerBeforeMaterial(v *luks.Volume, key *luks.Key) error {
 	r := &reversed{Device: v.Device()}
@@ -152,7 +161,8 @@ func TestUnsafeOperationsAreCaught(t *testing.T) {
 		fault  string // which must find it
 	}{
 		{change{name: "unflushed", volume: small, run: unflushed}, "reordered"},
-		{change{name: "secondary ignored", volume: small, run: secondaryIgnored}, "rot"},
+		{change{name: "secondary ignored", volume: small, run: secondaryIgnored}, "rot in a head"},
+		{change{name: "unsalvaged", volume: small, run: unsalvaged}, "misplaced write"},
 		{change{name: "header before material", volume: small, run: headerBeforeMaterial}, "power cut"},
 		{change{name: "unwiped", volume: small, prepare: addKey(1, vectors.K1), run: unwiped}, "power cut"},
 		{change{name: "kill first", volume: small, run: killFirst, touched: []int{0}}, "power cut"},
