@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
 
 // version is set by the linker.
@@ -26,6 +27,7 @@ func run(argv []string) int {
 	}
 	ctx, cancel := ui.Interruptible(context.Background())
 	defer cancel()
+	defer kdf.Wait()
 	c := newCommand(inv, ui.System())
 	if err := secret.Harden(); err != nil {
 		c.ui.Debugf("%v", err)

@@ -34,6 +34,10 @@ var (
 // group of the process, has to give. It is an ErrMemory.
 type MemoryError = argon2.MemoryError
 
+// Wait returns when the memory of all cancelled derivations is wiped and unmapped, which Derive does
+// not wait for. A program calls it before it ends.
+func Wait() { argon2.Wait() }
+
 // Params are the "kdf" object of a LUKS2 keyslot, or what stands for it in LUKS1.
 type Params struct {
 	Type string // PBKDF2, Argon2i or Argon2id

@@ -21,6 +21,7 @@ type arena struct {
 	mapping []byte
 	bytes   []byte // the part that begins at a multiple of chunkSize
 	threads int    // to populate and wipe with
+	unmap   func(mapping []byte) error
 }
 
 // chunkSize is what the memory is populated and wiped by, in bytes: a huge page on most machines.
@@ -29,9 +30,9 @@ const chunkSize = 2 << 20
 // newArena maps size bytes and has the kernel provide all of them now, since running out of memory
 // later would be a signal rather than an error. passes is how often the memory will be gone through.
 func newArena(ctx context.Context, size uint64, passes uint32) (*arena, error) {
-	left, known := available(os.DirFS("/"))
-	if known && size > left.ram+left.swap {
-		return nil, &MemoryError{Needed: size, Available: left.ram + left.swap}
+	left, err := admit(ctx, size)
+	if err != nil {
+		return nil, err
 	}
 	a, err := reserve(size)
 	if err == nil {
@@ -41,17 +42,40 @@ func newArena(ctx context.Context, size uint64, passes uint32) (*arena, error) {
 		err = &MemoryError{Needed: size, Available: left.ram + left.swap, Err: err}
 	}
 	if err != nil {
-		return nil, errors.Join(err, a.release())
+		return nil, errors.Join(err, a.leave(ctx))
 	}
 	if size <= left.ram {
-		_ = unix.Mlock(a.bytes) // best effort: RLIMIT_MEMLOCK is small for ordinary users
+		a.lock(ctx)
 	}
 	return a, nil
 }
 
+// admit returns what there is, where that is enough or not known. What cancelled derivations are
+// about to give back is waited for where it matters.
+func admit(ctx context.Context, size uint64) (remainder, error) {
+	left, known := available(os.DirFS("/"))
+	if known && size > left.ram+left.swap && leaving.wait(ctx) {
+		left, known = available(os.DirFS("/"))
+	}
+	if known && size > left.ram+left.swap {
+		return left, &MemoryError{Needed: size, Available: left.ram + left.swap}
+	}
+	return left, ctx.Err()
+}
+
+// lock keeps the memory out of swap, as far as that is allowed: RLIMIT_MEMLOCK is small for ordinary users.
+func (a *arena) lock(ctx context.Context) {
+	const step = 16 * chunkSize // some milliseconds of ordinary pages
+	for rest := a.bytes; len(rest) > 0 && ctx.Err() == nil; rest = rest[min(step, len(rest)):] {
+		if unix.Mlock(rest[:min(step, len(rest))]) != nil {
+			return
+		}
+	}
+}
+
 // reserve maps size bytes and nothing behind them. The arena is valid for release also after an error.
 func reserve(size uint64) (*arena, error) {
-	a := &arena{threads: runtime.GOMAXPROCS(0)}
+	a := &arena{threads: runtime.GOMAXPROCS(0), unmap: unix.Munmap}
 	if size > math.MaxInt-chunkSize {
 		return a, unix.ENOMEM
 	}
@@ -100,13 +124,29 @@ func (a *arena) each(do func(chunk []byte)) {
 	group.Wait()
 }
 
+// leave releases the memory; after a cancellation, behind the caller's back.
+func (a *arena) leave(ctx context.Context) error {
+	if ctx.Err() == nil || len(a.mapping) <= promptly {
+		return a.release()
+	}
+	leaving.begin()
+	go func() {
+		defer leaving.end()
+		_ = a.release() // the memory is wiped even if the kernel will not have it back
+	}()
+	return nil
+}
+
+// promptly is how many bytes are wiped and unmapped in a few milliseconds on any machine.
+const promptly = 16 << 20
+
 // release wipes and unmaps the memory.
 func (a *arena) release() error {
 	if a.mapping == nil {
 		return nil
 	}
 	a.wipe()
-	if err := unix.Munmap(a.mapping); err != nil {
+	if err := a.unmap(a.mapping); err != nil {
 		return fmt.Errorf("unmapping: %w", err)
 	}
 	a.mapping, a.bytes = nil, nil

@@ -61,8 +61,9 @@ type Params struct {
 // defaultGrain is about 10 µs.
 const defaultGrain = 128
 
-// Key fills out. When ctx is cancelled, Key returns its error within 50 ms. A *MemoryError means that
-// the memory is not to be had. Whatever the error, out is zeroed and no memory is kept.
+// Key fills out. When ctx is cancelled, Key returns its error within 50 ms, and leaves memory that
+// takes longer to be wiped and unmapped behind it; see Wait. A *MemoryError means that the memory is
+// not to be had. Whatever the error, out is zeroed.
 func Key(ctx context.Context, out, password, salt []byte, p Params) error {
 	if err := p.derive(ctx, out, password, salt); err != nil {
 		clear(out)
@@ -119,7 +120,7 @@ func (p *Params) onMemory(ctx context.Context, do func(*matrix) error) (err erro
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.release()) }()
+	defer func() { err = errors.Join(err, a.leave(ctx)) }()
 	m.memory = a.bytes
 	return do(m)
 }

@@ -108,12 +108,12 @@ func FuzzKey(f *testing.F) {
 }
 
 // cancelKey cancels a derivation that would take years after the given time, and returns how long that took.
-func cancelKey(t *testing.T, variant Variant, after time.Duration) time.Duration {
+func cancelKey(t *testing.T, variant Variant, memory uint32, after time.Duration) time.Duration {
 	ctx, cancel := context.WithCancel(t.Context())
 	var cancelled time.Time
 	time.AfterFunc(after, func() { cancelled = time.Now(); cancel() })
 	out := bytes.Repeat([]byte{1}, 32)
-	p := Params{Variant: variant, Time: math.MaxUint32, Memory: 16 << 10, Lanes: 4}
+	p := Params{Variant: variant, Time: math.MaxUint32, Memory: memory, Lanes: 4}
 	if err := Key(ctx, out, []byte("p"), []byte("some salt"), p); !errors.Is(err, context.Canceled) {
 		t.Errorf("variant %d: %v", variant, err)
 	}
@@ -124,17 +124,31 @@ func cancelKey(t *testing.T, variant Variant, after time.Duration) time.Duration
 }
 
 func TestCancellationIsPromptAndLeavesNothing(t *testing.T) {
-	for _, variant := range []Variant{I, ID} {
-		for _, after := range []time.Duration{0, time.Millisecond, 20 * time.Millisecond} {
-			took := cancelKey(t, variant, after)
-			for range 5 { // others may keep the processors busy
-				if took > 50*time.Millisecond {
-					took = cancelKey(t, variant, after)
-				}
-			}
+	for _, v := range []struct {
+		variant Variant
+		memory  uint32 // KiB
+		after   time.Duration
+	}{
+		{I, 16 << 10, 0},
+		{I, 16 << 10, time.Millisecond},
+		{I, 16 << 10, 20 * time.Millisecond},
+		{ID, 16 << 10, 0},
+		{ID, 16 << 10, 20 * time.Millisecond},
+		{ID, 512 << 10, 10 * time.Millisecond}, // while the kernel finds the memory
+		{ID, 512 << 10, 400 * time.Millisecond},
+	} {
+		took := cancelKey(t, v.variant, v.memory, v.after)
+		for range 5 { // others may keep the processors busy
 			if took > 50*time.Millisecond {
-				t.Errorf("variant %d, cancelled after %v: took %v", variant, after, took)
+				took = cancelKey(t, v.variant, v.memory, v.after)
 			}
+		}
+		if took > 50*time.Millisecond {
+			t.Errorf("%+v: took %v", v, took)
+		}
+		Wait()
+		if leaving.wait(t.Context()) {
+			t.Error("memory is left after Wait")
 		}
 	}
 }
