@@ -10,6 +10,8 @@ PREFIX   ?= /usr/local
 SBINDIR  ?= $(PREFIX)/sbin
 MANDIR   ?= $(PREFIX)/share/man
 DATADIR  ?= $(PREFIX)/share
+# The init system whose script or unit is put in its place: systemd, openrc, sysv or none.
+INIT     ?= systemd
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
@@ -153,14 +155,16 @@ completions:
 	@rm -rf bin/completions
 	$(GO) run ./cmd/internal/manual/generate completions bin/completions
 
-## install            program, man pages and completions to $(DESTDIR)$(PREFIX); DESTDIR= PREFIX=/usr/local
+## install            program, man pages, completions and the guard's service to $(DESTDIR)$(PREFIX); DESTDIR= PREFIX=/usr/local INIT=systemd
 install: build man completions
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
 	install -m 755 bin/orthrus $(DESTDIR)$(SBINDIR)/orthrus
 	install -m 644 bin/man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 bin/man/*.5 $(DESTDIR)$(MANDIR)/man5
 	install -D -m 644 bin/completions/bash/orthrus $(DESTDIR)$(DATADIR)/bash-completion/completions/orthrus
 	install -D -m 644 bin/completions/zsh/_orthrus $(DESTDIR)$(DATADIR)/zsh/site-functions/_orthrus
 	install -D -m 644 bin/completions/fish/orthrus.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/orthrus.fish
+	@PREFIX=$(PREFIX) SBINDIR=$(SBINDIR) DATADIR=$(DATADIR) INIT=$(INIT) ./scripts/guard/install "$(DESTDIR)"
 
 ## install-cryptsetup the same, with a link named cryptsetup beside it
 install-cryptsetup: install

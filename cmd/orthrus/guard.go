@@ -87,7 +87,7 @@ func (c *command) guardDaemon(ctx context.Context) error {
 		return err
 	}
 	debug.SetMemoryLimit(guardMemory)
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(200)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, unix.SIGHUP)
 	defer signal.Stop(hangup)
@@ -114,6 +114,7 @@ func (c *command) guardOnce(ctx context.Context) error {
 	}
 	g := guard.New(guard.Options{Log: guard.Logger(config, c.ui.Err), Store: guardStore(), Config: config, DryRun: c.o.DryRun})
 	v := g.Look(ctx, id)
+	g.Flush()
 	if v == nil {
 		c.ui.Verbosef("%s holds no LUKS volume, or is not to be looked at.", path)
 		return ctx.Err()

@@ -87,6 +87,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.work(ctx)
 	d.notifier.tell("STOPPING=1")
 	background.Wait()
+	d.Flush()
 	return errors.Join(d.ending(ctx), d.dropKeys())
 }
 
@@ -298,7 +299,7 @@ func (d *Daemon) watchdog(ctx context.Context) {
 	}
 }
 
-// publish writes the metrics after changes, at most once a second.
+// publish makes the store durable and writes the metrics after changes, at most once a second.
 func (d *Daemon) publish(ctx context.Context) {
 	for {
 		select {
@@ -306,6 +307,7 @@ func (d *Daemon) publish(ctx context.Context) {
 			return
 		case <-d.dirty:
 		}
+		d.Flush()
 		path := d.Metrics
 		if path == "" {
 			path = d.config().Metrics

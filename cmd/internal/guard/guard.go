@@ -31,7 +31,8 @@ type Guard struct {
 	settings atomic.Pointer[policy.Config]
 	counts   counts
 	started  time.Time
-	changed  func() // after a look changed what status or metrics say
+	unsaved  atomic.Bool // heads that are not durable yet
+	changed  func()      // after a look changed what status or metrics say
 	requeue  func(id string, after time.Duration)
 
 	mu      sync.Mutex
@@ -116,4 +117,14 @@ func (g *Guard) everyClone(ctx context.Context, l look, file *luks.File) ([]stri
 	}
 	fresh, err := file.Clones(ctx, l.uuid)
 	return append(paths, fresh...), err
+}
+
+// Flush makes what was remembered durable.
+func (g *Guard) Flush() {
+	if !g.unsaved.Swap(false) {
+		return
+	}
+	if err := g.store.Flush(); err != nil {
+		g.log.Warn("what is remembered is not durable", "error", err)
+	}
 }

@@ -155,6 +155,7 @@ func (g *Guard) save(l look, h store.Head, file *luks.File) {
 		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
 		return
 	}
+	g.unsaved.Store(true)
 	if !l.hasHead || h.SeqID != l.known.SeqID || entry.What == store.Revoked {
 		g.note(l.uuid, entry)
 	}

@@ -22,10 +22,10 @@ type page struct {
 // example is a command line and what it is for.
 type example struct{ what, line string }
 
-// Pages returns every manual page by its file name: the overview and one for each action that this
-// program carries out.
+// Pages returns every manual page by its file name: the overview, one for each action that this
+// program carries out, and that of the guard's configuration.
 func Pages() map[string]string {
-	files := map[string]string{program + ".8": overview()}
+	files := map[string]string{program + ".8": overview(), program + "-guard.conf.5": guardConf()}
 	for _, action := range cli.Actions() {
 		if action.Lacks == "" {
 			files[pageName(action.Name)+".8"] = actionPage(action)

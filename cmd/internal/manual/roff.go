@@ -23,8 +23,10 @@ func escape(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (r *roff) title(name string) {
-	fmt.Fprintf(r, ".TH %s 8 \"\" \"Orthrus\" \"System Administration\"\n", strings.ToUpper(escape(name)))
+func (r *roff) title(name string) { r.titleIn(name, 8, "System Administration") }
+
+func (r *roff) titleIn(name string, section int, title string) {
+	fmt.Fprintf(r, ".TH %s %d \"\" \"Orthrus\" \"%s\"\n", strings.ToUpper(escape(name)), section, title)
 }
 
 func (r *roff) section(name string) { fmt.Fprintf(r, ".SH %s\n", escape(name)) }

@@ -110,18 +110,36 @@ func Capture(dev inspect.Device, e inspect.Evidence, full bool, now time.Time) (
 	if err != nil {
 		return Head{}, err
 	}
-	for i, s := range h.Sums {
-		area := Part{What: s.What, Offset: s.Offset, Length: s.Length}
-		if err := area.read(dev); err != nil {
+	for i := range h.Sums {
+		if err := h.Sums[i].take(dev); err != nil {
 			return Head{}, err
 		}
-		sum := sha256.Sum256(area.Bytes)
-		h.Sums[i].SHA256 = sum[:]
 		if full {
+			area := Part{What: h.Sums[i].What, Offset: h.Sums[i].Offset, Length: h.Sums[i].Length}
+			if err := area.read(dev); err != nil {
+				return Head{}, err
+			}
+			if sum := sha256.Sum256(area.Bytes); !bytes.Equal(sum[:], h.Sums[i].SHA256) {
+				return Head{}, ErrUnsettled
+			}
 			h.Parts = append(h.Parts, area)
 		}
 	}
 	return h, nil
+}
+
+// take makes the sum of what is there.
+func (s *Sum) take(dev inspect.Device) error {
+	if !inside(s.Offset, s.Length, uint64(max(dev.Size(), 0))) {
+		return fmt.Errorf("%s: %w", s.What, io.ErrUnexpectedEOF)
+	}
+	hash := sha256.New()
+	_, err := io.CopyBuffer(hash, io.NewSectionReader(dev, int64(s.Offset), int64(s.Length)), make([]byte, 64<<10))
+	if err != nil {
+		return fmt.Errorf("%s at byte %d: %w", s.What, s.Offset, err)
+	}
+	s.SHA256 = hash.Sum(nil)
+	return nil
 }
 
 func (h *Head) capture1(dev inspect.Device, l luks1.Header) error {
@@ -183,12 +201,8 @@ func (p *Part) read(dev inspect.Device) error {
 func (h Head) Changed(dev inspect.Device) []string {
 	var names []string
 	for _, s := range h.Sums {
-		area := Part{What: s.What, Offset: s.Offset, Length: s.Length}
-		if err := area.read(dev); err != nil {
-			names = append(names, s.What)
-			continue
-		}
-		if sum := sha256.Sum256(area.Bytes); !bytes.Equal(sum[:], s.SHA256) {
+		now := s
+		if err := now.take(dev); err != nil || !bytes.Equal(now.SHA256, s.SHA256) {
 			names = append(names, s.What)
 		}
 	}

@@ -54,8 +54,9 @@ func (s Store) Load(uuid string) (Head, error) {
 	return best, nil
 }
 
-// Save makes the head durable in place of the former one. It returns where it lies. A full head goes
-// to no volatile memory: there the areas are left out.
+// Save puts the head in the place of the former one, durably; a first head is durable with Flush, so
+// that many cost one. It returns where it lies. A full head goes to no volatile memory: there the
+// areas are left out.
 func (s Store) Save(h Head, file *luks.File) (root string, err error) {
 	root, err = s.apart(file)
 	if err != nil {
@@ -69,7 +70,11 @@ func (s Store) Save(h Head, file *luks.File) (root string, err error) {
 		return "", err
 	}
 	path := filepath.Join(volume(root, h.UUID), headFile)
-	if err := replace(path, contents); err != nil {
+	write := replace
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		write = begin
+	}
+	if err := write(path, contents); err != nil {
 		return "", err
 	}
 	for _, other := range s.roots() {
@@ -181,6 +186,18 @@ func (s Store) Release(uuid string) error {
 	return err
 }
 
+// Flush makes what was saved durable.
+func (s Store) Flush() error {
+	dir, err := os.Open(s.State)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.NewSyscallError("syncfs", unix.Syncfs(int(dir.Fd()))), dir.Close())
+}
+
 func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -188,6 +205,19 @@ func readFile(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// begin makes a file that is not there. What a crash leaves of it is no head: see package sealed.
+func begin(path string, contents []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(contents)
+	return errors.Join(err, f.Close())
 }
 
 // replace puts new contents in the place of a file, of mode 0600; a crash leaves the old or the new.
