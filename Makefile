@@ -43,7 +43,7 @@ asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 # Parts of `make test` that have a line of their own.
 apart   := $(module)/test/(vm|interop|referee|crash)
 
-.PHONY: all build demo test test-long test-unit test-386 test-referee test-interop test-interop-long test-vm check fmt vet \
+.PHONY: all build demo test test-long test-unit test-386 test-referee test-interop test-interop-long test-vm test-callers check fmt vet \
 	staticcheck arch cross bench bench-readme fuzz crash test-crash \
 	install install-cryptsetup man completions clean setup help
 
@@ -89,11 +89,15 @@ test-interop: setup
 
 ## test-vm            tests in the virtual machine (RUN=pattern)
 test-vm: setup
-	$(test) -timeout 15m -run '$(RUN)' ./test/vm/...
+	$(test) -timeout 15m -run '$(RUN)' $$($(GO) list ./test/vm/... | grep -v /callers)
+
+## test-callers       programs that call cryptsetup, on a Debian in the virtual machine (RUN=pattern)
+test-callers: setup
+	$(test) -timeout 40m -v -run '$(RUN)' ./test/vm/callers
 
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
-	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long crash fuzz
+	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-callers crash fuzz
 
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
@@ -101,7 +105,7 @@ test-interop-long: setup
 # The cells of the interoperability matrix that passed on this tree are not run again.
 test-vm-long: setup
 	@mkdir -p .cache/test-long
-	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v ./test/vm/...
+	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v $$($(GO) list ./test/vm/... | grep -v /callers)
 
 ## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
 check: fmt vet staticcheck arch cross

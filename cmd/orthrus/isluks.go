@@ -12,6 +12,9 @@ import (
 
 // isLuks answers by its exit code; no is no failure worth words.
 func isLuks(ctx context.Context, c *command) error {
+	if len(c.Args) > 1 {
+		return failure(ui.NoDevice, "Only one device can be looked at.")
+	}
 	v, err := c.load(ctx, report)
 	if errors.Is(err, luks.ErrNotLUKS) {
 		if c.o.JSON {

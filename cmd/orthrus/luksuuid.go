@@ -29,6 +29,11 @@ func luksUUID(ctx context.Context, c *command) error {
 }
 
 func (c *command) setUUID(ctx context.Context) error {
+	v, err := c.load(ctx, changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
 	uuid, err := parseUUID(c.o.UUID.V)
 	if err != nil {
 		return err
@@ -36,11 +41,6 @@ func (c *command) setUUID(ctx context.Context) error {
 	if err := c.ui.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
 		return err
 	}
-	v, err := c.load(ctx, changed)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
 	return v.SetUUID(ctx, uuid)
 }
 

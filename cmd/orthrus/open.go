@@ -169,10 +169,10 @@ func (c *command) openPlain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkName(c.Args[1]); err != nil {
+	if err := c.deviceExists(); err != nil {
 		return err
 	}
-	if err := c.deviceExists(); err != nil {
+	if err := checkName(c.Args[1]); err != nil {
 		return err
 	}
 	control, err := c.controlFor(c.Args[1])

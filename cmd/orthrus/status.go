@@ -29,7 +29,7 @@ func status(ctx context.Context, c *command) error {
 	switch {
 	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName), errors.As(err, &inactive):
 	case errors.Is(err, dm.ErrNoDeviceMapper):
-		c.tell(explain(err))
+		return ui.WithCode(err, ui.Failed)
 	case err != nil:
 		return err
 	}

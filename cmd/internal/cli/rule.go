@@ -5,7 +5,7 @@ package cli
 // everyAction holds the rules on combinations that do not depend on the action.
 var everyAction = [...]rule{
 	func(inv *Invocation) string {
-		return refuse(len(inv.Options.KeyFiles) > 1 && inv.Options.Type.V != typeTcrypt, "Only one --key-file argument is allowed.")
+		return refuse(len(inv.Options.KeyFiles) > 1 && (inv.Options.Type.V != typeTcrypt || inv.Action == Close), "Only one --key-file argument is allowed.")
 	},
 	func(inv *Invocation) string {
 		return refuse(inv.Options.PBKDF.Set && !knownPBKDF(inv.Options.PBKDF.V), "Password-based key derivation function (PBKDF) can be only pbkdf2 or argon2i/argon2id.")

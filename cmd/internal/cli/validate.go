@@ -61,7 +61,7 @@ func (inv *Invocation) lacks(spec *actionSpec) string {
 	if spec.lacks != "" {
 		return spec.lacks
 	}
-	if format := formatName(inv.Options.Type.V); format != "" {
+	if format := formatName(inv.Options.Type.V); format != "" && inv.Action != Close { // a mapping of any format can be removed
 		return "the " + format + " format"
 	}
 	for i := range options {
@@ -116,7 +116,7 @@ func needsPlain(inv *Invocation) string {
 		if kind := o.Type.Or(typeLuks); kind != typePlain && !opensLuks(kind) {
 			return fmt.Sprintf("Unrecognized metadata device type %s.", kind)
 		}
-	case LuksFormat:
+	case LuksFormat, LuksResume:
 		if kind := o.Type.Or(typeLuks); !opensLuks(kind) {
 			return fmt.Sprintf("Unrecognized metadata device type %s.", kind)
 		}
