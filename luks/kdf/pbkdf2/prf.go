@@ -20,7 +20,25 @@ type prf struct {
 	u                      []byte // U_i, one digest
 	t                      []byte // U_1 ^ … ^ U_i
 
-	sha256 *sha256Loop // nil where there is none
+	fast loop // nil where there is none
+}
+
+// loop iterates HMAC faster than through hash.Hash.
+type loop interface {
+	// run replaces u by HMAC(u) n times and adds each to t.
+	run(u, t []byte, n uint32)
+	wipe()
+}
+
+// newLoop takes hashes that have taken the padded key each.
+func newLoop(inner, outer hash.Hash) loop {
+	if l := newSHA256Loop(inner, outer); l != nil {
+		return l
+	}
+	if l := newDirectLoop(inner, outer); l != nil {
+		return l
+	}
+	return nil
 }
 
 func newPRF(factory func() hash.Hash, password []byte) *prf {
@@ -39,7 +57,7 @@ func newPRF(factory func() hash.Hash, password []byte) *prf {
 	xorByte(pad, 0x36^0x5c)
 	p.outer.Write(pad)
 	p.innerStart, p.outerStart = hashalg.Save(p.inner), hashalg.Save(p.outer)
-	p.sha256 = newSHA256Loop(p.inner, p.outer)
+	p.fast = newLoop(p.inner, p.outer)
 	p.u, p.t = make([]byte, p.inner.Size()), make([]byte, p.inner.Size())
 	return p
 }
@@ -78,8 +96,8 @@ func (p *prf) first(salt []byte, number uint32) {
 
 // iterate replaces u by HMAC(u) n times and adds each to t.
 func (p *prf) iterate(n uint32) {
-	if p.sha256 != nil {
-		p.sha256.run(p.u, p.t, n)
+	if p.fast != nil {
+		p.fast.run(p.u, p.t, n)
 		return
 	}
 	for range n {
@@ -99,8 +117,8 @@ func (p *prf) finish() {
 }
 
 func (p *prf) wipe() {
-	if p.sha256 != nil {
-		p.sha256.wipe()
+	if p.fast != nil {
+		p.fast.wipe()
 	}
 	p.innerStart.Wipe()
 	p.outerStart.Wipe()
