@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // ErrStillValid: what is there is not to be replaced by what is remembered.
@@ -36,6 +37,9 @@ func Restore(dev header.Device, version int, uuid string, seqid uint64, writes [
 			place := header.Primary
 			if w.Offset > 0 {
 				place = header.Secondary
+			}
+			if p.heads.Next, err = luks2.Decode(w.Bytes, w.Offset); err != nil {
+				return Plan{}, err
 			}
 			p.heads.Writes = append(p.heads.Writes, header.Write{Place: place, Offset: w.Offset, Bytes: w.Bytes, Why: w.Why})
 		}

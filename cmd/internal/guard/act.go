@@ -42,7 +42,13 @@ func (g *Guard) act(ctx context.Context, l look, d verdict.Decision) outcome {
 	if err != nil {
 		return outcome{decision: d, err: err}
 	}
-	o := g.write(ctx, l, d, file)
+	var o outcome
+	switch d.Step {
+	case verdict.Resume, verdict.Sync, verdict.Grow:
+		o = g.transact(ctx, l, d, file)
+	default:
+		o = g.write(ctx, l, d, file)
+	}
 	o.err = errors.Join(o.err, file.Close())
 	return o
 }
@@ -65,22 +71,32 @@ func (g *Guard) write(ctx context.Context, l look, d verdict.Decision, file *luk
 }
 
 func (g *Guard) writeLocked(ctx context.Context, l look, d verdict.Decision, file *luks.File) outcome {
-	device, err := g.machine.describe(l.device.ID)
-	if err != nil || !same(device, l.device, file) {
-		return outcome{decision: d, err: errors.Join(errReplaced, err)}
-	}
-	now := g.see(ctx, device, file, inspect.Read(file))
-	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
-		return outcome{decision: d, err: err}
-	}
-	if again := verdict.Decide(now.sight, now.policy); !again.Do || again.Step != d.Step || now.uuid != l.uuid {
-		return outcome{decision: again}
+	now, o := g.again(ctx, l, d, file)
+	if o != nil {
+		return *o
 	}
 	plan, err := now.plan(d.Step, file)
 	if err != nil {
 		return outcome{decision: d, err: err}
 	}
 	return g.carryOut(now, d, plan, file)
+}
+
+// again looks and decides once more, through the file that is open for writing. An outcome means that
+// the step is not to be taken.
+func (g *Guard) again(ctx context.Context, l look, d verdict.Decision, file *luks.File) (look, *outcome) {
+	device, err := g.machine.describe(l.device.ID)
+	if err != nil || !same(device, l.device, file) {
+		return look{}, &outcome{decision: d, err: errors.Join(errReplaced, err)}
+	}
+	now := g.see(ctx, device, file, inspect.Read(file))
+	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
+		return look{}, &outcome{decision: d, err: err}
+	}
+	if next := verdict.Decide(now.sight, now.policy); !next.Do || next.Step != d.Step || now.uuid != l.uuid {
+		return look{}, &outcome{decision: next}
+	}
+	return now, nil
 }
 
 // same tells whether the open file is the device that was described, both times.
@@ -96,17 +112,25 @@ func same(now, before Device, file *luks.File) bool {
 }
 
 func (l *look) plan(step verdict.Step, file *luks.File) (repair.Plan, error) {
-	if step == verdict.Restore {
+	switch step {
+	case verdict.Restore:
 		return l.known.Restore(file)
+	case verdict.FromFar:
+		plan, _, err := repair.FromFar(file, *l.lost, rand.Reader)
+		return plan, err
 	}
-	return repair.Make(file, repair.KeepNone, rand.Reader)
+	plan, err := repair.Make(file, repair.KeepNone, rand.Reader)
+	if err == nil && len(l.sight.Far.Damaged) > 0 {
+		plan.MendKeyslots(l.far.Recorded, l.sight.Evidence.Choice.Copy, l.sight.Far.Damaged)
+	}
+	return plan, err
 }
 
 // carryOut makes the undo copy durable and writes.
 func (g *Guard) carryOut(l look, d verdict.Decision, plan repair.Plan, file *luks.File) outcome {
 	now := time.Now()
 	o := outcome{decision: d, entry: store.Entry{Device: l.device.Path, SeqID: plan.SeqID, What: store.Repaired}}
-	if d.Step == verdict.Restore {
+	if d.Step == verdict.Restore || d.Step == verdict.FromFar {
 		o.entry.What = store.Restored
 	}
 	dir, err := g.store.UndoDirectory(file)

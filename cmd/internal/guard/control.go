@@ -32,6 +32,7 @@ type Status struct {
 	Looks    uint64   `json:"looks"`
 	Repairs  uint64   `json:"repairs"`
 	Restores uint64   `json:"restores"`
+	Moves    uint64   `json:"transactions"`
 	Enlarged uint64   `json:"enlarged"`
 	Refusals uint64   `json:"refusals"`
 	Failures uint64   `json:"failures"`
@@ -50,7 +51,7 @@ func (d *Daemon) Status() Status {
 	s := Status{
 		Started: d.started.UTC().Format(time.RFC3339), PID: os.Getpid(), Source: d.source.String(),
 		Repair: string(d.config().Default.Repair), Looks: d.counts.looks.Load(), Repairs: d.counts.repairs.Load(),
-		Restores: d.counts.restores.Load(), Enlarged: d.counts.enlarged.Load(), Refusals: d.counts.refusals.Load(),
+		Restores: d.counts.restores.Load(), Moves: d.counts.transactions.Load(), Enlarged: d.counts.enlarged.Load(), Refusals: d.counts.refusals.Load(),
 		Failures: d.counts.failures.Load(), Removals: d.counts.removals.Load(), Rescans: d.counts.rescans.Load(),
 		Events: events.Delivered, Forged: events.Forged, Unread: events.Malformed + events.Truncated, Overruns: events.Overruns,
 		Volumes: []Volume{},

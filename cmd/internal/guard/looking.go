@@ -86,6 +86,7 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 		o = g.act(ctx, l, d)
 		if o.done {
 			l = g.see(ctx, l.device, file, inspect.Read(file))
+			g.requeue(l.device.ID, 0) // one step at a time: the far header or a mapping may have to follow
 		}
 	}
 	if !l.mapped {

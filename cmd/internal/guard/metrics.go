@@ -16,7 +16,7 @@ import (
 
 // counts is what happened since the start.
 type counts struct {
-	looks, repairs, restores, enlarged, failures, refusals, removals, rescans atomic.Uint64
+	looks, repairs, restores, transactions, enlarged, failures, refusals, removals, rescans atomic.Uint64
 }
 
 func (g *Guard) count(o outcome) {
@@ -25,10 +25,12 @@ func (g *Guard) count(o outcome) {
 		g.counts.failures.Add(1)
 	case o.done && o.decision.Step == verdict.Repair:
 		g.counts.repairs.Add(1)
-	case o.done && o.decision.Step == verdict.Restore:
+	case o.done && (o.decision.Step == verdict.Restore || o.decision.Step == verdict.FromFar):
 		g.counts.restores.Add(1)
-	case o.done:
+	case o.done && o.decision.Step == verdict.Enlarge:
 		g.counts.enlarged.Add(1)
+	case o.done:
+		g.counts.transactions.Add(1)
 	case o.decision.Step != verdict.Nothing:
 		g.counts.refusals.Add(1)
 	}
@@ -49,6 +51,7 @@ func (g *Guard) Metrics(events udev.Stats) string {
 		{"looks", "Looks at a device.", g.counts.looks.Load()},
 		{"repairs", "Copies of a head written from the other.", g.counts.repairs.Load()},
 		{"restores", "Heads put back that were destroyed under a mapping.", g.counts.restores.Load()},
+		{"transactions", "Far headers brought into step or moved, transactions concluded.", g.counts.transactions.Load()},
 		{"enlarged", "Mappings made longer.", g.counts.enlarged.Load()},
 		{"refusals", "Looks that found something to be done, and reasons against it.", g.counts.refusals.Load()},
 		{"failures", "Steps that failed.", g.counts.failures.Load()},

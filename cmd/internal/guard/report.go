@@ -102,12 +102,17 @@ func (l *look) volume(o outcome) *Volume {
 	for _, f := range r.Findings {
 		v.Findings = append(v.Findings, f.Text)
 	}
+	v.Findings = append(v.Findings, l.farFindings()...)
 	if len(l.sight.Clones) > 0 {
 		v.Findings = append(v.Findings, fmt.Sprintf("the same UUID is on %v", l.sight.Clones))
 	}
 	if v.Verdict == "" {
 		v.Verdict = inspect.Lost.String()
-		v.Findings = append(v.Findings, "no valid header is left, and the volume is mapped")
+		text := "no valid header is left"
+		if l.mapped {
+			text += ", and the volume is mapped"
+		}
+		v.Findings = append(v.Findings, text)
 	}
 	v.addMapping(l.sight.Mapping)
 	d := o.decision

@@ -17,6 +17,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
@@ -34,6 +35,9 @@ type look struct {
 	hasHead bool
 	mapping block.Holder
 	mapped  bool
+	lost    *far.Found // the far header of a device without a head
+	far     luks.FarHeader
+	loaded  *luks.Volume // with a head: as it is on the device
 }
 
 // gather reads evidence. A device in order is read without a lock; what looks damaged may be in the
@@ -72,6 +76,9 @@ func (g *Guard) see(ctx context.Context, d Device, file *luks.File, e inspect.Ev
 	report, err := inspect.Judge(e)
 	l.luks = err == nil
 	l.uuid = report.UUID
+	if lost := farLeft(file, e); lost != nil {
+		l.uuid, l.luks, l.lost = lost.Locator.UUID, true, lost
+	}
 	l.sight = verdict.Sight{
 		Evidence: e, Report: report,
 		Device: verdict.Device{Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
@@ -91,6 +98,7 @@ func (g *Guard) see(ctx context.Context, d Device, file *luks.File, e inspect.Ev
 	if l.mapped {
 		l.sight.Mapping = g.describeMapping(l)
 	}
+	l.lookFar(ctx, file)
 	l.sight.Held = g.store.Held(l.uuid)
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
@@ -180,7 +188,7 @@ func (l *look) measure(m *verdict.Mapping, crypt *target.Crypt) {
 	}
 	m.Wanted = length * 512
 	if l.hasHead {
-		before, err := activate.Length(l.known.DeviceSize, crypt.Offset*512, fixed, sector)
+		before, err := activate.Length(l.known.DeviceSize, crypt.Offset*512, l.known.DataSize, sector)
 		m.Whole = err == nil && before == crypt.Length
 	}
 }
@@ -207,7 +215,7 @@ func (l *look) dataSize() (fixed uint64, ok bool) {
 func (l *look) capture(file *luks.File, now time.Time) (store.Head, error) {
 	h, err := store.Capture(file, l.sight.Evidence, l.policy.Store == policy.StoreFull, now)
 	if m := l.sight.Mapping; err == nil && m != nil && l.hasHead && m.Whole && m.Wanted > m.Size {
-		h.DeviceSize = l.known.DeviceSize
+		h.DeviceSize, h.DataSize = l.known.DeviceSize, l.known.DataSize
 	}
 	return h, err
 }

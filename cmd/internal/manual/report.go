@@ -134,6 +134,7 @@ var Reports = map[cli.Action][]Field{
 		{"looks", "integer", "looks at a device since the start"},
 		{"repairs", "integer", "copies of a head written from the other"},
 		{"restores", "integer", "heads put back that were destroyed under a mapping"},
+		{"transactions", "integer", "far headers brought into step or moved, transactions concluded"},
 		{"enlarged", "integer", "mappings made longer"},
 		{"refusals", "integer", "looks that found something to be done, and reasons against it"},
 		{"failures", "integer", "steps that failed"},

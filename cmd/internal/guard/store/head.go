@@ -35,6 +35,7 @@ type Head struct {
 	SeqID      uint64 `json:"seqid"`
 	DeviceSize uint64 `json:"device_size"`
 	DataOffset uint64 `json:"data_offset"`
+	DataSize   uint64 `json:"data_size"` // 0: up to the device's end
 	Cipher     string `json:"cipher"`
 	Time       string `json:"time"` // RFC 3339
 	Full       bool   `json:"full"` // the parts hold the keyslot areas too
@@ -176,6 +177,9 @@ func (h *Head) capture2(dev inspect.Device, c header.Choice) error {
 	h.UUID, h.Version, h.SeqID, h.DataOffset = l.UUID, 2, l.SeqID, m.DataOffset()
 	if s, found := m.DefaultSegment(); found {
 		h.Cipher = s.Encryption
+	}
+	if size, dynamic := m.DataSize(); !dynamic {
+		h.DataSize = size
 	}
 	for _, slot := range m.Keyslots() {
 		h.Sums = append(h.Sums, Sum{What: keyslot(slot.ID), Offset: slot.Area.Offset, Length: slot.Area.Size})

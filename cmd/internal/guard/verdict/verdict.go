@@ -19,6 +19,7 @@ type Sight struct {
 	Report   inspect.Report // of the evidence; the zero value where it looks like nothing of LUKS
 	Device   Device
 	Mapping  *Mapping // of the volume, where it is active
+	Far      Far      // how the far header stands
 	Known    *Known   // what the store has of the volume, nil where it never saw it in order
 	Clones   []string // other devices that bear the UUID
 	Held     string   // why the volume is to be left alone, "" otherwise
@@ -44,6 +45,16 @@ type Mapping struct {
 	Key    bool   // a key is at hand to load another table with
 }
 
+// Far is what there is of the third copy, and of transactions that the heads tell of.
+type Far struct {
+	Wants   Step   // Resume, Sync, Grow or Nothing
+	Refused string // why that cannot be done, "" where it can
+	Damaged []int  // keyslots that the far header has in order and the device has not
+	// Left tells that no head is left and a whole far header is; SeqID is its number.
+	Left  bool
+	SeqID uint64
+}
+
 // Known is what the store remembers.
 type Known struct {
 	UUID    string
@@ -58,9 +69,13 @@ type Step string
 // The steps.
 const (
 	Nothing Step = ""
-	Repair  Step = "repair"  // write one copy of the head from the other
-	Restore Step = "restore" // write both from the store
-	Enlarge Step = "enlarge" // load a longer table
+	Repair  Step = "repair"   // write one copy of the head from the other
+	Restore Step = "restore"  // write both from the store
+	FromFar Step = "from far" // write both from the far header
+	Resume  Step = "resume"   // conclude a transaction that was begun
+	Sync    Step = "sync"     // bring the far header into step with the heads, wipe forgotten copies
+	Grow    Step = "grow"     // move the far header and lengthen the data, logged
+	Enlarge Step = "enlarge"  // load a longer table
 )
 
 // Refusal is a reason against a step.
@@ -90,6 +105,7 @@ const (
 	Often      Kind = "often"      // mended again and again
 	NoKey      Kind = "no key"     // the next unlock has to do it
 	Locked     Kind = "locked"     // somebody works on the header
+	Room       Kind = "room"       // the far header's own rules forbid it
 )
 
 // Decision is the outcome. Do tells that Step is to be taken now; otherwise Why says what is against
@@ -120,8 +136,12 @@ func Decide(s Sight, p policy.Policy) Decision {
 	switch {
 	case s.destroyed():
 		d = s.restore()
+	case s.Far.Left:
+		d = s.fromFar()
 	case s.hurt():
 		d = s.repair()
+	case s.Far.Wants != Nothing:
+		d = s.tendFar()
 	case s.lags():
 		d = s.enlarge()
 	default:
@@ -146,7 +166,10 @@ func (s Sight) hurt() bool {
 	if s.Evidence.LUKS1 != nil {
 		return len(s.Evidence.LUKS1.Glitches()) > 0
 	}
-	return s.Evidence.ChoiceErr == nil && s.Evidence.Choice.Copy.Metadata != nil && !s.Evidence.Choice.Healthy()
+	if s.Evidence.ChoiceErr != nil || s.Evidence.Choice.Copy.Metadata == nil {
+		return false
+	}
+	return !s.Evidence.Choice.Healthy() || len(s.Far.Damaged) > 0
 }
 
 // lags: the device became larger and the mapping did not.
@@ -167,6 +190,7 @@ func (s Sight) repair() Decision {
 	h := e.Choice.Copy.Header
 	bad := e.Heads.At(header.Secondary - e.Choice.Place)
 	switch {
+	case e.Choice.Healthy(): // keyslots, each held against its sum
 	case e.Choice.Reason == header.Conflicting:
 		d.refuse(Conflict, "the copies differ under the same number; repair --choose decides")
 	case bad.State == header.Unreadable:
@@ -201,6 +225,37 @@ func (s Sight) restore() Decision {
 	return d
 }
 
+// fromFar needs a far header that belongs to a volume seen in order, and no sign of an erase.
+func (s Sight) fromFar() Decision {
+	d := Decision{Step: FromFar}
+	h := s.Evidence.Heads
+	for _, f := range []header.Found{h.Primary, h.Secondary} {
+		if f.State == header.Unreadable {
+			d.refuse(Unreadable, fmt.Sprintf("the %v cannot be read: %v", f.Place, f.Err))
+		}
+	}
+	switch {
+	case s.Known == nil:
+		d.refuse(Unproven, "the volume was never seen in order; repair --from-far brings its head back")
+	case header.Newer(s.Known.SeqID, s.Far.SeqID):
+		d.refuse(Older, fmt.Sprintf("the far header has seqid %d, and %d was seen", s.Far.SeqID, s.Known.SeqID))
+	case !s.Known.Opens:
+		d.refuse(Erased, "no keyslot was left when the volume was last seen")
+	case len(s.Known.Changed) > 0:
+		d.refuse(Erased, "more than the heads is gone ("+strings.Join(s.Known.Changed, ", ")+"), as after an erase; repair --from-far brings all back")
+	}
+	return d
+}
+
+// tendFar is left to the rules of the far header and its log.
+func (s Sight) tendFar() Decision {
+	d := Decision{Step: s.Far.Wants}
+	if s.Far.Refused != "" {
+		d.refuse(Room, s.Far.Refused)
+	}
+	return d
+}
+
 // enlarge needs a key.
 func (s Sight) enlarge() Decision {
 	d := Decision{Step: Enlarge}
@@ -216,6 +271,7 @@ func (d *Decision) refuse(kind Kind, text string) { d.Why = append(d.Why, Refusa
 func (s Sight) against(step Step, p policy.Policy) []Refusal {
 	var d Decision
 	writes := step != Enlarge // a table is no write to the device
+	grows := step == Enlarge || step == Grow
 	if writes {
 		for _, kind := range s.foreign() {
 			d.refuse(Foreign, "the device bears a signature of "+kind)
@@ -227,7 +283,7 @@ func (s Sight) against(step Step, p policy.Policy) []Refusal {
 	if len(s.Device.Members) > 0 {
 		d.refuse(Member, "the device belongs to "+strings.Join(s.Device.Members, ", "))
 	}
-	if step == Enlarge && s.Device.Parts > 0 {
+	if grows && s.Device.Parts > 0 {
 		d.refuse(Member, "there are partitions on the device")
 	}
 	if s.Device.Removable && !p.Removable {
@@ -242,10 +298,10 @@ func (s Sight) against(step Step, p policy.Policy) []Refusal {
 	if s.Often {
 		d.refuse(Often, "it was mended again and again; something else writes there")
 	}
-	if writes && p.Repair != policy.RepairProven {
+	if !grows && p.Repair != policy.RepairProven {
 		d.refuse(Policy, "the configuration says repair = "+string(p.Repair))
 	}
-	if !writes && !p.Grow {
+	if grows && !p.Grow {
 		d.refuse(Policy, "the configuration says grow = no")
 	}
 	return d.Why
