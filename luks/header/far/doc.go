@@ -35,8 +35,8 @@
 // # Locator
 //
 // The locator has two slots of 4096 bytes, at its offset and behind that. No disk writes 4096 bytes at
-// once, so each write goes to one slot while the other holds what was true before: state final to the
-// first slot, state updating to the second. Of two that are in order the greater generation counts. A
+// once, so each write goes to one slot while the other holds what was true before: even generations to
+// the first slot, odd ones to the second. Of two that are in order the greater generation counts. A
 // slot:
 //
 //	   0   8  magic        "ORTHRUS" F1
@@ -73,7 +73,7 @@
 // syncs. Where an update follows one that was cut off, its old list tells the ranges that the first
 // one may have torn as not known. A new far header is made in the same way, with an old list of one
 // entry, not known, that covers the whole body. One that goes away is first updated to an empty list,
-// so that its body is zeros, and its slots are overwritten with zeros last, the first one first.
+// so that its body is zeros, and its slots are overwritten with zeros last, the older one first.
 //
 // # Token
 //

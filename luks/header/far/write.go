@@ -23,12 +23,11 @@ func Announce(dev header.Device, l Locator) error {
 	if err != nil {
 		return err
 	}
-	at := l.Place.Locator
-	if l.Updating() {
-		at += slotSize
-	}
-	return header.WriteArea(dev, "far header locator", at, p)
+	return header.WriteArea(dev, "far header locator", l.slot(), p)
 }
+
+// slot is where this generation of the locator is written: never over the one before it.
+func (l Locator) slot() uint64 { return l.Place.Locator + l.Generation%2*slotSize }
 
 // Create makes a far header at a place that is free. l is what New returned. What may be left there of
 // another one's locator is outdone by a greater generation.
@@ -70,7 +69,9 @@ func Wipe(dev header.Device, f Found) error {
 	if err := header.WriteAreas(dev, areas); err != nil {
 		return err
 	}
-	for _, at := range []uint64{l.Place.Locator, l.Place.Locator + slotSize} {
+	older := l
+	older.Generation--
+	for _, at := range []uint64{older.slot(), l.slot()} {
 		if err := header.WriteArea(dev, "wiped far header locator", at, make([]byte, slotSize)); err != nil {
 			return err
 		}

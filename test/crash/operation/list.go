@@ -38,7 +38,8 @@ func All() ([]crash.Operation, error) {
 		}
 		list = append(list, op)
 	}
-	return list, nil
+	more, err := buildTransactions()
+	return append(list, more...), err
 }
 
 func build(changes []change) ([]crash.Operation, error) {

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
+
+// transactions lists the changes in several steps.
+func transactions() []transaction {
+	list := []transaction{
+		growth("grow by 8 MiB", 16*mib),
+		growth("grow by 8 MiB and odd sectors", 16*mib+7*512),
+		growth("grow by 16 MiB", 24*mib),
+		growth("grow by 17 MiB", 25*mib),
+		growth("grow by a sector", 8*mib+512),
+		growth("grow by 1 MiB, overlapping", 9*mib),
+		{
+			name: "shrink by 8 MiB", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{8 * mib, 9*mib + 512, 16 * mib, 24 * mib},
+			run: func(v *luks.Volume) error {
+				return v.Shrink(context.Background(), luks.ShrinkOptions{Size: 8 * mib, End: 5 * mib})
+			},
+			finished: inPhase(far.AwaitingCut),
+		},
+		{
+			name: "cancel a shrink", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{8 * mib, 16*mib + 512, 24 * mib},
+			prepare:  shrunkTo(8 * mib),
+			run:      func(v *luks.Volume) error { return v.CancelShrink(context.Background(), luks.GrowOptions{}) },
+			finished: inPhase(far.Stable),
+		},
+		resizing("resize metadata to 32 KiB", 32<<10),
+		resizing("resize metadata to 64 KiB", 64<<10),
+	}
+	return list
+}
+
+// growth lets a volume follow its device from 8 MiB to size bytes.
+func growth(name string, size int64) transaction {
+	return transaction{
+		name: name, from: 8 * mib, far: true, sizes: []int64{8 * mib, size, size + mib, 25*mib + 3*512},
+		prepare: func(m *disk.Image) *disk.Image { return m.Sized(size) },
+		run: func(v *luks.Volume) error {
+			return v.Grow(context.Background(), luks.GrowOptions{Small: true})
+		},
+		finished: func(v *luks.Volume, _ int64) bool {
+			t, _, found, err := far.Find(v.Metadata())
+			return err == nil && found && t.Phase == far.Stable && int64(t.DeviceSize) >= size
+		},
+	}
+}
+
+func inPhase(phase far.Phase) func(*luks.Volume, int64) bool {
+	return func(v *luks.Volume, _ int64) bool {
+		t, _, found, err := far.Find(v.Metadata())
+		return err == nil && found && t.Phase == phase
+	}
+}
+
+// shrunkTo makes room for a cut to size bytes.
+func shrunkTo(size uint64) func(*disk.Image) *disk.Image {
+	return func(m *disk.Image) *disk.Image {
+		d := disk.NewRecorder(m, disk.Fault{})
+		v, err := luks.Load(context.Background(), d)
+		if err == nil {
+			err = v.Shrink(context.Background(), luks.ShrinkOptions{Size: size, End: 5 * mib})
+		}
+		if err != nil {
+			panic("a new volume cannot be shrunk: " + err.Error())
+		}
+		return d.Trace(nil).After()
+	}
+}
+
+// resizing gives heads another size, in the way of which both keyslots lie.
+func resizing(name string, size uint64) transaction {
+	return transaction{
+		name: name, from: 4 * mib, sizes: []int64{4*mib + 512, 8 * mib},
+		run: func(v *luks.Volume) error {
+			return v.SetMetadataSize(context.Background(), luks.MetadataSize{Header: size}, nil)
+		},
+		finished: func(v *luks.Volume, _ int64) bool {
+			_, pending, err := v.Pending()
+			return err == nil && !pending && v.Choice.Copy.Header.Size == size
+		},
+	}
+}
+
+func buildTransactions() ([]crash.Operation, error) {
+	var list []crash.Operation
+	for _, t := range transactions() {
+		op, err := t.operation()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, op)
+	}
+	return list, nil
+}
