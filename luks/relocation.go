@@ -134,14 +134,26 @@ func (v *Volume) CancelShrink(ctx context.Context, o GrowOptions) error {
 		return err
 	}
 	return v.transact(ctx, relocate.Options{Tell: o.Tell, Free: o.Free}, func(now luks2.Copy) ([]relocate.Step, error) {
-		steps, err := relocate.PlanCancel(now, uint64(v.dev.Size()))
-		if err != nil {
-			return nil, err
-		}
-		if err := v.movable(now, steps, o.Free); err != nil {
-			return nil, err
-		}
-		steps, _, err = v.withMapping(steps, o.Enlarge)
-		return steps, err
+		return v.planCancel(now, o)
 	})
+}
+
+// PlanCancelShrink tells the steps of CancelShrink and writes nothing.
+func (v *Volume) PlanCancelShrink(o GrowOptions) ([]relocate.Step, error) {
+	if v.Version != 2 {
+		return nil, relocate.ErrNotAwaiting
+	}
+	return v.planCancel(v.Choice.Copy, o)
+}
+
+func (v *Volume) planCancel(now luks2.Copy, o GrowOptions) ([]relocate.Step, error) {
+	steps, err := relocate.PlanCancel(now, uint64(v.dev.Size()))
+	if err != nil {
+		return nil, err
+	}
+	if err := v.movable(now, steps, o.Free); err != nil {
+		return nil, err
+	}
+	steps, _, err = v.withMapping(steps, o.Enlarge)
+	return steps, err
 }

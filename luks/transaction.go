@@ -74,15 +74,26 @@ func (v *Volume) Resume(ctx context.Context, tell func(relocate.Step)) (resumed 
 	case far.Enabling, far.Disabling:
 		return v.ResumeFar(ctx)
 	}
-	return true, v.transact(ctx, relocate.Options{Tell: tell}, func(now luks2.Copy) ([]relocate.Step, error) {
-		if err := v.notRestored(now); err != nil {
-			return nil, err
-		}
-		if _, _, resizing, err := relocate.FindLog(now.Metadata); resizing || err != nil {
-			return relocate.PlanResume(v.dev, now, v.metadataLimit(now))
-		}
-		return relocate.PlanConclude(v.dev, now)
-	})
+	return true, v.transact(ctx, relocate.Options{Tell: tell}, v.planResume)
+}
+
+// PlanResume tells the steps in which Resume would conclude or take back a relocation or a resize, and
+// writes nothing.
+func (v *Volume) PlanResume() ([]relocate.Step, error) {
+	if _, found, err := v.Pending(); err != nil || !found {
+		return nil, err
+	}
+	return v.planResume(v.Choice.Copy)
+}
+
+func (v *Volume) planResume(now luks2.Copy) ([]relocate.Step, error) {
+	if err := v.notRestored(now); err != nil {
+		return nil, err
+	}
+	if _, _, resizing, err := relocate.FindLog(now.Metadata); resizing || err != nil {
+		return relocate.PlanResume(v.dev, now, v.metadataLimit(now))
+	}
+	return relocate.PlanConclude(v.dev, now)
 }
 
 // notRestored refuses heads that are older than a far header of this volume: they came from a backup.

@@ -52,6 +52,9 @@ var verbs = map[cli.Action]verb{
 	cli.Token:         token,
 	cli.Convert:       convert,
 	cli.Far:           farHeader,
+	cli.Grow:          grow,
+	cli.Shrink:        shrink,
+	cli.Header:        headerResize,
 
 	cli.LuksConvertKey:    luksConvertKey,
 	cli.LuksSuspend:       luksSuspend,

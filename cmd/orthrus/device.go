@@ -71,7 +71,7 @@ func (c *command) load(ctx context.Context, a access) (*volume, error) {
 		err = c.settle(ctx, v, a)
 	}
 	if err == nil {
-		err = c.resumeFar(ctx, v, a)
+		err = c.resume(ctx, v, a)
 	}
 	if err != nil {
 		return nil, errors.Join(deviceError(path, err), file.Close())

@@ -12,22 +12,22 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header/far"
 )
 
-// resumeFar concludes or takes back what was begun on the far header and cut off, as any verb does that
+// resume concludes or takes back what was begun in several steps and cut off, as any verb does that
 // unlocks or changes. It needs no passphrase; where it cannot, what was begun waits.
-func (c *command) resumeFar(ctx context.Context, v *volume, a access) error {
-	if v.Version != 2 || a == report || c.o.DisableLocks || c.o.ReadOnly || c.o.TestPassphrase || c.o.DryRun {
+func (c *command) resume(ctx context.Context, v *volume, a access) error {
+	if a == report || c.o.DisableLocks || c.o.ReadOnly || c.o.TestPassphrase || c.o.DryRun {
 		return nil
 	}
-	t, _, found, err := far.Find(v.Metadata())
-	if err != nil || !found || t.Phase == far.Stable {
-		return nil // a token of another version is for the verbs that need it to refuse
+	_, pending, err := v.Pending()
+	if err != nil || !pending {
+		return nil // a log of another version is for the verbs that need it to refuse
 	}
 	if a == changed {
 		return c.resumeOn(ctx, v.Volume, v.path)
 	}
 	file, err := luks.OpenDevice(v.path, luks.DeviceOptions{Write: true})
 	if err != nil {
-		c.ui.Debugf("far header of %s waits: %v", v.path, err)
+		c.ui.Debugf("what was begun on %s waits: %v", v.path, err)
 		return nil
 	}
 	defer file.Close()
@@ -42,13 +42,13 @@ func (c *command) resumeFar(ctx context.Context, v *volume, a access) error {
 }
 
 func (c *command) resumeOn(ctx context.Context, v *luks.Volume, path string) error {
-	resumed, err := v.ResumeFar(ctx)
+	resumed, err := v.Resume(ctx, c.tellStep)
 	if err != nil {
-		c.ui.Errorf("WARNING: what was begun on the far header of %s stays unfinished: %v", path, err)
+		c.ui.Errorf("WARNING: what was begun on %s stays unfinished: %v", path, err)
 		return nil
 	}
 	if resumed {
-		c.ui.Verbosef("What was begun on the far header of %s was concluded.", path)
+		c.ui.Verbosef("What was begun on %s was concluded.", path)
 	}
 	return nil
 }

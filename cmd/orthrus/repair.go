@@ -35,10 +35,10 @@ func repair(ctx context.Context, c *command) error {
 	}
 	if len(plan.Writes) == 0 {
 		c.ui.Verbosef("Header of %s is in order.", path)
-		if plan.Version != 2 || c.o.DryRun {
+		if plan.Version != 2 {
 			return nil
 		}
-		return c.followed(ctx, path)
+		return c.concluded(ctx, path)
 	}
 	c.showWrites(plan)
 	if c.o.DryRun {
@@ -57,6 +57,32 @@ func repair(ctx context.Context, c *command) error {
 	c.ui.Verbosef("Header of %s repaired.", path)
 	if plan.Version != 2 {
 		return nil
+	}
+	return c.concluded(ctx, path)
+}
+
+// concluded concludes what was begun in several steps, and brings the far header into step.
+func (c *command) concluded(ctx context.Context, path string) (err error) {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: !c.o.DryRun, NoLocks: c.o.DisableLocks})
+	if err != nil {
+		return deviceError(path, err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return deviceError(path, err)
+	}
+	if c.o.DryRun {
+		steps, err := v.PlanResume()
+		c.showSteps(steps)
+		return sizeError(path, err)
+	}
+	resumed, err := v.Resume(ctx, c.tellStep)
+	if err != nil {
+		return sizeError(path, err)
+	}
+	if resumed {
+		c.ui.Verbosef("What was begun on %s was concluded.", path)
 	}
 	return c.followed(ctx, path)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 )
 
 // resize fits a mapping to its device, or to --size or --device-size.
@@ -27,6 +28,9 @@ func resize(ctx context.Context, c *command) error {
 	}
 	return c.rebuild(ctx, m, func(mapping *activate.Mapping, v *volume) error {
 		if v != nil && !v.Data.Dynamic {
+			if _, _, found, _ := far.Find(v.Metadata()); found {
+				c.ui.Errorf("It has a far header: use grow after its device has grown, and shrink before it is cut.")
+			}
 			return failure(ui.Failed, "Cannot resize LUKS2 device with static size.")
 		}
 		mapping.Length = length

@@ -110,7 +110,7 @@ func (r *relocation) goBack(deviceSize uint64) error {
 	if t.Far.End() > deviceSize {
 		return &SizeError{ErrShrunk, deviceSize, t.DeviceSize}
 	}
-	r.wipe(fmt.Sprintf("wipe the far header at %s", bytesOf(t.To)), t.To, far.Place{})
+	r.wipe(fmt.Sprintf("wipe the far header at %s", at(t.To)), t.To, far.Place{})
 	return r.keepAt(t.Far)
 }
 
@@ -120,7 +120,7 @@ func (r *relocation) keepAt(p far.Place) error {
 	if err := r.follow(back, back.DataSize); err != nil {
 		return err
 	}
-	return r.commit(fmt.Sprintf("commit: the far header stays at %s", bytesOf(p)), back, back.DataSize)
+	return r.commit(fmt.Sprintf("commit: the far header stays at %s", at(p)), back, back.DataSize)
 }
 
 // concludeWiping goes on; what lies beyond the device's end is gone. Where the new far header is not

@@ -63,7 +63,7 @@ func (r *relocation) grow(from, to uint64, small bool) error {
 		return &OverlapError{t.Far.Extent(), place.Extent()}
 	}
 	t.Phase = far.Rebuilding
-	if err := r.commit(fmt.Sprintf("note: the far header at %s is made anew at %s", bytesOf(t.Far), bytesOf(place)), t, r.segment.Size); err != nil {
+	if err := r.commit(fmt.Sprintf("note: the far header at %s is made anew at %s", at(t.Far), at(place)), t, r.segment.Size); err != nil {
 		return err
 	}
 	return r.rebuild()
@@ -71,7 +71,7 @@ func (r *relocation) grow(from, to uint64, small bool) error {
 
 // move notes that the far header goes from t.Far to t.To, the data having that length meanwhile.
 func (r *relocation) move(t far.Token, data uint64) error {
-	what := fmt.Sprintf("note: the far header moves from %s to %s", bytesOf(t.Far), bytesOf(t.To))
+	what := fmt.Sprintf("note: the far header moves from %s to %s", at(t.Far), at(t.To))
 	if err := r.commit(what, t, data); err != nil {
 		return err
 	}
@@ -82,10 +82,10 @@ func (r *relocation) move(t far.Token, data uint64) error {
 func (r *relocation) moving() error {
 	t := r.token
 	t.Phase, t.Far, t.To = far.Wiping, r.token.To, r.token.Far
-	if err := r.write(fmt.Sprintf("write the far header to %s", bytesOf(t.Far)), t.Far, t, r.segment.Size); err != nil {
+	if err := r.write(fmt.Sprintf("write the far header to %s", at(t.Far)), t.Far, t, r.segment.Size); err != nil {
 		return err
 	}
-	what := fmt.Sprintf("commit: the far header at %s is the one in force, the one at %s goes", bytesOf(t.Far), bytesOf(t.To))
+	what := fmt.Sprintf("commit: the far header at %s is the one in force, the one at %s goes", at(t.Far), at(t.To))
 	if err := r.commit(what, t, r.segment.Size); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (r *relocation) moving() error {
 
 // wiping goes on from phase Wiping.
 func (r *relocation) wiping() error {
-	r.wipe(fmt.Sprintf("wipe the far header at %s", bytesOf(r.token.To)), r.token.To, r.token.Far)
+	r.wipe(fmt.Sprintf("wipe the far header at %s", at(r.token.To)), r.token.To, r.token.Far)
 	return r.conclude(r.token)
 }
 
@@ -104,7 +104,7 @@ func (r *relocation) stay(t far.Token) error {
 	if err := r.commit(concluding(t), next, t.ToDataSize); err != nil {
 		return err
 	}
-	what := fmt.Sprintf("bring the far header at %s into step", bytesOf(t.Far))
+	what := fmt.Sprintf("bring the far header at %s into step", at(t.Far))
 	return r.writing(what, writeFar{place: t.Far, keep: true, after: true}, next, t.ToDataSize)
 }
 
@@ -112,12 +112,12 @@ func (r *relocation) stay(t far.Token) error {
 // that it is ours.
 func (r *relocation) rebuild() error {
 	if !r.token.Far.None() {
-		r.wipe(fmt.Sprintf("wipe the far header at %s", bytesOf(r.token.Far)), r.token.Far, far.Place{})
+		r.wipe(fmt.Sprintf("wipe the far header at %s", at(r.token.Far)), r.token.Far, far.Place{})
 	}
 	t := r.token
 	t.Far = t.To
 	next := concluded(t)
-	if err := r.write(fmt.Sprintf("write the far header to %s", bytesOf(t.Far)), t.Far, next, next.DataSize); err != nil {
+	if err := r.write(fmt.Sprintf("write the far header to %s", at(t.Far)), t.Far, next, next.DataSize); err != nil {
 		return err
 	}
 	return r.commit(concluding(t), next, next.DataSize)

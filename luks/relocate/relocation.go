@@ -91,7 +91,7 @@ func (r *relocation) write(what string, p far.Place, t far.Token, data uint64) e
 // follow brings the far header at t.Far into step with the heads as the commit of t and data will leave
 // them. Where what lies there is not ours it stays as it is.
 func (r *relocation) follow(t far.Token, data uint64) error {
-	return r.writing(fmt.Sprintf("bring the far header at %s into step", bytesOf(t.Far)), writeFar{place: t.Far, keep: true}, t, data)
+	return r.writing(fmt.Sprintf("bring the far header at %s into step", at(t.Far)), writeFar{place: t.Far, keep: true}, t, data)
 }
 
 func (r *relocation) writing(what string, w writeFar, t far.Token, data uint64) (err error) {
@@ -107,6 +107,5 @@ func (r *relocation) wipe(what string, p, inForce far.Place) {
 	r.steps = append(r.steps, Step{what, p.Extents(), wipeFar{p, inForce}})
 }
 
-func bytesOf(p far.Place) string {
-	return fmt.Sprintf("bytes %d to %d", p.Start(), p.End()-1)
-}
+// at names a far header by its first byte.
+func at(p far.Place) string { return fmt.Sprintf("byte %d", p.Start()) }

@@ -46,6 +46,9 @@ const (
 	Rescue Action = "rescue"
 	Guard  Action = "guard"
 	Far    Action = "far"
+	Grow   Action = "grow"
+	Shrink Action = "shrink"
+	Header Action = "header"
 )
 
 // actionSpec describes one action.
@@ -131,6 +134,9 @@ var actions = [...]actionSpec{
 	{name: Guard, args: "[status | history <uuid> | undo <uuid>]", help: "watch over the headers of all volumes, mending what the configuration allows", own: true},
 	{name: Rescue, args: "<device>", minArgs: 1, help: "search for what is left of a lost header, changing nothing", own: true},
 	{name: Far, args: "<enable|disable|sync|status> <device>", minArgs: 2, help: "keep a third copy of a LUKS2 header near the device's end", own: true},
+	{name: Grow, args: "<device|name>", minArgs: 1, help: "let a volume, and its mapping, follow a device that has grown", own: true},
+	{name: Shrink, args: "<device|name>", minArgs: 1, help: "make room at a device's end, which may then be cut to --device-size", own: true},
+	{name: Header, args: "<resize> <device>", minArgs: 2, help: "give LUKS2 metadata another size (--luks2-metadata-size), keyslots and data staying", own: true},
 }
 
 // findAction returns the action of that name and the alias used to name it, if any. Spelling

@@ -7,11 +7,12 @@ var (
 	makesKeyslot             = []Action{Reencrypt, LuksFormat, LuksAddKey, LuksChangeKey, LuksConvertKey}
 	makesKeyslotAndBenchmark = []Action{Benchmark, Reencrypt, LuksFormat, LuksAddKey, LuksChangeKey, LuksConvertKey}
 	makesHeader              = []Action{Reencrypt, LuksFormat}
+	sizesHeader              = []Action{Reencrypt, LuksFormat, Header}
 	reportsProgress          = []Action{Reencrypt, LuksFormat, Rescue}
 	opensTcrypt              = []Action{Open, TcryptDump}
 	reencrypts               = []Action{Reencrypt}
 	writesHeader             = []Action{
-		Far,
+		Far, Grow, Shrink, Header,
 		Repair, Erase, Convert, Config, LuksFormat, LuksAddKey, LuksRemoveKey, LuksChangeKey, LuksConvertKey, LuksKillSlot, LuksUUID,
 		LuksHeaderRestore, Token, Boot,
 	}
@@ -38,7 +39,7 @@ var options = [...]optionSpec{
 	{long: "debug-json", field: func(o *Options) any { return &o.DebugJSON }, help: "the same, with the LUKS2 metadata"},
 	{long: "decrypt", field: func(o *Options) any { return &o.Decrypt }, help: "remove the encryption in place"},
 	{long: "deferred", field: func(o *Options) any { return &o.Deferred }, only: []Action{Close}, help: "remove the mapping as soon as nothing uses it"},
-	{long: "device-size", arg: "bytes", suffix: true, check: deviceSizeInSectors, field: func(o *Options) any { return &o.DeviceSize }, only: []Action{Open, Resize, Reencrypt}, help: "use only this much of the device; data behind it is not seen"},
+	{long: "device-size", arg: "bytes", suffix: true, check: deviceSizeInSectors, field: func(o *Options) any { return &o.DeviceSize }, only: []Action{Open, Resize, Reencrypt, Shrink}, help: "use only this much of the device; data behind it is not seen"},
 	{long: "disable-blkid", field: func(o *Options) any { return &o.DisableBlkid }, only: makesHeader, help: "do not look for other formats on the device, nor wipe them"},
 	{long: "disable-external-tokens", field: func(o *Options) any { return &o.DisableExternalToken }, help: "load no token plugins"},
 	{long: "disable-keyring", field: func(o *Options) any { return &o.DisableKeyring }, help: "keep volume keys out of the kernel keyring"},
@@ -79,8 +80,8 @@ var options = [...]optionSpec{
 	{long: "keyslot-key-size", arg: "BITS", check: keyslotKeySizeInBytes, field: func(o *Options) any { return &o.KeyslotKeySize }, only: makesKeyslot, help: "key size of that cipher"},
 	{long: "label", arg: "STRING", field: func(o *Options) any { return &o.Label }, only: []Action{Reencrypt, Config, LuksFormat}, help: "label of a LUKS2 device"},
 	{long: "link-vk-to-keyring", arg: "STRING", check: atMostTwoLinks, field: func(o *Options) any { return &o.LinkVKToKeyring }, only: []Action{Open, LuksResume}, help: "link the volume key into this keyring, as <keyring>::<key>"},
-	{long: "luks2-keyslots-size", arg: "bytes", suffix: true, field: func(o *Options) any { return &o.LUKS2KeyslotsSize }, only: makesHeader, help: "room for LUKS2 keyslots"},
-	{long: "luks2-metadata-size", arg: "bytes", suffix: true, field: func(o *Options) any { return &o.LUKS2MetadataSize }, only: makesHeader, help: "room for one copy of LUKS2 metadata"},
+	{long: "luks2-keyslots-size", arg: "bytes", suffix: true, field: func(o *Options) any { return &o.LUKS2KeyslotsSize }, only: sizesHeader, help: "room for LUKS2 keyslots"},
+	{long: "luks2-metadata-size", arg: "bytes", suffix: true, field: func(o *Options) any { return &o.LUKS2MetadataSize }, only: sizesHeader, help: "room for one copy of LUKS2 metadata"},
 	{long: "new-keyfile", arg: "STRING", field: func(o *Options) any { return &o.NewKeyfile }, only: []Action{LuksAddKey}, help: "file to read the new key from"},
 	{long: "new-keyfile-offset", arg: "bytes", field: func(o *Options) any { return &o.NewKeyfileOffset }, help: "where in the new key file the key starts"},
 	{long: "new-keyfile-size", arg: "bytes", field: func(o *Options) any { return &o.NewKeyfileSize }, help: "read exactly this much of the new key file"},
@@ -164,6 +165,8 @@ var options = [...]optionSpec{
 	{long: "link-for-guard", field: func(o *Options) any { return &o.LinkForGuard }, only: []Action{Open}, own: true, help: "let the guard enlarge the mapping: keep a kernel key that nobody can read until it is closed"},
 	{long: "far-header", field: func(o *Options) any { return &o.FarHeader }, only: []Action{LuksFormat}, own: true, help: "keep a third copy of the header near the device's end (default, where there is room)"},
 	{long: "no-far-header", field: func(o *Options) any { return &o.NoFarHeader }, only: []Action{LuksFormat}, own: true, help: "keep no third copy of the header"},
+	{long: "force-small", field: func(o *Options) any { return &o.ForceSmall }, only: []Action{Grow}, own: true, help: "follow even a growth that is less than the far header's length: for a moment there is none"},
+	{long: "cancel", field: func(o *Options) any { return &o.Cancel }, only: []Action{Shrink}, own: true, help: "take back a shrink whose device has not been cut"},
 	{long: "shrink-data", field: func(o *Options) any { return &o.ShrinkData }, only: []Action{Far}, own: true, help: "let the data become shorter, where its contents end low enough"},
 	{long: "search", field: func(o *Options) any { return &o.Search }, only: []Action{Far}, own: true, help: "look for forgotten copies at every MiB of the device"},
 	{long: "from-far", field: func(o *Options) any { return &o.FromFar }, only: []Action{Repair}, own: true, help: "bring the header back from the far header, where no copy of it is valid"},

@@ -152,6 +152,8 @@ type Options struct {
 	FarHeader     bool
 	NoFarHeader   bool
 	ShrinkData    bool
+	ForceSmall    bool // of grow
+	Cancel        bool // of shrink
 	Search        bool // the whole device for forgotten copies
 	FromFar       bool
 	HeaderFromFar bool

@@ -49,6 +49,10 @@ func actionRules(action Action) []rule {
 		return []rule{guardWords}
 	case Far:
 		return []rule{farAction}
+	case Shrink:
+		return []rule{shrinkSize}
+	case Header:
+		return []rule{headerAction}
 	}
 	return nil
 }

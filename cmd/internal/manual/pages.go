@@ -189,4 +189,36 @@ var pages = map[cli.Action]page{
 			{"Bring back a header both of whose copies are gone:", "orthrus repair --from-far /dev/sdb2"},
 		},
 	},
+	cli.Grow: {
+		about: []string{
+			"Lets a volume follow its device after that has grown, mapped or not: the far header moves to the device's new end, the data segment reaches up to it, and mappings become as long. It goes in steps that are noted in the header before they are carried out. Wherever it is cut off, the volume opens, and the next open, repair or grow concludes it or takes it back, without a passphrase. With -v each step is told.",
+			"The room for the far header must be free: it reads as zeros, or what lies inside the volume is proven to end before it, through the open mapping or by the passphrase. A growth by less than the far header's length is left alone; --force-small follows it, and for a moment there is no far header. A passphrase is asked for where a mapping is to be made longer whose key only the kernel has.",
+			"Without a far header only mappings are made longer: to the device's end, or to the size that the header gives the data. Let the file system follow afterwards (resize2fs, xfs_growfs, btrfs filesystem resize).",
+		},
+		uses: uses(ofPassphrase, ofTokens, ofVolumeKey, []string{"disable-locks", "dry-run", "force-small"}),
+		examples: []example{
+			{"Show the steps, then take them:", "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2"},
+			{"A mapped volume, by its name:", "orthrus grow vault && resize2fs /dev/mapper/vault"},
+		},
+	},
+	cli.Shrink: {
+		about: []string{
+			"Makes room before a device is cut to --device-size bytes. What lies inside the volume must end low enough, by its own superblock, which is read through the open mapping or decrypted with the passphrase; doubt refuses. Mappings are made shorter first, then the far header moves to where the device is going to end. Then the device may be cut to that size and not below; the next open, repair or grow notes that it was.",
+			"Until the device has that size nothing makes the volume grow back but --cancel.",
+		},
+		uses: uses(ofPassphrase, ofTokens, ofVolumeKey, []string{"device-size", "cancel", "disable-locks", "dry-run"}),
+		examples: []example{
+			{"Shrink a logical volume:", "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+		},
+	},
+	cli.Header: {
+		about: []string{
+			"header resize gives each copy of LUKS2 metadata --luks2-metadata-size bytes, one of nine sizes from 16 KiB to 4 MiB, for more keyslots and tokens. Keyslots that stand in the way move, without a passphrase; the data stay where they are, so that all must fit before them. --luks2-keyslots-size says how much room keyslots then have; without it their area ends where it ended.",
+			"It goes in steps that are noted in the header, and is concluded or taken back by the next open, repair or header resize. At each instant other tools can open the volume, mapped or not.",
+		},
+		uses: uses([]string{"luks2-metadata-size", "luks2-keyslots-size", "disable-locks", "dry-run"}),
+		examples: []example{
+			{"Room for large tokens:", "orthrus header resize --luks2-metadata-size 1m /dev/sdb2"},
+		},
+	},
 }

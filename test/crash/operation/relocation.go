@@ -127,7 +127,6 @@ func (t transaction) operation() (crash.Operation, error) {
 		Recover: recoverTransaction,
 		Owned:   append(j.owned(base, after), t.owned...),
 		Copies:  j.heads,
-		Steps:   true,
 		Sizes:   t.sizes,
 	}, nil
 }
@@ -209,24 +208,24 @@ func ranges(p far.Place) []disk.Range {
 func (j *transactionJudge) check(c crash.Case) crash.Verdict {
 	v, err := load(c.Image)
 	if err != nil {
-		return j.excuse(c, broken("does not load: %v", err), j.everyHead(nil)...)
+		return excuse(c, broken("does not load: %v", err), j.everyHead(nil), nil)
 	}
 	if now := v.Choice.Copy.Header.SeqID; now < j.seqID {
-		return j.excuse(c, broken("sequence number %d is older than %d", now, j.seqID), j.everyHead(v)...)
+		return excuse(c, broken("sequence number %d is older than %d", now, j.seqID), j.everyHead(v), nil)
 	}
 	open, err := j.keys.opening(c.Image, v)
 	if err != nil {
 		return broken("unlocking: %v", err)
 	}
 	if len(open) != 2 {
-		return j.excuse(c, broken("opened by %q alone", names(open)), append(j.areas, areasOf(v)...)...)
+		return excuse(c, broken("opened by %q alone", names(open)), nil, append(j.areas, areasOf(v)...))
 	}
 	if c.Image.Size() >= j.data.End() && c.Image.SumOf(j.data) != j.dataSum {
-		return j.excuse(c, broken("data were changed"), j.data)
+		return excuse(c, broken("data were changed"), []disk.Range{j.data}, nil)
 	}
 	for i, r := range j.t.foreign {
 		if c.Image.Size() >= r.End() && c.Image.SumOf(r) != j.foreign[i] {
-			return j.excuse(c, broken("bytes of something else at %d were written", r.Offset), r)
+			return excuse(c, broken("bytes of something else at %d were written", r.Offset), []disk.Range{r}, nil)
 		}
 	}
 	if wrong := j.checkFar(c, v); wrong.Outcome == crash.Broken {
@@ -247,7 +246,7 @@ func (j *transactionJudge) checkFar(c crash.Case, v *luks.Volume) crash.Verdict 
 	}
 	f := far.Read(readOnly{c.Image}, t.Far)
 	if f.State != far.Whole || !f.Locator.Of(v.UUID) {
-		return j.excuse(c, broken("phase %s, the far header in force is %v: %v", t.Phase, f.State, f.Err), ranges(t.Far)...)
+		return excuse(c, broken("phase %s, the far header in force is %v: %v", t.Phase, f.State, f.Err), ranges(t.Far), nil)
 	}
 	for _, k := range v.Keyslots {
 		material := make([]byte, k.Area.Size)
@@ -255,7 +254,7 @@ func (j *transactionJudge) checkFar(c crash.Case, v *luks.Volume) crash.Verdict 
 			continue
 		}
 		if !f.Locator.Updating() && !f.Locator.Vouches(k.Area, material) {
-			return j.excuse(c, broken("the far header in force lacks keyslot %d", k.ID), append(ranges(t.Far), areaOf(k))...)
+			return excuse(c, broken("the far header in force lacks keyslot %d", k.ID), append(ranges(t.Far), areaOf(k)), nil)
 		}
 	}
 	return crash.Verdict{}
@@ -285,7 +284,7 @@ func (j *transactionJudge) outcome(c crash.Case, v *luks.Volume) crash.Verdict {
 		}
 		return crash.Verdict{Outcome: crash.New}
 	case c.Acknowledged:
-		return j.excuse(c, broken("acknowledged, but in phase %s, header of %d bytes", t.Phase, v.Choice.Copy.Header.Size), j.everyHead(v)...)
+		return excuse(c, broken("acknowledged, but in phase %s, header of %d bytes", t.Phase, v.Choice.Copy.Header.Size), j.everyHead(v), nil)
 	case !pending && t == j.old && v.Choice.Copy.Header.Size == j.oldHeader:
 		return crash.Verdict{Outcome: crash.Old}
 	}
@@ -305,7 +304,7 @@ func (j *transactionJudge) clean(c crash.Case, v *luks.Volume) crash.Verdict {
 			continue
 		}
 		if left := c.Image.Alike(j.base, r); left > 0 {
-			return j.excuse(c, broken("%d sectors at %d are left", left, r.Offset), r)
+			return excuse(c, broken("%d sectors at %d are left", left, r.Offset), []disk.Range{r}, nil)
 		}
 	}
 	return crash.Verdict{Outcome: crash.New}
@@ -339,8 +338,4 @@ func (j *transactionJudge) everyHead(v *luks.Volume) []disk.Range {
 		return []disk.Range{{Length: 2 * luks2.MaxSize}}
 	}
 	return append(heads(v), j.heads...)
-}
-
-func (j *transactionJudge) excuse(c crash.Case, loss crash.Verdict, places ...disk.Range) crash.Verdict {
-	return (&judge{}).excuse(c, loss, places...)
 }
