@@ -60,21 +60,54 @@ func parseLog(log []byte) ([]loggedWrite, error) {
 // headerRoom is what the operations may write to, and what is compared: heads and keyslots area.
 const headerRoom = 2 << 20
 
-// cutOperation is one change of a header. Whatever happens, each list of passphrases must hold one
-// that opens.
+// cutOperation is one change of a header.
 type cutOperation struct {
-	name  string
-	args  []string // {dev} stands for the device, {key:X} for a file with passphrase X
+	name string
+	args string // {dev} is the device, {key:X} a file with passphrase X, {file:X} one of that name
+	// holds are lists of passphrases of which one must open, whatever happens.
 	holds [][]string
+	// opens are those that must open, each, once the operation has succeeded.
+	opens []string
+	// start makes the volume to begin with; nil for one of LUKS2 with the passphrases one and two.
+	start func(c cli, disk string)
 }
 
+const cost = " --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "
+
+var bothKeys = [][]string{{"one"}, {"two"}}
+
 var cutOperations = []cutOperation{
-	{"add a key", []string{"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "{key:one}", "{dev}", "{key:three}"}, [][]string{{"one"}, {"two"}}},
-	{"change a key", []string{"luksChangeKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "{key:two}", "{dev}", "{key:three}"}, [][]string{{"one"}, {"two", "three"}}},
-	{"kill a keyslot", []string{"luksKillSlot", "-q", "--key-file", "{key:one}", "{dev}", "1"}, [][]string{{"one"}}},
-	{"change the label", []string{"config", "--label", "new", "{dev}"}, [][]string{{"one"}, {"two"}}},
-	{"prefer a keyslot", []string{"config", "--priority", "prefer", "--key-slot", "1", "{dev}"}, [][]string{{"one"}, {"two"}}},
-	{"change the uuid", []string{"luksUUID", "-q", "--uuid", "22222222-2222-4333-8444-555555555555", "{dev}"}, [][]string{{"one"}, {"two"}}},
+	{name: "add a key", args: "luksAddKey -q" + cost + "--key-file {key:one} {dev} {key:three}", holds: bothKeys, opens: []string{"three"}},
+	{name: "change a key", args: "luksChangeKey -q" + cost + "--key-file {key:two} {dev} {key:three}", holds: [][]string{{"one"}, {"two", "three"}}, opens: []string{"three"}},
+	{name: "kill a keyslot", args: "luksKillSlot -q --key-file {key:one} {dev} 1", holds: [][]string{{"one"}}, opens: []string{"one"}},
+	{name: "change the label", args: "config --label new {dev}", holds: bothKeys},
+	{name: "prefer a keyslot", args: "config --priority prefer --key-slot 1 {dev}", holds: bothKeys},
+	{name: "change the uuid", args: "luksUUID -q --uuid 22222222-2222-4333-8444-555555555555 {dev}", holds: bothKeys},
+	{name: "add a token", args: "token add --key-description d {dev}", holds: bothKeys},
+	{name: "format", args: "luksFormat -q" + cost + "--luks2-keyslots-size 1m --key-file {key:three} {dev}", opens: []string{"three"}},
+	{
+		name: "restore a header", args: "luksHeaderRestore -q --header-backup-file {file:backup} {dev}", opens: []string{"one", "two"},
+		holds: [][]string{{"one"}, {"two", "three"}}, start: func(c cli, disk string) { c.twoKeys(disk); c.backupThenChange(disk) },
+	},
+	{
+		name: "repair", args: "repair -q --undo {file:undo} {dev}", holds: bothKeys, opens: []string{"one", "two"},
+		start: func(c cli, disk string) {
+			c.twoKeys(disk)
+			c.run("dd", "if=/dev/zero", "of="+disk, "bs=4096", "count=1", "oflag=direct")
+		},
+	},
+	{name: "add a key to LUKS1", args: "luksAddKey -q" + cost + "--key-file {key:one} {dev} {key:three}", holds: bothKeys, opens: []string{"three"}, start: cli.twoKeys1},
+	{name: "change a key of LUKS1", args: "luksChangeKey -q" + cost + "--key-file {key:two} {dev} {key:three}", holds: [][]string{{"one"}, {"two", "three"}}, opens: []string{"three"}, start: cli.twoKeys1},
+	{name: "kill a keyslot of LUKS1", args: "luksKillSlot -q --key-file {key:one} {dev} 1", holds: [][]string{{"one"}}, opens: []string{"one"}, start: cli.twoKeys1},
+	{
+		name: "restore a LUKS1 header", args: "luksHeaderRestore -q --header-backup-file {file:backup} {dev}", opens: []string{"one", "two"},
+		holds: [][]string{{"one"}, {"two", "three"}}, start: func(c cli, disk string) { c.twoKeys1(disk); c.backupThenChange(disk) },
+	},
+	{name: "convert to LUKS2", args: "convert -q --type luks2 {dev}", holds: bothKeys, opens: []string{"one", "two"}, start: cli.twoKeys1},
+	{
+		name: "convert to LUKS1", args: "convert -q --type luks1 {dev}", holds: bothKeys, opens: []string{"one", "two"},
+		start: func(c cli, disk string) { c.twoKeys1(disk); c.run("orthrus", "convert", "-q", "--type", "luks2", disk) },
+	},
 }
 
 // TestEveryPowerCutOnARealKernelLeavesAKey logs what each operation really sends to the disk, and
@@ -99,6 +132,9 @@ func TestEveryPowerCutOnARealKernelLeavesAKey(t *testing.T) {
 						flushes++
 					}
 					c.judge(fmt.Sprintf("after write %d of %d", i+1, len(writes)), image, op.holds)
+				}
+				for _, passphrase := range op.opens {
+					c.judge("after the last write", image, [][]string{{passphrase}})
 				}
 				if flushes < 2 {
 					t.Errorf("%d flushes for two heads", flushes)
@@ -132,28 +168,15 @@ func (c cli) logged(op cutOperation) ([]byte, []loggedWrite) {
 	c.t.Helper()
 	machine.LoadModule(c.t, "dm-log-writes")
 	disk, log := machine.DiskPath(c.t, "a"), machine.DiskPath(c.t, "b")
-	format := append([]string{"luksFormat", "-q", "--luks2-keyslots-size", "1m", "--key-file", c.key}, cheapKeyslot...)
-	c.run("orthrus", append(format, disk)...)
-	add := append([]string{"luksAddKey", "-q", "--key-file", c.key}, cheapKeyslot...)
-	c.run("orthrus", append(add, disk, c.keyOf("two"))...)
-	base := c.read(disk, headerRoom)
-	sectors := c.run("blockdev", "--getsz", disk)
-	c.run("dmsetup", "create", "logged", "--table", fmt.Sprintf("0 %s log-writes %s %s", bytes.TrimSpace([]byte(sectors)), disk, log))
-	c.t.Cleanup(func() { _ = exec.Command("dmsetup", "remove", "logged").Run() })
-	c.run("dmsetup", "mknodes", "logged")
-	args := make([]string, len(op.args))
-	for i, arg := range op.args {
-		switch {
-		case arg == "{dev}":
-			args[i] = "/dev/mapper/logged"
-		case len(arg) > 6 && arg[:5] == "{key:":
-			args[i] = c.keyOf(arg[5 : len(arg)-1])
-		default:
-			args[i] = arg
-		}
+	if op.start != nil {
+		op.start(c, disk)
+	} else {
+		c.twoKeys(disk)
 	}
-	c.run("orthrus", args...)
-	c.run("dmsetup", "remove", "logged")
+	base := c.read(disk, headerRoom)
+	dev := c.overlay("logged", fmt.Sprintf("0 %d log-writes %s %s\n", c.sectors(disk), disk, log))
+	c.run("orthrus", c.filled(op, dev)...)
+	c.run("dmsetup", "remove", "--retry", "logged")
 	writes, err := parseLog(c.read(log, 16<<20))
 	if err != nil {
 		c.t.Fatal(err)

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dust
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// moduleTree is where Debian puts the modules of User-Mode Linux.
+const moduleTree = "/usr/lib/uml/modules"
+
+// prologue makes of a started kernel a machine with device-mapper; the rest of a script follows.
+const prologue = `#!/bin/sh
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run || echo FAIL mount
+cd "$(dirname "$0")"
+for m in crypto/ecb crypto/cbc crypto/xts drivers/md/dm-mod security/keys/encrypted-keys/encrypted-keys drivers/md/dm-crypt drivers/md/dm-dust; do
+	f=` + moduleTree + `/$(uname -r)/kernel/$m.ko
+	[ ! -e "$f" ] || insmod "$f" 2>/dev/null || grep -q "^$(basename "$m" | tr - _) " /proc/modules || echo "FAIL insmod $m"
+done
+# want CODE COMMAND: says FAIL where a command ends otherwise.
+want() {
+	code=$1; shift
+	out=$("$@" 2>&1); got=$?
+	[ $got = "$code" ] || echo "FAIL at $at: $* exits $got, not $code: $out"
+}
+`
+
+const epilogue = `
+echo DONE
+exec halt -f -p
+`
+
+// runScript starts a kernel with the script for its init and the image for its disk, /dev/ubda, and
+// returns what the script printed.
+func runScript(t *testing.T, dir, script string, limit time.Duration) string {
+	t.Helper()
+	kernel, err := exec.LookPath("linux.uml")
+	if err != nil {
+		t.Fatalf("%v: run ./scripts/setup", err)
+	}
+	init := filepath.Join(dir, "init")
+	if err := os.WriteFile(init, []byte(prologue+script+epilogue), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, kernel, "mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+		"ubd0="+filepath.Join(dir, "disk"), "init="+init, "con0=fd:0,fd:1", "con=null", "quiet")
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.Output()
+	if !strings.Contains(string(out), "DONE") {
+		t.Fatalf("the script did not end: %v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "FAIL") {
+			t.Error(strings.TrimSpace(line))
+		}
+	}
+	return string(out)
+}
+
+// place makes a directory with our program, a disk of that size and two key files.
+func place(t *testing.T, size int64) string {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "orthrus"), "github.com/orthrus-luks/orthrus/cmd/orthrus")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, key := range []string{"one", "two"} {
+		if err := os.WriteFile(filepath.Join(dir, key), []byte("the key "+key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "disk"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(dir, "disk"), size); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// list writes numbers for a shell.
+func list(numbers []int) string { return strings.Trim(fmt.Sprint(numbers), "[]") }
