@@ -123,7 +123,7 @@ func (v *Volume) Reload(ctx context.Context) error {
 func (v *Volume) DamagedKeyslots() []int {
 	var ids []int
 	for _, k := range v.Keyslots {
-		if !k.Openable() || sector.IsNull(k.Spec.Cipher) {
+		if !k.Openable() || sector.IsNull(k.Spec.Cipher) || k.fits() != nil {
 			continue
 		}
 		material := make([]byte, min(uint64(k.Spec.MaterialSize()), k.Area.Size))

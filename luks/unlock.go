@@ -127,10 +127,10 @@ func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit
 	if sector.IsNull(slot.Spec.Cipher) && len(passphrase) > 0 {
 		return nil, ErrPassphrase
 	}
-	material := make([]byte, slot.Spec.MaterialSize())
-	if uint64(len(material)) > slot.Area.Size {
-		return nil, &KeyslotError{slot.ID, geometry("area", "%d bytes for material of %d", slot.Area.Size, len(material))}
+	if err := slot.fits(); err != nil {
+		return nil, &KeyslotError{slot.ID, err}
 	}
+	material := make([]byte, slot.Spec.MaterialSize())
 	if n, err := v.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
 		return nil, &KeyslotError{slot.ID, err}
 	}
@@ -146,6 +146,17 @@ func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit
 		return nil, &KeyslotError{slot.ID, errors.Join(err, closeErr)}
 	}
 	return nil, ErrPassphrase
+}
+
+// fits holds the material that the header asks for against its area, before memory is given to it.
+func (k Keyslot) fits() error {
+	if err := k.Spec.Check(); err != nil {
+		return err
+	}
+	if need := uint64(k.Spec.MaterialSize()); need > k.Area.Size {
+		return geometry("area", "%d bytes for material of %d", k.Area.Size, need)
+	}
+	return nil
 }
 
 func (v *Volume) digestOf(keyslot int) int {

@@ -127,7 +127,8 @@ func wipedAt(dev Device, offset uint64) (Wiped, bool) {
 		return Wiped{}, false
 	}
 	size := binary.BigEndian.Uint64(p[8:])
-	if !luks2.LegalSize(size) {
+	magic := string(p[:len(luks2.PrimaryMagic)])
+	if !luks2.LegalSize(size) || magic == luks2.PrimaryMagic || magic == luks2.SecondaryMagic {
 		return Wiped{}, false
 	}
 	p = make([]byte, size)

@@ -44,7 +44,8 @@ func (s Spec) MaterialSize() int {
 	return (s.KeySize*s.Stripes + SectorSize - 1) / SectorSize * SectorSize
 }
 
-func (s Spec) check() error {
+// Check holds key sizes, stripes and hash against what can be opened here, before memory is given to them.
+func (s Spec) Check() error {
 	if s.KeySize < 1 || s.KeySize > MaxKeySize || s.CipherKeySize < 0 || s.CipherKeySize > MaxKeySize {
 		return fmt.Errorf("%w: %d and %d bytes", ErrKeySize, s.KeySize, s.CipherKeySize)
 	}
@@ -57,7 +58,7 @@ func (s Spec) check() error {
 // Open returns the key that passphrase finds in the material, which is left as it is. Errors are
 // those of kdf, sector and af; a wrong passphrase is none.
 func Open(ctx context.Context, s Spec, material, passphrase []byte) (*secret.Buffer, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	if len(material) < s.MaterialSize() {
@@ -88,7 +89,7 @@ func Open(ctx context.Context, s Spec, material, passphrase []byte) (*secret.Buf
 
 // Seal returns the material that protects key under passphrase; random gives the stripes.
 func Seal(ctx context.Context, s Spec, key, passphrase []byte, random io.Reader) ([]byte, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	if len(key) != s.KeySize {

@@ -25,8 +25,8 @@ func ParseMetadata(text []byte) (*Metadata, error) {
 	if n := len(text); n == 0 || text[n-1] != '}' {
 		return nil, damaged(ErrJSON, "JSON area", "does not end with the object's brace")
 	}
-	if d := depth(text); d > maxDepth {
-		return nil, damaged(ErrJSON, "JSON area", "nested %d deep, at most %d allowed", d, maxDepth)
+	if err := weigh(text).excess(); err != nil {
+		return nil, damaged(ErrJSON, "JSON area", "%v", err)
 	}
 	root, err := parseObject(text)
 	if err != nil {

@@ -11,10 +11,6 @@ import (
 	"strconv"
 )
 
-// maxDepth is how deep objects and arrays may nest; json-c, which the other readers use, stops
-// at 32 as well.
-const maxDepth = 32
-
 // object is a JSON object that keeps its members' order and text. A repeated key replaces the
 // earlier value and keeps its place, as json-c does.
 type object struct {
@@ -144,24 +140,4 @@ func list(values []string) json.RawMessage {
 	}
 	out.WriteByte(']')
 	return out.Bytes()
-}
-
-// depth returns how deep text nests; quoted brackets do not count.
-func depth(text []byte) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
 }

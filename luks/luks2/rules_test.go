@@ -239,12 +239,37 @@ func TestAThirtyThirdKeyslotIsRefused(t *testing.T) {
 }
 
 func TestHostileCountsAreRefusedQuickly(t *testing.T) {
-	var many strings.Builder
-	for i := range 100000 {
-		fmt.Fprintf(&many, `"%d":0,`, i)
+	for count, kind := range map[int]error{1000: ErrRule, 100000: ErrJSON} {
+		var many strings.Builder
+		for i := range count {
+			fmt.Fprintf(&many, `"%d":0,`, i)
+		}
+		text := strings.Replace(plainText, plainKeyslot, many.String()+plainKeyslot, 1)
+		if err := validated(t, text); !errors.Is(err, kind) {
+			t.Errorf("%d keyslots: %v", count, err)
+		}
 	}
-	text := strings.Replace(plainText, plainKeyslot, many.String()+plainKeyslot, 1)
-	if err := validated(t, text); !errors.Is(err, ErrRule) {
-		t.Errorf("error %v", err)
+}
+
+func TestTextsAreWeighedBeforeTheyAreParsed(t *testing.T) {
+	plain := weigh([]byte(`{"a":[1,2,{"b\"]":"[[[["}],  "c" : 12345 }`))
+	if want := (weight{depth: 3, marks: 12, bare: 5, escapes: 1}); plain != want {
+		t.Errorf("%+v, want %+v", plain, want)
+	}
+	for name, text := range map[string]string{
+		"deep":    strings.Repeat("[", maxDepth+1),
+		"many":    "[" + strings.Repeat("0,", maxMarks) + "0]",
+		"long":    `{"a":` + strings.Repeat("9", maxBare+1) + "}",
+		"escaped": `"` + strings.Repeat(`\n`, maxEscapes+1) + `"`,
+	} {
+		if weigh([]byte(text)).excess() == nil {
+			t.Errorf("%s passes", name)
+		}
+	}
+	if err := weigh([]byte(plainText)).excess(); err != nil {
+		t.Error(err)
+	}
+	if err := weigh([]byte(`{` + strings.Repeat(" ", 1000) + `"a":"` + strings.Repeat("x", 1<<20) + `"}`)).excess(); err != nil {
+		t.Errorf("white space and a long text: %v", err)
 	}
 }

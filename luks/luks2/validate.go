@@ -17,7 +17,7 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"depth", checkDepth},
+		{"depth", checkWeight},
 		{"names", checkNames},
 		{"requirements", checkRequirements},
 		{"tokens", checkTokens},
@@ -42,9 +42,9 @@ func (m *Metadata) Validate(hdrSize uint64) error {
 	return nil
 }
 
-func checkDepth(m *Metadata, _ uint64) error {
-	if d := depth(m.Text()); d > maxDepth {
-		return damaged(ErrJSON, "JSON area", "nested %d deep, at most %d allowed", d, maxDepth)
+func checkWeight(m *Metadata, _ uint64) error {
+	if err := weigh(m.Text()).excess(); err != nil {
+		return damaged(ErrJSON, "JSON area", "%v", err)
 	}
 	return nil
 }
