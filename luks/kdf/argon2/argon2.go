@@ -87,15 +87,19 @@ func (p *Params) Check() error {
 	return nil
 }
 
-// Measure derives a key of keyLength bytes from fixed inputs and returns the time that took, without
-// the time in which the kernel found the memory: that varies from run to run by far more than
-// the rest, with what other processes did before.
+// Measure derives a key of keyLength bytes from fixed inputs and returns the time that takes on a machine
+// with free memory at hand: the time in which the kernel found it here varies from run to run by far
+// more than the rest, with what other processes did before. Instead it counts what wiping takes twice,
+// since the kernel clears memory before it gives it, and Key wipes it afterwards.
 func Measure(ctx context.Context, keyLength int, p Params) (took time.Duration, err error) {
 	key, salt := make([]byte, keyLength), make([]byte, MinSalt)
-	err = p.onMemory(ctx, func(m *matrix) error {
+	err = p.onMemory(ctx, func(m *matrix, a *arena) error {
 		start := time.Now()
-		defer func() { took = time.Since(start) }()
-		return p.compute(ctx, m, key, nil, salt)
+		err := p.compute(ctx, m, key, nil, salt)
+		computed := time.Now()
+		a.wipe()
+		took = computed.Sub(start) + 2*time.Since(computed)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("argon2: %w", err)
@@ -107,11 +111,11 @@ func (p *Params) derive(ctx context.Context, out, password, salt []byte) error {
 	if len(salt) < MinSalt || len(out) < MinKey {
 		return fmt.Errorf("%w: a salt of %d bytes, a key of %d", ErrParams, len(salt), len(out))
 	}
-	return p.onMemory(ctx, func(m *matrix) error { return p.compute(ctx, m, out, password, salt) })
+	return p.onMemory(ctx, func(m *matrix, _ *arena) error { return p.compute(ctx, m, out, password, salt) })
 }
 
-// onMemory calls do with a matrix on memory that is wiped and returned afterwards.
-func (p *Params) onMemory(ctx context.Context, do func(*matrix) error) (err error) {
+// onMemory calls do with a matrix on an arena, which is wiped and returned afterwards.
+func (p *Params) onMemory(ctx context.Context, do func(*matrix, *arena) error) (err error) {
 	if err := p.Check(); err != nil {
 		return err
 	}
@@ -122,7 +126,7 @@ func (p *Params) onMemory(ctx context.Context, do func(*matrix) error) (err erro
 	}
 	defer func() { err = errors.Join(err, a.leave(ctx)) }()
 	m.memory = a.bytes
-	return do(m)
+	return do(m, a)
 }
 
 func (p *Params) compute(ctx context.Context, m *matrix, out, password, salt []byte) error {
