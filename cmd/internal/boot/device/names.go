@@ -7,6 +7,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
@@ -99,15 +100,20 @@ func ataIdentity(page string) (model, serial string) {
 func underlined(text string) string { return strings.Join(strings.Fields(text), "_") }
 
 var (
-	pciSlot  = regexp.MustCompile(`/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/`)
-	scsiUnit = regexp.MustCompile(`/target[0-9:]+/\d+:(\d+:\d+:\d+)/`)
-	usbPort  = regexp.MustCompile(`/\d+-([0-9.]+):(\d+\.\d+)/`)
-	ataPort  = regexp.MustCompile(`/ata(\d+)/`)
+	pciSlot  = expression(`/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/`)
+	scsiUnit = expression(`/target[0-9:]+/\d+:(\d+:\d+:\d+)/`)
+	usbPort  = expression(`/\d+-([0-9.]+):(\d+\.\d+)/`)
+	ataPort  = expression(`/ata(\d+)/`)
 )
+
+// expression is compiled at its first use: most runs of the program have none.
+func expression(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // ports are names in /dev/disk/by-path: where on the PCI bus the disk is, and behind what.
 func (n naming) ports() []string {
-	slots := pciSlot.FindAllStringSubmatch(strings.ReplaceAll(n.at, "/", "//"), -1)
+	slots := pciSlot().FindAllStringSubmatch(strings.ReplaceAll(n.at, "/", "//"), -1)
 	if len(slots) == 0 {
 		return nil
 	}
@@ -117,14 +123,14 @@ func (n naming) ports() []string {
 		return []string{slot, "virtio-" + slot}
 	case strings.HasPrefix(n.name, "nvme"):
 		return []string{slot + "-nvme-" + n.get(path.Join(n.at, "nsid"))}
-	case ataPort.MatchString(n.at):
+	case ataPort().MatchString(n.at):
 		return n.ataPorts(slot)
 	}
-	unit := scsiUnit.FindStringSubmatch(n.at)
+	unit := scsiUnit().FindStringSubmatch(n.at)
 	if unit == nil {
 		return nil
 	}
-	if port := usbPort.FindAllStringSubmatch(n.at, -1); port != nil {
+	if port := usbPort().FindAllStringSubmatch(n.at, -1); port != nil {
 		last := port[len(port)-1]
 		return []string{fmt.Sprintf("%s-usb-0:%s:%s-scsi-0:%s", slot, last[1], last[2], unit[1])}
 	}
@@ -133,7 +139,7 @@ func (n naming) ports() []string {
 
 // ataPorts: udev counts ports from the first of the controller, where the kernel numbers them on.
 func (n naming) ataPorts(slot string) []string {
-	m := ataPort.FindStringSubmatchIndex(n.at)
+	m := ataPort().FindStringSubmatchIndex(n.at)
 	port := n.get(path.Join(n.at[:m[1]-1], "ata_port", "ata"+n.at[m[2]:m[3]], "port_no"))
 	if port == "" {
 		return nil
