@@ -97,12 +97,15 @@ test-callers: setup
 
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
-	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-callers crash fuzz
+	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-guard-long test-callers crash fuzz
 
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
 
 # The cells of the interoperability matrix that passed on this tree are not run again.
+test-guard-long:
+	ORTHRUS_LONG=1 $(test) -timeout 60m -v ./test/guard/...
+
 test-vm-long: setup
 	@mkdir -p .cache/test-long
 	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v $$($(GO) list ./test/vm/... | grep -v /callers)

@@ -113,7 +113,7 @@ func (c *command) guardOnce(ctx context.Context) error {
 		return deviceError(path, err)
 	}
 	g := guard.New(guard.Options{Log: guard.Logger(config, c.ui.Err), Store: guardStore(), Config: config, DryRun: c.o.DryRun})
-	v := g.Look(ctx, id)
+	v := g.LookThrough(ctx, id)
 	g.Flush()
 	if v == nil {
 		c.ui.Verbosef("%s holds no LUKS volume, or is not to be looked at.", path)

@@ -14,7 +14,7 @@ var (
 	writesHeader             = []Action{
 		Far, Grow, Shrink, Header,
 		Repair, Erase, Convert, Config, LuksFormat, LuksAddKey, LuksRemoveKey, LuksChangeKey, LuksConvertKey, LuksKillSlot, LuksUUID,
-		LuksHeaderRestore, Token, Boot,
+		LuksHeaderRestore, Token, Boot, Guard,
 	}
 )
 

@@ -41,6 +41,24 @@ func (g *Guard) Look(ctx context.Context, id string) *Volume {
 	return g.lookAt(ctx, d)
 }
 
+// maxSteps bounds what is done about one device in a row: mend, sync, grow, enlarge.
+const maxSteps = 6
+
+// LookThrough looks again until nothing more is to be done, where no daemon comes back to it.
+func (g *Guard) LookThrough(ctx context.Context, id string) *Volume {
+	again := false
+	g.requeue = func(other string, after time.Duration) { again = again || other == id && after == 0 }
+	v := g.Look(ctx, id)
+	for range maxSteps {
+		if !again || ctx.Err() != nil {
+			break
+		}
+		again = false
+		v = g.Look(ctx, id)
+	}
+	return v
+}
+
 // lookBelow asks for a look at what a mapping stands on, which the kernel announces no change of.
 func (g *Guard) lookBelow(d Device) {
 	for _, id := range d.Below {
