@@ -35,7 +35,7 @@ func config() machine.Config {
 			"dm-crypt", "ext4", "xts", "aesni-intel", "essiv", "sha256_generic", "crc32c_generic", "algif_skcipher", "algif_hash",
 		},
 		Programs: []string{
-			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname",
+			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname", "sleep", "setsid", "mkdir",
 		},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Env:   []string{"costs=" + costs},
@@ -72,6 +72,10 @@ func show(ctx context.Context) error {
 
 // play runs a step and shows what it prints.
 func (s step) play(ctx context.Context, m *machine.Machine, p *page) error {
+	if s.host != nil {
+		p.host(s.run)
+		return s.host(ctx, m)
+	}
 	p.command(s.run)
 	out := p.output()
 	code, err := m.Run(ctx, machine.Command{Args: []string{"sh", "-c", s.run}, Dir: "/root", Stdout: out, Stderr: out})

@@ -57,6 +57,11 @@ func (p *page) command(run string) {
 	fmt.Fprintf(p.w, "%s$ %s%s\n", p.bold, run, p.plain)
 }
 
+// host shows what happens to the machine from outside.
+func (p *page) host(what string) {
+	fmt.Fprintf(p.w, "%s(%s)%s\n", p.dim, what, p.plain)
+}
+
 // output is what one command prints.
 type output struct {
 	page *page

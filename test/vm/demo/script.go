@@ -2,6 +2,12 @@
 
 package main
 
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/test/vm/machine"
+)
+
 // A scene is a part of the demonstration: a title, a few words, commands.
 type scene struct {
 	title string
@@ -10,11 +16,28 @@ type scene struct {
 }
 
 // A step is a shell command, the exit code it must have, and text that its
-// output must contain.
+// output must contain; or something done to the machine from outside, in words.
 type step struct {
 	run  string
 	exit int
 	want string
+	host func(ctx context.Context, m *machine.Machine) error
+}
+
+// backup is a disk that comes and goes while the machine runs.
+func plug(ctx context.Context, m *machine.Machine) error {
+	return m.Plug(ctx, machine.Disk{Name: "backup", Size: 64 << 20})
+}
+
+func unplug(ctx context.Context, m *machine.Machine) error { return m.Unplug(ctx, "backup") }
+
+func enlarge(ctx context.Context, m *machine.Machine) error {
+	return m.Resize(ctx, "backup", 128<<20)
+}
+
+// until repeats a command for ten seconds, until its output has a word.
+func until(command, word string) string {
+	return "for i in 0 1 2 3 4 5 6 7 8 9; do " + command + " | grep '" + word + "' && break; sleep 1; done"
 }
 
 // costs is in every command's environment: small enough for an emulated
@@ -80,6 +103,34 @@ var script = []scene{
 			{run: "mount /dev/mapper/vault /mnt && cat /mnt/note", want: "written through cryptsetup"},
 			{run: "umount /mnt && orthrus close vault"},
 			{run: "/peer/trixie/cryptsetup --version && /peer/trixie/cryptsetup open --test-passphrase -v --key-file second /dev/vdb", want: "unlocked"},
+		},
+	},
+	{
+		"A damaged disk is plugged in, and healed", "The guard may mend what it can prove. It has seen this disk in order once; then something overwrites the first header.",
+		[]step{
+			{run: "mkdir -p /etc/orthrus && printf 'repair = proven\ngrow = yes\n' >/etc/orthrus/guard.conf"},
+			{run: "a disk is plugged in", host: plug},
+			{run: "orthrus luksFormat -q $costs --key-file first /dev/vdc"},
+			{run: "orthrus guard --once /dev/vdc", want: "healthy"},
+			{run: "dd if=/dev/zero of=/dev/vdc bs=16k count=1 status=none && orthrus check /dev/vdc | grep primary", want: "absent"},
+			{run: "the disk is pulled out", host: unplug},
+			{run: "setsid orthrus guard >guard.log 2>&1 &"},
+			{run: until("orthrus guard status", "The guard runs"), want: "repair = proven"},
+			{run: "the damaged disk is plugged in again", host: plug},
+			{run: until("orthrus guard status", "done: "), want: "primary header written"},
+			{run: "orthrus check /dev/vdc", want: "healthy"},
+			{run: "cryptsetup open --test-passphrase -v --key-file first /dev/vdc", want: "unlocked"},
+		},
+	},
+	{
+		"A disk grows, and its mapping follows", "Without a passphrase: open left a key in the kernel that no process can read.",
+		[]step{
+			{run: "orthrus open --link-for-guard --key-file first /dev/vdc vault && mkfs.ext4 -q /dev/mapper/vault && mount /dev/mapper/vault /mnt"},
+			{run: "orthrus status vault | grep size", want: "size"},
+			{run: "the disk grows to 128 MiB", host: enlarge},
+			{run: until("orthrus status vault", "size: *229376"), want: "229376"},
+			{run: "orthrus guard status | grep -E 'vdc|done'", want: "enlarged"},
+			{run: "umount /mnt && orthrus close vault && grep -c cryptsetup: /proc/keys", exit: 1, want: "0"},
 		},
 	},
 }
