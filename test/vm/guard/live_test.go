@@ -27,19 +27,25 @@ func mountVolume(t *testing.T, name string, size int64, open ...string) *mounted
 	t.Helper()
 	m := &mounted{name: name, node: machine.Plug(t, machine.Disk{Name: name, Size: size})}
 	m.uuid = format(t, m.node)
-	run(t, append([]string{"orthrus", "open", "--key-file", keyFile, m.node, name}, open...)...)
-	run(t, "mkfs.ext4", "-q", "/dev/mapper/"+name)
+	m.use(t, open...)
+	return m
+}
+
+// use maps it, makes a file system on it, mounts that and writes a file.
+func (m *mounted) use(t *testing.T, open ...string) {
+	t.Helper()
+	run(t, append([]string{"orthrus", "open", "--key-file", keyFile, m.node, m.name}, open...)...)
+	run(t, "mkfs.ext4", "-q", "/dev/mapper/"+m.name)
 	if err := os.MkdirAll(mountPoint, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "mount", "/dev/mapper/"+name, mountPoint)
+	run(t, "mount", "/dev/mapper/"+m.name, mountPoint)
 	data := bytes.Repeat([]byte("kept through everything "), 40000)
 	m.sum = sha256.Sum256(data)
 	if err := os.WriteFile(mountPoint+"/file", data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run(t, "sync")
-	return m
 }
 
 // intact reads the file back.
