@@ -116,12 +116,21 @@ func (v *Volume) named(o UnlockOptions) ([]Keyslot, error) {
 	return []Keyslot{slot}, nil
 }
 
+// Admit judges the costs of an openable keyslot and of the digest that verifies its key. The error
+// is a KeyslotError.
+func (k Keyslot) Admit(judge func(kdf.Params) error) error {
+	checking := kdf.Params{Type: kdf.PBKDF2, Hash: k.digest.Hash, Iterations: k.digest.Iterations}
+	if err := errors.Join(judge(k.Spec.KDF), judge(checking)); err != nil {
+		return &KeyslotError{k.ID, err}
+	}
+	return nil
+}
+
 // try returns ErrPassphrase, or a KeyslotError for any other reason.
 func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error) (*Key, error) {
 	if admit != nil {
-		checking := kdf.Params{Type: kdf.PBKDF2, Hash: slot.digest.Hash, Iterations: slot.digest.Iterations}
-		if err := errors.Join(admit(slot.Spec.KDF), admit(checking)); err != nil {
-			return nil, &KeyslotError{slot.ID, err}
+		if err := slot.Admit(admit); err != nil {
+			return nil, err
 		}
 	}
 	if sector.IsNull(slot.Spec.Cipher) && len(passphrase) > 0 {

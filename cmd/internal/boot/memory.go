@@ -16,21 +16,28 @@ type Keyslots struct {
 	Usable []luks.Keyslot
 	Short  []luks.Keyslot // need more memory than is available
 	Null   []luks.Keyslot // the cipher of their area hides nothing
+	Costly []error        // *luks.KeyslotError of those whose costs are beyond all limits
 	// Available is the memory that was counted with, in bytes.
 	Available uint64
 }
 
 // SortKeyslots plans the keyslots that hold the volume key, or the one of that number, against the
-// memory available, in bytes. Where memory is unknown (0) none is short.
-func SortKeyslots(all []luks.Keyslot, only int, available uint64) Keyslots {
+// memory available, in bytes. Where memory is unknown (0) none is short. Costs are admit's to judge.
+func SortKeyslots(all []luks.Keyslot, only int, available uint64, admit func(kdf.Params) error) Keyslots {
 	k := Keyslots{Available: available}
 	for _, slot := range all {
+		var err error
+		if slot.Openable() {
+			err = slot.Admit(admit)
+		}
 		switch {
 		case !slot.Openable() || slot.Unbound || only != luks.AnyKeyslot && slot.ID != only:
 		case sector.IsNull(slot.Spec.Cipher):
 			k.Null = append(k.Null, slot)
 		case available > 0 && slot.Spec.KDF.MemoryBytes() > available:
 			k.Short = append(k.Short, slot)
+		case err != nil:
+			k.Costly = append(k.Costly, err)
 		default:
 			k.Usable = append(k.Usable, slot)
 		}

@@ -74,7 +74,7 @@ func (t *task) mend(ctx context.Context) (reloaded bool) {
 
 // planKeyslots tells which keyslots cannot be tried, and fails where none can.
 func (t *task) planKeyslots() error {
-	t.keyslots = SortKeyslots(t.target.LUKS.Keyslots, t.anyOrSlot(), available())
+	t.keyslots = SortKeyslots(t.target.LUKS.Keyslots, t.anyOrSlot(), available(), t.admit)
 	if len(t.keyslots.Null) > 0 {
 		t.report(Event{Kind: KeyslotsNull, Volume: t.target.Name, Damaged: ids(t.keyslots.Null)})
 	}
@@ -83,6 +83,8 @@ func (t *task) planKeyslots() error {
 		return t.keyslots.MemoryError()
 	case len(t.keyslots.Short) > 0:
 		t.report(Event{Kind: KeyslotsShort, Volume: t.target.Name, Err: t.keyslots.MemoryError(), Damaged: ids(t.keyslots.Usable)})
+	case len(t.keyslots.Usable) == 0 && len(t.keyslots.Costly) > 0:
+		return t.keyslots.Costly[0]
 	case len(t.keyslots.Usable) == 0 && len(t.keyslots.Null) > 0:
 		return &CipherError{Cipher: t.keyslots.Null[0].Spec.Cipher, Keyslot: t.keyslots.Null[0].ID}
 	case len(t.keyslots.Usable) == 0:

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package boot tests early boot from power on to a login, on an encrypted root
-// that the real cryptsetup made: a small Debian whose initramfs was made by
-// mkinitramfs, by initramfs-tools or by dracut, each with what this project
-// installs.
+// Package boot tries the engine of "orthrus boot" on a real kernel with as little memory as the
+// smallest machines have, with disks that come late, come twice, or lie.
 package boot

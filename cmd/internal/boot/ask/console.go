@@ -55,7 +55,7 @@ func (c *Console) Say(text string) {
 	if c.drawn != nil {
 		c.write(eraseLine)
 	}
-	c.write([]byte(printable(text) + "\r\n"))
+	c.write([]byte(printable(text) + "\n"))
 	if c.drawn != nil {
 		c.drawn.redraw(c)
 	}
@@ -109,7 +109,7 @@ func (c *Console) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drawn = nil
-	c.write([]byte("\r\n"))
+	c.write([]byte("\n"))
 }
 
 // read takes keys up to the end of the line.

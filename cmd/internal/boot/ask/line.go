@@ -153,8 +153,16 @@ func (l *line) toggle() outcome {
 	return redrawn
 }
 
-// characters is how many there are; bytes that are no UTF-8 count one each.
-func (l *line) characters() int { return utf8.RuneCount(l.buffer.Bytes()[:l.length]) }
+// characters is how many there are; bytes that are no UTF-8 count one each. utf8.RuneCount would make
+// a string of the passphrase.
+func (l *line) characters() int {
+	n := 0
+	for text := l.buffer.Bytes()[:l.length]; len(text) > 0; n++ {
+		_, size := utf8.DecodeRune(text)
+		text = text[size:]
+	}
+	return n
+}
 
 // take hands the passphrase over and leaves the line closed.
 func (l *line) take() *secret.Buffer {

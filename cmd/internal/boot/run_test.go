@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+)
+
+func TestOnePassphraseForAllVolumes(t *testing.T) {
+	first, _ := image(t, "one", nil)
+	second, _ := image(t, "one", func(o *luks.FormatOptions) { o.Version = 1 })
+	third, _ := image(t, "three", nil)
+	tab := "first " + first + "\nsecond " + second + "\nthird " + third
+	o := booted(t, says("wrong", "one", "three"), tab, "", nil)
+	if o.err != nil || o.states() != "first=opened second=opened third=opened" {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+	if n := len(o.person.asked); n != 3 || o.person.asked[2] != "Passphrase for third ("+third+")" {
+		t.Errorf("asked %q", o.person.asked)
+	}
+}
+
+func TestAVolumeThatComesLaterOpensWithWhatIsKnown(t *testing.T) {
+	first, _ := image(t, "one", nil)
+	second, _ := image(t, "one", nil)
+	slow := func(Target) (Source, bool) { return &waiting{}, true }
+	o := booted(t, says("one"), "first "+first+"\nsecond "+second+" none try-empty-password", "", func(c *Config) {
+		c.Sources = append(c.Sources, slow)
+	})
+	if o.err != nil || o.states() != "first=opened second=opened" || len(o.person.asked) != 1 {
+		t.Errorf("%s, %v, asked %q", o.states(), o.err, o.person.asked)
+	}
+}
+
+// waiting is a source that never finds anything.
+type waiting struct{ ended bool }
+
+func (w *waiting) Name() string { return "waiting" }
+
+func (w *waiting) Secrets(ctx context.Context, _ Try) error {
+	<-ctx.Done()
+	w.ended = true
+	return ctx.Err()
+}
+
+// given is a source that has a secret once somebody is asked.
+type given struct {
+	secret Secret
+	after  <-chan struct{}
+}
+
+func (g *given) Name() string { return "a token" }
+
+func (g *given) Secrets(ctx context.Context, try Try) error {
+	<-g.after
+	return try(ctx, g.secret)
+}
+
+func TestTheFirstSourceThatFitsEndsTheOthers(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	dev, err := luks.OpenDevice(path, luks.DeviceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	v, err := luks.Load(t.Context(), dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := v.Unlock(t.Context(), []byte("one"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	for name, make := range map[string]func() Secret{
+		"passphrase": func() Secret { b, _ := secret.From([]byte("one")); return Secret{Buffer: b, Keyslot: luks.AnyKeyslot} },
+		"volume key": func() Secret { b, _ := secret.Copy(key.Bytes()); return Secret{Buffer: b, VolumeKey: true} },
+	} {
+		who, never := says(), &waiting{}
+		o := booted(t, who, "root "+path, "", func(c *Config) {
+			c.Sources = append(c.Sources,
+				func(Target) (Source, bool) { return never, true },
+				func(Target) (Source, bool) { return &given{make(), who.waiting}, true })
+		})
+		if o.err != nil || o.Volumes[0].By != "a token" || !never.ended {
+			t.Errorf("%s: %+v, %v", name, o.Volumes, o.err)
+		}
+	}
+}
+
+func TestTriesEnd(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	o := booted(t, says("a", "b", "c", "one"), "root "+path, "", nil)
+	if !errors.Is(o.err, ErrFailed) || !errors.Is(o.err, ErrTries) || !errors.Is(o.err, luks.ErrPassphrase) || o.states() != "root=failed" {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+	left := 3
+	for _, e := range o.events {
+		if e.Kind == WrongAnswer {
+			if left--; e.Left != left {
+				t.Errorf("%d tries left, want %d", e.Left, left)
+			}
+		}
+	}
+	if left != 0 {
+		t.Errorf("%d tries were not counted", left)
+	}
+}
+
+func TestNobodyIsAskedForLong(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	for tab, want := range map[string]error{
+		"root " + path + " none headless":      ErrNoSource,
+		"root " + path + " none timeout=100ms": ask.ErrLate,
+	} {
+		if o := booted(t, says(), tab, "", nil); !errors.Is(o.err, want) {
+			t.Errorf("%s: %v", tab, o.err)
+		}
+	}
+	if o := booted(t, nil, "root "+path, "", nil); !errors.Is(o.err, ErrNoSource) {
+		t.Errorf("without front ends: %v", o.err)
+	}
+}
+
+func TestKeyFiles(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	dir := t.TempDir()
+	key := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	script := key("script", "#!/bin/sh\n[ \"$CRYPTTAB_NAME\" = root ] && [ \"$1\" = word ] && [ \"$CRYPTTAB_TRIED\" = 1 ] && printf one || printf no\n")
+	erased := key("erased", "one")
+	for _, tab := range []string{
+		"root " + path + " " + key("whole", "one"),
+		"root " + path + " " + key("part", "xxoneyy") + " keyfile-offset=2,keyfile-size=3",
+		"root " + path + " word keyscript=" + script,
+		"root " + path + " " + erased + " keyfile-erase",
+	} {
+		o := booted(t, nil, tab, "", nil)
+		if o.err != nil || o.states() != "root=opened" {
+			t.Errorf("%s: %v", tab, o.err)
+		}
+	}
+	if _, err := os.Stat(erased); !os.IsNotExist(err) {
+		t.Errorf("the key file stays: %v", err)
+	}
+	o := booted(t, says("one"), "root "+path+" "+key("wrong", "two"), "", nil)
+	if o.err != nil || !o.told(WrongKey) || !strings.HasPrefix(o.Volumes[0].By, "a passphrase") {
+		t.Errorf("after a wrong key: %+v, %v", o.Volumes, o.err)
+	}
+	o = booted(t, says("one"), "root "+path+" "+dir+"/missing", "", nil)
+	if o.err != nil || !o.told(SourceFailed) {
+		t.Errorf("after a missing key: %v", o.err)
+	}
+}
+
+func TestAKeyFromASocketIsToldForWhom(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	address := filepath.Join(t.TempDir(), "keys")
+	l, err := net.Listen("unix", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer := make(chan string, 1)
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		peer <- c.RemoteAddr().String()
+		_, _ = c.Write([]byte("one"))
+	}()
+	o := booted(t, nil, "root "+path+" "+address, "", nil)
+	if from := <-peer; o.err != nil || !strings.HasSuffix(from, "/cryptsetup/root") {
+		t.Errorf("from %q, %v", from, o.err)
+	}
+}
+
+func TestDevicesThatStayAway(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	tab := "root " + path + "\nextra /nowhere/disk.img none x-systemd.device-timeout=200ms,"
+	for options, want := range map[string]error{"nofail": nil, "x-orthrus.degraded": nil, "": device.ErrMissing} {
+		o := booted(t, says("one"), tab+options, "", nil)
+		if !errors.Is(o.err, want) || o.states() != "root=opened extra=absent" || o.Degraded != (options == "x-orthrus.degraded") {
+			t.Errorf("%q: %s, degraded %v, %v", options, o.states(), o.Degraded, o.err)
+		}
+	}
+	o := booted(t, says("one"), "root /nowhere/x none x-systemd.device-timeout=100ms", "root=/dev/mapper/root rd.orthrus.degraded", nil)
+	if !errors.Is(o.err, ErrFailed) {
+		t.Errorf("a root that stays away: %v", o.err)
+	}
+}
+
+func TestAnImageThatAppearsIsNotWaitedForBlindly(t *testing.T) {
+	begun := time.Now()
+	o := booted(t, says("one"), "root UUID=00000000-0000-4000-8000-000000000000 none x-systemd.device-timeout=300ms", "", nil)
+	if !errors.Is(o.err, device.ErrMissing) || time.Since(begun) > 10*time.Second {
+		t.Errorf("%v after %v", o.err, time.Since(begun))
+	}
+}
+
+func TestHostileHeadersStopOnlyThemselves(t *testing.T) {
+	good, _ := image(t, "one", nil)
+	argon := func(o *luks.FormatOptions) {
+		o.Keyslot.KDF = kdf.Params{Type: kdf.Argon2id, Time: 4, Memory: 64, CPUs: 1}
+	}
+	for _, c := range []struct {
+		name     string
+		make     func(*luks.FormatOptions)
+		old, new string
+		options  string
+		want     error
+	}{
+		{name: "endless pbkdf2", old: `"iterations":1000,"salt"`, new: `"iterations":4294967295,"salt"`, want: kdf.ErrCost},
+		{name: "endless argon2", make: argon, old: `"time":4`, new: `"time":4294967295`, want: kdf.ErrCost},
+		{name: "vast argon2", make: argon, old: `"memory":64`, new: `"memory":4294967295`, want: kdf.ErrMemory},
+		{name: "null cipher for the data", old: `"encryption":"aes-xts-plain64","sector_size"`, new: `"encryption":"cipher_null-ecb","sector_size"`, want: ErrCipher},
+		{name: "ecb for the data", old: `"encryption":"aes-xts-plain64","sector_size"`, new: `"encryption":"aes-ecb","sector_size"`, want: ErrCipher},
+		{name: "null cipher for the keyslot", old: `"encryption":"aes-xts-plain64","key_size":64`, new: `"encryption":"cipher_null-ecb","key_size":64`, want: ErrCipher},
+		{name: "another volume key than the pinned one", options: "x-orthrus.pin=" + strings.Repeat("00", 32), want: ErrPin},
+		{name: "cipher that was not asked for", options: "x-orthrus.ciphers=serpent-xts-plain64", want: ErrCipher},
+		{name: "keyslot that is not there", options: "key-slot=7", want: luks.ErrNoUsableKeyslot},
+	} {
+		bad, _ := image(t, "one", c.make)
+		if c.old != "" {
+			rewrite(t, bad, c.old, c.new)
+		}
+		begun := time.Now()
+		o := booted(t, says("one", "one", "one"), "good "+good+"\nbad "+bad+" none nofail,"+c.options, "", nil)
+		if o.err != nil || o.states() != "good=opened bad=failed" {
+			t.Errorf("%s: %s, %v", c.name, o.states(), o.err)
+		} else if !errors.Is(o.Volumes[1].Err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, o.Volumes[1].Err, c.want)
+		}
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("%s: took %v", c.name, took)
+		}
+	}
+}
