@@ -43,7 +43,7 @@ asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 # Parts of `make test` that have a line of their own.
 apart   := $(module)/test/(vm|interop|referee|crash)
 
-.PHONY: all build demo test test-long test-unit test-386 test-referee test-interop test-interop-long test-vm test-callers check fmt vet \
+.PHONY: all build demo test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-long test-vm test-callers check fmt vet \
 	staticcheck arch cross bench bench-readme fuzz crash test-crash \
 	install install-cryptsetup man completions clean setup help
 
@@ -78,6 +78,13 @@ test-unit:
 ## test-386           the pure packages as 32-bit programs
 test-386:
 	GOARCH=386 $(test) $(pure)
+
+## test-emulated      key derivation and ciphers on an emulated arm64 (assembly) and s390x (big-endian); wants qemu-user-static
+test-emulated:
+	@for emulator in qemu-aarch64-static qemu-s390x-static; do \
+		command -v $$emulator >/dev/null || { echo "$$emulator is missing: install qemu-user-static"; exit 1; }; done
+	GOARCH=arm64 $(test) -exec qemu-aarch64-static ./luks/kdf/... ./luks/sector ./luks/af ./luks/hashalg
+	GOARCH=s390x $(test) -exec qemu-s390x-static ./luks/kdf/... ./luks/sector ./luks/af ./luks/hashalg
 
 ## test-referee       the same tables and uevents through independent modules
 test-referee:

@@ -40,7 +40,7 @@ func (b *bench) interrupted() error {
 	return nil
 }
 
-// half of an unlock on a fast machine.
+// half of an unlock on a fast machine with two processors.
 func half(mib int) time.Duration { return time.Duration(mib) * time.Millisecond / 2 }
 
 func (b *bench) cancelCalls(mib int) ([]time.Duration, error) {
@@ -60,8 +60,7 @@ func (b *bench) cancelCalls(mib int) ([]time.Duration, error) {
 }
 
 func (b *bench) interruptProcesses(mib int) ([]time.Duration, error) {
-	// The least time and lanes, so that the peer makes the header quickly; then many passes.
-	c := unlock("", argon2Costs(mib<<10, 4, 1), 0, 0)
+	c := unlock("", argon2Costs(mib<<10, 4, 4), 0, 0)
 	image, err := b.image(c.make)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 
 // pbkdf2Table sets our loop against the standard library's, in this process, for every hash.
 func (b *bench) pbkdf2Table() error {
-	b.printf("Iterations per second on one core, in this process, beside crypto/pbkdf2 with the same hash; medians of %d. The aim is 1.00.\n\n", b.pairs)
+	b.printf("Iterations per second on one core, in this process, beside crypto/pbkdf2 with the same hash; medians of %d. The aim is 1.00.\n\n", rounds)
 	b.table("hash", "orthrus", "standard library", "ratio")
 	for _, name := range hashalg.Names() {
 		factory, err := hashalg.Factory(name)
@@ -43,7 +43,7 @@ func (b *bench) pbkdf2Row(name string, factory func() hash.Hash) error {
 		return err
 	}
 	var a, p, ratios []float64
-	for range b.pairs {
+	for range rounds {
 		x, err := rate(ours, n)
 		if err != nil {
 			return err

@@ -82,3 +82,6 @@ func processorTime() time.Duration {
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
+
+// rounds of what is compared within this process, by processor time.
+const rounds = 3

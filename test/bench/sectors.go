@@ -28,7 +28,7 @@ func (b *bench) sectorTable() error {
 		return fmt.Errorf("openssl is missing; scripts/setup installs it: %w", err)
 	}
 	b.printf("AES-256-XTS on one core, in this process, GB/s, medians of %d. The aims: 0.70 of openssl speed with sectors of 4096 bytes and\n"+
-		"0.50 with 512, and 8 times x/crypto/xts.\n\n", b.pairs)
+		"0.50 with 512, and 8 times x/crypto/xts.\n\n", rounds)
 	b.table("sectors", "orthrus", "openssl speed", "x/crypto/xts", "of openssl", "times x/crypto")
 	for _, size := range []int{4096, 512} {
 		for _, decrypt := range []bool{false, true} {
@@ -50,7 +50,7 @@ func (b *bench) sectorRow(size int, decrypt bool) error {
 		return err
 	}
 	var a, o, m, ofOpenssl, timesModule []float64
-	for range b.pairs {
+	for range rounds {
 		x, err := throughput(ours)
 		if err != nil {
 			return err
