@@ -13,7 +13,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/vectors"
 )
+
+// binarySize is the length of a head before its metadata, bytes.
+const binarySize = 4096
 
 // What refusing a header may cost.
 const (
@@ -267,10 +272,7 @@ func (h hostile) image(t *testing.T, from *bed) []byte {
 	case h.text != nil:
 		image := from.read("large.img")
 		for _, head := range heads(image) {
-			area := head[binarySize:]
-			clear(area)
-			copy(area, h.text(len(area)-1))
-			seal(head)
+			vectors.SetText(head, []byte(h.text(len(head)-binarySize-1)))
 		}
 		return image
 	}
