@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/header/far"
@@ -98,7 +99,8 @@ func (v *Volume) eraseFar(ctx context.Context, heads header.Heads, choice header
 		return errors.Join(append(all, err)...)
 	}
 	for _, f := range others {
-		if f.Locator.Of(choice.Copy.Header.UUID) {
+		// What the heads name was disabled above, or could not be.
+		if f.Locator.Of(choice.Copy.Header.UUID) && !slices.Contains(t.Places(), f.Place) {
 			all = append(all, named(f.Place, v.wipeOne(f, far.Place{}, reached)))
 		}
 	}

@@ -221,6 +221,9 @@ func (v *Volume) takeBackFar(heads header.Heads, choice header.Choice, t far.Tok
 // wipeOurs wipes what lies at the place where that is this volume's, and leaves anything else alone.
 func (v *Volume) wipeOurs(head luks2.Copy, place far.Place) error {
 	f := far.Read(v.dev, place)
+	if f.State == far.Unreadable {
+		return &FarError{Place: place, Err: fmt.Errorf("%w: %w", far.ErrUnsure, f.Err)}
+	}
 	if f.State != far.Whole || !f.Locator.Of(head.Header.UUID) {
 		return nil
 	}

@@ -201,6 +201,8 @@ func (v *Volume) wipeOne(seen far.Found, inForce far.Place, reached []luks2.Exte
 	switch {
 	case f.State == far.Absent:
 		return nil
+	case f.State == far.Unreadable:
+		return fmt.Errorf("%w: %w", far.ErrUnsure, f.Err)
 	case f.State != far.Whole:
 		return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
 	case !inForce.None() && f.Place.Overlaps(inForce):

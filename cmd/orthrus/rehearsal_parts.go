@@ -62,7 +62,10 @@ func farParts(v *luks.Volume) []part {
 	}
 	var list []part
 	for _, p := range t.Places() {
-		list = append(list, part{"far header", p.Body}, part{"far header locator", luks2.Extent{Offset: p.Locator, Size: far.LocatorSize}})
+		list = append(list, part{"far header", p.Body})
+		for _, slot := range p.Extents()[1:] {
+			list = append(list, part{"far header locator", slot})
+		}
 	}
 	return list
 }

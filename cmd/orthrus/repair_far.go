@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/header/far"
 	repairing "github.com/orthrus-luks/orthrus/luks/repair"
 )
@@ -57,7 +58,7 @@ func (c *command) planFromFar() planner {
 			}
 			place = &f.Place
 		}
-		plan, brought, err := repairing.FromFar(file, far.Look(file, place.Locator), rand.Reader)
+		plan, brought, err := repairing.FromFar(file, far.Look(file, place.Locator), c.o.Choose.V == "far", rand.Reader)
 		if err != nil {
 			return plan, err
 		}
@@ -68,13 +69,15 @@ func (c *command) planFromFar() planner {
 
 // findFar searches the device and shows what is found.
 func (c *command) findFar(ctx context.Context, file *luks.File) (far.Found, error) {
-	f, err := repairing.FindFar(ctx, file, func(f far.Found) {
+	f, err := repairing.FindFar(ctx, file, c.o.Choose.V == "far", func(f far.Found) {
 		c.ui.Verbosef("Far header at byte %d: UUID %s, seqid %d, %v, written for a device of %d bytes.",
 			f.Place.Start(), f.Locator.UUID, f.Locator.SeqID, f.State, f.Locator.DeviceSize)
 	})
 	switch {
 	case errors.Is(err, repairing.ErrHeadValid):
 		return f, failure(ui.Failed, "The header of %s has a valid copy, which a far header never wins over; use repair without --from-far.", file.Path())
+	case errors.Is(err, header.ErrUnreadable):
+		return f, &notice{text: fmt.Sprintf("Device %s: %v. To give it up for the far header, add --choose far.", file.Path(), err), code: ui.Failed}
 	case errors.Is(err, repairing.ErrNoFar):
 		return f, failure(ui.Failed, "No far header was found on %s. Search for other remains with rescue.", file.Path())
 	case errors.Is(err, repairing.ErrSeveral):
@@ -126,7 +129,7 @@ func (c *command) followed(ctx context.Context, path string) error {
 
 // openFromFar loads the far header of a device without a valid head as a detached header, for reading.
 func (c *command) openFromFar(ctx context.Context, file *luks.File) (*luks.Volume, error) {
-	f, err := repairing.FindFar(ctx, file, func(far.Found) {})
+	f, err := repairing.FindFar(ctx, file, true, func(far.Found) {})
 	if errors.Is(err, repairing.ErrHeadValid) {
 		return nil, failure(ui.Failed, "The header of %s has a valid copy; open it without --header-from-far.", file.Path())
 	}

@@ -21,12 +21,27 @@ var (
 	ErrSeveral   = errors.New("far headers of several volumes were found")
 )
 
+// noHead holds where no head is valid. One that cannot be read may be, and newer than any far header: it
+// is given up by choice only.
+func noHead(heads header.Heads, giveUp bool) error {
+	if _, err := header.Choose(heads); err == nil {
+		return ErrHeadValid
+	}
+	for _, f := range []header.Found{heads.Primary, heads.Secondary} {
+		if f.State == header.Unreadable && !giveUp {
+			return fmt.Errorf("%w: %v at byte %d: %w", header.ErrUnreadable, f.Place, f.Offset, f.Err)
+		}
+	}
+	return nil
+}
+
 // FindFar searches a device without a valid head for far headers and returns the newest one that can be
-// used, after telling found of each. Errors: ErrHeadValid, ErrNoFar, ErrSeveral, that of ctx.
-func FindFar(ctx context.Context, dev header.Device, found func(far.Found)) (far.Found, error) {
+// used, after telling found of each. giveUp is for heads that cannot be read. Errors: ErrHeadValid,
+// header.ErrUnreadable, ErrNoFar, ErrSeveral, that of ctx.
+func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far.Found)) (far.Found, error) {
 	var best far.Found
-	if _, err := header.Choose(header.Read(dev)); err == nil {
-		return best, ErrHeadValid
+	if err := noHead(header.Read(dev), giveUp); err != nil {
+		return best, err
 	}
 	several := false
 	err := far.Search(ctx, dev, 0, func(f far.Found) bool {
@@ -69,10 +84,10 @@ type Brought struct {
 
 // FromFar plans to bring both heads and the keyslot areas back from a far header that FindFar gave.
 // Areas that are as they should be are not written.
-func FromFar(dev header.Device, f far.Found, random io.Reader) (Plan, Brought, error) {
+func FromFar(dev header.Device, f far.Found, giveUp bool, random io.Reader) (Plan, Brought, error) {
 	heads := header.Read(dev)
-	if _, err := header.Choose(heads); err == nil {
-		return Plan{}, Brought{}, ErrHeadValid
+	if err := noHead(heads, giveUp); err != nil {
+		return Plan{}, Brought{}, err
 	}
 	copies, choice, err := usable(f)
 	if err != nil {

@@ -41,6 +41,9 @@ func (j *judge) key(c Case) caseKey {
 	for _, r := range c.Hit {
 		k.hit += maphash.Comparable(j.seed, r)
 	}
+	for _, r := range c.Rotted {
+		k.hit += 3 * maphash.Comparable(j.seed, r)
+	}
 	return k
 }
 

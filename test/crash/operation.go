@@ -54,6 +54,9 @@ type Case struct {
 	// Hit lists the ranges whose contents a fault changed behind the operation's back. What has no
 	// second copy and lies there may be lost.
 	Hit []disk.Range
+	// Rotted are ranges that had gone bad before the operation, each with a good copy: that excuses no
+	// loss.
+	Rotted []disk.Range
 }
 
 // Excusable tells that a verdict is a loss which the faults explain.

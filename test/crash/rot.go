@@ -118,12 +118,16 @@ func rotThenCut(s *session) states {
 			m, d := s.rotIn(s.base, s.some(headRot(s)))
 			recorder, err := s.run(m, noFault)
 			r := newRecord(s.op, recorder.Trace(err))
-			var hit []disk.Range
-			if !s.op.redundant() {
+			var hit, rotted []disk.Range
+			if s.op.redundant() {
+				rotted = []disk.Range{d.where}
+			} else {
 				hit = []disk.Range{d.where}
 			}
 			for range crashesPerRun {
-				if !yield(crashed(s, r).with(d, hit)) {
+				state := crashed(s, r).with(d, hit)
+				state.Rotted = rotted
+				if !yield(state) {
 					return
 				}
 			}

@@ -100,8 +100,10 @@ func someTries(o *Options) string {
 }
 
 func knownCopy(o *Options) string {
-	if o.Choose.V != "primary" && o.Choose.V != "secondary" {
-		return "Option --choose takes primary or secondary."
+	switch o.Choose.V {
+	case "primary", "secondary", "far":
+	default:
+		return "Option --choose takes primary, secondary or, with --from-far, far."
 	}
 	return ""
 }

@@ -4,7 +4,10 @@ package cli
 
 func repairFar(inv *Invocation) string {
 	o := &inv.Options
-	return refuse(o.FromFar && (o.Header.Set || o.Choose.Set), "Option --from-far cannot be combined with --header or --choose.")
+	if o.FromFar != (o.Choose.V == "far") && o.Choose.Set {
+		return "Options --from-far and --choose go together with the copy far only."
+	}
+	return refuse(o.FromFar && o.Header.Set, "Option --from-far cannot be combined with --header.")
 }
 
 func openFar(inv *Invocation) string {

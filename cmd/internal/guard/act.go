@@ -116,7 +116,7 @@ func (l *look) plan(step verdict.Step, file *luks.File) (repair.Plan, error) {
 	case verdict.Restore:
 		return l.known.Restore(file)
 	case verdict.FromFar:
-		plan, _, err := repair.FromFar(file, *l.lost, rand.Reader)
+		plan, _, err := repair.FromFar(file, *l.lost, false, rand.Reader)
 		return plan, err
 	}
 	plan, err := repair.Make(file, repair.KeepNone, rand.Reader)

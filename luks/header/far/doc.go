@@ -11,10 +11,10 @@
 //	locator = alignDown(size, 1 MiB) - 1 MiB
 //	body    = alignDown(locator - length, 1 MiB)
 //
-//	0         2*hdr_size  room      data offset       body          body+length  locator  +8192    size
-//	+---------+-----------+- - - - -+-----------------+-------------+- - - - - - +--------+- - - - +
-//	| 2 heads | keyslots  |         | data segment    | far body    |            | locator|        |
-//	+---------+-----------+- - - - -+-----------------+-------------+- - - - - - +--------+- - - - +
+//	0         2*hdr_size  room      data offset       body                      locator  +512 KiB    size
+//	+---------+-----------+- - - - -+-----------------+-----------+- - - - - - -+------+- - +------+- - +
+//	| 2 heads | keyslots  |         | data segment    | far body  |             | slot |    | slot |    |
+//	+---------+-----------+- - - - -+-----------------+-----------+- - - - - - -+------+- - +------+- - +
 //
 // The data segment has a fixed size and ends at or before the body. What lies at the device's very
 // end (a backup GPT, an md superblock of version 0.90 or 1.0) is never touched.
@@ -34,10 +34,10 @@
 //
 // # Locator
 //
-// The locator has two slots of 4096 bytes, at its offset and behind that. No disk writes 4096 bytes at
-// once, so each write goes to one slot while the other holds what was true before: even generations to
-// the first slot, odd ones to the second. Of two that are in order the greater generation counts. A
-// slot:
+// The locator has two slots of 4096 bytes, at its offset and 512 KiB behind that. No disk writes 4096
+// bytes at once, so each write goes to one slot while the other holds what was true before: even
+// generations to the first slot, odd ones to the second. Of two that are in order the greater generation
+// counts. A slot:
 //
 //	   0   8  magic        "ORTHRUS" F1
 //	   8   4  version      1
@@ -73,7 +73,7 @@
 // syncs. Where an update follows one that was cut off, its old list tells the ranges that the first
 // one may have torn as not known. A new far header is made in the same way, with an old list of one
 // entry, not known, that covers the whole body. One that goes away is first updated to an empty list,
-// so that its body is zeros, and its slots are overwritten with zeros last, the older one first.
+// so that its body is zeros, and its slots are overwritten with zeros last, the one that counts after the other.
 //
 // # Token
 //

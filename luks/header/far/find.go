@@ -80,10 +80,10 @@ func Look(dev io.ReaderAt, at uint64) Found {
 
 // readLocator reads each slot for itself: one that cannot be read does not hide the other.
 func readLocator(dev io.ReaderAt, at uint64) (Locator, error) {
-	p := make([]byte, LocatorSize)
-	firstErr := readFull(dev, p[:slotSize], at)
-	secondErr := readFull(dev, p[slotSize:], at+slotSize)
-	l, err := Decode(p, at)
+	p, q := make([]byte, SlotSize), make([]byte, SlotSize)
+	firstErr := readFull(dev, p, at)
+	secondErr := readFull(dev, q, at+SlotDistance)
+	l, err := Decode(p, q, at)
 	if err != nil {
 		return l, cmp.Or(firstErr, secondErr, err)
 	}
@@ -120,13 +120,12 @@ func readFull(dev io.ReaderAt, p []byte, offset uint64) error {
 // each far header that is found. It stops early where report returns false. Places that cannot be read
 // are passed over.
 func Search(ctx context.Context, dev header.Device, from uint64, report func(Found) bool) error {
-	p := make([]byte, LocatorSize)
 	for at := alignDown(uint64(max(dev.Size(), 0))); at > from && at >= Alignment; {
 		at -= Alignment
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if readFull(dev, p, at) == nil && !bytes.HasPrefix(p, []byte(Magic)) && !bytes.HasPrefix(p[slotSize:], []byte(Magic)) {
+		if !promising(dev, at) && !promising(dev, at+SlotDistance) {
 			continue
 		}
 		if f := Look(dev, at); f.State > Unreadable && !report(f) {
@@ -134,6 +133,13 @@ func Search(ctx context.Context, dev header.Device, from uint64, report func(Fou
 		}
 	}
 	return nil
+}
+
+// promising: the slot there bears the magic, or cannot be read.
+func promising(dev io.ReaderAt, at uint64) bool {
+	p := make([]byte, SlotSize)
+	err := readFull(dev, p, at)
+	return err == nil && bytes.HasPrefix(p, []byte(Magic)) || err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Head decodes the head in the body that speaks for it.

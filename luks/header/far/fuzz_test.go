@@ -22,7 +22,7 @@ func FuzzLocator(f *testing.F) {
 		f.Add(p[:atSum])
 	}
 	f.Fuzz(func(t *testing.T, fields []byte) {
-		p := make([]byte, slotSize)
+		p := make([]byte, SlotSize)
 		copy(p, fields)
 		resum(p)
 		got, err := decodeSlot(p, l.Place.Locator)

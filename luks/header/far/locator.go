@@ -12,10 +12,11 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// LocatorSize is the room of a locator, bytes: two slots, each of which holds one whole.
+// A locator has two slots of SlotSize bytes, the second one SlotDistance behind the first: what misplaces
+// a write, or spoils its neighbours, does not reach both.
 const (
-	LocatorSize = 2 * slotSize
-	slotSize    = 4096
+	SlotSize     = 4096
+	SlotDistance = Alignment / 2
 )
 
 // MaxParts is the longest list: two heads and the area of each keyslot. An old list, with what is not
@@ -65,7 +66,8 @@ type Contents struct {
 
 // Locator says where a body lies and what it holds.
 type Locator struct {
-	// Generation grows by one with each write of the locator: of its two slots the greater one counts.
+	// Generation grows by one with each write of the locator: of its two slots the greater one counts. Even
+	// ones are in the first slot.
 	Generation uint64
 	UUID       string
 	Place      Place

@@ -41,7 +41,7 @@ const (
 	atGeneration = 152
 	atZeros      = 160
 	atList       = 256
-	atSum        = slotSize - sha256.Size
+	atSum        = SlotSize - sha256.Size
 	entrySize    = 16 + sha256.Size
 	uuidSize     = atOffset - atUUID
 )
@@ -51,7 +51,7 @@ func (l Locator) Encode() ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	p := make([]byte, slotSize)
+	p := make([]byte, SlotSize)
 	copy(p, Magic)
 	be := binary.BigEndian
 	be.PutUint32(p[atVersion:], locatorVersion)
@@ -86,14 +86,11 @@ func encodeParts(p []byte, parts []Part) {
 	}
 }
 
-// Decode reads the locator that was found at byte offset `at` of the device: the newer one of the two
-// slots that p, LocatorSize bytes, holds. One good slot is enough.
-func Decode(p []byte, at uint64) (Locator, error) {
-	if len(p) < LocatorSize {
-		return Locator{}, &LocatorError{at, ErrNoLocator, fmt.Sprintf("only %d bytes", len(p))}
-	}
-	first, firstErr := decodeSlot(p[:slotSize], at)
-	second, secondErr := decodeSlot(p[slotSize:LocatorSize], at)
+// Decode reads the locator that was found at byte offset `at` of the device: the newer one of its two
+// slots, whose bytes are p and q. One good slot is enough.
+func Decode(p, q []byte, at uint64) (Locator, error) {
+	first, firstErr := decodeSlot(p, at)
+	second, secondErr := decodeSlot(q, at)
 	switch {
 	case firstErr == nil && (secondErr != nil || first.Generation > second.Generation):
 		return first, nil
@@ -110,7 +107,7 @@ func decodeSlot(p []byte, at uint64) (Locator, error) {
 	fail := func(kind error, format string, args ...any) (Locator, error) {
 		return Locator{}, &LocatorError{at, kind, fmt.Sprintf(format, args...)}
 	}
-	if string(p[:len(Magic)]) != Magic {
+	if len(p) < SlotSize || string(p[:len(Magic)]) != Magic {
 		return fail(ErrNoLocator, "")
 	}
 	if sum := sha256.Sum256(p[:atSum]); !bytes.Equal(sum[:], p[atSum:]) {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -30,18 +31,18 @@ func example() Locator {
 	}
 }
 
-// encoded is the locator in its slot, the other one empty.
+// encoded is the locator in a slot.
 func encoded(t *testing.T, l Locator) []byte {
 	t.Helper()
 	p, err := l.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.Updating() {
-		return append(make([]byte, slotSize), p...)
-	}
-	return append(p, make([]byte, slotSize)...)
+	return p
 }
+
+// decoded is what is found with the other slot empty.
+func decoded(p []byte, at uint64) (Locator, error) { return Decode(make([]byte, SlotSize), p, at) }
 
 func TestLocatorsComeBack(t *testing.T) {
 	final := example()
@@ -50,7 +51,7 @@ func TestLocatorsComeBack(t *testing.T) {
 		"final": final, "updating": final.Successor(next, 600*mib), "new": New(final.UUID, final.Place, next, 512*mib),
 		"updating twice": final.Successor(next, 512*mib).Successor(final.Contents, 512*mib),
 	} {
-		got, err := Decode(encoded(t, l), l.Place.Locator)
+		got, err := decoded(encoded(t, l), l.Place.Locator)
 		if err != nil || !reflect.DeepEqual(got, l) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
@@ -60,17 +61,17 @@ func TestLocatorsComeBack(t *testing.T) {
 func TestNoByteOfALocatorCanChange(t *testing.T) {
 	l := example()
 	p := encoded(t, l)
-	for i := range slotSize {
+	for i := range SlotSize {
 		q := bytes.Clone(p)
 		q[i] ^= 1
-		if _, err := Decode(q, l.Place.Locator); err == nil {
+		if _, err := decoded(q, l.Place.Locator); err == nil {
 			t.Errorf("byte %d", i)
 		}
 	}
-	if _, err := Decode(p, l.Place.Locator+mib); !errors.Is(err, ErrField) {
+	if _, err := decoded(p, l.Place.Locator+mib); !errors.Is(err, ErrField) {
 		t.Errorf("at another place: %v", err)
 	}
-	if _, err := Decode(p[:LocatorSize-1], l.Place.Locator); !errors.Is(err, ErrNoLocator) {
+	if _, err := decoded(p[:SlotSize-1], l.Place.Locator); !errors.Is(err, ErrNoLocator) {
 		t.Errorf("short: %v", err)
 	}
 }
@@ -115,7 +116,7 @@ func TestHostileLocatorsAreRefusedUnderATrueChecksum(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := encoded(t, example())
 			copy(p[c.at:], c.with)
-			if _, err := Decode(resum(p), example().Place.Locator); !errors.Is(err, c.want) {
+			if _, err := decoded(resum(p), example().Place.Locator); !errors.Is(err, c.want) {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -135,7 +136,7 @@ func TestTheLongestListsFit(t *testing.T) {
 	l.Contents = many(0, "a")
 	for i := range 4 {
 		l = l.Successor(many(uint64(i%2)*mib, "b"), 512*mib)
-		if got, err := Decode(encoded(t, l), l.Place.Locator); err != nil || !reflect.DeepEqual(got, l) {
+		if got, err := decoded(encoded(t, l), l.Place.Locator); err != nil || !reflect.DeepEqual(got, l) {
 			t.Errorf("update %d: %v", i, err)
 		}
 	}
@@ -247,23 +248,22 @@ func TestOneGoodSlotIsEnoughAndTheNewerOneCounts(t *testing.T) {
 	final := example()
 	final.Generation = 4
 	updating := final.Successor(Contents{8, final.Parts[:2]}, 512*mib)
-	both := append(encoded(t, final)[:slotSize:slotSize], encoded(t, updating)[slotSize:]...)
+	first, second := encoded(t, final), encoded(t, updating)
 	for name, c := range map[string]struct {
 		damage int // offset of a bad byte, -1 for none
 		want   Locator
 	}{
-		"both": {-1, updating}, "first torn": {700, updating}, "second torn": {slotSize + 700, final},
+		"both": {-1, updating}, "first torn": {700, updating}, "second torn": {SlotSize + 700, final},
 	} {
-		p := bytes.Clone(both)
+		p := slices.Concat(first, second)
 		if c.damage >= 0 {
 			p[c.damage] ^= 1
 		}
-		if got, err := Decode(p, final.Place.Locator); err != nil || !reflect.DeepEqual(got, c.want) {
+		if got, err := Decode(p[:SlotSize], p[SlotSize:], final.Place.Locator); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	after := append(encoded(t, updating.Final())[:slotSize:slotSize], both[slotSize:]...)
-	if got, err := Decode(after, final.Place.Locator); err != nil || got.Updating() || got.Generation != 6 {
+	if got, err := Decode(encoded(t, updating.Final()), second, final.Place.Locator); err != nil || got.Updating() || got.Generation != 6 {
 		t.Errorf("after the update: %+v, %v", got, err)
 	}
 }

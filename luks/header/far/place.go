@@ -33,7 +33,7 @@ func (e *PlaceError) Unwrap() error { return ErrPlace }
 
 // Place is where a far header lies, in bytes. The zero Place is none.
 type Place struct {
-	Locator uint64 // offset; it is LocatorSize long
+	Locator uint64 // offset of the first slot
 	Body    luks2.Extent
 }
 
@@ -72,16 +72,21 @@ func (p Place) None() bool { return p == Place{} }
 func (p Place) Start() uint64 { return p.Body.Offset }
 
 // End is the first byte behind the far header.
-func (p Place) End() uint64 { return p.Locator + LocatorSize }
+func (p Place) End() uint64 { return p.Locator + SlotDistance + SlotSize }
 
-// Extent is the range from Start to End; its gap between body and locator belongs to nobody.
+// Extent is the range from Start to End; its gaps belong to nobody.
 func (p Place) Extent() luks2.Extent {
 	return luks2.Extent{Offset: p.Start(), Size: p.End() - p.Start()}
 }
 
 // Extents are the ranges that the far header occupies.
 func (p Place) Extents() []luks2.Extent {
-	return []luks2.Extent{p.Body, {Offset: p.Locator, Size: LocatorSize}}
+	return []luks2.Extent{p.Body, p.slot(0), p.slot(1)}
+}
+
+// slot is where generations of that parity of the locator lie.
+func (p Place) slot(generation uint64) luks2.Extent {
+	return luks2.Extent{Offset: p.Locator + generation%2*SlotDistance, Size: SlotSize}
 }
 
 // Overlaps tells whether a byte of either belongs to both.
@@ -119,7 +124,7 @@ func (p Place) Check(from, deviceSize uint64) error {
 		return &PlaceError{p, "not aligned to 1 MiB"}
 	case p.Body.Size < 2*luks2.MinSize || p.Body.Size > MaxLength || p.Body.Size%luks2.AreaAlignment != 0:
 		return &PlaceError{p, "impossible length"}
-	case p.Locator > deviceSize || deviceSize-p.Locator < LocatorSize:
+	case p.Locator > deviceSize || deviceSize-p.Locator < SlotDistance+SlotSize:
 		return &PlaceError{p, fmt.Sprintf("the device has %d bytes", deviceSize)}
 	case p.Body.Offset > p.Locator || p.Locator-p.Body.Offset < p.Body.Size:
 		return &PlaceError{p, "the locator lies inside the body or before it"}

@@ -46,7 +46,7 @@ func TestHostilePlacesAreRefused(t *testing.T) {
 	if err := good.Check(from, size); err != nil {
 		t.Fatal(err)
 	}
-	if err := good.Check(495*mib, 511*mib+LocatorSize); err != nil {
+	if err := good.Check(495*mib, 511*mib+SlotDistance+SlotSize); err != nil {
 		t.Errorf("exact fit: %v", err)
 	}
 	bad := []Place{

@@ -23,11 +23,8 @@ func Announce(dev header.Device, l Locator) error {
 	if err != nil {
 		return err
 	}
-	return header.WriteArea(dev, "far header locator", l.slot(), p)
+	return header.WriteArea(dev, "far header locator", l.Place.slot(l.Generation).Offset, p)
 }
-
-// slot is where this generation of the locator is written: never over the one before it.
-func (l Locator) slot() uint64 { return l.Place.Locator + l.Generation%2*slotSize }
 
 // Create makes a far header at a place that is free. l is what New returned. What may be left there of
 // another one's locator is outdone by a greater generation.
@@ -69,10 +66,9 @@ func Wipe(dev header.Device, f Found) error {
 	if err := header.WriteAreas(dev, areas); err != nil {
 		return err
 	}
-	older := l
-	older.Generation--
-	for _, at := range []uint64{older.slot(), l.slot()} {
-		if err := header.WriteArea(dev, "wiped far header locator", at, make([]byte, slotSize)); err != nil {
+	for _, generation := range []uint64{l.Generation + 1, l.Generation} { // the one that counts goes last
+		at := l.Place.slot(generation).Offset
+		if err := header.WriteArea(dev, "wiped far header locator", at, make([]byte, SlotSize)); err != nil {
 			return err
 		}
 	}
@@ -81,7 +77,7 @@ func Wipe(dev header.Device, f Found) error {
 
 // Written lists the ranges of the device that Update of l, or Wipe, writes.
 func (l Locator) Written() []luks2.Extent {
-	list := []luks2.Extent{{Offset: l.Place.Locator, Size: LocatorSize}}
+	list := []luks2.Extent{l.Place.slot(0), l.Place.slot(1)}
 	if l.Old == nil {
 		return list
 	}

@@ -24,6 +24,7 @@ type side struct {
 
 // judge tells the crash states of one operation.
 type judge struct {
+	facts    func(*luks.Volume) string
 	keys     *keyring
 	loads    *loads
 	old, new side
@@ -37,12 +38,21 @@ type judge struct {
 }
 
 func newJudge(before, after *disk.Image, repairs bool) (*judge, error) {
-	j := &judge{keys: newKeyring(), before: before, repairs: repairs}
+	j, err := newJudgeOf(before, after, facts)
+	if err == nil {
+		j.repairs = repairs
+	}
+	return j, err
+}
+
+// newJudgeOf goes by those facts.
+func newJudgeOf(before, after *disk.Image, facts func(*luks.Volume) string) (*judge, error) {
+	j := &judge{facts: facts, keys: newKeyring(), before: before}
 	v, err := load(before)
 	if err != nil {
 		return nil, err
 	}
-	j.heads, j.loads = heads(v), newLoads(metadataRanges(v))
+	j.heads, j.loads = heads(v), newLoads(metadataRanges(v), facts)
 	if v.Version == 2 {
 		j.seqID = v.Choice.Copy.Header.SeqID
 	}
@@ -61,7 +71,7 @@ func (j *judge) side(m *disk.Image) (side, error) {
 		return side{}, err
 	}
 	open, err := j.keys.opening(m, v)
-	s := side{facts: facts(v), open: open, areas: map[int]disk.Range{}}
+	s := side{facts: j.facts(v), open: open, areas: map[int]disk.Range{}}
 	for _, k := range v.Keyslots {
 		s.areas[k.ID] = areaOf(k)
 	}

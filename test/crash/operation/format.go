@@ -90,7 +90,7 @@ type formatJudge struct {
 }
 
 func newFormatJudge(base, after *disk.Image, over bool) (*formatJudge, error) {
-	shared := &judge{keys: newKeyring()}
+	shared := &judge{keys: newKeyring(), facts: facts}
 	j := &formatJudge{keys: shared.keys}
 	var err error
 	if over {

@@ -31,6 +31,13 @@ func All() ([]crash.Operation, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range farChanges() {
+		op, err := c.operation()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, op)
+	}
 	for _, f := range formats() {
 		op, err := f.operation()
 		if err != nil {

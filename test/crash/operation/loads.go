@@ -14,6 +14,7 @@ import (
 // It remembers the last few.
 type loads struct {
 	seen          []disk.Range
+	facts         func(*luks.Volume) string
 	mu            sync.Mutex
 	known, before map[disk.Sum]loaded // before is the generation that goes next
 }
@@ -42,8 +43,8 @@ type loaded struct {
 	err    error
 }
 
-func newLoads(seen []disk.Range) *loads {
-	return &loads{seen: seen, known: map[disk.Sum]loaded{}}
+func newLoads(seen []disk.Range, facts func(*luks.Volume) string) *loads {
+	return &loads{seen: seen, facts: facts, known: map[disk.Sum]loaded{}}
 }
 
 // load returns the volume in the image and its facts. Nothing may be read through the volume.
@@ -57,7 +58,7 @@ func (l *loads) load(m *disk.Image) (*luks.Volume, string, error) {
 	r.volume, r.err = luks.Load(context.Background(), dev)
 	dev.Image = nil
 	if r.err == nil {
-		r.facts = facts(r.volume)
+		r.facts = l.facts(r.volume)
 	}
 	if !dev.outside {
 		l.keep(sum, r)
