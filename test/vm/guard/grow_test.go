@@ -26,61 +26,60 @@ func mappedSize(t *testing.T, name string) int64 {
 // dataOffset of the volumes that format makes, bytes.
 const dataOffset = 1 * mib
 
-func TestAGrownDiskIsFollowed(t *testing.T) {
-	vm := machine.Boot(t, config())
-	vm.Step(t, "five times, during I/O, without a passphrase", func(t *testing.T) {
-		startUdevd(t)
-		m := mountVolume(t, "grows", 32*mib, "--link-for-guard")
-		g := startGuard(t, "repair = proven\ngrow = yes")
-		stop := make(chan struct{})
-		done := make(chan error, 1)
-		go func() { done <- churn(stop) }()
-		for i := int64(1); i <= 5; i++ {
-			size := (32 + 16*i) * mib
-			machine.Resize(t, m.name, size)
-			machine.Eventually(t, 20*time.Second, "the mapping follows", func() bool { return mappedSize(t, m.name) == size-dataOffset })
-		}
-		close(stop)
-		if err := <-done; err != nil {
-			t.Errorf("I/O meanwhile: %v", err)
-		}
-		run(t, "resize2fs", "/dev/mapper/"+m.name)
-		m.intact(t)
-		run(t, "umount", mountPoint)
-		run(t, "e2fsck", "-f", "-n", "/dev/mapper/"+m.name)
-		if s := status(t); s.Enlarged != 5 || s.Repairs != 0 {
-			t.Errorf("%+v", s)
-		}
-		run(t, "orthrus", "close", m.name)
-		m.cryptsetupOpens(t)
-		g.stop(t)
-		machine.Unplug(t, m.name)
-	})
-	vm.Step(t, "without a key, and without leave", func(t *testing.T) {
-		m := mountVolume(t, "nokey", 32*mib)
-		g := startGuard(t, "grow = yes")
-		machine.Resize(t, m.name, 48*mib)
-		v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Would == "enlarge" })
-		if !strings.Contains(fmt.Sprint(v.Because), "next unlock") || mappedSize(t, m.name) != 31*mib {
-			t.Errorf("%+v", v)
-		}
-		g.stop(t)
-		run(t, "umount", mountPoint)
-		run(t, "orthrus", "close", m.name)
-		run(t, "orthrus", "open", "--key-file", keyFile, "--link-for-guard", m.node, m.name)
-		if mappedSize(t, m.name) != 47*mib {
-			t.Errorf("the next unlock maps %d bytes", mappedSize(t, m.name))
-		}
-		g = startGuard(t, "")
-		machine.Resize(t, m.name, 64*mib)
-		v = eventually(t, m.node, "reported", func(v *watched) bool { return v.Would == "enlarge" })
-		if !strings.Contains(fmt.Sprint(v.Because), "grow = no") || mappedSize(t, m.name) != 47*mib {
-			t.Errorf("%+v", v)
-		}
-		g.stop(t)
-		run(t, "orthrus", "close", m.name)
-		machine.Unplug(t, m.name)
-	})
+// Five times, during I/O, without a passphrase.
+func grownFiveTimes(t *testing.T) {
+	startUdevd(t)
+	m := mountVolume(t, "grows", 32*mib, "--link-for-guard")
+	g := startGuard(t, "repair = proven\ngrow = yes")
+	stop := make(chan struct{})
+	done := make(chan error, 1)
+	go func() { done <- churn(stop) }()
+	for i := int64(1); i <= 5; i++ {
+		size := (32 + 16*i) * mib
+		machine.Resize(t, m.name, size)
+		machine.Eventually(t, 20*time.Second, "the mapping follows", func() bool { return mappedSize(t, m.name) == size-dataOffset })
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Errorf("I/O meanwhile: %v", err)
+	}
+	run(t, "resize2fs", "/dev/mapper/"+m.name)
+	m.intact(t)
+	run(t, "umount", mountPoint)
+	run(t, "e2fsck", "-f", "-n", "/dev/mapper/"+m.name)
+	if s := status(t); s.Enlarged != 5 || s.Repairs != 0 {
+		t.Errorf("%+v", s)
+	}
+	run(t, "orthrus", "close", m.name)
+	m.cryptsetupOpens(t)
+	g.stop(t)
+	machine.Unplug(t, m.name)
+}
+
+func grownWithoutKey(t *testing.T) {
+	m := mountVolume(t, "nokey", 32*mib)
+	g := startGuard(t, "grow = yes")
+	machine.Resize(t, m.name, 48*mib)
+	v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Would == "enlarge" })
+	if !strings.Contains(fmt.Sprint(v.Because), "next unlock") || mappedSize(t, m.name) != 31*mib {
+		t.Errorf("%+v", v)
+	}
+	g.stop(t)
+	run(t, "umount", mountPoint)
+	run(t, "orthrus", "close", m.name)
+	run(t, "orthrus", "open", "--key-file", keyFile, "--link-for-guard", m.node, m.name)
+	if mappedSize(t, m.name) != 47*mib {
+		t.Errorf("the next unlock maps %d bytes", mappedSize(t, m.name))
+	}
+	g = startGuard(t, "")
+	machine.Resize(t, m.name, 64*mib)
+	v = eventually(t, m.node, "reported", func(v *watched) bool { return v.Would == "enlarge" })
+	if !strings.Contains(fmt.Sprint(v.Because), "grow = no") || mappedSize(t, m.name) != 47*mib {
+		t.Errorf("%+v", v)
+	}
+	g.stop(t)
+	run(t, "orthrus", "close", m.name)
+	machine.Unplug(t, m.name)
 }
 
 // churn writes and syncs files until it is stopped.
@@ -107,85 +106,77 @@ func churn(stop chan struct{}) error {
 	}
 }
 
-func TestTheGuardsKeyIsRevoked(t *testing.T) {
-	vm := machine.Boot(t, config())
-	vm.Step(t, "by whatever ends the mapping or the guard", func(t *testing.T) {
-		node := machine.Plug(t, machine.Disk{Name: "keys", Size: 16 * mib})
-		uuid := format(t, node)
-		open := func() {
-			t.Helper()
-			run(t, "orthrus", "open", "--link-for-guard", "--key-file", keyFile, node, "keys")
-			if lines := heldKeys(t, uuid); len(lines) != 1 {
-				t.Fatalf("keys held: %q", lines)
-			}
+func keysAreRevoked(t *testing.T) {
+	node := machine.Plug(t, machine.Disk{Name: "keys", Size: 16 * mib})
+	uuid := format(t, node)
+	open := func() {
+		t.Helper()
+		run(t, "orthrus", "open", "--link-for-guard", "--key-file", keyFile, node, "keys")
+		if lines := heldKeys(t, uuid); len(lines) != 1 {
+			t.Fatalf("keys held: %q", lines)
 		}
-		gone := func(by string) {
-			t.Helper()
-			machine.Eventually(t, 10*time.Second, "no key is left after "+by, func() bool { return len(heldKeys(t, uuid)) == 0 })
-		}
-		if lines := heldKeys(t, uuid); len(lines) != 0 {
-			t.Fatalf("before: %q", lines)
-		}
-		run(t, "orthrus", "open", "--key-file", keyFile, node, "keys")
-		if lines := heldKeys(t, uuid); len(lines) != 0 {
-			t.Errorf("without being asked for: %q", lines)
-		}
-		run(t, "orthrus", "close", "keys")
-		open()
-		run(t, "orthrus", "close", "keys")
-		gone("close")
-		open()
-		run(t, "orthrus", "luksSuspend", "keys")
-		gone("luksSuspend")
-		run(t, "orthrus", "luksResume", "--key-file", keyFile, "keys")
-		run(t, "orthrus", "close", "keys")
-		open()
-		g := startGuard(t, "grow = yes")
-		if v := volume(t, node); v == nil || !v.Key {
-			t.Errorf("the guard sees no key: %+v", v)
-		}
-		run(t, "cryptsetup", "close", "keys")
-		gone("cryptsetup's close, by the guard")
-		open()
-		g.stop(t)
-		gone("the guard's stop")
-		run(t, "orthrus", "close", "keys")
-		open()
-		run(t, "orthrus", "erase", "-q", node)
-		gone("erase")
-		run(t, "orthrus", "close", "keys")
-		machine.Unplug(t, "keys")
-	})
+	}
+	gone := func(by string) {
+		t.Helper()
+		machine.Eventually(t, 10*time.Second, "no key is left after "+by, func() bool { return len(heldKeys(t, uuid)) == 0 })
+	}
+	if lines := heldKeys(t, uuid); len(lines) != 0 {
+		t.Fatalf("before: %q", lines)
+	}
+	run(t, "orthrus", "open", "--key-file", keyFile, node, "keys")
+	if lines := heldKeys(t, uuid); len(lines) != 0 {
+		t.Errorf("without being asked for: %q", lines)
+	}
+	run(t, "orthrus", "close", "keys")
+	open()
+	run(t, "orthrus", "close", "keys")
+	gone("close")
+	open()
+	run(t, "orthrus", "luksSuspend", "keys")
+	gone("luksSuspend")
+	run(t, "orthrus", "luksResume", "--key-file", keyFile, "keys")
+	run(t, "orthrus", "close", "keys")
+	open()
+	g := startGuard(t, "grow = yes")
+	if v := volume(t, node); v == nil || !v.Key {
+		t.Errorf("the guard sees no key: %+v", v)
+	}
+	run(t, "cryptsetup", "close", "keys")
+	gone("cryptsetup's close, by the guard")
+	open()
+	g.stop(t)
+	gone("the guard's stop")
+	run(t, "orthrus", "close", "keys")
+	open()
+	run(t, "orthrus", "erase", "-q", node)
+	gone("erase")
+	run(t, "orthrus", "close", "keys")
+	machine.Unplug(t, "keys")
 }
 
-func TestADiskIsPulledOut(t *testing.T) {
-	vm := machine.Boot(t, config())
-	for _, udevd := range []bool{false, true} {
-		vm.Step(t, map[bool]string{false: "without udevd", true: "with udevd"}[udevd], func(t *testing.T) {
-			if udevd {
-				startUdevd(t)
-			}
-			m := mountVolume(t, "pulled", 24*mib)
-			g := startGuard(t, "repair = proven")
-			machine.Unplug(t, m.name)
-			machine.Eventually(t, 20*time.Second, "the mapping fails its I/O", func() bool {
-				return strings.Contains(run(t, "dmsetup", "table", m.name), " error")
-			})
-			if !g.says("pulled out", m.uuid) || status(t).Removals != 1 {
-				t.Errorf("%+v", status(t))
-			}
-			run(t, "umount", "-l", mountPoint)
-			machine.Eventually(t, 20*time.Second, "the mapping is closed when free", func() bool {
-				return exec.Command("dmsetup", "info", m.name).Run() != nil
-			})
-			m.node = machine.Plug(t, machine.Disk{Name: m.name, Size: 24 * mib})
-			v := eventually(t, m.node, "it is back", func(v *watched) bool { return v.UUID == m.uuid })
-			if v.Mapping != "" {
-				t.Errorf("it was opened by itself: %+v", v)
-			}
-			m.cryptsetupOpens(t)
-			g.stop(t)
-			machine.Unplug(t, m.name)
-		})
+func pulledOut(t *testing.T, udevd bool) {
+	if udevd {
+		startUdevd(t)
 	}
+	m := mountVolume(t, "pulled", 24*mib)
+	g := startGuard(t, "repair = proven")
+	machine.Unplug(t, m.name)
+	machine.Eventually(t, 20*time.Second, "the mapping fails its I/O", func() bool {
+		return strings.Contains(run(t, "dmsetup", "table", m.name), " error")
+	})
+	if !g.says("pulled out", m.uuid) || status(t).Removals != 1 {
+		t.Errorf("%+v", status(t))
+	}
+	run(t, "umount", "-l", mountPoint)
+	machine.Eventually(t, 20*time.Second, "the mapping is closed when free", func() bool {
+		return exec.Command("dmsetup", "info", m.name).Run() != nil
+	})
+	m.node = machine.Plug(t, machine.Disk{Name: m.name, Size: 24 * mib})
+	v := eventually(t, m.node, "it is back", func(v *watched) bool { return v.UUID == m.uuid })
+	if v.Mapping != "" {
+		t.Errorf("it was opened by itself: %+v", v)
+	}
+	m.cryptsetupOpens(t)
+	g.stop(t)
+	machine.Unplug(t, m.name)
 }

@@ -61,6 +61,7 @@ func format(t *testing.T, node string) string {
 type report struct {
 	Looks, Repairs, Restores, Enlarged, Refusals, Failures, Removals, Rescans int
 	Forged                                                                    int `json:"events_forged"`
+	Unread                                                                    int `json:"events_malformed"`
 	Volumes                                                                   []watched
 }
 

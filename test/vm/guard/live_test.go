@@ -74,88 +74,96 @@ func (m *mounted) cryptsetupOpens(t *testing.T) {
 	run(t, "cryptsetup", "close", m.name)
 }
 
-func TestHeadsDestroyedUnderAMapping(t *testing.T) {
-	vm := machine.Boot(t, config())
-	vm.Step(t, "default policy reports", func(t *testing.T) {
-		m := mountVolume(t, "report", 24*mib)
-		g := startGuard(t, "")
-		whole := read(t, m.node, beginning)
-		write(t, m.node, make([]byte, 2*headSize), 0)
-		v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Verdict == "lost" })
-		if v.UUID != m.uuid || v.Would != "restore" || !strings.Contains(fmt.Sprint(v.Because), "repair = off") {
-			t.Errorf("%+v", v)
-		}
-		settled(t)
-		if got := read(t, m.node, beginning); !bytes.Equal(got[:2*headSize], make([]byte, 2*headSize)) || !bytes.Equal(got[2*headSize:], whole[2*headSize:]) {
-			t.Error("something was written")
-		}
-		m.intact(t)
-		m.release(t)
-		g.stop(t)
-		machine.Unplug(t, m.name)
-	})
-	vm.Step(t, "restored live", func(t *testing.T) {
-		m := mountVolume(t, "restore", 24*mib)
-		g := startGuard(t, "repair = proven")
-		whole := read(t, m.node, beginning)
-		begin := time.Now()
-		write(t, m.node, make([]byte, 2*headSize), 0)
-		v := eventually(t, m.node, "restored", func(v *watched) bool { return v.Did != "" })
-		t.Logf("restored %v after the write was closed", time.Since(begin))
-		if got := read(t, m.node, beginning); !bytes.Equal(got[:1*mib], whole[:1*mib]) {
-			t.Errorf("not byte for byte: %s", differs(got[:1*mib], whole[:1*mib], false))
-		}
-		if v.Verdict != "healthy" || v.Undo == "" || !g.says("WRITTEN TO", m.uuid, "restore") {
-			t.Errorf("%+v", v)
-		}
-		m.intact(t)
-		m.release(t)
-		m.cryptsetupOpens(t)
-		if history := run(t, "orthrus", "guard", "history", m.uuid); !strings.Contains(history, "restored") {
-			t.Errorf("the history says %s", history)
-		}
-		g.stop(t)
-		machine.Unplug(t, m.name)
-	})
-	never := func(name string, erase func(t *testing.T, m *mounted)) {
-		vm.Step(t, name, func(t *testing.T) {
-			m := mountVolume(t, "never", 24*mib)
-			g := startGuard(t, "repair = proven")
-			erase(t, m)
-			after := read(t, m.node, 1*mib)
-			v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Verdict == "lost" && v.Would == "restore" })
-			if !strings.Contains(fmt.Sprint(v.Because), "gone") && !strings.Contains(fmt.Sprint(v.Because), "no keyslot was left") {
-				t.Errorf("%+v", v)
-			}
-			settled(t)
-			if !bytes.Equal(read(t, m.node, 1*mib), after) {
-				t.Error("an erased volume was written to")
-			}
-			m.intact(t)
-			run(t, "umount", mountPoint)
-			run(t, "orthrus", "close", m.name)
-			if out, err := exec.Command("cryptsetup", "open", "--test-passphrase", "--key-file", keyFile, m.node).CombinedOutput(); err == nil {
-				t.Errorf("it still opens: %s", out)
-			}
-			g.stop(t)
-			machine.Unplug(t, m.name)
-		})
+func reportedOnly(t *testing.T) {
+	m := mountVolume(t, "report", 24*mib)
+	g := startGuard(t, "")
+	whole := read(t, m.node, beginning)
+	write(t, m.node, make([]byte, 2*headSize), 0)
+	v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Verdict == "lost" })
+	if v.UUID != m.uuid || v.Would != "restore" || !strings.Contains(fmt.Sprint(v.Because), "repair = off") {
+		t.Errorf("%+v", v)
 	}
-	never("never after cryptsetup erase", func(t *testing.T, m *mounted) {
+	settled(t)
+	if got := read(t, m.node, beginning); !bytes.Equal(got[:2*headSize], make([]byte, 2*headSize)) || !bytes.Equal(got[2*headSize:], whole[2*headSize:]) {
+		t.Error("something was written")
+	}
+	m.intact(t)
+	m.release(t)
+	g.stop(t)
+	machine.Unplug(t, m.name)
+}
+
+func restoredLive(t *testing.T) {
+	m := mountVolume(t, "restore", 24*mib)
+	g := startGuard(t, "repair = proven")
+	whole := read(t, m.node, beginning)
+	begin := time.Now()
+	write(t, m.node, make([]byte, 2*headSize), 0)
+	v := eventually(t, m.node, "restored", func(v *watched) bool { return v.Did != "" })
+	t.Logf("restored %v after the write was closed", time.Since(begin))
+	if got := read(t, m.node, beginning); !bytes.Equal(got[:1*mib], whole[:1*mib]) {
+		t.Errorf("not byte for byte: %s", differs(got[:1*mib], whole[:1*mib], false))
+	}
+	if v.Verdict != "healthy" || v.Undo == "" || !g.says("WRITTEN TO", m.uuid, "restore") {
+		t.Errorf("%+v", v)
+	}
+	m.intact(t)
+	m.release(t)
+	m.cryptsetupOpens(t)
+	if history := run(t, "orthrus", "guard", "history", m.uuid); !strings.Contains(history, "restored") {
+		t.Errorf("the history says %s", history)
+	}
+	g.stop(t)
+	machine.Unplug(t, m.name)
+}
+
+// never erases a volume in use, and wants it to stay erased.
+func never(t *testing.T, erase func(t *testing.T, m *mounted)) {
+	m := mountVolume(t, "never", 24*mib)
+	g := startGuard(t, "repair = proven")
+	erase(t, m)
+	after := read(t, m.node, 1*mib)
+	v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Verdict == "lost" && v.Would == "restore" })
+	if !strings.Contains(fmt.Sprint(v.Because), "gone") && !strings.Contains(fmt.Sprint(v.Because), "no keyslot was left") {
+		t.Errorf("%+v", v)
+	}
+	settled(t)
+	if !bytes.Equal(read(t, m.node, 1*mib), after) {
+		t.Error("an erased volume was written to")
+	}
+	m.intact(t)
+	run(t, "umount", mountPoint)
+	run(t, "orthrus", "close", m.name)
+	if out, err := exec.Command("cryptsetup", "open", "--test-passphrase", "--key-file", keyFile, m.node).CombinedOutput(); err == nil {
+		t.Errorf("it still opens: %s", out)
+	}
+	g.stop(t)
+	machine.Unplug(t, m.name)
+}
+
+func neverAfterErase(t *testing.T) {
+	never(t, func(t *testing.T, m *mounted) {
 		run(t, "cryptsetup", "-q", "erase", m.node)
 		write(t, m.node, make([]byte, 2*headSize), 0)
 	})
-	never("never after cryptsetup erase that was seen", func(t *testing.T, m *mounted) {
+}
+
+func neverAfterSeenErase(t *testing.T) {
+	never(t, func(t *testing.T, m *mounted) {
 		run(t, "cryptsetup", "-q", "erase", m.node)
 		machine.Eventually(t, 20*time.Second, "the erase is known", func() bool {
 			return strings.Contains(run(t, "orthrus", "guard", "history", m.uuid), "revoked")
 		})
 		write(t, m.node, make([]byte, 2*headSize), 0)
 	})
-	never("never after a shred of more than the heads", func(t *testing.T, m *mounted) {
-		write(t, m.node, make([]byte, 256<<10), 0)
-	})
-	never("never after our own erase", func(t *testing.T, m *mounted) {
+}
+
+func neverAfterShred(t *testing.T) {
+	never(t, func(t *testing.T, m *mounted) { write(t, m.node, make([]byte, 256<<10), 0) })
+}
+
+func neverAfterOurErase(t *testing.T) {
+	never(t, func(t *testing.T, m *mounted) {
 		run(t, "orthrus", "erase", "-q", m.node)
 		write(t, m.node, make([]byte, 2*headSize), 0)
 	})

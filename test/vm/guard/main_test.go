@@ -5,6 +5,7 @@
 package guard
 
 import (
+	"os"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
@@ -28,3 +29,51 @@ func config() machine.Config {
 }
 
 func TestMain(m *testing.M) { machine.Main(m, config()) }
+
+// scenario is one test in the machine that all share.
+type scenario struct {
+	name   string
+	always bool // in every run; the others with ORTHRUS_LONG=1
+	run    func(t *testing.T)
+}
+
+var scenarios = []scenario{
+	{"hotplug with udevd", true, func(t *testing.T) { hotplug(t, true) }},
+	{"hotplug without udevd", false, func(t *testing.T) { hotplug(t, false) }},
+	{"heads restored live", true, restoredLive},
+	{"heads reported by default", false, reportedOnly},
+	{"never after cryptsetup erase", false, neverAfterErase},
+	{"never after cryptsetup erase that was seen", false, neverAfterSeenErase},
+	{"never after a shred of more than the heads", false, neverAfterShred},
+	{"never after our own erase", false, neverAfterOurErase},
+	{"bad sector and clone", false, badSectorAndClone},
+	{"far header hotplug, default policy", false, func(t *testing.T) { farHotplug(t, "") }},
+	{"far header hotplug, repair on proof", false, func(t *testing.T) { farHotplug(t, "repair = proven\ngrow = yes") }},
+	{"a grown disk five times", false, grownFiveTimes},
+	{"a grown disk without a key", false, grownWithoutKey},
+	{"a grown disk with a far header", false, grownWithFarHeader},
+	{"keys are revoked", false, keysAreRevoked},
+	{"pulled out without udevd", false, func(t *testing.T) { pulledOut(t, false) }},
+	{"pulled out with udevd", false, func(t *testing.T) { pulledOut(t, true) }},
+	{"forged events of udev", false, forgedByRoot},
+	{"killed at random moments", false, killedAtRandom},
+}
+
+func TestGuard(t *testing.T) {
+	long := os.Getenv("ORTHRUS_LONG") == "1"
+	for _, s := range scenarios {
+		if !s.always && !long {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			machine.Inside(t, func(t *testing.T) {
+				for _, dir := range []string{"/var/lib/orthrus", "/run/orthrus"} {
+					if err := os.RemoveAll(dir); err != nil {
+						t.Fatal(err)
+					}
+				}
+				s.run(t)
+			})
+		})
+	}
+}
