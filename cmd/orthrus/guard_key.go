@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -37,7 +37,11 @@ func (c *command) guardWantsKey(v *volume, device string) bool {
 		c.ui.Debugf("%v", err)
 		return false
 	}
-	return config.For(policy.Subject{UUID: v.UUID, Paths: []string{device}}).Key
+	id, err := guardID(device)
+	if err != nil {
+		return false
+	}
+	return config.For(guard.SubjectOf(id, v.UUID)).Key
 }
 
 // releaseKey revokes the keys that are kept for the guard of a volume; "" names none.

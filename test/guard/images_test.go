@@ -13,7 +13,7 @@ import (
 // Many volumes: the first look at all of them is quick, rest costs nothing, and a change costs one
 // look.
 func TestManyImages(t *testing.T) {
-	count := long(200, 1000)
+	count := long(100, 1000)
 	g := newGuarded(t, "repair = proven")
 	for i := range count {
 		image, _ := newVolume(t, i)
@@ -29,9 +29,9 @@ func TestManyImages(t *testing.T) {
 		t.Fatalf("%d volumes, %d failures", len(before.Volumes), before.Failures)
 	}
 	used := d.processor(t)
-	time.Sleep(3 * time.Second)
+	time.Sleep(2 * time.Second)
 	idle := d.processor(t) - used
-	t.Logf("%d volumes: looked at in %v (%v of the processor since the start); %v of the processor in 3 s of rest; at most %d KiB resident", count, took, used, idle, d.memory(t, "VmHWM"))
+	t.Logf("%d volumes: looked at in %v (%v of the processor since the start); %v of the processor in 2 s of rest; at most %d KiB resident", count, took, used, idle, d.memory(t, "VmHWM"))
 	if min(took, used) > 5*time.Second { // where others keep the machine busy, our own time counts
 		t.Errorf("the first look took %v, %v of the processor", took, used)
 	}

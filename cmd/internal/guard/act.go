@@ -50,6 +50,9 @@ func (g *Guard) act(ctx context.Context, l look, d verdict.Decision) outcome {
 		o = g.write(ctx, l, d, file)
 	}
 	o.err = errors.Join(o.err, file.Close())
+	if o.err != nil || o.done && d.Step != verdict.Grow {
+		g.mended(l.uuid, time.Now())
+	}
 	return o
 }
 
@@ -142,7 +145,6 @@ func (g *Guard) carryOut(l look, d verdict.Decision, plan repair.Plan, file *luk
 		o.err = fmt.Errorf("no undo copy, so nothing was written: %w", err)
 		return o
 	}
-	g.mended(l.uuid, now)
 	if err := repair.Apply(file, plan); err != nil {
 		o.err = err
 		return o

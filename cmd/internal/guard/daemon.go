@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -151,9 +152,27 @@ func (d *Daemon) receive(ctx context.Context) error {
 			d.counts.rescans.Add(1)
 			d.ask(ctx, rescan, 0)
 		case e.Subsystem == "scsi" && e.Resized():
-			d.ask(ctx, rescan, -1) // the event names the unit, not the disk
+			d.readCapacity(e.DevPath)
 		case e.Subsystem == "block" && e.Major != 0:
 			d.ask(ctx, idOf(e), -1)
+		}
+	}
+}
+
+// readCapacity has the kernel ask a SCSI unit for its size again, which it does not do by itself when
+// the unit says that it changed. A change makes an event of the disk. The path is the event's, and is
+// believed only as far as sysfs has such a unit whose disk may be followed.
+func (d *Daemon) readCapacity(devpath string) {
+	unit := filepath.Join("/sys", devpath)
+	disks, _ := filepath.Glob(unit + "/block/*/dev")
+	for _, disk := range disks {
+		id := attribute(filepath.Dir(disk), "dev")
+		device, err := d.machine.describe(id)
+		if err != nil || !d.config().For(device.subject(d.uuidAt(id))).Grow {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(unit, "rescan"), []byte("1"), 0); err != nil {
+			d.log.Warn("the disk's size cannot be read again", "device", device.Path, "error", err)
 		}
 	}
 }

@@ -45,6 +45,15 @@ func (d Device) subject(uuid string) policy.Subject {
 	return policy.Subject{UUID: uuid, Paths: append([]string{d.Path}, d.Links...), Transport: d.Transport}
 }
 
+// SubjectOf is what the configuration's sections select a device by.
+func SubjectOf(id, uuid string) policy.Subject {
+	d, err := machine{}.describe(id)
+	if err != nil {
+		return policy.Subject{UUID: uuid}
+	}
+	return d.subject(uuid)
+}
+
 // machine is the system whose devices are guarded.
 type machine struct {
 	udev   udev.System

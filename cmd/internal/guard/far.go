@@ -157,7 +157,6 @@ func (g *Guard) transact(ctx context.Context, l look, d verdict.Decision, file *
 		done.err = err
 		return done
 	}
-	g.mended(l.uuid, time.Now())
 	var steps []string
 	tell := func(s relocate.Step) { steps = append(steps, s.What) }
 	switch d.Step {

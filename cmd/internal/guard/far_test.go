@@ -19,7 +19,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
-const farDevice = 32 << 20
+const farDevice = 16 << 20
 
 // farImage is a volume with a far header, and its contents.
 func (b *bench) farImage(name string) (path string, contents []byte) {
@@ -192,7 +192,7 @@ func TestAGrownDeviceIsFollowed(t *testing.T) {
 		path, _ := b.farImage("a")
 		b.look(path)
 		for i := int64(1); i <= 3; i++ {
-			size := (32 + 8*i) << 20
+			size := (16 + 8*i) << 20
 			b.enlarge(path, size)
 			v := b.look(path)
 			f := b.far(path)
@@ -218,7 +218,7 @@ func TestAnUnfinishedGrowthIsConcluded(t *testing.T) {
 		b := newBench(t, "repair = proven\ngrow = yes")
 		path, _ := b.farImage("a")
 		b.look(path)
-		const size = 48 << 20
+		const size = 24 << 20
 		b.enlarge(path, size)
 		finished := b.cutGrowth(path, cut)
 		for range 3 {

@@ -88,6 +88,16 @@ func (g *Guard) often(uuid string) bool {
 	return count >= mendLimit
 }
 
+// uuidAt is the UUID of the volume on a device that was looked at, "" for none.
+func (g *Guard) uuidAt(id string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if v := g.volumes[id]; v != nil {
+		return v.UUID
+	}
+	return ""
+}
+
 // clones lists the devices that were seen with the same UUID and do not show the same bytes.
 func (g *Guard) clones(d Device, uuid string, file *luks.File) []string {
 	g.mu.Lock()

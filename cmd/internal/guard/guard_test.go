@@ -257,6 +257,12 @@ func TestNoUndoCopyNoWrite(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	b.holds(path, hurt)
+	for range mendLimit {
+		b.look(path)
+	}
+	if v := b.look(path); !strings.Contains(strings.Join(v.Because, " "), "again and again") {
+		t.Errorf("what fails is tried for ever: %+v", v)
+	}
 }
 
 func TestARevokedKeyTakesWhatWasKeptWithIt(t *testing.T) {

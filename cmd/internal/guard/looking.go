@@ -96,6 +96,15 @@ func (g *Guard) lookAt(ctx context.Context, d Device) *Volume {
 // settle decides, acts, remembers and reports.
 func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	d := verdict.Decide(l.sight, l.policy)
+	if d.Do {
+		// Opening for writing is an event of its own: what forbids the step is looked for before.
+		clones, err := g.everyClone(ctx, l, file)
+		if err != nil {
+			return g.report(l, outcome{decision: d, err: err})
+		}
+		l.sight.Clones = clones
+		d = verdict.Decide(l.sight, l.policy)
+	}
 	o := outcome{decision: d}
 	if g.dryRun {
 		return g.report(l, o)
