@@ -12,6 +12,8 @@ MANDIR   ?= $(PREFIX)/share/man
 DATADIR  ?= $(PREFIX)/share
 # The init system whose script or unit is put in its place: systemd, openrc, sysv or none.
 INIT     ?= systemd
+# Makers of initial file systems, systemd and OpenRC look here and not in /usr/local.
+HOOKDIR  ?= /usr
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
@@ -102,6 +104,11 @@ test-vm: setup
 test-callers: setup
 	$(test) -timeout 40m -v -run '$(RUN)' ./test/vm/callers
 
+## test-boot          machines with an encrypted root, from power on to a login (RUN=pattern); an hour without KVM
+.PHONY: test-boot
+test-boot: setup
+	ORTHRUS_LONG=1 $(test) -timeout 180m -v -run '$(RUN)' ./test/vm/poweron
+
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
 	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-guard-long test-callers crash fuzz
@@ -118,7 +125,7 @@ test-vm-long: setup
 	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v $$($(GO) list ./test/vm/... | grep -v /callers)
 
 ## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
-check: fmt vet staticcheck arch cross
+check: fmt vet staticcheck shellcheck arch cross
 	@echo "check: all is well"
 
 fmt:
@@ -129,6 +136,12 @@ vet:
 
 staticcheck:
 	$(tool) staticcheck ./...
+
+# Every shell script there is.
+.PHONY: shellcheck
+scripts = .ci/run $(shell grep -rlE '^#!(/bin/|/usr/bin/|/sbin/)(env )?(ba|a|)(sh|openrc-run)' scripts)
+shellcheck:
+	shellcheck -x $(scripts)
 
 arch:
 	$(test) ./test/arch/...
@@ -141,11 +154,17 @@ bench: build setup
 	$(GO) test -run '^$$' -bench . -benchtime 50ms -benchmem $$($(GO) list ./... | grep -Ev '^$(apart)(/|$$)') >bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	@$(GO) build -o bin/bench ./test/bench
 	@bin/bench -out bin/bench.md
+	@$(MAKE) --no-print-directory bench-boot
 	@echo; echo 'bin/bench.md has these tables, bin/bench.txt the Go benchmarks; make bench-readme quotes the tables in README.md'
 
 ## bench-readme       puts the tables of the last make bench into README.md
 bench-readme:
 	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
+
+## bench-boot         size of images and time to the root, beside Debian's own
+.PHONY: bench-boot
+bench-boot: setup
+	$(GO) run ./test/vm/poweron/measure
 
 ## fuzz               every fuzz target for FUZZTIME (10m)
 fuzz:
@@ -179,6 +198,7 @@ install: build man completions
 	install -D -m 644 bin/completions/zsh/_orthrus $(DESTDIR)$(DATADIR)/zsh/site-functions/_orthrus
 	install -D -m 644 bin/completions/fish/orthrus.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/orthrus.fish
 	@PREFIX=$(PREFIX) SBINDIR=$(SBINDIR) DATADIR=$(DATADIR) INIT=$(INIT) ./scripts/guard/install "$(DESTDIR)"
+	@SBINDIR=$(SBINDIR) HOOKDIR=$(HOOKDIR) INIT=$(INIT) ./scripts/install-hooks "$(DESTDIR)"
 
 ## install-cryptsetup the same, with a link named cryptsetup beside it
 install-cryptsetup: install

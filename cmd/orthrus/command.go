@@ -47,6 +47,7 @@ var verbs = map[cli.Action]verb{
 	cli.Check:         check,
 	cli.Rescue:        rescue,
 	cli.Guard:         guardVerb,
+	cli.MkInitramfs:   mkinitramfs,
 	cli.Resize:        resize,
 	cli.Refresh:       refresh,
 	cli.Token:         token,

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
+	"github.com/orthrus-luks/orthrus/cmd/internal/initramfs"
+	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -102,6 +104,9 @@ var advice = []struct {
 	{header.ErrForeign, "If the device is still LUKS, run repair; it puts the good copy over the damaged one."},
 	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere with luksHeaderBackup."},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
+	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
+	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},
+	{kmod.ErrNoModule, "The lists that depmod writes in /lib/modules know no module of that name."},
 	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed."},
 }
 

@@ -21,6 +21,9 @@ func main() { os.Exit(run(os.Args)) }
 
 // run carries out one command line and returns the exit code.
 func run(argv []string) int {
+	if isInit(argv) {
+		return startMachine(argv[1:])
+	}
 	inv, code := cli.Start(argv, version, os.Stdout, os.Stderr)
 	if inv == nil {
 		return code

@@ -78,6 +78,9 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "dm/block", "luks/signature", "udev"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
+	{pkg: "cmd/internal/kmod", other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/kmod"}, other: []string{xsys}},
+	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 
 	// Test support: may use everything, is used by tests only.

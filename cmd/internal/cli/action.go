@@ -41,14 +41,15 @@ const (
 
 // The actions that only this program has.
 const (
-	Boot   Action = "boot"
-	Check  Action = "check"
-	Rescue Action = "rescue"
-	Guard  Action = "guard"
-	Far    Action = "far"
-	Grow   Action = "grow"
-	Shrink Action = "shrink"
-	Header Action = "header"
+	Boot        Action = "boot"
+	Check       Action = "check"
+	Rescue      Action = "rescue"
+	Guard       Action = "guard"
+	Far         Action = "far"
+	Grow        Action = "grow"
+	Shrink      Action = "shrink"
+	Header      Action = "header"
+	MkInitramfs Action = "mkinitramfs"
 )
 
 // actionSpec describes one action.
@@ -137,6 +138,7 @@ var actions = [...]actionSpec{
 	{name: Grow, args: "<device|name>", minArgs: 1, help: "let a volume, and its mapping, follow a device that has grown", own: true},
 	{name: Shrink, args: "<device|name>", minArgs: 1, help: "make room at a device's end, which may then be cut to --device-size", own: true},
 	{name: Header, args: "<resize> <device>", minArgs: 2, help: "give LUKS2 metadata another size (--luks2-metadata-size), keyslots and data staying", own: true},
+	{name: MkInitramfs, help: "make an initial file system that unlocks this machine's root", own: true},
 }
 
 // findAction returns the action of that name and the alias used to name it, if any. Spelling

@@ -122,3 +122,11 @@ func knownEnding(o *Options) string {
 	}
 	return "Option --on-failure takes exit, retry, reboot or halt."
 }
+
+func knownList(o *Options) string {
+	switch o.List.V {
+	case "crypttab", "modules", "files":
+		return ""
+	}
+	return "Option --list takes crypttab, modules or files."
+}

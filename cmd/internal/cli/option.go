@@ -5,10 +5,11 @@ package cli
 // optionSpec describes one option. Whether it takes an argument, and of what kind, follows from the
 // type of the field that field returns: *bool takes none.
 type optionSpec struct {
-	long  string
-	short byte
-	arg   string // name of the argument in the synopsis and the help text
-	help  string
+	long    string
+	short   byte
+	shortOf Action // the letter is meant where this action comes first; "" is everywhere else
+	arg     string // name of the argument in the synopsis and the help text
+	help    string
 
 	field  func(*Options) any
 	suffix bool                  // a size that takes k, MiB, s …
@@ -53,13 +54,22 @@ func findLong(name string) *optionSpec {
 	return nil
 }
 
-func findShort(letter byte) *optionSpec {
+// findShort returns the option of that letter, as meant by the action that was named before it.
+func findShort(letter byte, action Action) *optionSpec {
+	var found *optionSpec
 	for i := range options {
-		if options[i].short == letter {
-			return &options[i]
+		s := &options[i]
+		if s.short != letter {
+			continue
+		}
+		if s.shortOf == action && action != "" {
+			return s
+		}
+		if s.shortOf == "" {
+			found = s
 		}
 	}
-	return nil
+	return found
 }
 
 // takenBy tells whether the action takes the option.

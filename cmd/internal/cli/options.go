@@ -158,6 +158,14 @@ type Options struct {
 	FromFar       bool
 	HeaderFromFar bool
 
+	// Of mkinitramfs.
+	Kernel      Value[string]
+	Modules     []string
+	Generic     bool
+	List        Value[string]
+	IncludeKeys bool
+	Sysroot     Value[string]
+
 	// Parsed for their spelling; the features they belong to are refused or need nothing from them.
 	ActiveName             Value[string]
 	BlockSize              Value[uint32] // MiB

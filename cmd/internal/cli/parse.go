@@ -81,7 +81,7 @@ func (o *Options) read(args []string) ([]string, error) {
 		case strings.HasPrefix(word, "--"):
 			args, err = o.readLong(word, args)
 		case len(word) > 1 && word[0] == '-':
-			args, err = o.readShort(word, args)
+			args, err = o.readShort(word, args, named(words))
 		default:
 			words = append(words, word)
 		}
@@ -109,10 +109,18 @@ func (o *Options) readLong(word string, rest []string) ([]string, error) {
 	return rest[1:], o.set(spec, rest[0])
 }
 
+// named is the action among the words read so far.
+func named(words []string) Action {
+	if len(words) == 0 {
+		return ""
+	}
+	return Action(words[0])
+}
+
 // readShort handles -a, -ab, -xvalue, -x=value and -x value.
-func (o *Options) readShort(word string, rest []string) ([]string, error) {
+func (o *Options) readShort(word string, rest []string, action Action) ([]string, error) {
 	for i := 1; i < len(word) && !o.informs(); i++ {
-		spec := findShort(word[i])
+		spec := findShort(word[i], action)
 		tail := word[i+1:]
 		switch {
 		case spec == nil:

@@ -221,4 +221,12 @@ var pages = map[cli.Action]page{
 			{"Room for large tokens:", "orthrus header resize --luks2-metadata-size 1m /dev/sdb2"},
 		},
 	},
+	cli.MkInitramfs: {
+		about: []string{
+			"Makes an initial file system (initramfs) that unlocks and mounts the root of this machine. In it are this program as the init, the kernel modules that the machine needs to reach its root and its keyboard, the lines of crypttab and fstab that concern the root, and nothing else: no shell, no other program. The same machine gives the same bytes.",
+			"The root must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else there is, use the hooks for initramfs-tools, dracut and mkinitcpio.",
+			"A key file is left out, and refused, unless --include-keys says that it may be in the image. One on another device is read from there at boot.",
+		},
+		uses: []string{"json", "dry-run"},
+	},
 }

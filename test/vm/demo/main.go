@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -35,7 +36,7 @@ func config() machine.Config {
 			"dm-crypt", "ext4", "xts", "aesni-intel", "essiv", "sha256_generic", "crc32c_generic", "algif_skcipher", "algif_hash",
 		},
 		Programs: []string{
-			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname", "sleep", "setsid", "mkdir",
+			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname", "sleep", "setsid", "mkdir", "cp", "chmod", "sync",
 		},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Env:   []string{"costs=" + costs},
@@ -57,7 +58,7 @@ func show(ctx context.Context) error {
 	defer m.Close()
 	p.note("A virtual machine (%s) is up after %.1f s.", m.Accelerator(), time.Since(begin).Seconds())
 	commands := 0
-	for _, s := range script {
+	for _, s := range append(slices.Clone(script), sealScene) {
 		p.title(s.title, s.words)
 		for _, st := range s.steps {
 			if err := st.play(ctx, m, p); err != nil {
@@ -65,6 +66,10 @@ func show(ctx context.Context) error {
 			}
 			commands++
 		}
+	}
+	m.PowerOff()
+	if err := powerOn(ctx, p, m.DiskFile(rootName)); err != nil {
+		return err
 	}
 	p.note("%d commands, each with the outcome it must have, in %.0f s.", commands, time.Since(begin).Seconds())
 	return nil

@@ -5,6 +5,7 @@ package machine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,7 +24,11 @@ type Console struct {
 	text []byte // the last consoleKept bytes
 	base int    // how many were dropped before text
 	more chan struct{}
+	over bool // nothing more will come
 }
+
+// ErrEnded is the kind of errors about a machine that has ended.
+var ErrEnded = errors.New("the machine has ended")
 
 func newConsole(conn net.Conn, also io.Writer) *Console {
 	c := &Console{conn: conn, also: also, more: make(chan struct{})}
@@ -39,9 +44,18 @@ func (c *Console) read() {
 			c.keep(buf[:n])
 		}
 		if err != nil {
+			c.end()
 			return
 		}
 	}
+}
+
+func (c *Console) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	close(c.more)
+	c.more = make(chan struct{})
 }
 
 func (c *Console) keep(p []byte) {
@@ -80,9 +94,12 @@ func (c *Console) Mark() int {
 // mark behind it.
 func (c *Console) Expect(ctx context.Context, mark int, text string) (int, error) {
 	for {
-		at, more := c.find(mark, text)
+		at, over, more := c.find(mark, text)
 		if at >= 0 {
 			return at, nil
+		}
+		if over {
+			return 0, fmt.Errorf("machine: console did not show %q: %w; it ends with:\n%s", text, ErrEnded, c.Tail(40))
 		}
 		select {
 		case <-more:
@@ -92,12 +109,12 @@ func (c *Console) Expect(ctx context.Context, mark int, text string) (int, error
 	}
 }
 
-func (c *Console) find(mark int, text string) (int, <-chan struct{}) {
+func (c *Console) find(mark int, text string) (at int, over bool, more <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from := max(0, mark-c.base)
 	if i := bytes.Index(c.text[min(from, len(c.text)):], []byte(text)); i >= 0 {
-		return c.base + from + i + len(text), nil
+		return c.base + from + i + len(text), c.over, nil
 	}
-	return -1, c.more
+	return -1, c.over, c.more
 }

@@ -49,19 +49,25 @@ func (k kernel) config() string {
 	return file
 }
 
-// findScript finds one of the module's scripts from a directory in the module.
 func findScript(name string) (string, error) {
+	dir, err := ModuleDir()
+	return filepath.Join(dir, "scripts", name), err
+}
+
+// ModuleDir is the directory of this module, found from a directory in it.
+func ModuleDir() (string, error) {
 	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		file := filepath.Join(dir, "scripts", name)
-		if _, err := os.Stat(file); err == nil {
-			return file, nil
+	if err != nil {
+		return "", err
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			break
+			return "", fmt.Errorf("machine: go.mod is in no directory above: %w", os.ErrNotExist)
 		}
 	}
-	return "", fmt.Errorf("machine: scripts/%s is in no directory above: %w", name, firstError(err, os.ErrNotExist))
 }
 
 var errPrograms = errors.New("machine: Config.Programs does not go with Config.Debian: name the package there")

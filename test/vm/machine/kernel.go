@@ -41,6 +41,13 @@ func findKernel() (kernel, error) {
 	return kernelAt(image, modules)
 }
 
+// KernelModules is the directory of the modules of the machines' kernel, named
+// after its version.
+func KernelModules() (string, error) {
+	k, err := findKernel()
+	return k.modules, err
+}
+
 func kernelAt(image, modules string) (kernel, error) {
 	if modules == "" {
 		return kernel{}, fmt.Errorf("machine: KERNEL is set to %s but MODULES is not", image)

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package initramfs makes the initial file system of a machine: this program as
+// its init, the kernel modules the machine needs to reach its root, the lines of
+// crypttab and fstab that concern the root, and nothing else.
+//
+// The facts about the machine are read first (System), what is needed is chosen
+// from them (Facts.Plan, pure), and then the image is written (Plan.Write): a
+// newc archive, compressed with gzip, which every kernel reads. The modules in
+// it are uncompressed, so that they load whatever the kernel was built with. The
+// same facts and files give the same bytes.
+//
+//	/init                              this program
+//	/dev/console                       for the first messages
+//	/etc/crypttab, /etc/fstab          the lines that concern the root
+//	/lib/modules/VERSION/modules.dep   the modules in the order of loading, each with those it needs
+//	/lib/modules/VERSION/…             their files
+package initramfs

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package initramfs
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+)
+
+// Plan is what comes into an image.
+type Plan struct {
+	Kernel   string        `json:"kernel"`
+	Modules  []kmod.Module `json:"modules"` // files below /lib/modules/VERSION, in the order of loading
+	Crypttab string        `json:"crypttab"`
+	Fstab    string        `json:"fstab"`
+	Files    []File        `json:"files,omitempty"`
+	Left     []string      `json:"left_out,omitempty"` // key files
+}
+
+// File is one of the machine's, brought to the same place.
+type File struct {
+	Path    string `json:"path"`
+	Private bool   `json:"private,omitempty"` // for root's eyes
+}
+
+// Plan chooses what the image needs. Errors are of kind ErrForeign, ErrKeyFile
+// or kmod.ErrNoModule.
+func (f Facts) Plan() (Plan, error) {
+	if len(f.Foreign) > 0 && !f.Part {
+		return Plan{}, &ForeignError{f.Foreign}
+	}
+	if f.Index == nil {
+		f.Index = kmod.NewIndex(kmod.Lists{Builtin: []byte("dm-crypt.ko")})
+	}
+	if !f.Index.Has("dm_crypt") {
+		return Plan{}, fmt.Errorf("dm_crypt: %w", kmod.ErrNoModule)
+	}
+	p := Plan{Kernel: f.Kernel}
+	lines, err := p.choose(f)
+	if err != nil {
+		return Plan{}, err
+	}
+	if p.Modules, err = f.Index.Resolve(append(f.wanted(lines), f.Modules...)...); err != nil {
+		return Plan{}, err
+	}
+	for _, l := range lines {
+		p.Crypttab += l.String() + "\n"
+	}
+	if f.Root.Source != "" {
+		p.Fstab = fmt.Sprintf("%s / %s %s 0 0\n", f.Root.Source, orAuto(f.Root.Type), orDefaults(f.Root.Options))
+	}
+	return p, nil
+}
+
+func orAuto(kind string) string {
+	if kind == "" {
+		return "auto"
+	}
+	return kind
+}
+
+func orDefaults(options string) string {
+	if options == "" {
+		return "defaults"
+	}
+	return options
+}
+
+// uncompressed is a module's file in the image.
+func uncompressed(file string) string {
+	for _, ending := range []string{".gz", ".xz", ".zst"} {
+		file = strings.TrimSuffix(file, ending)
+	}
+	return file
+}
+
+func moduleDir(kernel string) string { return path.Join("/lib/modules", kernel) }

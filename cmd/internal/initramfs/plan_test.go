@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package initramfs
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+)
+
+// machineFacts is a laptop: an encrypted root on NVMe.
+func machineFacts() Facts {
+	return Facts{
+		Kernel: "6.1",
+		Index: kmod.NewIndex(kmod.Lists{
+			Dep: []byte("k/dm-mod.ko:\nk/dm-crypt.ko.xz: k/dm-mod.ko\nk/xts.ko:\nk/nvme.ko:\nk/ext4.ko:\nk/vfat.ko:\nk/usb-storage.ko:\n" +
+				"k/serpent.ko:\nk/uncommon.ko:\n"),
+			Alias: []byte("alias crypto-xts xts\nalias pci:v*d*bc01sc08i02* nvme\nalias crypto-serpent serpent\nalias fs-ext4 ext4\n"),
+		}),
+		Root:       Mount{"/dev/mapper/sealed", "ext4", "noatime"},
+		Volumes:    []Volume{{Name: "sealed", UUID: "1234", Cipher: "serpent-xts-plain64"}},
+		Modaliases: []string{"pci:v0000d0000bc01sc08i02"},
+		Crypttab:   "# name device key options\nsealed UUID=1234 none luks,discard\nswap /dev/nvme0n1p9 /dev/urandom swap\n",
+	}
+}
+
+func moduleFiles(p Plan) []string {
+	var files []string
+	for _, m := range p.Modules {
+		files = append(files, m.File)
+	}
+	return files
+}
+
+func TestImageHasWhatTheRootNeedsAndNothingElse(t *testing.T) {
+	p, err := machineFacts().Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"k/dm-mod.ko", "k/dm-crypt.ko.xz", "k/xts.ko", "k/serpent.ko", "k/nvme.ko", "k/ext4.ko"}
+	if got := moduleFiles(p); !slices.Equal(got, want) {
+		t.Errorf("modules %v", got)
+	}
+	if p.Crypttab != "sealed UUID=1234 none luks,discard\n" || p.Fstab != "/dev/mapper/sealed / ext4 noatime 0 0\n" {
+		t.Errorf("crypttab %q, fstab %q", p.Crypttab, p.Fstab)
+	}
+}
+
+func TestLinesAreChosen(t *testing.T) {
+	tests := []struct {
+		name, table string
+		change      func(*Facts)
+		want        string
+		files       []string
+		err         error
+	}{
+		{name: "none for a volume that is there", table: "", want: "sealed UUID=1234 none luks\n"},
+		{name: "asked for early", table: "sealed UUID=1\na /dev/sdb none luks,initramfs\nb /dev/sdc none luks,x-initrd.attach\nc /dev/sdd none luks\n", want: "sealed UUID=1 none\na /dev/sdb none luks,initramfs\nb /dev/sdc none luks,x-initrd.attach\n"},
+		{name: "key on a stick", table: "sealed UUID=1 /key:LABEL=stick luks\n", want: "sealed UUID=1 /key:LABEL=stick luks\n"},
+		{name: "key that is a device", table: "sealed UUID=1 /dev/sdz luks\n", want: "sealed UUID=1 /dev/sdz luks\n"},
+		{name: "key file refused", table: "sealed UUID=1 /etc/key luks\n", err: ErrKeyFile},
+		{name: "key file wanted", table: "sealed UUID=1 /etc/key luks\n", change: func(f *Facts) { f.Keys = true }, want: "sealed UUID=1 /etc/key luks\n", files: []string{"/etc/key"}},
+		{name: "key file left out of another's image", table: "sealed UUID=1 /etc/key luks\n", change: func(f *Facts) { f.Part = true }, want: "sealed UUID=1 none luks\n"},
+		{name: "header file", table: "sealed /dev/sda none header=/etc/head,luks\n", want: "sealed /dev/sda none header=/etc/head,luks\n", files: []string{"/etc/head"}},
+		{name: "header on a stick", table: "sealed /dev/sda none header=/head:LABEL=stick\n", want: "sealed /dev/sda none header=/head:LABEL=stick\n"},
+		{name: "below something else", table: "sealed UUID=1 none luks\n", change: func(f *Facts) { f.Foreign = []string{"LVM (vg-root)"} }, err: ErrForeign},
+		{name: "below something else, in another's image", table: "sealed UUID=1 none luks\n", change: func(f *Facts) { f.Foreign, f.Part = []string{"LVM (vg-root)"}, true }, want: "sealed UUID=1 none luks\n"},
+		{name: "module that is none", table: "", change: func(f *Facts) { f.Modules = []string{"gone"} }, err: kmod.ErrNoModule},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := machineFacts()
+			f.Crypttab = test.table
+			if test.change != nil {
+				test.change(&f)
+			}
+			p, err := f.Plan()
+			if !errors.Is(err, test.err) || p.Crypttab != test.want {
+				t.Errorf("%q, %v", p.Crypttab, err)
+			}
+			var files []string
+			for _, file := range p.Files {
+				files = append(files, file.Path)
+			}
+			if !slices.Equal(files, test.files) {
+				t.Errorf("files %v", files)
+			}
+		})
+	}
+}
+
+func TestModulesFollowTheQuestion(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Facts)
+		has    []string
+		lacks  []string
+	}{
+		{"asked for", func(f *Facts) { f.Modules = []string{"uncommon"} }, []string{"uncommon"}, nil},
+		{"key on a stick", func(f *Facts) { f.Crypttab = "sealed UUID=1 /k:LABEL=s luks\n" }, []string{"usb-storage", "vfat"}, nil},
+		{"common hardware", func(f *Facts) { f.Generic, f.Modaliases = true, nil }, []string{"nvme", "usb-storage", "serpent"}, []string{"vfat"}},
+		{"another's image", func(f *Facts) { f.Part = true }, []string{"dm-crypt", "serpent"}, []string{"nvme", "ext4"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := machineFacts()
+			test.change(&f)
+			p, err := f.Plan()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := strings.Join(moduleFiles(p), " ")
+			for _, name := range test.has {
+				if !strings.Contains(all, "/"+name+".ko") {
+					t.Errorf("no %s in %s", name, all)
+				}
+			}
+			for _, name := range test.lacks {
+				if strings.Contains(all, "/"+name+".ko") {
+					t.Errorf("%s in %s", name, all)
+				}
+			}
+		})
+	}
+}
+
+func TestKernelWithEverythingBuiltInNeedsNoModules(t *testing.T) {
+	f := machineFacts()
+	f.Index = nil
+	if p, err := f.Plan(); err != nil || len(p.Modules) > 0 {
+		t.Errorf("%v %v", p.Modules, err)
+	}
+}
+
+func TestKernelWithoutDmCryptIsRefused(t *testing.T) {
+	f := machineFacts()
+	f.Index = kmod.NewIndex(kmod.Lists{Dep: []byte("k/ext4.ko:\n")})
+	if _, err := f.Plan(); !errors.Is(err, kmod.ErrNoModule) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package initramfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+)
+
+// System is a machine to read facts from.
+type System struct {
+	// Root is the directory whose /etc and /lib/modules are read, "/" for this
+	// machine. Devices are looked at for this machine only.
+	Root string
+	// Kernel is the version to make the image for; the running one when empty.
+	Kernel string
+	// Generic leaves this machine's devices out of it.
+	Generic bool
+	// Cipher tells the cipher of the volume on a device, "" where it cannot.
+	Cipher func(device string) string
+}
+
+// Read gathers the facts. What is asked for by the caller (Modules, Keys) is
+// left empty.
+func (s System) Read() (Facts, error) {
+	f := Facts{Kernel: s.Kernel, Generic: s.Generic}
+	if f.Kernel == "" {
+		f.Kernel = runningKernel()
+	}
+	var err error
+	if f.Index, err = s.modules(f.Kernel); err != nil {
+		return f, err
+	}
+	if f.Crypttab, err = readIfThere(filepath.Join(s.Root, "/etc/crypttab")); err != nil {
+		return f, err
+	}
+	fstab, err := readIfThere(filepath.Join(s.Root, "/etc/fstab"))
+	if err != nil {
+		return f, err
+	}
+	f.Root = rootMount(fstab)
+	if filepath.Clean(s.Root) != "/" {
+		f.Generic = true
+		f.Volumes = namedVolumes(f.Root.Source)
+		return f, nil
+	}
+	return f, s.readMachine(&f)
+}
+
+// modules reads the lists of the kernel's modules; nil for a system without any.
+func (s System) modules(kernel string) (*kmod.Index, error) {
+	if _, err := os.Stat(filepath.Join(s.Root, "/lib/modules")); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return kmod.ReadIndex(filepath.Join(s.Root, moduleDir(kernel)))
+}
+
+// namedVolumes takes the mapping from a root that is /dev/mapper/NAME.
+func namedVolumes(source string) []Volume {
+	if name, found := strings.CutPrefix(source, "/dev/mapper/"); found {
+		return []Volume{{Name: name}}
+	}
+	return nil
+}
+
+func runningKernel() string {
+	var uts unix.Utsname
+	_ = unix.Uname(&uts) // fails for a bad address only
+	return unix.ByteSliceToString(uts.Release[:])
+}
+
+func readIfThere(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(text), err
+}
+
+// rootMount returns the line of "/" in fstab.
+func rootMount(fstab string) Mount {
+	for row := range strings.Lines(fstab) {
+		f := append(strings.Fields(row), "", "")
+		if len(f) > 4 && !strings.HasPrefix(f[0], "#") && f[1] == "/" {
+			return Mount{f[0], f[2], f[3]}
+		}
+	}
+	return Mount{}
+}
+
+// readMachine looks at what the mounted root lies on.
+func (s System) readMachine(f *Facts) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	mounted, number := mountedAt("/", string(mounts))
+	if f.Root.Source == "" {
+		f.Root = mounted
+	}
+	if f.Root.Type == "" || f.Root.Type == "auto" {
+		f.Root.Type = mounted.Type
+	}
+	w := walk{system: s, facts: f, seen: map[string]bool{}}
+	if err := w.down(deviceNumber(number, mounted.Source)); err != nil {
+		return fmt.Errorf("the device of the root: %w", err)
+	}
+	// What else must be there before the root's own programs can run.
+	if usr, number := mountedAt("/usr", string(mounts)); number != "" {
+		err = w.down(deviceNumber(number, usr.Source))
+	}
+	if resume := attribute("/sys", "power/resume"); resume != "" && resume != "0:0" {
+		err = errors.Join(err, w.down(resume))
+	}
+	if err != nil {
+		return err
+	}
+	w.keyboards()
+	return nil
+}
+
+// mountedAt reads the line of a mount point in mountinfo (proc(5)): field 3 is
+// the number of the device; type and source come after " - ".
+func mountedAt(point, mountinfo string) (m Mount, number string) {
+	for row := range strings.Lines(mountinfo) {
+		before, after, found := strings.Cut(strings.TrimSpace(row), " - ")
+		left, right := strings.Fields(before), strings.Fields(after)
+		if found && len(left) > 4 && len(right) > 1 && left[4] == point && right[0] != "rootfs" {
+			m, number = Mount{Source: right[1], Type: right[0]}, left[2]
+		}
+	}
+	return m, number
+}
+
+// deviceNumber takes the number of the device node where the mount has one that
+// is no device's, as on btrfs.
+func deviceNumber(number, source string) string {
+	if !strings.HasPrefix(number, "0:") {
+		return number
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(source, &st); err != nil {
+		return number
+	}
+	return fmt.Sprintf("%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
+}
+
+// walk goes from the root's device to the hardware below it.
+type walk struct {
+	system System
+	facts  *Facts
+	seen   map[string]bool
+}
+
+func (w *walk) down(number string) error {
+	dir, err := filepath.EvalSymlinks(filepath.Join("/sys/dev/block", number))
+	if err != nil {
+		return err
+	}
+	return w.device(dir)
+}
+
+func (w *walk) device(dir string) error {
+	if w.seen[dir] {
+		return nil
+	}
+	w.seen[dir] = true
+	below, err := os.ReadDir(filepath.Join(dir, "slaves"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	w.judge(dir, below)
+	for _, e := range below {
+		lower, err := filepath.EvalSymlinks(filepath.Join(dir, "slaves", e.Name()))
+		if err != nil {
+			return err
+		}
+		if err := w.device(lower); err != nil {
+			return err
+		}
+	}
+	if len(below) == 0 {
+		w.hardware(dir)
+	}
+	return nil
+}
+
+// judge notes what a mapping or an array is.
+func (w *walk) judge(dir string, below []fs.DirEntry) {
+	uuid, name := attribute(dir, "dm/uuid"), attribute(dir, "dm/name")
+	kind, _, _ := strings.Cut(uuid, "-")
+	switch {
+	case kind == "CRYPT":
+		v := Volume{Name: name, UUID: headerUUID(uuid)}
+		if w.system.Cipher != nil && len(below) == 1 {
+			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
+		}
+		w.facts.Volumes = append(w.facts.Volumes, v)
+	case name != "":
+		w.foreign(kind + " (" + name + ")")
+	case strings.HasPrefix(filepath.Base(dir), "md"), strings.HasPrefix(filepath.Base(dir), "bcache"):
+		w.foreign(filepath.Base(dir))
+	}
+}
+
+func (w *walk) foreign(what string) {
+	if !slices.Contains(w.facts.Foreign, what) {
+		w.facts.Foreign = append(w.facts.Foreign, what)
+	}
+}
+
+// headerUUID takes the header's uuid from "CRYPT-LUKS2-<32 digits>-NAME".
+func headerUUID(uuid string) string {
+	part := strings.SplitN(uuid, "-", 4)
+	if len(part) < 3 || !strings.HasPrefix(part[1], "LUKS") || len(part[2]) != 32 {
+		return ""
+	}
+	u := part[2]
+	return strings.Join([]string{u[:8], u[8:12], u[12:16], u[16:20], u[20:]}, "-")
+}
+
+// hardware notes the drivers of a device and of those it hangs on.
+func (w *walk) hardware(dir string) {
+	for ; strings.HasPrefix(dir, "/sys/devices/"); dir = filepath.Dir(dir) {
+		add(&w.facts.Modaliases, attribute(dir, "modalias"))
+		if module, err := os.Readlink(filepath.Join(dir, "driver/module")); err == nil {
+			add(&w.facts.Drivers, filepath.Base(module))
+		}
+	}
+}
+
+// keyRepeat is the event type that keyboards have (linux/input-event-codes.h).
+const keyRepeat = 0x14
+
+// keyboards notes the drivers of the devices that repeat keys.
+func (w *walk) keyboards() {
+	inputs, _ := filepath.Glob("/sys/class/input/input*")
+	for _, input := range inputs {
+		var events uint64
+		if _, err := fmt.Sscanf(attribute(input, "capabilities/ev"), "%x", &events); err != nil || events>>keyRepeat&1 == 0 {
+			continue
+		}
+		if dir, err := filepath.EvalSymlinks(input); err == nil {
+			w.hardware(dir)
+		}
+	}
+}
+
+func add(list *[]string, s string) {
+	if s != "" && !slices.Contains(*list, s) {
+		*list = append(*list, s)
+	}
+}
+
+func attribute(dir, name string) string {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
+}

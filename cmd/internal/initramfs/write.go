@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package initramfs
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/cpio"
+	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+)
+
+// Write writes the image to w, with the program at self as init. Modules and
+// files are read below root, "/" for this machine.
+func (p Plan) Write(w io.Writer, root, self string) error {
+	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	archive := cpio.NewWriter(z)
+	if err := p.fill(archive, root, self); err != nil {
+		return err
+	}
+	return errors.Join(archive.Close(), z.Close())
+}
+
+func (p Plan) fill(c *cpio.Writer, root, self string) error {
+	program, err := os.ReadFile(self)
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{"/dev", "/proc", "/sys", "/run", "/etc"} {
+		c.MkdirAll(dir)
+	}
+	c.Char("/dev/console", 5, 1)
+	c.File("/init", 0o755, program)
+	if err := p.modules(c, root); err != nil {
+		return err
+	}
+	for _, f := range p.Files {
+		if err := bring(c, root, f); err != nil {
+			return err
+		}
+	}
+	if p.Crypttab != "" {
+		c.File("/etc/crypttab", 0o644, []byte(p.Crypttab))
+	}
+	if p.Fstab != "" {
+		c.File("/etc/fstab", 0o644, []byte(p.Fstab))
+	}
+	return nil
+}
+
+func (p Plan) modules(c *cpio.Writer, root string) error {
+	if len(p.Modules) == 0 {
+		return nil
+	}
+	dir := moduleDir(p.Kernel)
+	var list strings.Builder
+	for _, m := range p.Modules {
+		data, _, err := kmod.Read(filepath.Join(root, dir, m.File))
+		if err != nil {
+			return err
+		}
+		c.File(filepath.Join(dir, uncompressed(m.File)), 0o644, data)
+		list.WriteString(uncompressed(m.File) + ":")
+		for _, need := range m.Needs {
+			list.WriteString(" " + uncompressed(need))
+		}
+		list.WriteString("\n")
+	}
+	c.File(filepath.Join(dir, "modules.dep"), 0o644, []byte(list.String()))
+	return nil
+}
+
+func bring(c *cpio.Writer, root string, f File) error {
+	data, err := os.ReadFile(filepath.Join(root, f.Path))
+	if err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o644)
+	if f.Private {
+		mode = 0o400
+	}
+	c.File(f.Path, mode, data)
+	return nil
+}
+
+// Save writes the image to a file that only root can read, which is there whole
+// or, after an error, not at all; an older one is replaced at the end.
+func (p Plan) Save(file, root, self string) (size int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	err = p.Write(f, root, self)
+	if err == nil {
+		size, err = f.Seek(0, io.SeekCurrent)
+	}
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return 0, err
+	}
+	if err := os.Rename(f.Name(), file); err != nil {
+		return 0, err
+	}
+	return size, syncDir(filepath.Dir(file))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package startup is what the program does as /init of an initial file system:
+// it mounts what programs need, loads the kernel modules of the image, has the
+// volumes unlocked, mounts the root and hands over to the init in there.
+//
+// # What the image says
+//
+//	/lib/modules/VERSION/modules.dep   the modules to load, in this order, each with those it needs
+//	/etc/fstab                         the line of "/", for a kernel command line without root=
+//	/etc/crypttab                      read by what unlocks
+//
+// # What the kernel command line says
+//
+//	root=            UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=… or a path
+//	rootfstype=      one or more, with commas; found out when absent
+//	rootflags=       options of the mount
+//	ro, rw           the last one counts; ro when neither is there
+//	rootdelay=       ignored: devices are waited for
+//	init=            the program to hand over to
+//
+// There is no shell here, and none is ever started: what fails is said, and
+// then the machine reboots, halts or is switched off, as it was told.
+package startup

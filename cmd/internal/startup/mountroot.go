@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package startup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+const newRoot = "/newroot"
+
+// MountError says why the root could not be mounted.
+type MountError struct {
+	Source string // the device
+	Types  []string
+	Err    error
+}
+
+func (e *MountError) Error() string {
+	if len(e.Types) == 0 {
+		return fmt.Sprintf("%s holds no file system that is known here: %v", e.Source, e.Err)
+	}
+	return fmt.Sprintf("mounting %s as %s: %v", e.Source, strings.Join(e.Types, " or "), e.Err)
+}
+
+func (e *MountError) Unwrap() error { return e.Err }
+
+// ErrNoFileSystem is the kind of a MountError whose kernel has no such file
+// system.
+var ErrNoFileSystem = errors.New("the kernel has no such file system: its module is missing in the image")
+
+func mountRoot(device string, root Root) error {
+	kinds := root.Types
+	if len(kinds) == 0 {
+		kind, err := kindOf(device)
+		if err != nil {
+			return &MountError{Source: device, Err: err}
+		}
+		kinds = []string{kind}
+	}
+	if err := os.MkdirAll(newRoot, 0o755); err != nil {
+		return err
+	}
+	bits, data := mountOptions(root.Options, root.ReadOnly)
+	var err error
+	for _, kind := range kinds {
+		if err = unix.Mount(device, newRoot, kind, bits, data); err == nil {
+			return nil
+		}
+	}
+	if errors.Is(err, unix.ENODEV) {
+		err = fmt.Errorf("%w: %w", ErrNoFileSystem, err)
+	}
+	return &MountError{Source: device, Types: kinds, Err: err}
+}
+
+// kindOf finds out which file system is on a device.
+func kindOf(device string) (string, error) {
+	f, err := os.Open(device)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	size, err := f.Seek(0, 2)
+	if err != nil {
+		return "", err
+	}
+	found, err := signature.Detect(f, size)
+	for _, s := range found {
+		if s.Usage == signature.Filesystem && !s.Backup {
+			return s.Kind, nil
+		}
+	}
+	return "", errors.Join(errors.New("no signature of a file system"), err)
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package poweron
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"github.com/orthrus-luks/orthrus/test/vm/machine"
+)
+
+// Script runs a script in the guest whose arguments are the nodes of disks,
+// and returns what it says.
+func Script(ctx context.Context, m *machine.Machine, script string, disks ...string) (string, error) {
+	const nodes = `script=$1; shift; nodes=
+for name; do
+	for file in /sys/class/block/*/serial; do
+		[ "$(cat "$file")" != "$name" ] || { dir=${file%/serial}; nodes="$nodes /dev/${dir##*/}"; }
+	done
+done
+exec sh -ec "$script" sh $nodes`
+	var out bytes.Buffer
+	args := append([]string{"sh", "-ec", nodes, "sh", script}, disks...)
+	code, err := m.Run(ctx, machine.Command{Args: args, Stdout: &out, Stderr: &out})
+	if err != nil || code != 0 {
+		return "", fmt.Errorf("exit status %d, %w: %s", code, err, out.String())
+	}
+	return out.String(), nil
+}
+
+// fetch copies a file of the guest to w.
+func fetch(ctx context.Context, m *machine.Machine, file string, w io.Writer) error {
+	var problem bytes.Buffer
+	code, err := m.Run(ctx, machine.Command{Args: []string{"cat", file}, Stdout: w, Stderr: &problem})
+	if err != nil || code != 0 {
+		return fmt.Errorf("%s: exit status %d, %w %s", file, code, err, problem.String())
+	}
+	return nil
+}
+
+// recipe is a short name for what a text makes.
+func recipe(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:4])
+}
