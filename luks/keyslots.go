@@ -263,7 +263,7 @@ func (v *Volume) SetPriority(ctx context.Context, id int, p luks2.Priority) erro
 	if v.Version != 2 {
 		return fmt.Errorf("keyslot priorities in LUKS1: %w", ErrUnsupported)
 	}
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
 		return change{next: now}, now.Metadata.SetPriority(id, p)
 	})
 }
@@ -273,7 +273,7 @@ func (v *Volume) SetFlags(ctx context.Context, flags []string) error {
 	if v.Version != 2 {
 		return fmt.Errorf("persistent flags in LUKS1: %w", ErrUnsupported)
 	}
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
 		now.Metadata.SetFlags(flags)
 		return change{next: now}, nil
 	})
@@ -285,7 +285,7 @@ func (v *Volume) SetToken(ctx context.Context, id int, text []byte) (int, error)
 	if v.Version != 2 {
 		return 0, errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
 	}
-	err := v.update2(ctx, func(now luks2.Copy) (change, error) {
+	err := v.settings2(ctx, func(now luks2.Copy) (change, error) {
 		m := now.Metadata
 		if isFarToken(m, id) {
 			return change{}, ErrFarToken
@@ -309,7 +309,7 @@ func (v *Volume) AssignToken(ctx context.Context, token, keyslot int) error {
 	if v.Version != 2 {
 		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
 	}
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
 		if isFarToken(now.Metadata, token) {
 			return change{}, ErrFarToken
 		}
@@ -322,7 +322,7 @@ func (v *Volume) UnassignToken(ctx context.Context, token, keyslot int) error {
 	if v.Version != 2 {
 		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
 	}
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
 		return change{next: now}, now.Metadata.UnassignToken(token, keyslot)
 	})
 }

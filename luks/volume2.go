@@ -215,12 +215,21 @@ func (v *Volume) current() (header.Heads, header.Choice, error) {
 	return heads, choice, err
 }
 
+// settings2 is update2 for what says how a volume is to be used: it needs the header to be understood
+// wholly, so a requirement that is not met here is an error.
+func (v *Volume) settings2(ctx context.Context, derive func(now luks2.Copy) (change, error)) error {
+	if err := v.CheckRequirements(); err != nil {
+		return err
+	}
+	return v.update2(ctx, derive)
+}
+
 // relabel changes the binary header's texts.
 func (v *Volume) relabel(ctx context.Context, set func(h *luks2.Header)) error {
 	if v.Version != 2 {
 		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no such field"))
 	}
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
+	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
 		set(&now.Header)
 		return change{next: now}, nil
 	})

@@ -170,7 +170,7 @@ func (m *Metadata) AddKeyslot(slot Keyslot) error {
 }
 
 // ReplaceKeyslot gives the keyslot a new area, KDF and AF; its place among the others, its links,
-// its priority and the members unknown here stay.
+// its priority and the members unknown here stay, also those inside area and AF.
 func (m *Metadata) ReplaceKeyslot(slot Keyslot) error {
 	text := m.keyslots.byID(slot.ID)
 	if text == nil {
@@ -181,12 +181,32 @@ func (m *Metadata) ReplaceKeyslot(slot Keyslot) error {
 		return broken(fmt.Sprintf("keyslots.%d", slot.ID), "%v", err)
 	}
 	for _, fresh := range encodeKeyslot(slot).members {
-		if fresh.key != "priority" {
+		switch fresh.key {
+		case "priority":
+		case "area", "af":
+			if err := o.merge(fresh.key, fresh.value); err != nil {
+				return err
+			}
+		default:
 			o.set(fresh.key, fresh.value)
 		}
 	}
 	m.keyslots.set(strconv.Itoa(slot.ID), o.text())
 	return nil
+}
+
+// merge sets the members of a member, and keeps those that are not among them.
+func (o *object) merge(key string, with json.RawMessage) error {
+	fresh, err := parseObject(with)
+	if err != nil {
+		return broken(key, "%v", err)
+	}
+	return o.edit(key, func(old *object) error {
+		for _, m := range fresh.members {
+			old.set(m.key, m.value)
+		}
+		return nil
+	})
 }
 
 // SetPriority changes a keyslot's priority; Normal is written by leaving the member out.
