@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
@@ -135,10 +136,43 @@ func (c *command) gather(ctx context.Context, name string) (inspect.Evidence, er
 	}
 	if err != nil {
 		c.ui.Errorf("WARNING: %s is read without a lock: %v", name, err)
-		return inspect.Read(file), nil
+		return c.evidence(ctx, file), nil
 	}
-	evidence := inspect.Read(file)
+	evidence := c.evidence(ctx, file)
 	return evidence, release()
+}
+
+// evidence is what the device shows, with the far header.
+func (c *command) evidence(ctx context.Context, file *luks.File) inspect.Evidence {
+	e := inspect.Read(file)
+	if e.LUKS1 != nil || e.LUKS1Err != nil {
+		return e
+	}
+	if e.ChoiceErr != nil {
+		if at, ok := far.LocatorAt(uint64(file.Size())); ok {
+			if f := far.Look(file, at); f.State > far.Unreadable {
+				e.Far = &inspect.FarEvidence{Lost: &f}
+			}
+		}
+		return e
+	}
+	v, err := luks.Load(ctx, bareLive{file, file})
+	if err != nil {
+		return e
+	}
+	f, err := v.Far(ctx)
+	if err != nil {
+		c.ui.Errorf("WARNING: the far header of %s was not looked at: %v", file.Path(), err)
+		return e
+	}
+	e.Far = &inspect.FarEvidence{Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded, Damaged: f.Damaged}
+	return e
+}
+
+// bareLive is a device whose lock is held already, and that knows its mappings.
+type bareLive struct {
+	luks.Device
+	luks.Reached
 }
 
 func (c *command) drawSVG(one checked, r inspect.Report) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
@@ -22,6 +23,10 @@ func (c *command) printChecked(one checked) {
 	c.ui.Printf("%s: %s, %s", one.Device, strings.TrimSpace(fmt.Sprintf("LUKS%d %s", r.Version, r.UUID)), r.Verdict)
 	c.printHeads(r)
 	c.printKeyslots(r)
+	if r.Far != nil && r.Far.Place != nil {
+		p := r.Far.Place
+		c.ui.Printf("  far header at byte %d, %d bytes, locator at byte %d: %s, seqid %d, %s", p.Body, p.Length, p.Locator, p.State, p.SeqID, r.Far.Standing)
+	}
 	for _, f := range r.Findings {
 		c.ui.Printf("  %v: %s", f.Grade, f.Text)
 	}
@@ -111,15 +116,19 @@ func (c *command) printWayOut(one checked) {
 	if c.o.Boot && needsPBKDF2(one.Report) {
 		c.ui.Printf("  For GRUB add a keyslot that it can open: %s luksAddKey --pbkdf pbkdf2 --hash sha256 %s", c.Program, one.Device)
 	}
-	headsHurt := false
+	headsHurt := one.Far != nil && len(one.Far.Damaged) > 0
 	for _, head := range one.Copies {
 		headsHurt = headsHurt || head.State != "valid"
 	}
 	switch {
+	case one.code == lost && one.Far != nil:
+		c.ui.Printf("  See what the far header would bring back, changing nothing: %s repair --from-far --dry-run %s", c.Program, one.Device)
 	case one.code == lost:
 		c.ui.Printf("  Search for what is left, changing nothing: %s rescue %s", c.Program, one.Device)
 	case one.code == healable && (headsHurt || one.Version == 1):
 		c.ui.Printf("  See what a repair would write, changing nothing: %s repair --dry-run %s", c.Program, one.Device)
+	case one.code == healable && one.Far != nil && one.Far.Standing != far.InStep.String():
+		c.ui.Printf("  See how the far header stands: %s far status %s", c.Program, one.Device)
 	}
 }
 

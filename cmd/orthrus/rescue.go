@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	rescuing "github.com/orthrus-luks/orthrus/luks/rescue"
 )
 
@@ -31,7 +32,8 @@ type rescued struct {
 type numbered struct {
 	Number int `json:"number"`
 	rescuing.Find
-	Start int64 `json:"partition_start"` // 512-byte sector of the whole disk
+	Start int64 `json:"partition_start"`      // 512-byte sector of the whole disk
+	Far   bool  `json:"far_header,omitempty"` // this is the third copy of the header, on its own device
 }
 
 // rescue searches a device for what is left of LUKS headers and changes nothing on it.
@@ -56,9 +58,13 @@ func rescue(ctx context.Context, c *command) error {
 		Device: c.Args[0], Size: file.Size(), Finds: []numbered{},
 		Skipped: result.Skipped, Unreadable: result.Unreadable, Truncated: result.Truncated,
 	}
+	fars, err := farBodies(ctx, file)
+	if err != nil {
+		return err
+	}
 	start := partitionStart(file)
 	for i, f := range result.Finds {
-		r.Finds = append(r.Finds, numbered{i + 1, f, start + f.Base/512})
+		r.Finds = append(r.Finds, numbered{i + 1, f, start + f.Base/512, fars[f.Base]})
 	}
 	if c.o.Output.Set && len(r.Finds) > 0 {
 		if err := c.putOut(file, &r); err != nil {
@@ -66,6 +72,17 @@ func rescue(ctx context.Context, c *command) error {
 		}
 	}
 	return c.tellRescued(r)
+}
+
+// farBodies tells where far headers lie: what is found there belongs to this device, not to a partition
+// that began there.
+func farBodies(ctx context.Context, file *luks.File) (map[int64]bool, error) {
+	bodies := map[int64]bool{}
+	err := far.Search(ctx, file, 0, func(f far.Found) bool {
+		bodies[int64(f.Place.Start())] = true
+		return true
+	})
+	return bodies, err
 }
 
 // searchProgress reports at a terminal, or as --progress-frequency and --progress-json ask.
@@ -156,6 +173,10 @@ func (c *command) printFind(f numbered) {
 	if f.Guessed {
 		c.ui.Printf("  a guess: the text does not say which of the two copies it was")
 	}
+	if f.Far {
+		c.ui.Printf("  this is the far header of the volume on this device: repair --from-far brings it back")
+		return
+	}
 	if f.Base != 0 {
 		c.ui.Printf("  its partition started at sector %d (512 bytes each), which is byte %d of this device", f.Start, f.Base)
 	}
@@ -166,12 +187,12 @@ func (c *command) printTest(r rescued) {
 	f := r.Finds[r.Written-1]
 	c.ui.Printf("The header of find %d is in %s; it holds key material.", f.Number, r.Output)
 	c.ui.Printf("Test it first, which changes nothing: %s open --test-passphrase --header %s %s", c.Program, r.Output, r.Device)
-	if f.Base > 0 {
+	if f.Base > 0 && !f.Far {
 		c.ui.Printf("The data is where the partition was; to see it: losetup --read-only --offset %d --find --show %s", f.Base, r.Device)
 		c.ui.Printf("and open that device with --readonly --header %s; a partition from sector %d on brings it back.", r.Output, f.Start)
 		return
 	}
-	if f.Base == 0 {
+	if f.Base == 0 || f.Far {
 		c.ui.Printf("Look at the data next: %s open --readonly --header %s %s NAME", c.Program, r.Output, r.Device)
 		c.ui.Printf("Only then put it back: %s luksHeaderRestore --header-backup-file %s %s", c.Program, r.Output, r.Device)
 		return

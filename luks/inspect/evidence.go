@@ -36,6 +36,8 @@ type Evidence struct {
 	Unseen     error    // places where signatures could not be looked for
 	Wiped      []Wiped  // heads that only lack their magic
 	Texts      []uint64 // where metadata stands without a head before it
+	// Far is for the caller to fill in, who knows of mappings; nil where it was not looked for.
+	Far *FarEvidence
 }
 
 // Wiped is a header in order but for its magic.

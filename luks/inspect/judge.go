@@ -31,7 +31,8 @@ func Judge(e Evidence) (Report, error) {
 
 // nothing: neither head is there, not even one without its magic.
 func (e Evidence) nothing() bool {
-	return e.Heads.Primary.State == header.Absent && e.Heads.Secondary.State == header.Absent && len(e.Wiped) == 0 && len(e.Texts) == 0
+	return e.Heads.Primary.State == header.Absent && e.Heads.Secondary.State == header.Absent && len(e.Wiped) == 0 && len(e.Texts) == 0 &&
+		(e.Far == nil || e.Far.Lost == nil)
 }
 
 func (r *Report) judge2(e Evidence) {
@@ -47,6 +48,7 @@ func (r *Report) judge2(e Evidence) {
 	r.keyslots2(m, e.Areas)
 	r.judgeKeyslots()
 	r.segments2(m, e.Size)
+	r.judgeFar(e.Far)
 	r.judgeSegments(m.KeyslotsExtent(h.Size).End())
 	r.judgeRequirements()
 }
@@ -75,6 +77,7 @@ func (r *Report) judgeLost(e Evidence) {
 	if len(e.Wiped) == 0 {
 		r.add(Lost, "no valid header is left")
 	}
+	r.judgeLostFar(e.Far)
 }
 
 // copies describes both heads; of two valid ones the one not chosen is stale or conflicting.
@@ -159,7 +162,7 @@ func (r *Report) judgeRest() {
 			end = max(end, s.Offset+s.recorded)
 		}
 	}
-	if end > 0 && end < r.DeviceSize {
+	if end > 0 && end < r.DeviceSize && (r.Far == nil || r.Far.Place == nil) {
 		r.add(Note, fmt.Sprintf("%d bytes behind the data, from byte %d on, belong to no segment", r.DeviceSize-end, end))
 	}
 }

@@ -32,6 +32,7 @@ const (
 	Free        RegionKind = "free" // room for keyslots
 	Padding     RegionKind = "padding"
 	Data        RegionKind = "data"
+	FarHeader   RegionKind = "far header"
 	Unknown     RegionKind = "unknown"
 )
 
@@ -40,6 +41,7 @@ const (
 func Layout(r Report, keyslots luks2.Extent) []Region {
 	named := append(heads(r), areas(r)...)
 	named = append(named, data(r)...)
+	named = append(named, farRegions(r)...)
 	slices.SortStableFunc(named, func(a, b Region) int { return cmp.Compare(a.Offset, b.Offset) })
 	var list []Region
 	at := uint64(0)

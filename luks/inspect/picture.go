@@ -45,6 +45,8 @@ func glyph(r Region) rune {
 		return '.'
 	case r.Kind == Data:
 		return '#'
+	case r.Kind == FarHeader:
+		return 'F'
 	case r.Kind == Unknown:
 		return '?'
 	}

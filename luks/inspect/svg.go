@@ -61,6 +61,8 @@ func colour(r Region) string {
 		return "#f0e442"
 	case Data:
 		return "#009e73"
+	case FarHeader:
+		return "#cc79a7"
 	}
 	return "#dddddd"
 }

@@ -52,7 +52,7 @@ var rules = []rule{
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
 	{pkg: "luks/convert", may: []string{"luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/inspect", may: []string{"luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
+	{pkg: "luks/inspect", may: []string{"luks/header", "luks/header/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"luks/header", "luks/header/far", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
 	{pkg: "luks/relocate", may: []string{"luks/header", "luks/header/far", "luks/luks2"}},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},

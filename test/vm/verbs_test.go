@@ -54,7 +54,7 @@ func (c cli) run(program string, args ...string) string {
 func (c cli) mapping(disk, name string, format ...string) string {
 	c.t.Helper()
 	dev := machine.DiskPath(c.t, disk)
-	args := append([]string{"luksFormat", "-q", "--key-file", c.key, "--luks2-keyslots-size", "1m"}, cheapKeyslot...)
+	args := append([]string{"luksFormat", "-q", "--key-file", c.key, "--luks2-keyslots-size", "1m", "--no-far-header"}, cheapKeyslot...)
 	c.run("orthrus", append(append(args, format...), dev)...)
 	c.run("orthrus", "open", "--key-file", c.key, dev, name)
 	c.t.Cleanup(func() { _ = exec.Command("orthrus", "close", name).Run() })

@@ -106,6 +106,21 @@ var script = []scene{
 		},
 	},
 	{
+		"Both headers are lost, and come back", "A third copy lies near the disk's end. luksFormat makes it where there is room; every change of a key is made there too.",
+		[]step{
+			{run: "orthrus luksFormat -q $costs --luks2-keyslots-size 1m --key-file first /dev/vda && orthrus luksAddKey $costs --key-file first /dev/vda second"},
+			{run: "orthrus far status /dev/vda", want: "in step"},
+			{run: "orthrus open --key-file second /dev/vda vault && mkfs.ext4 -q /dev/mapper/vault && mount /dev/mapper/vault /mnt"},
+			{run: "dd if=/dev/urandom of=/mnt/data bs=1M count=8 status=none && sha256sum /mnt/data >data.sum && umount /mnt && orthrus close vault"},
+			{run: "dd if=/dev/zero of=/dev/vda bs=1M count=2 status=none && orthrus check /dev/vda | grep lost:", want: "repair --from-far brings the header back"},
+			{run: "orthrus open --key-file second /dev/vda vault", exit: 1, want: "not a valid LUKS device"},
+			{run: "orthrus repair -q -v --from-far /dev/vda", want: "repaired"},
+			{run: "cryptsetup open --key-file second /dev/vda vault && mount /dev/mapper/vault /mnt"},
+			{run: "sha256sum -c data.sum", want: "OK"},
+			{run: "umount /mnt && cryptsetup close vault"},
+		},
+	},
+	{
 		"A damaged disk is plugged in, and healed", "The guard may mend what it can prove. It has seen this disk in order once; then something overwrites the first header.",
 		[]step{
 			{run: "mkdir -p /etc/orthrus && printf 'repair = proven\ngrow = yes\n' >/etc/orthrus/guard.conf"},
