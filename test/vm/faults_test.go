@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/test/vm/cuts"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -21,10 +21,9 @@ const headSectors = 2 * 16384 / 512
 // twoKeys formats the disk with the passphrases one and two.
 func (c cli) twoKeys(disk string) {
 	c.t.Helper()
-	format := append([]string{"luksFormat", "-q", "--luks2-keyslots-size", "1m", "--key-file", c.key}, cheapKeyslot...)
-	c.run("orthrus", append(format, disk)...)
-	add := append([]string{"luksAddKey", "-q", "--key-file", c.key}, cheapKeyslot...)
-	c.run("orthrus", append(add, disk, c.keyOf("two"))...)
+	for _, line := range cuts.Operations()[0].Before {
+		c.line(line, disk)
+	}
 }
 
 // overlay puts a mapping with a fault over the disk; what goes on below it stays when it goes.
@@ -49,41 +48,6 @@ func (c cli) sectors(disk string) int64 {
 	return n
 }
 
-// filled puts device and files into the arguments of an operation.
-func (c cli) filled(op cutOperation, dev string) []string {
-	c.t.Helper()
-	args := strings.Fields(op.args)
-	for i, arg := range args {
-		name := strings.TrimSuffix(arg[strings.Index(arg, ":")+1:], "}")
-		switch {
-		case arg == "{dev}":
-			args[i] = dev
-		case strings.HasPrefix(arg, "{key:"):
-			args[i] = c.keyOf(name)
-		case strings.HasPrefix(arg, "{file:"):
-			args[i] = c.file(name)
-		}
-	}
-	return args
-}
-
-// file is the path of a file beside the key files.
-func (c cli) file(name string) string { return filepath.Join(filepath.Dir(c.key), name) }
-
-// twoKeys1 is twoKeys for LUKS1.
-func (c cli) twoKeys1(disk string) {
-	c.t.Helper()
-	c.run("orthrus", "luksFormat", "-q", "--type", "luks1", "--pbkdf-force-iterations", "1000", "--key-file", c.key, disk)
-	c.run("orthrus", "luksAddKey", "-q", "--pbkdf-force-iterations", "1000", "--key-file", c.key, disk, c.keyOf("two"))
-}
-
-// backupThenChange keeps the header and changes the passphrase two to three.
-func (c cli) backupThenChange(disk string) {
-	c.t.Helper()
-	c.run("orthrus", "luksHeaderBackup", "--header-backup-file", c.file("backup"), disk)
-	c.run("orthrus", "luksChangeKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", c.keyOf("two"), disk, c.keyOf("three"))
-}
-
 // TestAFlakyDiskIsNoSuccess: a disk that drops every write in silence, and one that fails them. No change
 // of a header succeeds on it, and the real cryptsetup then opens what it opened before.
 func TestAFlakyDiskIsNoSuccess(t *testing.T) {
@@ -98,41 +62,34 @@ func flaky(c cli, feature string) {
 	machine.LoadModule(c.t, "dm-flakey")
 	disk := machine.DiskPath(c.t, "a")
 	table := fmt.Sprintf("0 %d flakey %s 0 0 60 1 %s\n", c.sectors(disk), disk, feature)
-	var before []byte // of a volume with two keys, once it is there
 	for _, op := range faultsToTry() {
-		switch {
-		case op.start != nil:
-			op.start(c, disk)
-		case before == nil:
-			c.twoKeys(disk)
+		for _, line := range op.Before {
+			c.line(line, disk)
 		}
-		before = c.read(disk, headerRoom)
-		dev := c.overlay("flaky", table)
-		out, err := exec.Command("orthrus", c.filled(op, dev)...).CombinedOutput()
+		before := c.read(disk, cuts.Room)
+		args := c.filled(op.Run, c.overlay("flaky", table))
+		out, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 		if err == nil {
-			c.t.Errorf("%s: success on a disk with %s", op.name, feature)
+			c.t.Errorf("%s: success on a disk with %s", op.Name, feature)
 		}
 		if !bytes.Contains(out, []byte("flaky")) && !bytes.Contains(out, []byte("header")) && !bytes.Contains(out, []byte("eyslot")) {
-			c.t.Errorf("%s: the error names neither the device nor what failed: %s", op.name, out)
+			c.t.Errorf("%s: the error names neither the device nor what failed: %s", op.Name, out)
 		}
 		c.run("dmsetup", "remove", "--retry", "flaky")
-		after := c.read(disk, headerRoom)
+		after := c.read(disk, cuts.Room)
 		if !bytes.Equal(after, before) {
-			c.t.Errorf("%s: a write reached the disk", op.name)
+			c.t.Errorf("%s: a write reached the disk", op.Name)
 		}
-		c.judge(op.name+" on a disk with "+feature, after, op.holds)
-		if op.start != nil {
-			before = nil
-		}
+		c.judge(op.Name+" on a disk with "+feature, after, op.Holds)
 	}
 }
 
-// faultsToTry are all operations in the long run, and otherwise those that could lose a key.
-func faultsToTry() []cutOperation {
+// faultsToTry are all operations in the long run; package uml tries more of them otherwise.
+func faultsToTry() []cuts.Operation {
 	if os.Getenv("ORTHRUS_LONG") != "" {
-		return cutOperations
+		return cuts.Operations()
 	}
-	return cutOperations[1:3]
+	return cuts.Operations()[1:2]
 }
 
 // TestABadSectorInTheHeadsStopsNothing: the volume opens and maps, and every key is there; where the
@@ -142,7 +99,7 @@ func TestABadSectorInTheHeadsStopsNothing(t *testing.T) {
 		c := newCLI(t)
 		disk := machine.DiskPath(t, "a")
 		c.twoKeys(disk)
-		whole := c.read(disk, headerRoom)
+		whole := c.read(disk, cuts.Room)
 		size := c.sectors(disk)
 		tried := 0
 		for sector := int64(0); sector < headSectors; sector++ {
@@ -155,7 +112,7 @@ func TestABadSectorInTheHeadsStopsNothing(t *testing.T) {
 				t.Fatalf("bad sector %d", sector)
 			}
 		}
-		if !bytes.Equal(c.read(disk, headerRoom), whole) {
+		if !bytes.Equal(c.read(disk, cuts.Room), whole) {
 			t.Error("opening wrote to the disk")
 		}
 		t.Logf("%d of %d positions of a bad sector: all open", tried, headSectors)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dust
+package uml
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const prologue = `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc && mount -t sysfs sys /sys && mount -t tmpfs run /run || echo FAIL mount
 cd "$(dirname "$0")"
-for m in crypto/ecb crypto/cbc crypto/xts drivers/md/dm-mod security/keys/encrypted-keys/encrypted-keys drivers/md/dm-crypt drivers/md/dm-dust; do
+for m in crypto/ecb crypto/cbc crypto/xts drivers/md/dm-mod security/keys/encrypted-keys/encrypted-keys drivers/md/dm-crypt drivers/md/dm-dust drivers/md/dm-flakey drivers/md/dm-log-writes; do
 	f=` + moduleTree + `/$(uname -r)/kernel/$m.ko
 	[ ! -e "$f" ] || insmod "$f" 2>/dev/null || grep -q "^$(basename "$m" | tr - _) " /proc/modules || echo "FAIL insmod $m"
 done
@@ -38,8 +38,8 @@ echo DONE
 exec halt -f -p
 `
 
-// runScript starts a kernel with the script for its init and the image for its disk, /dev/ubda, and
-// returns what the script printed.
+// runScript starts a kernel with the script for its init and two files of dir for its disks: disk is
+// /dev/ubda, log, if it is there, /dev/ubdb. It returns what the script printed.
 func runScript(t *testing.T, dir, script string, limit time.Duration) string {
 	t.Helper()
 	kernel, err := exec.LookPath("linux.uml")
@@ -53,7 +53,7 @@ func runScript(t *testing.T, dir, script string, limit time.Duration) string {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, kernel, "mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
-		"ubd0="+filepath.Join(dir, "disk"), "init="+init, "con0=fd:0,fd:1", "con=null", "quiet")
+		"ubd0="+filepath.Join(dir, "disk"), "ubd1="+filepath.Join(dir, "log"), "init="+init, "con0=fd:0,fd:1", "con=null", "quiet")
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
@@ -68,7 +68,7 @@ func runScript(t *testing.T, dir, script string, limit time.Duration) string {
 	return string(out)
 }
 
-// place makes a directory with our program, a disk of that size and two key files.
+// place makes a directory with our program, a disk of that size and files with the passphrases one, two and three.
 func place(t *testing.T, size int64) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -77,8 +77,8 @@ func place(t *testing.T, size int64) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, key := range []string{"one", "two"} {
-		if err := os.WriteFile(filepath.Join(dir, key), []byte("the key "+key), 0o600); err != nil {
+	for _, key := range []string{"one", "two", "three"} {
+		if err := os.WriteFile(filepath.Join(dir, key), []byte(key), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
