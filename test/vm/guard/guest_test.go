@@ -53,7 +53,7 @@ func format(t *testing.T, node string) string {
 	if err := os.WriteFile(keyFile, []byte("pass"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "orthrus", "luksFormat", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--luks2-keyslots-size", "512k", "--key-file", keyFile, node)
+	run(t, "orthrus", "luksFormat", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--luks2-keyslots-size", "512k", "--no-far-header", "--key-file", keyFile, node)
 	return strings.TrimSpace(run(t, "orthrus", "luksUUID", node))
 }
 
