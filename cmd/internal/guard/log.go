@@ -47,7 +47,7 @@ func Logger(c policy.Config, w io.Writer) *slog.Logger {
 type journal struct {
 	w     io.Writer
 	level slog.Level
-	attrs []slog.Attr
+	attrs []slog.Attr // their keys with the groups that they are in
 	group string
 }
 
@@ -58,18 +58,20 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 	text := r.Message
 	field(&b, "PRIORITY", priority(r.Level))
 	field(&b, "SYSLOG_IDENTIFIER", "orthrus-guard")
-	add := func(a slog.Attr) bool {
+	add := func(key string, a slog.Attr) {
 		value := a.Value.Resolve().String()
-		field(&b, "ORTHRUS_"+fieldName(j.group+a.Key), value)
+		field(&b, "ORTHRUS_"+fieldName(key), value)
 		if value != "" && value != "[]" {
-			text += fmt.Sprintf(" %s=%s", a.Key, value)
+			text += fmt.Sprintf(" %s=%s", key, value)
 		}
-		return true
 	}
 	for _, a := range j.attrs {
-		add(a)
+		add(a.Key, a)
 	}
-	r.Attrs(add)
+	r.Attrs(func(a slog.Attr) bool {
+		add(j.group+a.Key, a)
+		return true
+	})
 	field(&b, "MESSAGE", text)
 	_, err := j.w.Write(b.Bytes())
 	return err
@@ -77,7 +79,10 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 
 func (j *journal) WithAttrs(attrs []slog.Attr) slog.Handler {
 	next := *j
-	next.attrs = append(append([]slog.Attr{}, j.attrs...), attrs...)
+	next.attrs = append([]slog.Attr{}, j.attrs...)
+	for _, a := range attrs {
+		next.attrs = append(next.attrs, slog.Attr{Key: j.group + a.Key, Value: a.Value})
+	}
 	return &next
 }
 

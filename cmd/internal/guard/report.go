@@ -52,7 +52,11 @@ func (g *Guard) report(l look, o outcome) *Volume {
 	case o.done:
 		o.entry.Text += " (" + v.Verdict + " now)"
 		g.note(v.UUID, o.entry)
-		g.log.Error("WRITTEN TO: "+o.entry.Text, "device", v.Device, "uuid", v.UUID, "undo", v.Undo, "step", string(o.decision.Step))
+		word := "WRITTEN TO: "
+		if o.decision.Step == verdict.Enlarge {
+			word = "FOLLOWED: "
+		}
+		g.log.Error(word+o.entry.Text, "device", v.Device, "uuid", v.UUID, "undo", v.Undo, "step", string(o.decision.Step))
 	case o.err != nil:
 		g.note(v.UUID, store.Entry{Device: v.Device, What: store.Failed, Text: o.err.Error()})
 		g.log.Error("failed", "device", v.Device, "uuid", v.UUID, "step", string(o.decision.Step), "error", o.err)

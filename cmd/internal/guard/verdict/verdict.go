@@ -191,6 +191,9 @@ func (s Sight) repair() Decision {
 	bad := e.Heads.At(header.Secondary - e.Choice.Place)
 	switch {
 	case e.Choice.Healthy(): // keyslots, each held against its sum
+		if s.Known == nil {
+			d.refuse(Unproven, "the volume was never seen in order")
+		}
 	case e.Choice.Reason == header.Conflicting:
 		d.refuse(Conflict, "the copies differ under the same number; repair --choose decides")
 	case bad.State == header.Unreadable:

@@ -60,6 +60,14 @@ func lostBoth() Sight {
 	return s
 }
 
+// lostToFar has no head, no mapping, and a whole far header.
+func lostToFar() Sight {
+	s := sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Absent, "", 0))
+	s.Known = &Known{UUID: ours, SeqID: 5, Opens: true}
+	s.Far = Far{Left: true, SeqID: 5}
+	return s
+}
+
 func kinds(d Decision) []Kind {
 	var list []Kind
 	for _, r := range d.Why {
@@ -114,6 +122,21 @@ func TestDecisions(t *testing.T) {
 		{name: "both lost, one unreadable", sight: lostBoth(), change: func(s *Sight) {
 			s.Evidence.Heads.Primary = found(header.Primary, header.Unreadable, "", 0)
 		}, policy: proven, step: Restore, why: []Kind{Unreadable}},
+
+		{name: "far header left, heads gone", sight: lostToFar(), policy: proven, step: FromFar},
+		{name: "far header left, default policy", sight: lostToFar(), policy: policy.Default().Default, step: FromFar, why: []Kind{Policy}},
+		{name: "far header of a stranger", sight: lostToFar(), change: func(s *Sight) { s.Known = nil }, policy: proven, step: FromFar, why: []Kind{Unproven}},
+		{name: "far header older than seen", sight: lostToFar(), change: func(s *Sight) { s.Known.SeqID = 9 }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "far header after an erase", sight: lostToFar(), change: func(s *Sight) { s.Known.Changed = []string{"keyslot 0"} }, policy: proven, step: FromFar, why: []Kind{Erased}},
+		{name: "far header, seen without keyslots", sight: lostToFar(), change: func(s *Sight) { s.Known.Opens = false }, policy: proven, step: FromFar, why: []Kind{Erased}},
+		{name: "unfinished transaction", sight: healthy(), change: func(s *Sight) { s.Far.Wants = Resume }, policy: proven, step: Resume},
+		{name: "unfinished, not allowed", sight: healthy(), change: func(s *Sight) { s.Far.Wants = Resume }, policy: policy.Policy{Grow: true}, step: Resume, why: []Kind{Policy}},
+		{name: "stale far header that may not be written", sight: healthy(), change: func(s *Sight) { s.Far = Far{Wants: Sync, Refused: "displaced"} }, policy: proven, step: Sync, why: []Kind{Room}},
+		{name: "grown volume with a far header", sight: healthy(), change: func(s *Sight) { s.Far.Wants = Grow }, policy: policy.Policy{Grow: true}, step: Grow},
+		{name: "grown, partitions on it", sight: healthy(), change: func(s *Sight) { s.Far.Wants, s.Device.Parts = Grow, 1 }, policy: proven, step: Grow, why: []Kind{Member}},
+		{name: "damaged keyslot", sight: healthy(), change: func(s *Sight) { s.Far.Damaged = []int{0} }, policy: proven, step: Repair, why: []Kind{Unproven}},
+		{name: "damaged keyslot of a known volume", sight: healthy(), change: func(s *Sight) { s.Far.Damaged, s.Known = []int{0}, &Known{UUID: ours, SeqID: 5} }, policy: proven, step: Repair},
+		{name: "damage comes before growth", sight: lostPrimary(), change: func(s *Sight) { s.Far.Wants = Grow }, policy: proven, step: Repair},
 
 		{name: "grown, with a key", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true, Key: true} }, policy: proven, step: Enlarge},
 		{name: "grown, without", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true} }, policy: proven, step: Enlarge, why: []Kind{NoKey}},
