@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
@@ -97,11 +98,11 @@ func mappedNames() []string {
 
 // bootConfig is the configuration of the engine for this command line.
 func (c *command) bootConfig(p plan.Plan, frontends []ask.Frontend) boot.Config {
-	screen := false
-	for _, f := range frontends {
+	// What is said at a console need not be said again on the same screen.
+	screen := c.ui.ErrorsOnTerminal() && slices.ContainsFunc(frontends, func(f ask.Frontend) bool {
 		_, isConsole := f.(*ask.Console)
-		screen = screen || isConsole
-	}
+		return isConsole
+	})
 	config := boot.Config{Plan: p, Frontends: frontends, TestOnly: c.o.TestPassphrase}
 	config.Report = func(e boot.Event) string {
 		text := bootWords(e, c.ui.Verbose || c.ui.Debug)

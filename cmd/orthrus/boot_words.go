@@ -33,6 +33,8 @@ func bootWords(e boot.Event, verbose bool) string {
 		return fmt.Sprintf("%s: keyslot %s is not used: its cipher hides nothing.", e.Volume, numbers(e.Damaged))
 	case boot.WrongKey:
 		return fmt.Sprintf("%s: no keyslot opens with %s.", e.Volume, e.Source)
+	case boot.Grew:
+		return fmt.Sprintf("%s has grown with its device, to %s bytes.", e.Volume, e.Text)
 	case boot.Unlocked:
 		return fmt.Sprintf("%s is unlocked, with %s.", e.Volume, e.Source)
 	}

@@ -66,13 +66,3 @@ func (t *task) link() (undo func() error) {
 	}
 	return undo
 }
-
-// grow lets the volume use what its device has gained.
-func (t *task) grow(ctx context.Context) {
-	if t.config.Grow == nil || t.target.LUKS == nil || t.config.TestOnly {
-		return
-	}
-	if err := t.config.Grow(ctx, t.target, t.key); err != nil {
-		t.report(Event{Kind: GrowFailed, Volume: t.target.Name, Err: err})
-	}
-}

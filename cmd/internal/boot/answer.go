@@ -4,6 +4,8 @@ package boot
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,36 +71,70 @@ func (s *seat) alone() time.Time {
 	return s.optionalSince
 }
 
-// tryAll tries a passphrase on all volumes that wait by now, each in its turn at the memory.
+// tryAll tries a passphrase on all volumes that wait, those that begin to meanwhile included.
 func (p *people) tryAll(a ask.Answer) {
 	defer a.Passphrase.Close()
-	p.mu.Lock()
-	seats := append([]*seat(nil), p.seats...)
-	p.mu.Unlock()
-	errs := make([]error, len(seats))
-	var trying sync.WaitGroup
-	for i, s := range seats {
-		trying.Go(func() { errs[i] = s.tryTyped(a) })
-	}
-	trying.Wait()
-	opened := false
-	for i, s := range seats {
-		if errs[i] == nil {
-			opened = true
-			s.give(nil)
-			p.leave(s)
+	errs := map[*seat]error{}
+	for {
+		seats := p.untried(errs, a.Passphrase)
+		if len(seats) == 0 {
+			break
 		}
+		p.tryOn(seats, a, errs)
 	}
-	if opened {
-		p.remember(a.Passphrase)
-	}
-	for i, s := range seats {
-		switch {
-		case errs[i] == nil, s.ctx.Err() != nil:
-		case errors.Is(errs[i], luks.ErrPassphrase) && opened:
+	opened := anyNil(errs)
+	inOrder := slices.SortedFunc(maps.Keys(errs), func(a, b *seat) int { return strings.Compare(a.target.Name, b.target.Name) })
+	for _, s := range inOrder {
+		switch err := errs[s]; {
+		case err == nil, s.ctx.Err() != nil:
+		case errors.Is(err, luks.ErrPassphrase) && opened:
 			// It was meant for another volume.
 		default:
-			p.wrong([]*seat{s}, errs[i])
+			p.wrong([]*seat{s}, err)
+		}
+	}
+}
+
+// untried lists who waits and has not been tried. Where that is nobody, a passphrase that has opened
+// a volume is remembered, before anybody else can sit down.
+func (p *people) untried(errs map[*seat]error, passphrase *secret.Buffer) []*seat {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var left []*seat
+	for _, s := range p.seats {
+		if _, tried := errs[s]; !tried {
+			left = append(left, s)
+		}
+	}
+	if len(left) == 0 && anyNil(errs) {
+		if copied, err := secret.Copy(passphrase.Bytes()); err == nil { // else it is asked for again
+			p.known = append(p.known, copied)
+		}
+	}
+	return left
+}
+
+func anyNil(errs map[*seat]error) bool {
+	for _, err := range errs {
+		if err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// tryOn tries a passphrase side by side, as far as memory allows.
+func (p *people) tryOn(seats []*seat, a ask.Answer, errs map[*seat]error) {
+	results := make([]error, len(seats))
+	var trying sync.WaitGroup
+	for i, s := range seats {
+		trying.Go(func() { results[i] = s.tryTyped(a) })
+	}
+	trying.Wait()
+	for i, s := range seats {
+		if errs[s] = results[i]; results[i] == nil {
+			s.give(nil)
+			p.leave(s)
 		}
 	}
 }
@@ -109,17 +145,6 @@ func (s *seat) tryTyped(a ask.Answer) error {
 		return err
 	}
 	return s.tryFrom("a passphrase from "+a.By)(s.ctx, typed(passphrase))
-}
-
-// remember keeps a passphrase for volumes that are not there yet.
-func (p *people) remember(passphrase *secret.Buffer) {
-	copied, err := secret.Copy(passphrase.Bytes())
-	if err != nil {
-		return // then they ask
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known = append(p.known, copied)
 }
 
 // wrong counts a try and says why it failed.

@@ -27,9 +27,9 @@ type Config struct {
 	LoadModules func(names []string) error
 	// Sources are further ways to the key of a volume.
 	Sources []func(Target) (Source, bool)
-	// Grow is given each LUKS volume that was opened, while its key is at hand, to let it use what its
-	// device has gained. Its failure is reported and stops nothing. Nil grows nothing.
-	Grow func(ctx context.Context, t Target, key *luks.Key) error
+	// NoGrow leaves volumes as long as they are, though their devices have gained. Otherwise one with a
+	// far header follows its device before it is mapped; that it cannot is reported and stops nothing.
+	NoGrow bool
 
 	TestOnly bool // unlock and forget: nothing is mapped
 
@@ -59,6 +59,7 @@ type Outcome struct {
 	Root     bool          `json:"root,omitempty"`
 	Required bool          `json:"required"`
 	By       string        `json:"by,omitempty"`     // what the key came from
+	Grown    bool          `json:"grown,omitempty"`  // it followed its device, which had grown
 	Reason   string        `json:"reason,omitempty"` // why it is not open
 	Waited   time.Duration `json:"waited_ns"`        // for the device
 	Derived  time.Duration `json:"derived_ns"`       // in key derivation

@@ -21,6 +21,7 @@ const (
 	WrongAnswer   Kind = "wrong answer"   // of a person
 	Unlocked      Kind = "unlocked"
 	GaveUp        Kind = "gave up" // on a volume
+	Grew          Kind = "grew"    // the volume, with its device; Text is its size in bytes
 	GrowFailed    Kind = "grow failed"
 	KeptFailed    Kind = "kept failed" // a passphrase or key that was to be kept in a keyring
 )

@@ -5,6 +5,7 @@ package boot
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -93,6 +94,7 @@ func (t *task) unlock(ctx context.Context) error {
 	}
 	defer t.key.Close()
 	if !t.config.TestOnly {
+		t.grow(ctx)
 		if err := t.activate(ctx); err != nil {
 			return err
 		}
@@ -100,7 +102,6 @@ func (t *task) unlock(ctx context.Context) error {
 	}
 	t.outcome.State, t.outcome.By = Opened, t.by
 	t.report(Event{Kind: Unlocked, Volume: t.target.Name, Source: t.by})
-	t.grow(ctx)
 	return nil
 }
 
@@ -135,12 +136,10 @@ func (t *task) locate(ctx context.Context) error {
 // the others take.
 func (t *task) patience(ctx context.Context) (context.Context, context.CancelFunc) {
 	limit := t.target.Options.DeviceTimeout.Or(t.plan.Policy.DeviceTimeout)
-	cancel := context.CancelFunc(func() {})
-	if limit > 0 {
-		ctx, cancel = context.WithTimeout(ctx, limit)
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
+	if limit == 0 {
+		limit = math.MaxInt64 // some centuries
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	if t.target.Required || !t.anyRequired() {
 		return ctx, cancel
 	}

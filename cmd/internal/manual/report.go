@@ -55,6 +55,7 @@ var Reports = map[cli.Action][]Field{
 		{"volumes[].root", "boolean", "the root file system is named on it; may be absent"},
 		{"volumes[].required", "boolean", "the boot does not go on without it"},
 		{"volumes[].by", "string", "what the key came from; may be absent"},
+		{"volumes[].grown", "boolean", "it has followed its device, which had grown; may be absent"},
 		{"volumes[].reason", "string", "why it is not open; may be absent"},
 		{"volumes[].waited_ns", "integer", "nanoseconds until its devices were there"},
 		{"volumes[].derived_ns", "integer", "nanoseconds in key derivation"},

@@ -34,6 +34,12 @@ func openControllingTerminal() (*os.File, error) {
 // Interactive tells whether somebody can answer: whether standard input is a terminal.
 func (u *UI) Interactive() bool { return isTerminal(int(u.In.Fd())) }
 
+// ErrorsOnTerminal tells whether somebody sees standard error.
+func (u *UI) ErrorsOnTerminal() bool {
+	f, ok := u.Err.(*os.File)
+	return ok && isTerminal(int(f.Fd()))
+}
+
 func isTerminal(fd int) bool {
 	_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	return err == nil

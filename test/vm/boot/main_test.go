@@ -8,6 +8,9 @@ import (
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
+// plymouthPlugins is where plymouthd finds its splash screens.
+const plymouthPlugins = "/usr/lib/x86_64-linux-gnu/plymouth"
+
 func TestMain(m *testing.M) {
 	machine.Main(m, machine.Config{
 		Memory: 256,
@@ -15,8 +18,12 @@ func TestMain(m *testing.M) {
 			"dm-mod", "dm-crypt", "loop", "ext4", "vfat", "nls_cp437", "nls_ascii", "nls_iso8859-1",
 			"aesni-intel", "xts", "cbc", "essiv", "sha256_generic", "crypto_null",
 		},
-		Programs: []string{"cryptsetup", "dmsetup", "mkfs.vfat", "mkfs.ext4", "sfdisk", "sh", "cat", "cp", "dd", "mount", "umount", "swapon", "swapoff"},
-		Build:    []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
+		Programs: []string{
+			"cryptsetup", "dmsetup", "mkfs.vfat", "mkfs.ext4", "sfdisk", "sh", "cat", "cp", "dd", "mount", "umount", "swapon", "swapoff",
+			"plymouthd", "plymouth", "systemd-tty-ask-password-agent",
+		},
+		Files: map[string]string{plymouthPlugins: plymouthPlugins},
+		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Disks: []machine.Disk{
 			{Name: "a", Size: 64 << 20}, {Name: "b", Size: 64 << 20}, {Name: "c", Size: 64 << 20},
 		},

@@ -49,8 +49,15 @@ type message struct {
 	Say       string `json:"say,omitempty"`
 }
 
-// Listen makes the socket, in place of one that a former run has left.
+// ErrTaken: another boot listens there.
+var ErrTaken = errors.New("another boot is asking there")
+
+// Listen makes the socket, in place of one that a former run has left. The error is ErrTaken where
+// that run is still there.
 func Listen(path string) (*Socket, error) {
+	if other, err := Call(path); err == nil {
+		return nil, errors.Join(ErrTaken, other.Close())
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}

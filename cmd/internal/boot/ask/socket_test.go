@@ -103,6 +103,26 @@ func TestACallerAnswersNowOrLater(t *testing.T) {
 	}
 }
 
+func TestASocketInUseIsLeftAlone(t *testing.T) {
+	s, path := listening(t)
+	if _, err := Listen(path); !errors.Is(err, ErrTaken) {
+		t.Errorf("a second one: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Listen(path)
+	if err != nil {
+		t.Fatalf("in place of what a former run left: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestOnlyItsOwnerMayOpenTheSocket(t *testing.T) {
 	s, path := listening(t)
 	defer s.Close()
