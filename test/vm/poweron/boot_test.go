@@ -80,6 +80,15 @@ var trials = []trial{
 		play:  answer,
 	},
 	{
+		name: "disk that grew since the last boot", prompts: 1,
+		disks: grown,
+		play: func(t *testing.T, s *Session) {
+			answer(t, s)
+			// Header, far header and what alignment leaves take less than 64 MiB.
+			must(t, s.Runs(t.Context(), fmt.Sprintf("[ $(blockdev --getsize64 /dev/mapper/sealed) -gt %d ] && echo it ha''s grown", 3<<30+grownBy), "it has grown"))
+		},
+	},
+	{
 		name: "192 MiB of memory, a slot of 64 MiB", prompts: 1, memory: 192, small: true,
 		disks: func(t *testing.T) []machine.Disk { return []machine.Disk{rootWithSlots(t, 64)} },
 		play:  answer,

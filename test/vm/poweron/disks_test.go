@@ -99,6 +99,29 @@ func rootWithSlots(t *testing.T, memory ...int) machine.Disk {
 	return disk
 }
 
+// grown is the encrypted root with a far header, on a disk that has gained
+// grownBy bytes since that was placed.
+func grown(t *testing.T) []machine.Disk {
+	pass := filepath.Join(t.TempDir(), "pass")
+	must(t, os.WriteFile(pass, []byte(Passphrase), 0o600))
+	disk := copiedRoot(t, func(f *os.File) { must(t, f.Truncate(rootSize+64<<20)) })
+	run(t, "", program(t), "far", "enable", "--shrink-data", "--key-file", pass, disk.File)
+	must(t, os.Truncate(disk.File, rootSize+64<<20+grownBy))
+	return []machine.Disk{disk}
+}
+
+const grownBy = 256 << 20 // bytes
+
+// program builds orthrus for the host, once.
+func program(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(workDir, "orthrus")
+	if _, err := os.Stat(file); err != nil {
+		run(t, "", "go", "build", "-o", file, "github.com/orthrus-luks/orthrus/cmd/orthrus")
+	}
+	return file
+}
+
 // secondDisk is another volume with the root's Passphrase, made by the host's
 // cryptsetup.
 func secondDisk(t *testing.T) machine.Disk {
