@@ -40,12 +40,20 @@ func bootVolumes(ctx context.Context, c *command) error {
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {
 			return errors.Join(c.printOutcomes(result), c.endBoot(ctx, p.Policy.OnFailure, err))
 		}
-		c.ui.Errorf("%s", oneLine(err))
+		c.ui.Errorf("%s", explain(err).lines[0])
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryPause):
+		}
 		if p, err = c.bootPlan(); err != nil {
 			return err
 		}
 	}
 }
+
+// retryPause keeps a boot that fails at once from doing so all the time.
+const retryPause = 2 * time.Second
 
 // bootPlan reads crypttab and command line; a crypttab that is not there has no lines.
 func (c *command) bootPlan() (plan.Plan, error) {
@@ -153,6 +161,9 @@ func consolePaths(named []string) []string {
 	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
 		_ = tty.Close()
 		return []string{"/dev/tty"}
+	}
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return nil // systemd's agents ask at the consoles
 	}
 	return []string{"/dev/console"}
 }

@@ -131,6 +131,8 @@ func bootSentence(err error) string {
 		return "No tries are left."
 	case errors.Is(err, ask.ErrLate):
 		return "Nobody answered in time."
+	case errors.Is(err, boot.ErrHangs):
+		return "The device does not answer."
 	case errors.Is(err, boot.ErrSlow):
 		return "The key derivation of a keyslot takes longer than a boot can wait."
 	case errors.Is(err, boot.ErrNoSource), errors.Is(err, ask.ErrNobody):

@@ -18,6 +18,7 @@ var (
 	ErrHeldByOther = errors.New("the device holds something else")
 	ErrReplaced    = errors.New("the disk was exchanged meanwhile")
 	ErrNoSource    = errors.New("nothing can give a key")
+	ErrHangs       = errors.New("the device does not answer")
 	ErrSlow        = errors.New("the key derivation takes too long")
 	ErrKeyLength   = errors.New("the key is shorter than the volume key")
 )

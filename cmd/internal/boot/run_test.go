@@ -14,6 +14,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
@@ -255,5 +256,20 @@ func TestHostileHeadersStopOnlyThemselves(t *testing.T) {
 		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("%s: took %v", c.name, took)
 		}
+	}
+}
+
+func TestADiskThatHangsIsLeftToItself(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	task := (&engine{}).newTask(plan.Volume{Name: "hangs"})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := task.within(ctx, func(context.Context) error { <-hang; return nil })
+	if !errors.Is(err, ErrHangs) || !task.abandoned {
+		t.Errorf("%v", err)
+	}
+	if err := task.within(t.Context(), func(context.Context) error { return luks.ErrNotLUKS }); !errors.Is(err, luks.ErrNotLUKS) {
+		t.Errorf("%v", err)
 	}
 }

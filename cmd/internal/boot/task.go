@@ -26,6 +26,8 @@ type task struct {
 	data     activate.Data
 	loop     *block.Loop
 	release  []func() error // what the task holds until it ends
+	// abandoned: a step hangs and was left to itself.
+	abandoned bool
 
 	mu  sync.Mutex
 	key *luks.Key // once a secret has fitted
@@ -57,7 +59,27 @@ func (t *task) run(ctx context.Context) Outcome {
 	return t.outcome
 }
 
+// within bounds a step that reads the disk: a disk that hangs cannot be interrupted, but it can be
+// left to itself.
+func (t *task) within(ctx context.Context, step func(context.Context) error) error {
+	limit := time.NewTimer(answerTimeout)
+	defer limit.Stop()
+	done := make(chan error, 1)
+	go func() { done <- step(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+	t.abandoned = true
+	return ErrHangs
+}
+
 func (t *task) letGo() error {
+	if t.abandoned {
+		return nil // the step that hangs still has it
+	}
 	var errs []error
 	for i := len(t.release) - 1; i >= 0; i-- {
 		errs = append(errs, t.release[i]())
@@ -86,7 +108,7 @@ func (t *task) unlock(ctx context.Context) error {
 	if err := t.locate(ctx); err != nil {
 		return err
 	}
-	if err := t.prepare(ctx); err != nil {
+	if err := t.within(ctx, t.prepare); err != nil {
 		return err
 	}
 	if err := t.getKey(ctx); err != nil {
@@ -104,6 +126,9 @@ func (t *task) unlock(ctx context.Context) error {
 	t.report(Event{Kind: Unlocked, Volume: t.target.Name, Source: t.by})
 	return nil
 }
+
+// answerTimeout is how long a disk may take until its header is read and judged.
+const answerTimeout = 60 * time.Second
 
 // noticeable is how long a wait may be before people are told of it.
 const noticeable = 2 * time.Second
