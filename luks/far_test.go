@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
@@ -35,6 +36,19 @@ func withFar(t *testing.T) (*reached, *luks.Volume) {
 	t.Helper()
 	dev := &reached{memory: &memory{image: bytes.Repeat([]byte{0xee}, 24*mib)}}
 	v, err := luks.Format(ctx, dev, []byte("one"), farOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev, v
+}
+
+// withoutFar makes one that could have a far header.
+func withoutFar(t *testing.T) (*reached, *luks.Volume) {
+	t.Helper()
+	dev := &reached{memory: &memory{image: make([]byte, 24*mib)}}
+	o := farOptions()
+	o.FarHeader = false
+	v, err := luks.Format(ctx, dev, []byte("one"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +159,7 @@ func TestHealingAndRestoringTakeTheFarHeaderAlong(t *testing.T) {
 }
 
 func TestRestoredBackupKeepsSegmentAndToken(t *testing.T) {
-	dev := &reached{memory: &memory{image: make([]byte, 24*mib)}}
-	o := farOptions()
-	o.FarHeader = false
-	v, err := luks.Format(ctx, dev, []byte("one"), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, v := withoutFar(t)
 	image, err := v.Backup(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -267,6 +275,35 @@ func TestEnableRefusesBeforeTheFirstWrite(t *testing.T) {
 				t.Errorf("%d writes", dev.writes-before)
 			}
 		})
+	}
+}
+
+func TestEnableRefusesWhereTheTokenHasNoRoom(t *testing.T) {
+	for name, fill := range map[string]func(v *luks.Volume) error{
+		"JSON area": func(v *luks.Volume) error {
+			_, err := v.SetToken(ctx, 0, []byte(`{"type":"t","keyslots":[],"text":"`+strings.Repeat("x", 11<<10)+`"}`))
+			return err
+		},
+		"ids": func(v *luks.Volume) error {
+			for id := range luks2.MaxTokens {
+				if _, err := v.SetToken(ctx, id, []byte(`{"type":"t","keyslots":[]}`)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		dev, v := withoutFar(t)
+		if err := fill(v); err != nil {
+			t.Fatal(err)
+		}
+		before := dev.writes
+		if _, err := v.EnableFar(ctx, luks.Room{}); !errors.Is(err, luks2.ErrNoRoom) && !errors.Is(err, luks2.ErrNoID) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if dev.writes != before {
+			t.Errorf("%s: %d writes", name, dev.writes-before)
+		}
 	}
 }
 

@@ -87,12 +87,6 @@ func (l Locator) Verify(body []byte) []Mismatch {
 	return wrong
 }
 
-// Holds tells whether the body is exactly what the contents say.
-func (c Contents) Holds(body []byte) bool {
-	l := Locator{Contents: c}
-	return c.check(uint64(len(body)), MaxParts) == "" && len(l.Verify(body)) == 0
-}
-
 func extents(parts []Part) []luks2.Extent {
 	var list []luks2.Extent
 	for _, p := range parts {

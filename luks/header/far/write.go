@@ -4,7 +4,6 @@ package far
 
 import (
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // Update brings the body to what l announces: the locator (updating), what changes in the body, the
@@ -73,16 +72,4 @@ func Wipe(dev header.Device, f Found) error {
 		}
 	}
 	return nil
-}
-
-// Written lists the ranges of the device that Update of l, or Wipe, writes.
-func (l Locator) Written() []luks2.Extent {
-	list := []luks2.Extent{l.Place.slot(0), l.Place.slot(1)}
-	if l.Old == nil {
-		return list
-	}
-	for _, e := range coalesce(Changes(*l.Old, l.Contents)) {
-		list = append(list, luks2.Extent{Offset: l.Place.Body.Offset + e.Offset, Size: e.Size})
-	}
-	return list
 }
