@@ -74,7 +74,14 @@ func (v *Volume) Resume(ctx context.Context, tell func(relocate.Step)) (resumed 
 	case far.Enabling, far.Disabling:
 		return v.ResumeFar(ctx)
 	}
-	return true, v.transact(ctx, relocate.Options{Tell: tell}, v.planResume)
+	if err := v.transact(ctx, relocate.Options{Tell: tell}, v.planResume); err != nil {
+		return true, err
+	}
+	// A shrink that was concluded awaits a cut that may have been made.
+	if after, found, err := v.Pending(); err != nil || !found || after == pending {
+		return true, err
+	}
+	return v.Resume(ctx, tell)
 }
 
 // PlanResume tells the steps in which Resume would conclude or take back a relocation or a resize, and

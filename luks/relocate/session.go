@@ -3,6 +3,7 @@
 package relocate
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ var ErrUnhealthy = errors.New("the header copies are not both valid and equal")
 type session struct {
 	dev    header.Device
 	now    luks2.Copy // what both heads hold
+	heads  header.Heads
+	choice header.Choice
+	raw    []byte // both heads
 	random io.Reader
 	o      Options
 }
@@ -37,25 +41,37 @@ type Options struct {
 // start makes sure that the heads are in order and still those a plan was made for.
 func start(dev header.Device, planned luks2.Copy, o Options) (*session, error) {
 	s := &session{dev: dev, random: rand.Reader, o: o}
-	_, choice, err := s.heads()
-	if err != nil {
+	if err := s.look(); err != nil {
 		return nil, err
 	}
-	s.now = choice.Copy
 	if !same(s.now, planned) {
 		return nil, header.ErrChanged
 	}
 	return s, nil
 }
 
-// heads reads the heads and insists on two that agree.
-func (s *session) heads() (header.Heads, header.Choice, error) {
-	heads := header.Read(s.dev)
-	choice, err := header.Choose(heads)
-	if err == nil && !choice.Healthy() {
-		err = fmt.Errorf("%w: %v", ErrUnhealthy, choice.Reason)
+// look reads the heads and insists on two that agree.
+func (s *session) look() error {
+	s.heads = header.Read(s.dev)
+	var err error
+	if s.choice, err = header.Choose(s.heads); err != nil {
+		return err
 	}
-	return heads, choice, err
+	if !s.choice.Healthy() {
+		return fmt.Errorf("%w: %v", ErrUnhealthy, s.choice.Reason)
+	}
+	s.now = s.choice.Copy
+	s.raw, err = s.bytes()
+	return err
+}
+
+// bytes are both heads as they are on the device.
+func (s *session) bytes() ([]byte, error) {
+	p := make([]byte, 2*s.now.Header.Size)
+	if n, err := s.dev.ReadAt(p, 0); n < len(p) {
+		return nil, errors.Join(err, io.ErrUnexpectedEOF)
+	}
+	return p, nil
 }
 
 // same compares what two copies say, whichever of the two places they are from.
@@ -77,22 +93,25 @@ func (s *session) run(steps []Step) error {
 	return nil
 }
 
-// plan reads the heads again, holds them against the last commit, and plans the next one.
+// plan makes sure that the heads are, byte for byte, those of the last commit, and plans the next one.
 func (s *session) plan(next luks2.Copy) (header.Plan, error) {
-	heads, choice, err := s.heads()
+	raw, err := s.bytes()
 	if err != nil {
 		return header.Plan{}, err
 	}
-	if !same(choice.Copy, s.now) {
+	if !bytes.Equal(raw, s.raw) {
 		return header.Plan{}, header.ErrChanged
 	}
-	return header.PlanUpdate(heads, choice, next, s.random)
+	return header.PlanUpdate(s.heads, s.choice, next, s.random)
 }
 
-// done remembers what a commit left.
-func (s *session) done() error {
-	_, choice, err := s.heads()
-	s.now = choice.Copy
+// apply writes heads. Where a write went elsewhere and hit the head that was to hold, what was durable
+// is put back.
+func (s *session) apply(plan header.Plan) error {
+	err := header.Apply(s.dev, plan)
+	if errors.Is(err, header.ErrReadBack) {
+		err = errors.Join(err, header.Salvage(s.dev, s.now, s.random))
+	}
 	return err
 }
 
@@ -103,10 +122,10 @@ func (c commitHeads) run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := header.Apply(s.dev, plan); err != nil {
+	if err := s.apply(plan); err != nil {
 		return err
 	}
-	return s.done()
+	return s.look()
 }
 
 type copyArea struct{ move }
@@ -154,7 +173,7 @@ func (e exchangeHeads) run(s *session) error {
 				writes = append(writes, w)
 			}
 		}
-		return header.Apply(s.dev, header.Plan{Writes: writes})
+		return s.apply(header.Plan{Writes: writes})
 	}
 	if err := one(header.Secondary); err != nil {
 		return err
@@ -166,5 +185,5 @@ func (e exchangeHeads) run(s *session) error {
 	if err := one(header.Primary); err != nil {
 		return err
 	}
-	return s.done()
+	return s.look()
 }

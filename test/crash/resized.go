@@ -90,6 +90,7 @@ func resizedMore(s *session) states {
 				r := s.recovered(state)
 				next := crashed(s, r)
 				// A change of size may turn what recovery comes to: it is not held against the state before.
+				next.Acknowledged = false
 				state = next.with(state.Story, state.Hit)
 				if !yield(state) {
 					return

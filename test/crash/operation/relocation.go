@@ -221,11 +221,11 @@ func (j *transactionJudge) check(c crash.Case) crash.Verdict {
 		return excuse(c, broken("opened by %q alone", names(open)), nil, append(j.areas, areasOf(v)...))
 	}
 	if c.Image.Size() >= j.data.End() && c.Image.SumOf(j.data) != j.dataSum {
-		return excuse(c, broken("data were changed"), []disk.Range{j.data}, nil)
+		return excuse(c, broken("data were changed"), nil, []disk.Range{j.data})
 	}
 	for i, r := range j.t.foreign {
 		if c.Image.Size() >= r.End() && c.Image.SumOf(r) != j.foreign[i] {
-			return excuse(c, broken("bytes of something else at %d were written", r.Offset), []disk.Range{r}, nil)
+			return excuse(c, broken("bytes of something else at %d were written", r.Offset), nil, []disk.Range{r})
 		}
 	}
 	if wrong := j.checkFar(c, v); wrong.Outcome == crash.Broken {
@@ -246,7 +246,7 @@ func (j *transactionJudge) checkFar(c crash.Case, v *luks.Volume) crash.Verdict 
 	}
 	f := far.Read(readOnly{c.Image}, t.Far)
 	if f.State != far.Whole || !f.Locator.Of(v.UUID) {
-		return excuse(c, broken("phase %s, the far header in force is %v: %v", t.Phase, f.State, f.Err), ranges(t.Far), nil)
+		return excuse(c, broken("phase %s, the far header in force is %v: %v", t.Phase, f.State, f.Err), nil, ranges(t.Far))
 	}
 	for _, k := range v.Keyslots {
 		material := make([]byte, k.Area.Size)
@@ -254,7 +254,7 @@ func (j *transactionJudge) checkFar(c crash.Case, v *luks.Volume) crash.Verdict 
 			continue
 		}
 		if !f.Locator.Updating() && !f.Locator.Vouches(k.Area, material) {
-			return excuse(c, broken("the far header in force lacks keyslot %d", k.ID), append(ranges(t.Far), areaOf(k)), nil)
+			return excuse(c, broken("the far header in force lacks keyslot %d", k.ID), nil, append(ranges(t.Far), areaOf(k)))
 		}
 	}
 	return crash.Verdict{}
@@ -304,7 +304,7 @@ func (j *transactionJudge) clean(c crash.Case, v *luks.Volume) crash.Verdict {
 			continue
 		}
 		if left := c.Image.Alike(j.base, r); left > 0 {
-			return excuse(c, broken("%d sectors at %d are left", left, r.Offset), []disk.Range{r}, nil)
+			return excuse(c, broken("%d sectors at %d are left", left, r.Offset), nil, []disk.Range{r})
 		}
 	}
 	return crash.Verdict{Outcome: crash.New}
