@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
@@ -32,7 +33,17 @@ func (v *Volume) planMetadataSize(now luks2.Copy, size MetadataSize) ([]relocate
 	if size.Keyslots == 0 {
 		size.Keyslots = relocate.DefaultKeyslots(now, size.Header, limit)
 	}
-	return relocate.PlanResize(now, relocate.Sizes(size), limit)
+	if _, _, found, err := far.Find(now.Metadata); err != nil || !found {
+		if err != nil {
+			return nil, err
+		}
+		return relocate.PlanResize(now, relocate.Sizes(size), limit)
+	}
+	steps, err := relocate.PlanResizeWithFar(now, relocate.Sizes(size), limit)
+	if err != nil || len(steps) == 0 {
+		return nil, err
+	}
+	return steps, v.movable(now, nil, true)
 }
 
 // metadataLimit is the first byte that does not belong to the metadata: where the data begins, or the
@@ -50,6 +61,9 @@ func (v *Volume) metadataLimit(now luks2.Copy) uint64 {
 // concludes.
 func (v *Volume) SetMetadataSize(ctx context.Context, size MetadataSize, tell func(relocate.Step)) error {
 	if _, err := v.PlanMetadataSize(size); err != nil {
+		return err
+	}
+	if _, err := v.Resume(ctx, tell); err != nil {
 		return err
 	}
 	return v.transact(ctx, relocate.Options{Tell: tell}, func(now luks2.Copy) ([]relocate.Step, error) {

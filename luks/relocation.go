@@ -4,6 +4,7 @@ package luks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/header/far"
@@ -61,10 +62,11 @@ func (v *Volume) withMapping(steps []relocate.Step, enlarge func(uint64) error) 
 // Grow lets the volume follow its device, as PlanGrow says. What was begun earlier is concluded first.
 // Wherever it stops, the volume opens, and Resume concludes or takes back.
 func (v *Volume) Grow(ctx context.Context, o GrowOptions) error {
-	if _, err := v.Resume(ctx, o.Tell); err != nil {
+	resumed, err := v.Resume(ctx, o.Tell)
+	if err != nil {
 		return err
 	}
-	return v.transact(ctx, relocate.Options{Tell: o.Tell, Free: o.Free}, func(now luks2.Copy) ([]relocate.Step, error) {
+	err = v.transact(ctx, relocate.Options{Tell: o.Tell, Free: o.Free}, func(now luks2.Copy) ([]relocate.Step, error) {
 		steps, err := v.planGrow(now, o)
 		if err != nil {
 			return nil, err
@@ -72,6 +74,13 @@ func (v *Volume) Grow(ctx context.Context, o GrowOptions) error {
 		steps, _, err = v.withMapping(steps, o.Enlarge)
 		return steps, err
 	})
+	if !resumed || !errors.Is(err, relocate.ErrNotGrown) {
+		return err
+	}
+	if o.Enlarge == nil { // what was resumed was all there was to do
+		return nil
+	}
+	return o.Enlarge(v.Data.Size)
 }
 
 // ShrinkOptions say how a volume is to make room at its device's end.

@@ -151,6 +151,30 @@ func TestShrinkIsCancelled(t *testing.T) {
 	sound(t, dev, data[:8*mib])
 }
 
+func TestMetadataAreaIsResizedWithItsFarHeader(t *testing.T) {
+	dev, v := elasticVolume(t, 20*mib)
+	data := dataOf(dev, v)
+	if err := v.SetMetadataSize(ctx, luks.MetadataSize{Header: 64 << 10, Keyslots: 896 << 10}, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, err := v.Far(ctx)
+	if err != nil || f.Standing != far.InStep || f.Token.Far.Body.Size != 1<<20 || v.Choice.Copy.Header.Size != 64<<10 {
+		t.Errorf("far header of %d bytes %v, heads of %d, %v", f.Token.Far.Body.Size, f.Standing, v.Choice.Copy.Header.Size, err)
+	}
+	if !bytes.Equal(data, dataOf(dev, v)) {
+		t.Error("data were changed")
+	}
+	alone, err := luks.Load(ctx, f.Recorded.Device())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock(t, alone, "one")
+	dev.resize(30 * mib)
+	if err := v.Grow(ctx, luks.GrowOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRelocationRefusesWithoutAWrite(t *testing.T) {
 	grown := func(dev *elastic) { dev.resize(20 * mib) }
 	for name, c := range map[string]struct {

@@ -77,7 +77,8 @@ func (v *Volume) Resume(ctx context.Context, tell func(relocate.Step)) (resumed 
 	if err := v.transact(ctx, relocate.Options{Tell: tell}, v.planResume); err != nil {
 		return true, err
 	}
-	// A shrink that was concluded awaits a cut that may have been made.
+	// A shrink that was concluded awaits a cut that may have been made; a resize may leave a far header to
+	// be made.
 	if after, found, err := v.Pending(); err != nil || !found || after == pending {
 		return true, err
 	}

@@ -24,6 +24,9 @@ func PlanConclude(dev header.Device, head luks2.Copy) ([]Step, error) {
 	default:
 		return nil, nil
 	}
+	if err := r.resized(); err != nil {
+		return nil, err
+	}
 	if err := r.check(); err != nil {
 		return nil, err
 	}
@@ -38,6 +41,17 @@ func PlanConclude(dev header.Device, head luks2.Copy) ([]Step, error) {
 		err = r.concludeRebuilding(dev, deviceSize)
 	}
 	return r.steps, err
+}
+
+// resized settles where the far header goes that a resize of the metadata area has wiped: where one of
+// the length that came of it belongs, whether the resize was concluded or taken back.
+func (r *relocation) resized() (err error) {
+	if r.token.Phase != far.Rebuilding || r.token.HeaderSize == 0 {
+		return nil
+	}
+	r.token.HeaderSize, r.token.KeyslotsSize = 0, 0
+	r.token.To, _, err = r.place(r.token.ToDeviceSize)
+	return err
 }
 
 // check refuses a token that no honest writer of these phases could have left: places aligned, of the
@@ -57,7 +71,7 @@ func (r *relocation) check() error {
 	if want, _, err := r.place(t.ToDeviceSize); err != nil || made != want {
 		return refuse("its place is not where the device's size puts it")
 	}
-	if t.Phase != far.AwaitingCut && (left.None() || left.Body.Size != far.Length(r.head)) {
+	if t.Phase != far.AwaitingCut && t.Phase != far.Rebuilding && (left.None() || left.Body.Size != far.Length(r.head)) {
 		return refuse("the old place is not one of this header")
 	}
 	unit := uint64(r.segment.SectorSize)

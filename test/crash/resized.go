@@ -64,15 +64,28 @@ func resized(s *session) states {
 	}
 }
 
+// crashesAfterResize is the number of crashes tried for each change of size in the middle.
+const crashesAfterResize = 3
+
+// struckBySize yields what the operation leaves, and some crashes on the way there.
 func (s *session) struckBySize(f disk.Fault, yield func(State) bool) bool {
+	d, err := s.run(s.base, f)
+	r := newRecord(s.op, d.Trace(err))
 	lost := disk.Range{Offset: f.Size, Length: s.base.Size() - f.Size}
-	return s.struck(f, func(state State) bool {
+	told := func(state State) bool {
+		state.Story.earlier = f
 		if lost.Length > 0 {
 			state.Hit = append(state.Hit[:len(state.Hit):len(state.Hit)], lost)
 			state.Acknowledged = false
 		}
 		return yield(state)
-	})
+	}
+	for range crashesAfterResize {
+		if !told(crashed(s, r)) {
+			return false
+		}
+	}
+	return told(r.final())
 }
 
 // resizedMore draws crashes, up to three deep, of the operation and of what recovers from it, between

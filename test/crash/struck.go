@@ -123,10 +123,13 @@ func misplacedWrites(s *session) []disk.Fault {
 func misplacedWhole(s *session) states {
 	return func(yield func(State) bool) {
 		for _, f := range misplacedWrites(s) {
+			if !s.picked() {
+				continue
+			}
 			d, err := s.run(s.base, f)
 			state := newRecord(s.op, d.Trace(err)).final()
 			state.Story.earlier = f
-			if s.picked() && !yield(state) {
+			if !yield(state) {
 				return
 			}
 		}
