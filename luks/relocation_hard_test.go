@@ -217,7 +217,7 @@ func TestHostileTokensMoveNothing(t *testing.T) {
 		"data without sense":  func(t *far.Token) { t.DataSize = 1<<64 - 512 },
 		"wiping the data":     func(t *far.Token) { t.Phase, t.Far, t.To = far.Wiping, t.To, place(4*mib, 3*mib, length) },
 		"rebuilding the data": func(t *far.Token) { t.Phase, t.To = far.Rebuilding, place(4*mib, 3*mib, length) },
-		"cut to nothing":      func(t *far.Token) { t.Phase, t.To, t.ToDeviceSize = far.AwaitingCut, far.Place{}, 16 * mib },
+		"cut to nothing":      func(t *far.Token) { t.Phase, t.To, t.ToDeviceSize = far.AwaitingCut, far.Place{}, 16*mib },
 	} {
 		dev, v := elasticVolume(t, 8*mib)
 		dev.resize(16 * mib)

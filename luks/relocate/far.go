@@ -87,7 +87,7 @@ func (s *session) free(found far.Found, except ...luks2.Extent) error {
 		return nil
 	}
 	for _, e := range found.Place.Extents() {
-		if found.State == far.Damaged && e.Offset == found.Place.Locator {
+		if found.State == far.Damaged && e.Size == far.SlotSize {
 			continue
 		}
 		for _, part := range subtract(e, except) {
