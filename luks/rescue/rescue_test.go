@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
@@ -307,6 +309,51 @@ func BenchmarkSearch(b *testing.B) {
 	for b.Loop() {
 		if _, err := Search(context.Background(), noise, size, nil); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// small is a volume in memory.
+type small struct{ disk }
+
+func (d small) WriteAt(p []byte, off int64) (int, error) { return copy(d.image[off:], p), nil }
+
+// Each head size has its secondary at another place: alone, on a partition that moved, with and without
+// its magic, it is enough.
+func TestASecondaryAloneIsEnoughAtEachOfTheNineOffsets(t *testing.T) {
+	for _, size := range luks2.Sizes() {
+		const start = 63 * 512
+		d := small{disk{image: make([]byte, 2*size+1<<20)}}
+		_, err := luks.Format(context.Background(), d, []byte(vectors.K0), luks.FormatOptions{
+			Version: 2, Cipher: "aes-xts-plain64", KeySize: 32, Hash: "sha256", SectorSize: 512,
+			UUID: "11111111-2222-4333-8444-555555555555", MetadataSize: size, KeyslotsSize: 256 << 10, DataOffset: 2*size + 512<<10,
+			Keyslot: luks.NewKeyslot{Priority: luks2.PriorityNormal, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+		})
+		if err != nil {
+			t.Fatalf("size %d: %v", size, err)
+		}
+		clear(d.image[:size])
+		for kind, magic := range map[Kind]string{Head: luks2.SecondaryMagic, Wiped: "\x00\x00\x00\x00\x00\x00"} {
+			copy(d.image[size:], magic)
+			moved := disk{image: append(make([]byte, start), d.image...)}
+			r := look(t, moved)
+			if len(r.Finds) == 0 || r.Finds[0].Base != start || r.Finds[0].Pieces[0].Kind != kind || r.Finds[0].Pieces[0].Offset != start+int64(size) {
+				t.Errorf("size %d, %v: %+v", size, kind, r.Finds)
+				continue
+			}
+			image, _, err := Rebuild(moved, moved.Size(), r.Finds[0], rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := luks.Load(context.Background(), disk{image: image})
+			if err != nil || !v.Choice.Healthy() || uint64(v.Choice.Copy.Header.Size) != size {
+				t.Fatalf("size %d: %v", size, err)
+			}
+			key, err := v.Unlock(context.Background(), []byte(vectors.K0), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+			if err != nil {
+				t.Errorf("size %d, %v: %v", size, kind, err)
+			}
+			_ = key.Close()
 		}
 	}
 }
