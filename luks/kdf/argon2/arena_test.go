@@ -87,14 +87,33 @@ func TestPagerTakesHugePagesUnlessTheyCostMoreThanTheyBring(t *testing.T) {
 			}
 			return [2]time.Duration{dear, dear}
 		}, huge},
+		{"dear ones run out", func(i int) [2]time.Duration {
+			if i < 30 {
+				return [2]time.Duration{dear, fair}
+			}
+			return [2]time.Duration{cheap, fair}
+		}, huge},
+		{"dear ones and cheap ones in turn", func(i int) [2]time.Duration {
+			if i/40%2 == 0 {
+				return [2]time.Duration{dear, fair}
+			}
+			return [2]time.Duration{cheap, fair}
+		}, ordinary},
 	} {
 		p := newPager(4)
+		others := 0 // among the last chunks
 		for i := range 100 {
 			kind := p.choose()
 			p.record(kind, v.price(i)[kind])
-			if i < samples && kind != huge || i >= 90 && kind != v.want {
+			if i < samples && kind != huge {
 				t.Fatalf("%s: chunk %d has kind %d", v.name, i, kind)
 			}
+			if i >= 90 && kind != v.want {
+				others++
+			}
+		}
+		if mayTry := v.want == ordinary; others > 1 || others > 0 && !mayTry {
+			t.Errorf("%s: %d of the last chunks are of another kind than %d", v.name, others, v.want)
 		}
 	}
 }
