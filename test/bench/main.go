@@ -44,7 +44,7 @@ func main() {
 	which := flag.String("part", "", "run this part alone")
 	ours := flag.String("orthrus", "bin/orthrus", "our binary")
 	out := flag.String("out", "", "write the report to this file as well")
-	readme := flag.String("readme", "", "measure nothing: put the table of whole processes from -out into this file")
+	readme := flag.String("readme", "", "measure nothing: put the tables for users from -out into this file")
 	flag.Parse()
 	err := error(nil)
 	if *readme != "" {

@@ -5,13 +5,17 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
 // What is between these lines of a document is replaced.
 const quoteBegin, quoteEnd = "<!-- bench -->\n", "<!-- end of bench -->\n"
 
-// quote puts the head and the sections that users care for from a report into a document.
+// quotable are the sections that users care for.
+var quotable = []string{"Whole processes", "What Argon2id costs", "Sector encryption"}
+
+// quote puts the head and the quotable sections of a report into a document.
 func quote(report, document string) error {
 	text, err := os.ReadFile(report)
 	if err != nil {
@@ -40,7 +44,7 @@ func quoted(report, document string) (string, error) {
 		switch {
 		case i == 0:
 			kept.WriteString(strings.TrimSpace(body) + "\n")
-		case title == "Whole processes" || title == "Sector encryption":
+		case slices.Contains(quotable, title):
 			kept.WriteString("\n" + strings.TrimSpace(body) + "\n")
 		}
 	}
