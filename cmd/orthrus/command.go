@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -90,7 +91,19 @@ func (c *command) conclude(err error) ui.ExitCode {
 }
 
 func (c *command) tell(s said) {
+	names := strings.NewReplacer("{program}", c.Program, "{device}", c.about())
 	for _, line := range s.lines {
-		c.ui.Errorf("%s", line)
+		c.ui.Errorf("%s", names.Replace(line))
 	}
+}
+
+// about is the device of this run as it was named: the header where that lies apart.
+func (c *command) about() string {
+	switch {
+	case c.o.Header.Set:
+		return c.o.Header.V
+	case len(c.Args) > 0:
+		return c.Args[0]
+	}
+	return "DEVICE"
 }

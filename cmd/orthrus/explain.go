@@ -88,26 +88,28 @@ var fixed = []struct {
 	{context.Canceled, "Interrupted."},
 }
 
-// advice names the way out of an error, for the person at the keyboard.
+// advice names the way out of an error, for the person at the keyboard: the next command, with
+// {program} and {device} for what this run was called by and about.
 var advice = []struct {
 	is   error
 	text string
 }{
 	{dm.ErrNoDeviceMapper, "Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the device-mapper."},
-	{dm.ErrPermission, "Mapping devices needs root."},
+	{dm.ErrPermission, "Mapping devices needs root: sudo {program} …"},
 	{dm.ErrUnknownTarget, "Load the kernel module dm_crypt (modprobe dm_crypt)."},
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
 	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
-	{kdf.ErrMemory, "Free some memory or add swap; a keyslot with less --pbkdf-memory can be added elsewhere."},
-	{header.ErrUnreadable, "Try again; if the read error stays, repair with --choose and the name of the copy that can be read gives the other up."},
-	{header.ErrConflict, "See both copies with check, then choose one with repair."},
-	{header.ErrForeign, "If the device is still LUKS, run repair; it puts the good copy over the damaged one."},
-	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere with luksHeaderBackup."},
+	{kdf.ErrMemory, "Free some memory or add swap; where there is more: {program} luksAddKey --pbkdf-memory 65536 {device}"},
+	{header.ErrUnreadable, "Try again; if the read error stays, give the copy up that cannot be read: {program} repair --choose primary {device} (or --choose secondary keeps that one)"},
+	{header.ErrConflict, "See both copies: {program} check {device}; then keep one of them: {program} repair --choose primary {device} (or --choose secondary)"},
+	{header.ErrForeign, "If the device is still LUKS, put the good copy over the damaged one: {program} repair {device}"},
+	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},
 	{kmod.ErrNoModule, "The lists that depmod writes in /lib/modules know no module of that name."},
-	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed."},
+	{converting.ErrNoRoom, "Remove a keyslot that is no longer needed: {program} luksKillSlot {device} SLOT"},
+	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }
 
 func explain(err error) said {

@@ -24,6 +24,8 @@ func luksDump(ctx context.Context, c *command) error {
 		return c.dumpVolumeKey(ctx, v)
 	case c.o.Unbound:
 		return c.dumpUnbound(ctx, v)
+	case c.o.JSON && !c.o.DumpJSON && v.Version == 1:
+		return c.printJSON(reportLUKS1(v.LUKS1))
 	case c.o.DumpJSON || c.o.JSON:
 		return c.dumpJSON(v)
 	case v.Version == 1:
