@@ -116,6 +116,7 @@ func (s System) readMachine(f *Facts) error {
 	}
 	// What else must be there before the root's own programs can run.
 	if usr, number := mountedAt("/usr", string(mounts)); number != "" {
+		w.foreign("a /usr of its own")
 		err = w.down(deviceNumber(number, usr.Source))
 	}
 	if resume := attribute("/sys", "power/resume"); resume != "" && resume != "0:0" {

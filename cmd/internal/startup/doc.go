@@ -18,6 +18,7 @@
 //	ro, rw           the last one counts; ro when neither is there
 //	rootdelay=       ignored: devices are waited for
 //	init=            the program to hand over to
+//	resume=          where a hibernated system may lie, with resume_offset= and noresume
 //
 // There is no shell here, and none is ever started: what fails is said, and
 // then the machine reboots, halts or is switched off, as it was told.

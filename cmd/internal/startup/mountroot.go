@@ -5,7 +5,9 @@ package startup
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -50,6 +52,9 @@ func mountRoot(device string, root Root) error {
 	bits, data := mountOptions(root.Options, root.ReadOnly)
 	var err error
 	for _, kind := range kinds {
+		if kind == "btrfs" {
+			data = withMembers(data, device)
+		}
 		if err = unix.Mount(device, newRoot, kind, bits, data); err == nil {
 			return nil
 		}
@@ -60,22 +65,43 @@ func mountRoot(device string, root Root) error {
 	return &MountError{Source: device, Types: kinds, Err: err}
 }
 
+// withMembers adds to the options of a btrfs the other mappings it has members
+// on; nothing has told the kernel of them yet.
+func withMembers(data, device string) string {
+	of, err := fileSystemOn(device)
+	if err != nil {
+		return data
+	}
+	nodes, _ := filepath.Glob("/dev/mapper/*")
+	for _, node := range nodes {
+		if other, err := fileSystemOn(node); err == nil && node != device && other.Kind == of.Kind && other.UUID == of.UUID {
+			data = strings.TrimPrefix(data+",device="+node, ",")
+		}
+	}
+	return data
+}
+
 // kindOf finds out which file system is on a device.
 func kindOf(device string) (string, error) {
+	found, err := fileSystemOn(device)
+	return found.Kind, err
+}
+
+func fileSystemOn(device string) (signature.Signature, error) {
 	f, err := os.Open(device)
 	if err != nil {
-		return "", err
+		return signature.Signature{}, err
 	}
 	defer f.Close()
-	size, err := f.Seek(0, 2)
+	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return "", err
+		return signature.Signature{}, err
 	}
 	found, err := signature.Detect(f, size)
 	for _, s := range found {
 		if s.Usage == signature.Filesystem && !s.Backup {
-			return s.Kind, nil
+			return s, nil
 		}
 	}
-	return "", errors.Join(errors.New("no signature of a file system"), err)
+	return signature.Signature{}, errors.Join(errors.New("no signature of a file system"), err)
 }

@@ -56,6 +56,19 @@ func TestMissingRootIsSaid(t *testing.T) {
 	}
 }
 
+func TestResumeIsReadFromTheCommandLine(t *testing.T) {
+	for cmdline, want := range map[string]Resume{
+		"root=/dev/vda1":                               {},
+		"resume=UUID=1 resume_offset=4096":             {Device: "UUID=1", Offset: "4096"},
+		"resume=/dev/mapper/swap noresume":             {},
+		`resume=LABEL="my swap" root=/dev/mapper/root`: {Device: "LABEL=my swap"},
+	} {
+		if got := ParseResume(cmdline); got != want {
+			t.Errorf("%s: %+v", cmdline, got)
+		}
+	}
+}
+
 func TestNoShellIsEverACandidate(t *testing.T) {
 	for _, program := range (Root{}).candidates() {
 		if strings.HasSuffix(program, "sh") || strings.Contains(program, "busybox") {

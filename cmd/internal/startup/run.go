@@ -37,6 +37,9 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err := s.Unlock(ctx); err != nil {
 		return err
 	}
+	if err := resume(ctx, ParseResume(string(cmdline)), s.Find); err != nil {
+		s.Report(err)
+	}
 	root, err := ParseRoot(string(cmdline), string(fstab))
 	if err != nil {
 		return err
