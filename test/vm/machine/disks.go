@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -112,11 +113,14 @@ func (d *disks) takePort(name string) error {
 func diskArgs(disk Disk, bus string) []string {
 	return []string{
 		"-blockdev", fmt.Sprintf("driver=%s,node-name=node-%s,discard=unmap,cache.no-flush=on,read-only=%s,file.driver=file,file.filename=%s",
-			disk.format(), disk.Name, onOff(disk.ReadOnly), disk.File),
+			disk.format(), disk.Name, onOff(disk.ReadOnly), escaped(disk.File)),
 		"-device", fmt.Sprintf("virtio-blk-pci,id=disk-%s,drive=node-%s,serial=%s,bus=%s,logical_block_size=%d,physical_block_size=%d",
 			disk.Name, disk.Name, disk.Name, bus, disk.LogicalSector, disk.PhysicalSector),
 	}
 }
+
+// escaped doubles the commas that would begin another parameter.
+func escaped(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
 func onOff(on bool) string {
 	if on {
