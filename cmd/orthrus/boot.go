@@ -35,6 +35,11 @@ func bootVolumes(ctx context.Context, c *command) error {
 		return err
 	}
 	defer closeAll()
+	for _, f := range frontends {
+		if console, ok := f.(*ask.Console); ok {
+			console.Signals = c.o.MainSystem || c.o.TestPassphrase
+		}
+	}
 	for {
 		result, err := boot.Run(ctx, c.bootConfig(p, frontends))
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {

@@ -191,7 +191,7 @@ func TestPartitionsByUUIDAndName(t *testing.T) {
 		if out, err := table.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		t.Cleanup(func() { wipe(t, disk(t, "a"), 0, 1<<20); run(t, "sfdisk", "-q", "--delete", disk(t, "b")) })
+		t.Cleanup(func() { run(t, "sfdisk", "-q", "--delete", disk(t, "a")); wipe(t, disk(t, "a"), 0, 1<<20) })
 		one := disk(t, "a") + "1"
 		machine.Eventually(t, 5*time.Second, one, func() bool { _, err := os.Stat(one); return err == nil })
 		format(t, one, uuidB, "one")

@@ -20,14 +20,18 @@ import (
 type Console struct {
 	path   string
 	file   *os.File
-	keymap string      // named elsewhere; empty to ask the kernel
+	keymap string      // the one that was asked for, empty where none was
 	Quiet  func() bool // tells that somebody else draws on this console; nil for never
 
-	mu    sync.Mutex
-	drawn *drawing // while something is being asked
+	// Signals lets keys such as Ctrl-C end the program; at boot they only edit.
+	Signals bool
+
+	mu     sync.Mutex
+	drawn  *drawing      // while something is being asked
+	before *unix.Termios // the terminal's mode before the first question
 }
 
-// OpenConsole opens a terminal. Keymap is the name of the layout that was set up, where one is known.
+// OpenConsole opens a terminal. Keymap is the name of the layout that was asked for, where one was.
 func OpenConsole(path, keymap string) (*Console, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -39,8 +43,16 @@ func OpenConsole(path, keymap string) (*Console, error) {
 	return &Console{path: path, file: f, keymap: keymap}, nil
 }
 
-// Close closes the terminal.
-func (c *Console) Close() error { return c.file.Close() }
+// Close gives the terminal back as it was before the first question.
+func (c *Console) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var err error
+	if c.before != nil {
+		err = unix.IoctlSetTermios(int(c.file.Fd()), unix.TCSETS, c.before)
+	}
+	return errors.Join(err, c.file.Close())
+}
 
 // Name is the path of the terminal.
 func (c *Console) Name() string { return c.path }
@@ -67,11 +79,11 @@ func (c *Console) Ask(ctx context.Context, q Question) (typed *secret.Buffer, er
 		return nil, ErrUnavailable
 	}
 	fd := int(c.file.Fd())
-	restore, err := keyByKey(fd)
+	rest, err := c.keyByKey(fd)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, restore()) }()
+	defer func() { err = errors.Join(err, rest()) }()
 	typing, err := newLine(q.Echo)
 	if err != nil {
 		return nil, err
@@ -90,11 +102,17 @@ func (c *Console) Ask(ctx context.Context, q Question) (typed *secret.Buffer, er
 	return typing.take(), nil
 }
 
+// layout is what a prompt says of the keyboard: what the kernel's key map has, which is what counts,
+// and the name of the one that was asked for. Of the keyboard behind a serial line nothing is known.
 func (c *Console) layout() string {
-	if c.keymap != "" {
-		return c.keymap
+	return describeLayout(vtKeyboard(int(c.file.Fd())).layout(), c.keymap)
+}
+
+func describeLayout(kernel, keymap string) string {
+	if kernel == "" || keymap == "" {
+		return kernel
 	}
-	return vtKeyboard(int(c.file.Fd())).layout()
+	return keymap + ", " + kernel
 }
 
 func (c *Console) begin(d *drawing) {
@@ -141,21 +159,30 @@ func (c *Console) write(p []byte) {
 }
 
 // keyByKey: no line editing and no echo by the kernel, no signals; what was typed before is dropped,
-// so that nothing is taken for an answer to a question not yet seen.
-func keyByKey(fd int) (restore func() error, err error) {
-	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-	if err != nil {
-		return nil, err
+// so that nothing is taken for an answer to a question not yet seen. At rest, between questions, the
+// terminal is as it was but for the echo: what is typed while a key is derived stays off the screen.
+func (c *Console) keyByKey(fd int) (rest func() error, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.before == nil {
+		if c.before, err = unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+			return nil, err
+		}
 	}
-	mode := *before
-	mode.Lflag &^= unix.ICANON | unix.ECHO | unix.ECHONL | unix.ISIG | unix.IEXTEN
+	mode := *c.before
+	mode.Lflag &^= unix.ICANON | unix.ECHO | unix.ECHONL | unix.IEXTEN
+	if !c.Signals {
+		mode.Lflag &^= unix.ISIG
+	}
 	mode.Iflag &^= unix.INLCR | unix.IGNCR | unix.ISTRIP | unix.IXON
 	mode.Iflag |= unix.ICRNL
 	mode.Cc[unix.VMIN], mode.Cc[unix.VTIME] = 1, 0
 	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &mode); err != nil {
 		return nil, err
 	}
-	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, before) }, nil
+	silent := *c.before
+	silent.Lflag &^= unix.ECHO | unix.ECHONL
+	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, &silent) }, nil
 }
 
 // printable replaces control characters: texts have names in them that a disk chose.

@@ -123,10 +123,20 @@ func TestAPassphraseLongerThanALineOfTheKernelArrivesWhole(t *testing.T) {
 	}
 }
 
-func TestTheLayoutIsShown(t *testing.T) {
+func TestTheLayoutThatCountsIsShown(t *testing.T) {
+	for _, c := range []struct{ kernel, keymap, want string }{
+		{"qwertz", "de-latin1", "de-latin1, qwertz"},
+		{"qwerty", "", "qwerty"},
+		{"", "de-latin1", ""},
+		{"qwerty", "de-latin1", "de-latin1, qwerty"}, // it was asked for, and is not in force
+	} {
+		if got := describeLayout(c.kernel, c.keymap); got != c.want {
+			t.Errorf("%q, %q: %q", c.kernel, c.keymap, got)
+		}
+	}
 	console, s := newScreen(t, "de-latin1")
 	answered(t, console, s, Question{Title: "Passphrase for root"}, "x\r")
-	s.shows("[de-latin1] Passphrase for root: *")
+	s.shows("\x1b[KPassphrase for root: *")
 }
 
 func TestAMessageStandsAboveThePrompt(t *testing.T) {
@@ -147,7 +157,7 @@ func TestAMessageStandsAboveThePrompt(t *testing.T) {
 	s.shows("After.\r\n")
 }
 
-func TestACancelledPromptGivesTheTerminalBack(t *testing.T) {
+func TestTheTerminalIsSilentBetweenQuestionsAndGivenBackInTheEnd(t *testing.T) {
 	console, s := newScreen(t, "")
 	before, err := unix.IoctlGetTermios(int(s.slave.Fd()), unix.TCGETS)
 	if err != nil {
@@ -161,6 +171,13 @@ func TestACancelledPromptGivesTheTerminalBack(t *testing.T) {
 		cancel()
 	}()
 	if _, err := console.Ask(ctx, Question{Title: "Q"}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	resting, err := unix.IoctlGetTermios(int(s.slave.Fd()), unix.TCGETS)
+	if err != nil || resting.Lflag != before.Lflag&^(unix.ECHO|unix.ECHONL) || resting.Iflag != before.Iflag {
+		t.Errorf("between questions %+v, was %+v, %v", resting, before, err)
+	}
+	if err := console.Close(); err != nil {
 		t.Error(err)
 	}
 	after, err := unix.IoctlGetTermios(int(s.slave.Fd()), unix.TCGETS)
