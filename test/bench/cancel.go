@@ -40,15 +40,17 @@ func (b *bench) interrupted() error {
 	return nil
 }
 
-// half of an unlock on a fast machine with two processors.
-func half(mib int) time.Duration { return time.Duration(mib) * time.Millisecond / 2 }
+// early is well after the start, and well before the end on any machine.
+func early(mib int) time.Duration {
+	return max(20*time.Millisecond, time.Duration(mib)*time.Millisecond/4)
+}
 
 func (b *bench) cancelCalls(mib int) ([]time.Duration, error) {
 	waits := make([]time.Duration, b.pairs)
 	for i := range waits {
 		ctx, cancel := context.WithCancel(context.Background())
 		var cancelled time.Time
-		time.AfterFunc(half(mib), func() { cancelled = time.Now(); cancel() })
+		time.AfterFunc(early(mib), func() { cancelled = time.Now(); cancel() })
 		p := kdf.Params{Type: kdf.Argon2id, Time: 100, Memory: uint32(mib) << 10, CPUs: 4, Salt: make([]byte, 32)}
 		if err := p.Derive(ctx, make([]byte, 64), []byte(passphrase)); !errors.Is(err, context.Canceled) {
 			return nil, fmt.Errorf("%d MiB: cancelled derivation: %w", mib, err)
@@ -60,7 +62,8 @@ func (b *bench) cancelCalls(mib int) ([]time.Duration, error) {
 }
 
 func (b *bench) interruptProcesses(mib int) ([]time.Duration, error) {
-	c := unlock("", argon2Costs(mib<<10, 4, 4), 0, 0)
+	passes := max(4, 4096/mib) // so that there is a middle
+	c := unlock("", argon2Costs(mib<<10, passes, 4), 0, 0)
 	image, err := b.image(c.make)
 	if err != nil {
 		return nil, err
@@ -83,7 +86,7 @@ func (b *bench) interruptOnce(c command, image string, mib int) (time.Duration, 
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	time.Sleep(half(mib))
+	time.Sleep(early(mib))
 	sent := time.Now()
 	if err := cmd.Process.Signal(unix.SIGINT); err != nil {
 		return 0, fmt.Errorf("%s ended before it could be interrupted: %w", c.program, err)
