@@ -189,7 +189,7 @@ type report struct {
 	Looks, Repairs, Rescans, Overruns, Events, Failures int
 	Forged                                              int `json:"events_forged"`
 	Unread                                              int `json:"events_malformed"`
-	Volumes                                             []struct{ Device, UUID, Verdict string }
+	Volumes                                             []known
 }
 
 func (d *daemon) status(t *testing.T) report {
@@ -210,7 +210,7 @@ func (d *daemon) quiet(t *testing.T) report {
 	t.Helper()
 	before := d.status(t)
 	for range 60 {
-		time.Sleep(600 * time.Millisecond)
+		time.Sleep(400 * time.Millisecond)
 		now := d.status(t)
 		if now.Looks == before.Looks && now.Events == before.Events {
 			return now
