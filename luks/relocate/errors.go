@@ -18,7 +18,6 @@ var (
 	ErrNotAwaiting = errors.New("the volume is not about to be cut")
 	ErrTarget      = errors.New("impossible size for the device")
 	ErrNotFree     = errors.New("the room for the far header is not proven to be free")
-	ErrVerify      = errors.New("the far header does not read back")
 	ErrSegment     = errors.New("the data segment is not the one that the far header belongs to")
 )
 

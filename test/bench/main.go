@@ -31,6 +31,7 @@ type part struct {
 var parts = []part{
 	{"processes", "Whole processes", (*bench).processes},
 	{"cancel", "Interrupted", (*bench).interrupted},
+	{"grow", "Following a device that grew", (*bench).growTable},
 	{"choice", "Choosing costs for a new keyslot", (*bench).choosing},
 	{"argon2", "What Argon2id costs", (*bench).argon2Table},
 	{"pbkdf2", "PBKDF2", (*bench).pbkdf2Table},
