@@ -5,9 +5,7 @@ package device
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
@@ -98,54 +96,6 @@ func ataIdentity(page string) (model, serial string) {
 
 // underlined replaces each run of blanks by one "_", as udev does.
 func underlined(text string) string { return strings.Join(strings.Fields(text), "_") }
-
-var (
-	pciSlot  = expression(`/([0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])/`)
-	scsiUnit = expression(`/target[0-9:]+/\d+:(\d+:\d+:\d+)/`)
-	usbPort  = expression(`/\d+-([0-9.]+):(\d+\.\d+)/`)
-	ataPort  = expression(`/ata(\d+)/`)
-)
-
-// expression is compiled at its first use: most runs of the program have none.
-func expression(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
-
-// ports are names in /dev/disk/by-path: where on the PCI bus the disk is, and behind what.
-func (n naming) ports() []string {
-	slots := pciSlot().FindAllStringSubmatch(strings.ReplaceAll(n.at, "/", "//"), -1)
-	if len(slots) == 0 {
-		return nil
-	}
-	slot := "pci-" + slots[len(slots)-1][1]
-	switch {
-	case strings.HasPrefix(n.name, "vd"):
-		return []string{slot, "virtio-" + slot}
-	case strings.HasPrefix(n.name, "nvme"):
-		return []string{slot + "-nvme-" + n.get(path.Join(n.at, "nsid"))}
-	case ataPort().MatchString(n.at):
-		return n.ataPorts(slot)
-	}
-	unit := scsiUnit().FindStringSubmatch(n.at)
-	if unit == nil {
-		return nil
-	}
-	if port := usbPort().FindAllStringSubmatch(n.at, -1); port != nil {
-		last := port[len(port)-1]
-		return []string{fmt.Sprintf("%s-usb-0:%s:%s-scsi-0:%s", slot, last[1], last[2], unit[1])}
-	}
-	return []string{slot + "-scsi-0:" + unit[1]}
-}
-
-// ataPorts: udev counts ports from the first of the controller, where the kernel numbers them on.
-func (n naming) ataPorts(slot string) []string {
-	m := ataPort().FindStringSubmatchIndex(n.at)
-	port := n.get(path.Join(n.at[:m[1]-1], "ata_port", "ata"+n.at[m[2]:m[3]], "port_no"))
-	if port == "" {
-		return nil
-	}
-	return []string{slot + "-ata-" + port, slot + "-ata-" + port + ".0"}
-}
 
 // ofPartition adds udev's suffix to the names of a disk.
 func ofPartition(names []string, number int) []string {
