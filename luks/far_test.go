@@ -5,6 +5,7 @@ package luks_test
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -574,5 +575,31 @@ func TestTheTokenIsNotForOtherVerbs(t *testing.T) {
 	}
 	if err := v.AssignToken(ctx, 31, 0); !errors.Is(err, luks.ErrFarToken) {
 		t.Errorf("assign: %v", err)
+	}
+}
+
+func TestFarHeaderAcrossTheEndOfTheSequenceNumbers(t *testing.T) {
+	for _, last := range []uint64{math.MaxUint64 - 2, math.MaxUint64 - 1, math.MaxUint64} {
+		dev, _ := withoutFar(t)
+		heads := header.Read(dev)
+		for _, f := range []header.Found{heads.Primary, heads.Secondary} {
+			f.Copy.Header.SeqID = last
+			p, err := luks2.Encode(f.Copy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copy(dev.image[f.Offset:], p)
+		}
+		v := loadFrom(t, dev)
+		if _, err := v.EnableFar(ctx, luks.Room{}); err != nil {
+			t.Fatal(err)
+		}
+		inStep(t, "enable", v)
+		for range 3 {
+			if err := v.SetLabels(ctx, "x", ""); err != nil {
+				t.Fatal(err)
+			}
+			inStep(t, "label", v)
+		}
 	}
 }

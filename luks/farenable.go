@@ -178,6 +178,10 @@ func (v *Volume) shortenAndCheck(place far.Place, size uint64, room Room) error 
 
 // concludeEnable writes the far header as the last commit will have it, then commits.
 func (v *Volume) concludeEnable(heads header.Heads, choice header.Choice, t far.Token, begun *far.Found) error {
+	heads, choice, err := v.wrapped(heads, choice)
+	if err != nil {
+		return err
+	}
 	next := choice.Copy
 	next.Metadata = next.Metadata.Clone()
 	stable := far.Token{Phase: far.Stable, Far: t.To, DeviceSize: t.ToDeviceSize, DataSize: t.ToDataSize}
@@ -206,7 +210,10 @@ func (v *Volume) concludeEnable(heads header.Heads, choice header.Choice, t far.
 	if err != nil {
 		return err
 	}
-	return header.Apply(v.dev, plan)
+	if err := header.Apply(v.dev, plan); err != nil {
+		return v.salvage(err, plan.Now)
+	}
+	return nil
 }
 
 // takeBackFar ends an enabling that came to nothing: what was written is wiped, and the segment has the

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/header/far"
@@ -159,16 +160,32 @@ func (v *Volume) fixed(head luks2.Copy, place far.Place) (luks2.Copy, uint64, er
 
 // commitHeads writes next to both heads; the caller holds the lock.
 func (v *Volume) commitHeads(heads header.Heads, choice header.Choice, next luks2.Copy) (header.Heads, header.Choice, error) {
+	heads, choice, err := v.wrapped(heads, choice)
+	if err != nil {
+		return heads, choice, err
+	}
+	return v.commitPlain(heads, choice, next)
+}
+
+func (v *Volume) commitPlain(heads header.Heads, choice header.Choice, next luks2.Copy) (header.Heads, header.Choice, error) {
 	plan, err := header.PlanUpdate(heads, choice, next, rand.Reader)
 	if err != nil {
 		return heads, choice, err
 	}
 	if err := header.Apply(v.dev, plan); err != nil {
-		return heads, choice, err
+		return heads, choice, v.salvage(err, plan.Now)
 	}
 	heads = header.Read(v.dev)
 	choice, err = header.Choose(heads)
 	return heads, choice, err
+}
+
+// wrapped makes room in the sequence numbers, where they end, by an update that carries no change.
+func (v *Volume) wrapped(heads header.Heads, choice header.Choice) (header.Heads, header.Choice, error) {
+	if choice.Copy.Header.SeqID != math.MaxUint64 {
+		return heads, choice, nil
+	}
+	return v.commitPlain(heads, choice, choice.Copy)
 }
 
 // wipeForgotten wipes other copies of this volume's far header where they are whole and nothing reaches

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"math"
 
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -200,19 +199,7 @@ func (v *Volume) current() (header.Heads, header.Choice, error) {
 	if _, err := v.planHeal(heads, choice, false); err != nil {
 		return heads, choice, err
 	}
-	if choice.Copy.Header.SeqID != math.MaxUint64 {
-		return heads, choice, nil
-	}
-	plan, err := header.PlanUpdate(heads, choice, choice.Copy, rand.Reader)
-	if err != nil {
-		return heads, choice, err
-	}
-	if err := header.Apply(v.dev, plan); err != nil {
-		return heads, choice, v.salvage(err, plan.Now)
-	}
-	heads = header.Read(v.dev)
-	choice, err = header.Choose(heads)
-	return heads, choice, err
+	return v.wrapped(heads, choice)
 }
 
 // settings2 is update2 for what says how a volume is to be used: it needs the header to be understood

@@ -20,6 +20,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	converting "github.com/orthrus-luks/orthrus/luks/convert"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -104,6 +105,11 @@ var advice = []struct {
 	{header.ErrConflict, "See both copies: {program} check {device}; then keep one of them: {program} repair --choose primary {device} (or --choose secondary)"},
 	{header.ErrForeign, "If the device is still LUKS, put the good copy over the damaged one: {program} repair {device}"},
 	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
+	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; until then nothing is done to the far header."},
+	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
+	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free."},
+	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what is left."},
+	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and keyslots together, and up to 3 MiB around it."},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},
