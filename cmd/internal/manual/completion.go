@@ -40,13 +40,13 @@ type argument string
 const (
 	device  argument = "device"
 	mapping argument = "mapping"
-	verb    argument = "token" // add, remove …
+	verb    argument = "verb" // add, remove …
 	nothing argument = ""
 )
 
 func firstArgument(a cli.ActionDoc) argument {
 	switch {
-	case a.Name == cli.Token:
+	case len(verbsOf(a)) > 0:
 		return verb
 	case strings.HasPrefix(a.Args, "<name>"), a.Name == cli.LuksSuspend, a.Name == cli.LuksResume:
 		return mapping
@@ -56,7 +56,19 @@ func firstArgument(a cli.ActionDoc) argument {
 	return nothing
 }
 
-var tokenVerbs = []string{"add", "remove", "import", "export", "unassign"}
+// verbsOf are the words that come first after an action, as its synopsis names them: "<enable|disable>
+// <device>".
+func verbsOf(a cli.ActionDoc) []string {
+	list, _, found := strings.Cut(strings.TrimPrefix(a.Args, "<"), ">")
+	verbs := strings.Split(list, "|")
+	if !found || !strings.HasPrefix(a.Args, "<") || slices.Contains(verbs, "device") || slices.Contains(verbs, "name") {
+		return nil
+	}
+	if a.Name == cli.Token {
+		verbs = append(verbs, "unassign") // which cryptsetup's synopsis does not name
+	}
+	return verbs
+}
 
 // carriedOut lists the actions that this program does.
 func carriedOut() []cli.ActionDoc {
@@ -127,7 +139,7 @@ func bashFirst(a cli.ActionDoc) string {
 	case mapping:
 		return `COMPREPLY=($(compgen -W "$(command ls /dev/mapper 2>/dev/null)" -- "$cur"))`
 	case verb:
-		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`, strings.Join(tokenVerbs, " "))
+		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`, strings.Join(verbsOf(a), " "))
 	case device:
 		return `COMPREPLY=($(compgen -f -- "$cur"))`
 	}

@@ -34,7 +34,7 @@ func fishFirst(b *strings.Builder, a cli.ActionDoc) {
 	case mapping:
 		fmt.Fprintf(b, "complete -c orthrus -f -n %q -a '(command ls /dev/mapper 2>/dev/null)'\n", seen)
 	case verb:
-		fmt.Fprintf(b, "complete -c orthrus -n %q -a '%s'\n", seen, strings.Join(tokenVerbs, " "))
+		fmt.Fprintf(b, "complete -c orthrus -n %q -a '%s'\n", seen, strings.Join(verbsOf(a), " "))
 	}
 }
 

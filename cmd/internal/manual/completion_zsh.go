@@ -71,7 +71,7 @@ func zshFirst(a cli.ActionDoc) string {
 	case mapping:
 		return "_orthrus_mappings"
 	case verb:
-		return "{ compadd " + strings.Join(tokenVerbs, " ") + "; _files }"
+		return "{ compadd " + strings.Join(verbsOf(a), " ") + "; _files }"
 	case device:
 		return "_files"
 	}
