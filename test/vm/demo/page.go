@@ -85,7 +85,9 @@ func (o *output) Write(text []byte) (int, error) {
 }
 
 func (o *output) show(line string) {
-	fmt.Fprintf(o.page.w, "%s  %s%s\n", o.page.dim, strings.TrimRight(line, "\r"), o.page.plain)
+	const eraseLine = "\x1b[K"
+	line = strings.ReplaceAll(strings.TrimRight(line, "\r"), eraseLine, "")
+	fmt.Fprintf(o.page.w, "%s  %s%s\n", o.page.dim, line, o.page.plain)
 }
 
 func (o *output) end(code int) {
