@@ -136,7 +136,7 @@ func Report(w io.Writer, all []Measured) {
 		fmt.Fprintf(w, "%-22s %12d %9.1fx   %12.2f %9.1fx\n", m.Maker.Name, m.Size, float64(own.Size)/float64(m.Size), m.Best(), own.Best()/m.Best())
 	}
 	for _, m := range all {
-		if m.Maker.Name == InitramfsTools.Name {
+		if m.Maker.Name == DebianWithHook.Name {
 			fmt.Fprintf(w, "what the hook adds to %s's image: %d bytes\n", own.Maker.Name, m.Size-own.Size)
 		}
 	}
