@@ -46,10 +46,6 @@ func formatFar(dev Device, head luks2.Copy, plan header.Plan, place far.Place) e
 	return far.Create(dev, far.New(head.Header.UUID, place, s.desired.Contents, uint64(dev.Size())), s.desired.Body)
 }
 
-// searchRoom is how far from the device's end a format or erase looks for far headers that no head
-// names, bytes. A disk is asked one small question for each MiB.
-const searchRoom = 16 << 30
-
 // EveryFar finds the far headers of any volume near the device's end, and those whose places heads that
 // can still be read name.
 func EveryFar(ctx context.Context, dev Device) ([]far.Found, error) {
@@ -69,8 +65,7 @@ func EveryFar(ctx context.Context, dev Device) ([]far.Found, error) {
 			}
 		}
 	}
-	from := uint64(max(dev.Size()-searchRoom, 0))
-	return all, far.Search(ctx, dev, from, add)
+	return all, far.Search(ctx, dev, far.NearEnd(dev), add)
 }
 
 // wipeEveryFar wipes the far headers of a device that is about to be formatted. Damaged ones are wiped

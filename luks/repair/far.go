@@ -35,8 +35,8 @@ func noHead(heads header.Heads, giveUp bool) error {
 	return nil
 }
 
-// FindFar searches a device without a valid head for far headers and returns the newest one that can be
-// used, after telling found of each. giveUp is for heads that cannot be read. Errors: ErrHeadValid,
+// FindFar searches a device without a valid head for far headers, near its end first, and returns the
+// newest one that can be used, after telling found of each. giveUp is for heads that cannot be read. Errors: ErrHeadValid,
 // header.ErrUnreadable, ErrNoFar, ErrSeveral, that of ctx.
 func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far.Found)) (far.Found, error) {
 	var best far.Found
@@ -44,7 +44,7 @@ func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far
 		return best, err
 	}
 	several := false
-	err := far.Search(ctx, dev, 0, func(f far.Found) bool {
+	consider := func(f far.Found) bool {
 		found(f)
 		if _, _, err := usable(f); err != nil {
 			return true
@@ -54,7 +54,12 @@ func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far
 			best = f
 		}
 		return true
-	})
+	}
+	near := far.NearEnd(dev)
+	err := far.Search(ctx, dev, near, consider)
+	if err == nil && best.State == far.Absent && near > 0 { // the device may have grown since
+		err = far.Search(ctx, dev, 0, consider)
+	}
 	switch {
 	case err != nil:
 		return best, err

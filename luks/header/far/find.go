@@ -116,6 +116,13 @@ func readFull(dev io.ReaderAt, p []byte, offset uint64) error {
 	return err
 }
 
+// nearEnd is how far from the device's end far headers are looked for that no head names, bytes: it costs
+// two small reads for each MiB, and a disk is to answer within seconds.
+const nearEnd = 1 << 30
+
+// NearEnd is where that range begins.
+func NearEnd(dev header.Device) uint64 { return uint64(max(dev.Size()-nearEnd, 0)) }
+
 // Search looks for locators at every MiB boundary, from the end downwards to byte `from`, and reports
 // each far header that is found. It stops early where report returns false. Places that cannot be read
 // are passed over.
