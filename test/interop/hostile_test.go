@@ -50,7 +50,7 @@ func argon2(passes, memory, cpus any) func(m object) {
 }
 
 const (
-	most32 = 1<<32 - 1
+	most32 = uint32(1<<32 - 1)
 	most64 = "18446744073709551615"
 )
 
