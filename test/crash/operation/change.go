@@ -5,7 +5,10 @@ package operation
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -40,7 +43,8 @@ func (c change) operation() (crash.Operation, error) {
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: setup: %w", c.name, err)
 	}
-	run := func(dev crash.Device) error { return onVolume(dev, c.volume, c.run) }
+	volumeKey := volumeKeyOf(c.volume)
+	run := func(dev crash.Device) error { return onVolume(dev, volumeKey, c.run) }
 	after, err := afterwards(base, run)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", c.name, err)
@@ -80,7 +84,8 @@ func (c change) base() (*disk.Image, error) {
 	base := disk.NewImage(content)
 	if c.prepare != nil {
 		var err error
-		base, err = afterwards(base, func(dev crash.Device) error { return onVolume(dev, c.volume, c.prepare) })
+		volumeKey := volumeKeyOf(c.volume)
+		base, err = afterwards(base, func(dev crash.Device) error { return onVolume(dev, volumeKey, c.prepare) })
 		if err != nil {
 			return nil, err
 		}
@@ -114,25 +119,25 @@ func afterwards(base *disk.Image, run func(dev crash.Device) error) (*disk.Image
 	return d.Trace(nil).After(), nil
 }
 
-// onVolume loads the volume, verifies its key and takes a step.
-func onVolume(dev crash.Device, name string, s step) error {
-	ctx := context.Background()
-	v, err := luks.Load(ctx, dev)
+// onVolume loads the volume, whose key is given, and takes a step. The key is not verified: a digest is
+// made to be slow, and nothing of it is read from the device.
+func onVolume(dev crash.Device, volumeKey []byte, s step) error {
+	v, err := luks.Load(context.Background(), dev)
 	if err != nil {
 		return err
 	}
+	given, err := secret.From(slices.Clone(volumeKey))
+	if err != nil {
+		return err
+	}
+	key := &luks.Key{Buffer: given, Keyslot: 0, Digest: max(v.Data.DigestID, 0)}
+	return errors.Join(s(v, key), key.Close())
+}
+
+// volumeKeyOf is the key of a recorded volume.
+func volumeKeyOf(name string) []byte {
 	_, facts := vectors.Open(name)
-	given, err := secret.From(facts.VolumeKey)
-	if err != nil {
-		return err
-	}
-	key, err := v.VerifyKey(ctx, given)
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	key.Keyslot = 0
-	return s(v, key)
+	return facts.VolumeKey
 }
 
 // heal is the recovery of LUKS2 volumes.
@@ -163,9 +168,12 @@ func mend(keep repair.Keep) step {
 
 // restore brings back the header of the recorded volume.
 func restore(name string) step {
-	return func(v *luks.Volume, _ *luks.Key) error {
+	image := sync.OnceValue(func() *disk.Image {
 		content, _ := vectors.Open(name)
-		backup, err := load(disk.NewImage(content))
+		return disk.NewImage(content)
+	})
+	return func(v *luks.Volume, _ *luks.Key) error {
+		backup, err := load(image())
 		if err != nil {
 			return err
 		}
