@@ -167,6 +167,10 @@ func (c *plugged) judge(t *testing.T, node string, proven bool) {
 	}
 }
 
+// patience is for an emulated processor that others use too, and for the command that asks: test/guard
+// holds the two seconds that are promised, natively.
+const patience = 8 * time.Second
+
 // hotplug plugs damaged disks in, under both policies.
 func hotplug(t *testing.T, udevd bool) {
 	source := udev.Kernel
@@ -182,7 +186,7 @@ func hotplug(t *testing.T, udevd bool) {
 		for _, c := range list {
 			node, took := c.plugIn(t, source)
 			times = append(times, took)
-			if took > 2*time.Second {
+			if took > patience {
 				t.Errorf("%s: %v after the event", c.name, took)
 			}
 			c.judge(t, node, policy != "")
