@@ -81,8 +81,11 @@ func prepare(t *testing.T, list []*plugged) {
 		c.whole = read(t, nodes[c], beginning)
 		c.damage(t, nodes[c], c.whole)
 		if c.name == "older" {
-			c.whole = read(t, nodes[c], beginning)
-			copy(c.whole[headSize+4096:2*headSize], c.whole[4096:headSize]) // the JSON of the newer one
+			now := read(t, nodes[c], beginning)
+			c.whole = bytes.Clone(now) // the secondary as the newer primary is, but for magic and place
+			copy(c.whole[headSize:2*headSize], now[:headSize])
+			copy(c.whole[headSize:headSize+8], now[headSize:])
+			copy(c.whole[headSize+256:headSize+264], now[headSize+256:])
 		}
 		c.hurt = read(t, nodes[c], beginning)
 		machine.Unplug(t, c.name)
