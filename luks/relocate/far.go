@@ -3,6 +3,8 @@
 package relocate
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -37,13 +39,35 @@ func (w writeFar) run(s *session) error {
 			return nil
 		}
 		l := found.Locator.Successor(want.Contents, uint64(s.dev.Size()))
-		return far.Update(s.dev, l, want.Body)
+		return s.wrote(l, far.Update(s.dev, l, want.Body))
 	}
 	if err := s.free(found); err != nil {
 		return err
 	}
 	l := far.New(s.now.Header.UUID, w.place, want.Contents, uint64(s.dev.Size()))
-	return far.Create(s.dev, l, want.Body)
+	return s.wrote(l, far.Create(s.dev, l, want.Body))
+}
+
+// wrote remembers a far header that was written, and read back, by this very session.
+func (s *session) wrote(l far.Locator, err error) error {
+	s.made = nil
+	if err == nil {
+		l = l.Final()
+		s.made = &l
+	}
+	return err
+}
+
+// inForce returns the locator of a far header that is in order and ours.
+func (s *session) inForce(p far.Place) (far.Locator, error) {
+	if s.made != nil && s.made.Place == p {
+		return *s.made, nil
+	}
+	f := far.Read(s.dev, p)
+	if !ours(f, s.now) || f.Locator.Updating() {
+		return f.Locator, errors.Join(far.ErrDisplaced, f.Err)
+	}
+	return f.Locator, nil
 }
 
 // ours: a far header of this volume, all of whose bytes are accounted for.
@@ -100,14 +124,17 @@ func (s *session) free(found far.Found, except ...luks2.Extent) error {
 
 // zeros looks for a byte that is not zero.
 func zeros(dev header.Device, e luks2.Extent) error {
-	p := make([]byte, e.Size)
-	if n, err := dev.ReadAt(p, int64(e.Offset)); n < len(p) {
-		return fmt.Errorf("%w: %w", ErrNotFree, err)
-	}
-	for i, b := range p {
-		if b != 0 {
-			return &NotFreeError{e.Offset + uint64(i)}
+	const piece = 256 << 10
+	p, nothing := make([]byte, piece), make([]byte, piece)
+	for at := e.Offset; at < e.End(); at += piece {
+		part := p[:min(piece, e.End()-at)]
+		if n, err := dev.ReadAt(part, int64(at)); n < len(part) {
+			return fmt.Errorf("%w: %w", ErrNotFree, err)
 		}
+		if bytes.Equal(part, nothing[:len(part)]) {
+			continue
+		}
+		return &NotFreeError{at + uint64(bytes.IndexFunc(part, func(r rune) bool { return r != 0 }))}
 	}
 	return nil
 }
@@ -147,11 +174,11 @@ func (w wipeFar) run(s *session) error {
 		return nil
 	}
 	if !w.inForce.None() {
-		f := far.Read(s.dev, w.inForce)
-		if !ours(f, s.now) || f.Locator.Updating() {
-			return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
+		l, err := s.inForce(w.inForce)
+		if err != nil {
+			return err
 		}
-		if !header.Newer(f.Locator.SeqID, old.Locator.SeqID) {
+		if !header.Newer(l.SeqID, old.Locator.SeqID) {
 			return nil
 		}
 	}

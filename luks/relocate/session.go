@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -22,7 +23,8 @@ type session struct {
 	now    luks2.Copy // what both heads hold
 	heads  header.Heads
 	choice header.Choice
-	raw    []byte // both heads
+	raw    []byte       // both heads
+	made   *far.Locator // of the far header that was written last
 	random io.Reader
 	o      Options
 }

@@ -211,11 +211,15 @@ func (l Locator) check() error {
 }
 
 // zero tells whether p has zeros only.
+// nothing is what long ranges are compared with: most of a body is zeros.
+var nothing [64 << 10]byte
+
 func zero(p []byte) bool {
-	for _, b := range p {
-		if b != 0 {
+	for len(p) > len(nothing) {
+		if !bytes.Equal(p[:len(nothing)], nothing[:]) {
 			return false
 		}
+		p = p[len(nothing):]
 	}
-	return true
+	return bytes.Equal(p, nothing[:len(p)])
 }
