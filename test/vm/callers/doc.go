@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package callers runs programs that call cryptsetup, as Debian ships them, with
-// this project's binary in cryptsetup's place: cryptdisks and the scripts of its
-// initramfs, clevis with a tang server, lvm's fsadm, dracut, tomb, and the call
-// sequences of an installer, of Ansible and of Talos.
+// this project's binary in cryptsetup's place: cryptdisks, clevis with a tang
+// server on loopback, and the call sequences of an installer and of Ansible.
+// Each test logs what was called.
 package callers
