@@ -29,7 +29,7 @@ func (p *Player) between(session string, step int) error {
 		_, err := p.run("cryptsetup config --priority normal --key-slot 1 a.img")
 		return err
 	case session == "backup" && step == 0:
-		return p.flags("a.img")
+		return errors.Join(p.detach(), p.flags("a.img"))
 	case session == "backup" && step == 10:
 		return p.copy("a.img", "e.img")
 	case session == "backup" && step == 13: // a destroyed primary, which opening mends
@@ -90,6 +90,18 @@ func (p *Player) loop(device, name string) error {
 	if out, err := exec.Command("losetup", device, p.path(name)).CombinedOutput(); err != nil {
 		return fmt.Errorf("losetup: %w: %s", err, out)
 	}
+	p.loops = append(p.loops, device)
+	return nil
+}
+
+// detach gives the loop devices back: repair would see clones of the volumes that follow.
+func (p *Player) detach() error {
+	for _, device := range p.loops {
+		if out, err := exec.Command("losetup", "-d", device).CombinedOutput(); err != nil {
+			return fmt.Errorf("losetup: %w: %s", err, out)
+		}
+	}
+	p.loops = nil
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 var known = []struct{ command, why string }{
 	{"nonsense-xts-plain64", "the cipher is refused before the device-mapper is asked for it"},
 	{"luksDump --dump-json-metadata", "2.8.6 puts a keyslot that it changes behind the others; here it stays in its place"},
+	{"/dev/loop0 vol2", "says who holds the device"},
 	{"close vol", "a close that fails says who holds the device, not what the kernel said 25 times"},
 	{"luksUUID k1", "says on standard error what is wrong, where 2.8.6 says nothing"},
 	{"repair -q z.img", "says where it keeps what it overwrites, and what else claims the device"},

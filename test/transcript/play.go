@@ -27,6 +27,7 @@ type Player struct {
 	equal  int
 	known  []string
 	held   *os.File // keeps a mapping in use
+	loops  []string // attached loop devices
 }
 
 // Prepare makes key files and empty images.
