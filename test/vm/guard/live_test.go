@@ -77,14 +77,14 @@ func (m *mounted) cryptsetupOpens(t *testing.T) {
 func reportedOnly(t *testing.T) {
 	m := mountVolume(t, "report", 24*mib)
 	g := startGuard(t, "")
-	whole := read(t, m.node, beginning)
+	whole := read(t, m.node, 1*mib)
 	write(t, m.node, make([]byte, 2*headSize), 0)
 	v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Verdict == "lost" })
 	if v.UUID != m.uuid || v.Would != "restore" || !strings.Contains(fmt.Sprint(v.Because), "repair = off") {
 		t.Errorf("%+v", v)
 	}
 	settled(t)
-	if got := read(t, m.node, beginning); !bytes.Equal(got[:2*headSize], make([]byte, 2*headSize)) || !bytes.Equal(got[2*headSize:], whole[2*headSize:]) {
+	if got := read(t, m.node, 1*mib); !bytes.Equal(got[:2*headSize], make([]byte, 2*headSize)) || !bytes.Equal(got[2*headSize:], whole[2*headSize:]) {
 		t.Error("something was written")
 	}
 	m.intact(t)
@@ -124,7 +124,8 @@ func never(t *testing.T, erase func(t *testing.T, m *mounted)) {
 	erase(t, m)
 	after := read(t, m.node, 1*mib)
 	v := eventually(t, m.node, "reported", func(v *watched) bool { return v.Verdict == "lost" && v.Would == "restore" })
-	if !strings.Contains(fmt.Sprint(v.Because), "gone") && !strings.Contains(fmt.Sprint(v.Because), "no keyslot was left") {
+	why := fmt.Sprint(v.Because) // our own erase destroys what the guard kept, too
+	if !strings.Contains(why, "gone") && !strings.Contains(why, "no keyslot was left") && !strings.Contains(why, "never seen in order") {
 		t.Errorf("%+v", v)
 	}
 	settled(t)
