@@ -37,13 +37,28 @@ func (g *Guard) vanished(ctx context.Context, id string) {
 			g.requeue(host, 0)
 		}
 	}
-	for _, err := range g.failOrphans(ctx) {
-		g.log.Error("a mapping without its device cannot be taken down", "error", err)
-	}
+	g.failOrphansInTime(ctx)
 	if v != nil {
 		g.log.Info("gone", "device", v.Device, "uuid", v.UUID)
 	}
 	g.forget(id)
+}
+
+// orphanPatience is how long a look waits for mappings to be taken down: the kernel may wait for a
+// disk that does not come back, and other devices must not.
+const orphanPatience = 5 * time.Second
+
+func (g *Guard) failOrphansInTime(ctx context.Context) {
+	ended := make(chan []error, 1)
+	go func() { ended <- g.failOrphans(ctx) }()
+	select {
+	case failed := <-ended:
+		for _, err := range failed {
+			g.log.Error("a mapping without its device cannot be taken down", "error", err)
+		}
+	case <-time.After(orphanPatience):
+		g.log.Error("a mapping without its device is still being taken down")
+	}
 }
 
 // failOrphans finds the crypt mappings whose device sysfs does not have any more.
