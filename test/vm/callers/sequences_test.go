@@ -37,3 +37,18 @@ func TestAnsibleSequence(t *testing.T) {
 		g.ran("the sequence of Ansible")
 	})
 }
+
+// TestTalosSequence sends two keys through one stream, the first as long as --keyfile-size says.
+func TestTalosSequence(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		g := caller(t)
+		g.sh("printf 'key\\none' | cryptsetup luksFormat --type luks2 --key-file=- -c aes-xts-plain64 --pbkdf-force-iterations 1000 --pbkdf pbkdf2 $a")
+		g.sh("printf 'key\\none' | cryptsetup luksOpen $a talos --key-file=- && cryptsetup luksClose talos")
+		g.sh("printf 'key\\nonekey two' | cryptsetup luksAddKey $a --key-file=- --keyfile-size=7 --pbkdf pbkdf2 --pbkdf-force-iterations 1000")
+		g.sh("printf 'key twokey three' | cryptsetup luksChangeKey $a --key-file=- --keyfile-size=7 --key-slot=1 --pbkdf pbkdf2 --pbkdf-force-iterations 1000")
+		g.sh("printf 'key three' | cryptsetup luksOpen --key-file=- --test-passphrase $a; rc=0; printf 'key two' | cryptsetup luksOpen --key-file=- --test-passphrase $a || rc=$?; test $rc = 2")
+		g.sh("printf 'key\\none' | cryptsetup luksKillSlot $a 1 --key-file=-")
+		g.sh("printf 'key\\none' | cryptsetup luksOpen --key-file=- $a talos; sleep 60 </dev/mapper/talos & sleep 1; rc=0; cryptsetup luksClose talos || rc=$?; kill %1; wait || true; test $rc = 5; cryptsetup luksClose talos")
+		g.ran("the sequence of Talos")
+	})
+}
