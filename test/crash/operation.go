@@ -44,7 +44,12 @@ type Operation struct {
 	// Sizes, in bytes and at most the image's capacity, are what the device may come to have while or
 	// after the operation runs.
 	Sizes []int64
+	// Dear thins what is always tried, to one in so many, in runs of fewer than Many images.
+	Dear int
 }
+
+// Many is the number of images from which on nothing is left out.
+const Many = 500000
 
 // Case is a state to be judged.
 type Case struct {

@@ -104,7 +104,7 @@ func (j job) run(ctx context.Context) (Row, error) {
 	if err != nil {
 		return row, err
 	}
-	s := newSession(start, j.op, j.fault.Name, j.c.Seed, j.c.Thin)
+	s := newSession(start, j.op, j.fault.Name, j.c.Seed, j.thin())
 	try := newJudge(s)
 	for state := range s.thinned(j.fault) {
 		j.count(&row, try, state)
@@ -123,6 +123,15 @@ func (j job) run(ctx context.Context) (Row, error) {
 		}
 	}
 	return row, ctx.Err()
+}
+
+// thin is one in how many of the states that are always tried is.
+func (j job) thin() int {
+	thin := max(j.c.Thin, 1)
+	if j.c.Images < Many {
+		thin *= max(j.op.Dear, 1)
+	}
+	return thin
 }
 
 func (j job) count(row *Row, try *judge, state State) {

@@ -128,6 +128,7 @@ func (t transaction) operation() (crash.Operation, error) {
 		Owned:   append(j.owned(base, after), t.owned...),
 		Copies:  j.heads,
 		Sizes:   t.sizes,
+		Dear:    300,
 	}, nil
 }
 
