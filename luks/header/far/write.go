@@ -3,6 +3,8 @@
 package far
 
 import (
+	"slices"
+
 	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
@@ -22,7 +24,18 @@ func Announce(dev header.Device, l Locator) error {
 	if err != nil {
 		return err
 	}
+	if l.unsure() {
+		if err := dev.Sync(); err != nil {
+			return &header.WriteError{What: "far header locator", Op: "sync", Offset: l.Place.Locator, Err: err}
+		}
+	}
 	return header.WriteArea(dev, "far header locator", l.Place.slot(l.Generation).Offset, p)
+}
+
+// unsure: an update that failed may have written the locator before this one without having synced it.
+// That must be durable before this one goes over what was true earlier.
+func (l Locator) unsure() bool {
+	return l.Old != nil && slices.ContainsFunc(l.Old.Parts, func(p Part) bool { return !p.known() })
 }
 
 // Create makes a far header at a place that is free. l is what New returned. What may be left there of
