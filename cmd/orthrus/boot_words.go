@@ -83,9 +83,13 @@ func wrongAnswer(e boot.Event) string {
 }
 
 func failureWords(e boot.Event) string {
-	text := e.Text
-	if e.Err != nil {
-		lines := explain(e.Err).lines
+	text, err := e.Text, e.Err
+	var volume *boot.VolumeError
+	if errors.As(err, &volume) {
+		err = deviceError(volume.Device, volume.Err)
+	}
+	if err != nil {
+		lines := explain(err).lines
 		if text != "" {
 			lines = append([]string{text}, lines...)
 		}

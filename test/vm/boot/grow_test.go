@@ -11,7 +11,7 @@ import (
 
 func TestAVolumeFollowsItsDeviceAtBoot(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
-		node := machine.Plug(t, machine.Disk{Name: "grows", Size: 256 << 20})
+		node := machine.Plug(t, machine.Disk{Name: "grows", Size: 1 << 30})
 		t.Cleanup(func() { machine.Unplug(t, "grows") })
 		key := t.TempDir() + "/key"
 		write(t, key, "one")
@@ -20,7 +20,7 @@ func TestAVolumeFollowsItsDeviceAtBoot(t *testing.T) {
 		b.run().expect(0, "root=opened")
 		before := run(t, "dmsetup", "table", "root")
 		run(t, "orthrus", "close", "root")
-		machine.Resize(t, "grows", 512<<20)
+		machine.Resize(t, "grows", 2<<30)
 		b = boot{t: t, tab: "root UUID=" + uuidA, answers: []string{"one"}}
 		b.run().expect(0, "root=opened", "root has grown with its device, to ")
 		after := run(t, "dmsetup", "table", "root")

@@ -62,7 +62,7 @@ func TestHostileDisksDoNotStopAGoodOne(t *testing.T) {
 			}, "bad stays closed"},
 			{"a header cut short", func(node string) {
 				format(t, node, uuidB, "one")
-				wipe(t, node, 8192, 24<<10)
+				wipe(t, node, 4096, 28<<10)
 			}, "bad stays closed"},
 			{"nothing at all", func(node string) { wipe(t, node, 0, 1<<20) }, "not a valid LUKS device"},
 		} {

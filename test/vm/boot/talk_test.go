@@ -191,7 +191,7 @@ func format(t *testing.T, device, uuid, passphrase string, args ...string) {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "key")
 	write(t, key, passphrase)
-	all := []string{"luksFormat", "-q", "--uuid", uuid, "--key-file", key, "--luks2-keyslots-size", "1m", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
+	all := []string{"luksFormat", "-q", "--uuid", uuid, "--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
 	run(t, "cryptsetup", append(append(all, args...), device)...)
 }
 
