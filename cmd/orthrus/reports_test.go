@@ -46,10 +46,19 @@ func describe(t reflect.Type, prefix string, list *[]string) {
 			describe(deref(f.Type), prefix, list)
 		case name != "" && name != "-":
 			*list = append(*list, prefix+name+" "+typeName(f.Type))
-			if f.Type.Kind() == reflect.Slice && deref(f.Type.Elem()).Kind() == reflect.Struct {
-				describe(deref(f.Type.Elem()), prefix+name+"[].", list)
-			}
+			describeWithin(f.Type, prefix+name, list)
 		}
+	}
+}
+
+// describeWithin lists the fields of the structs that a field holds.
+func describeWithin(t reflect.Type, prefix string, list *[]string) {
+	t = deref(t)
+	switch {
+	case t.Kind() == reflect.Slice && deref(t.Elem()).Kind() == reflect.Struct:
+		describe(deref(t.Elem()), prefix+"[].", list)
+	case t.Kind() == reflect.Struct && typeName(t) == "object":
+		describe(t, prefix+".", list)
 	}
 }
 

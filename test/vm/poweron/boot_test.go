@@ -85,7 +85,7 @@ var trials = []trial{
 		play: func(t *testing.T, s *Session) {
 			answer(t, s)
 			// Header, far header and what alignment leaves take less than 64 MiB.
-			must(t, s.Runs(t.Context(), fmt.Sprintf("[ $(blockdev --getsize64 /dev/mapper/sealed) -gt %d ] && echo it ha''s grown", 3<<30+grownBy), "it has grown"))
+			must(t, s.Runs(t.Context(), fmt.Sprintf("[ $(blockdev --getsize64 /dev/mapper/sealed) -gt %d ] && echo it ha''s grown", int64(3<<30+grownBy)), "it has grown"))
 		},
 	},
 	{
