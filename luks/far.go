@@ -54,6 +54,13 @@ func (v *Volume) Far(ctx context.Context) (FarHeader, error) {
 	return f, err
 }
 
+// LookFar looks at the far header of a LUKS2 volume whose heads were read, by a caller that still holds the
+// device's lock. It never writes.
+func LookFar(dev Device, heads header.Heads, choice header.Choice) (FarHeader, error) {
+	v := Volume{dev: dev}
+	return v.farHeader(heads, choice)
+}
+
 // farHeader gathers the evidence and judges it; the caller holds the lock.
 func (v *Volume) farHeader(heads header.Heads, choice header.Choice) (FarHeader, error) {
 	e := v.farEvidence(choice.Copy)
@@ -68,9 +75,11 @@ func (v *Volume) farHeader(heads header.Heads, choice header.Choice) (FarHeader,
 		}
 		f.Want, f.Damaged = e.Want, e.Recorded.Damage(source.bytes, choice.Copy)
 	}
-	var err error
-	if e.Live, err = live(v.dev); err != nil {
-		return f, err
+	if !e.Token.Far.None() {
+		var err error
+		if e.Live, err = live(v.dev); err != nil {
+			return f, err
+		}
 	}
 	f.Judgement = far.Judge(e)
 	return f, nil

@@ -136,14 +136,14 @@ func (c *command) gather(ctx context.Context, name string) (inspect.Evidence, er
 	}
 	if err != nil {
 		c.ui.Errorf("WARNING: %s is read without a lock: %v", name, err)
-		return c.evidence(ctx, file), nil
+		return c.evidence(file), nil
 	}
-	evidence := c.evidence(ctx, file)
+	evidence := c.evidence(file)
 	return evidence, release()
 }
 
 // evidence is what the device shows, with the far header.
-func (c *command) evidence(ctx context.Context, file *luks.File) inspect.Evidence {
+func (c *command) evidence(file *luks.File) inspect.Evidence {
 	e := inspect.Read(file)
 	if e.LUKS1 != nil || e.LUKS1Err != nil {
 		return e
@@ -156,23 +156,13 @@ func (c *command) evidence(ctx context.Context, file *luks.File) inspect.Evidenc
 		}
 		return e
 	}
-	v, err := luks.Load(ctx, bareLive{file, file})
-	if err != nil {
-		return e
-	}
-	f, err := v.Far(ctx)
+	f, err := luks.LookFar(file, e.Heads, e.Choice)
 	if err != nil {
 		c.ui.Errorf("WARNING: the far header of %s was not looked at: %v", file.Path(), err)
 		return e
 	}
 	e.Far = &inspect.FarEvidence{Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded, Damaged: f.Damaged}
 	return e
-}
-
-// bareLive is a device whose lock is held already, and that knows its mappings.
-type bareLive struct {
-	luks.Device
-	luks.Reached
 }
 
 func (c *command) drawSVG(one checked, r inspect.Report) error {
