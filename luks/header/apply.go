@@ -111,7 +111,7 @@ func confirm(dev Device, what string, offset uint64, want []byte) error {
 // compare reads back.
 func compare(dev Device, what string, offset uint64, want []byte) error {
 	got := make([]byte, len(want))
-	if err := readFull(dev, got, offset); err != nil {
+	if err := ReadFull(dev, got, offset); err != nil {
 		return &WriteError{what, "read back", offset, err}
 	}
 	if !bytes.Equal(got, want) {

@@ -116,7 +116,7 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 		f.Place = Secondary
 	}
 	p := make([]byte, luks2.BinarySize)
-	if err := readFull(dev, p, offset); err != nil {
+	if err := ReadFull(dev, p, offset); err != nil {
 		f.readTitle(dev)
 		return f.failed(err)
 	}
@@ -126,7 +126,7 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 		return f.failed(err)
 	}
 	p = append(p, make([]byte, header.Size-luks2.BinarySize)...)
-	if err := readFull(dev, p[luks2.BinarySize:], offset+luks2.BinarySize); err != nil {
+	if err := ReadFull(dev, p[luks2.BinarySize:], offset+luks2.BinarySize); err != nil {
 		return f.failed(err)
 	}
 	f.Copy, err = luks2.Decode(p, offset)
@@ -140,7 +140,7 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 // readTitle reads the first sector alone, which holds all fields, where one of the others is bad.
 func (f *Found) readTitle(dev io.ReaderAt) {
 	p := make([]byte, titleSize)
-	if readFull(dev, p, f.Offset) != nil {
+	if ReadFull(dev, p, f.Offset) != nil {
 		return
 	}
 	h, err := luks2.DecodeHeader(p, f.Offset)
@@ -165,7 +165,8 @@ func (f Found) failed(err error) Found {
 	return f
 }
 
-func readFull(dev io.ReaderAt, p []byte, offset uint64) error {
+// ReadFull reads all of p at offset (bytes). The error is io.ErrUnexpectedEOF where the device ends before.
+func ReadFull(dev io.ReaderAt, p []byte, offset uint64) error {
 	n, err := dev.ReadAt(p, int64(offset))
 	switch {
 	case n == len(p):

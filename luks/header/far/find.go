@@ -68,7 +68,7 @@ func Look(dev io.ReaderAt, at uint64) Found {
 	}
 	f.Place = f.Locator.Place
 	body := make([]byte, f.Place.Body.Size)
-	if err := readFull(dev, body, f.Place.Body.Offset); err != nil {
+	if err := header.ReadFull(dev, body, f.Place.Body.Offset); err != nil {
 		return f.failed(err)
 	}
 	f.Body, f.State = body, Whole
@@ -81,8 +81,8 @@ func Look(dev io.ReaderAt, at uint64) Found {
 // readLocator reads each slot for itself: one that cannot be read does not hide the other.
 func readLocator(dev io.ReaderAt, at uint64) (Locator, error) {
 	p, q := make([]byte, SlotSize), make([]byte, SlotSize)
-	firstErr := readFull(dev, p, at)
-	secondErr := readFull(dev, q, at+SlotDistance)
+	firstErr := header.ReadFull(dev, p, at)
+	secondErr := header.ReadFull(dev, q, at+SlotDistance)
 	l, err := Decode(p, q, at)
 	if err != nil {
 		return l, cmp.Or(firstErr, secondErr, err)
@@ -103,17 +103,6 @@ func (f Found) failed(err error) Found {
 		f.State = Unreadable
 	}
 	return f
-}
-
-func readFull(dev io.ReaderAt, p []byte, offset uint64) error {
-	n, err := dev.ReadAt(p, int64(offset))
-	switch {
-	case n == len(p):
-		return nil
-	case err == nil:
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // nearEnd is how far from the device's end far headers are looked for that no head names, bytes: it costs
@@ -145,7 +134,7 @@ func Search(ctx context.Context, dev header.Device, from uint64, report func(Fou
 // promising: the slot there bears the magic, or cannot be read.
 func promising(dev io.ReaderAt, at uint64) bool {
 	p := make([]byte, SlotSize)
-	err := readFull(dev, p, at)
+	err := header.ReadFull(dev, p, at)
 	return err == nil && bytes.HasPrefix(p, []byte(Magic)) || err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
