@@ -86,8 +86,11 @@ func (v *Volume) SyncFar(ctx context.Context, room *Room, others []far.Found) (F
 
 // writeFar brings a far header that was judged to be ours into step.
 func (v *Volume) writeFar(f FarHeader) error {
-	l := f.Recorded.Locator.Successor(f.Want.Contents, uint64(v.dev.Size())).Renamed(v.UUID)
-	if err := far.Update(v.dev, l, f.Want.Body); err != nil {
+	write, l := far.Conclude, f.Recorded.Locator
+	if !l.Announces(f.Want.Contents, v.UUID) {
+		write, l = far.Update, l.Successor(f.Want.Contents, uint64(v.dev.Size())).Renamed(v.UUID)
+	}
+	if err := write(v.dev, l, f.Want.Body); err != nil {
 		return &FarError{Place: f.Token.Far, Err: err}
 	}
 	return nil

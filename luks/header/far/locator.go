@@ -88,6 +88,11 @@ func New(uuid string, place Place, next Contents, deviceSize uint64) Locator {
 // Updating tells that an update was announced and is not known to be over.
 func (l Locator) Updating() bool { return l.Old != nil }
 
+// Announces tells that the body is becoming next, for the volume of that uuid.
+func (l Locator) Announces(next Contents, uuid string) bool {
+	return l.Updating() && l.UUID == uuid && l.Contents.Equal(next)
+}
+
 // Final is the locator of the update when it is over.
 func (l Locator) Final() Locator {
 	l.Old, l.OldUUID = nil, ""

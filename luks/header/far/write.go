@@ -25,11 +25,19 @@ func Announce(dev header.Device, l Locator) error {
 		return err
 	}
 	if l.unsure() {
-		if err := dev.Sync(); err != nil {
-			return &header.WriteError{What: "far header locator", Op: "sync", Offset: l.Place.Locator, Err: err}
+		if err := settle(dev, l); err != nil {
+			return err
 		}
 	}
 	return header.WriteArea(dev, "far header locator", l.Place.slot(l.Generation).Offset, p)
+}
+
+// settle makes durable what was found written of the locator.
+func settle(dev header.Device, l Locator) error {
+	if err := dev.Sync(); err != nil {
+		return &header.WriteError{What: "far header locator", Op: "sync", Offset: l.Place.Locator, Err: err}
+	}
+	return nil
 }
 
 // unsure: an update that failed may have written the locator before this one without having synced it.
@@ -46,6 +54,15 @@ func Create(dev header.Device, l Locator, body []byte) error {
 	}
 	l.Generation++
 	return Update(dev, l, body)
+}
+
+// Conclude carries out what was found announced. It writes the final locator that belongs to the
+// announcement, so that nothing is taken back where that had been written already and cannot be read.
+func Conclude(dev header.Device, l Locator, target []byte) error {
+	if err := settle(dev, l); err != nil {
+		return err
+	}
+	return Fulfil(dev, l, target)
 }
 
 // Fulfil carries out what was announced.

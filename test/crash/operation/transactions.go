@@ -25,7 +25,7 @@ func transactions() []transaction {
 			run: func(v *luks.Volume) error {
 				return v.Shrink(context.Background(), luks.ShrinkOptions{Size: 8 * mib, End: 5 * mib})
 			},
-			finished: inPhase(far.AwaitingCut),
+			finished: shrunk(8 * mib),
 		},
 		{
 			name: "cancel a shrink", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{8 * mib, 16*mib + 512, 24 * mib},
@@ -123,6 +123,15 @@ func inPhase(phase far.Phase) func(*luks.Volume, int64) bool {
 	return func(v *luks.Volume, _ int64) bool {
 		t, _, found, err := far.Find(v.Metadata())
 		return err == nil && found && t.Phase == phase
+	}
+}
+
+// shrunk: the volume awaits the cut to size bytes, or has seen it.
+func shrunk(size int64) func(*luks.Volume, int64) bool {
+	return func(v *luks.Volume, now int64) bool {
+		t, _, found, err := far.Find(v.Metadata())
+		cut := t.Phase == far.Stable && int64(t.DeviceSize) == size && now == size
+		return err == nil && found && (t.Phase == far.AwaitingCut || cut)
 	}
 }
 
