@@ -17,8 +17,9 @@ HOOKDIR  ?= /usr
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
-# Images that make crash tries at least, and the seed of their choice.
-IMAGES   ?= 1000000
+# Images that make crash draws, beside those that are always tried; one in how many of these; and the seed.
+IMAGES   ?= 500000
+THIN     ?= 1
 SEED     ?= 1
 # Passed to go test: make test-vm RUN=TestOpen
 RUN      ?= .
@@ -111,15 +112,15 @@ test-boot: setup
 
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
-	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-guard-long test-callers crash fuzz
+	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-guard-long test-callers crash crash-far fuzz
 
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
 
-# The cells of the interoperability matrix that passed on this tree are not run again.
 test-guard-long:
 	ORTHRUS_LONG=1 $(test) -timeout 60m -v ./test/guard/...
 
+# The cells of the interoperability matrix that passed on this tree are not run again.
 test-vm-long: setup
 	@mkdir -p .cache/test-long
 	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v $$($(GO) list ./test/vm/... | grep -v /callers)
@@ -170,9 +171,14 @@ bench-boot: setup
 fuzz:
 	@./scripts/fuzz $(FUZZTIME)
 
-## crash              the crash simulator: IMAGES (1000000) states that faults leave on a disk, as a table
+## crash              the crash simulator: over a million states that faults leave on a disk, as a table; ten minutes
 crash:
-	$(GO) run ./test/crash/cmd -images $(IMAGES) -seed $(SEED)
+	$(GO) run ./test/crash/cmd -images $(IMAGES) -thin $(THIN) -seed $(SEED)
+
+## crash-far          the same for the far header and for changes of size, which take more time; hours
+.PHONY: crash-far
+crash-far:
+	$(GO) run ./test/crash/cmd -dear -images $(IMAGES) -thin $(THIN) -seed $(SEED)
 
 ## test-crash         the crash simulator's own tests
 test-crash:

@@ -44,12 +44,13 @@ type Operation struct {
 	// Sizes, in bytes and at most the image's capacity, are what the device may come to have while or
 	// after the operation runs.
 	Sizes []int64
-	// Dear thins what is always tried, to one in so many, in runs of fewer than Many images.
+	// Dear is how many times as long as of other operations an image takes, where that is much longer. So
+	// much fewer images of it are tried, unless Config.Dear asks for all.
 	Dear int
 }
 
-// Many is the number of images from which on nothing is left out.
-const Many = 500000
+// share is the operation's share of the images, beside 1 of one that is not dear.
+func (op Operation) share() float64 { return 1 / float64(max(op.Dear, 1)) }
 
 // Case is a state to be judged.
 type Case struct {

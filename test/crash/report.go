@@ -100,8 +100,12 @@ func (r *Report) Broken() int {
 
 // Command is the command that repeats a finding.
 func (r *Report) Command(row Row, f Finding) string {
-	return fmt.Sprintf("go run ./test/crash/cmd -seed %d -images %d -thin %d -operation %q -fault %q -case %d",
-		r.Config.Seed, r.Config.Images, r.Config.Thin, row.Operation, row.Fault, f.Case)
+	dear := ""
+	if r.Config.Dear {
+		dear = "-dear "
+	}
+	return fmt.Sprintf("go run ./test/crash/cmd %s-seed %d -images %d -thin %d -operation %q -fault %q -case %d",
+		dear, r.Config.Seed, r.Config.Images, r.Config.Thin, row.Operation, row.Fault, f.Case)
 }
 
 // WriteTable prints a table for each class, with a line for each row, and the findings below.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -19,6 +20,8 @@ type Config struct {
 	Images int
 	// Thin, above 1, tries only one in so many of the images that are always tried: a quick look.
 	Thin int
+	// Dear tries the dear operations alone, and those as thoroughly as others are tried without it.
+	Dear bool
 	// Operation and Fault, where not empty, restrict the run to one of each.
 	Operation, Fault string
 	// Case, with both of them, restricts it to the image of that number, counted from 1.
@@ -74,27 +77,42 @@ type job struct {
 // jobs lists what is to be done and shares out the images among the kinds that have no end.
 func (c Config) jobs(operations []Operation) []job {
 	var list []job
-	endless := 0
-	for _, op := range operations {
+	shares := 0.0
+	for _, op := range c.chosen(operations) {
 		start := sync.OnceValues(func() (*course, error) { return newCourse(op) })
 		for _, f := range Faults() {
 			if !f.suits(op) {
 				continue
 			}
 			if f.more != nil {
-				endless++
+				shares += op.share()
 			}
 			list = append(list, job{op: op, start: start, fault: f, c: c})
 		}
 	}
 	for i := range list {
 		if list[i].fault.more != nil {
-			list[i].extra = (c.Images + endless - 1) / endless
+			list[i].extra = int(math.Ceil(float64(c.Images) * list[i].op.share() / shares))
 		}
 	}
 	return slices.DeleteFunc(list, func(j job) bool {
 		return c.Operation != "" && c.Operation != j.op.Name || c.Fault != "" && c.Fault != j.fault.Name
 	})
+}
+
+// chosen are the operations to try.
+func (c Config) chosen(operations []Operation) []Operation {
+	if !c.Dear {
+		return operations
+	}
+	var list []Operation
+	for _, op := range operations {
+		if op.Dear > 1 {
+			op.Dear = 1
+			list = append(list, op)
+		}
+	}
+	return list
 }
 
 // run tries one job.
@@ -126,13 +144,7 @@ func (j job) run(ctx context.Context) (Row, error) {
 }
 
 // thin is one in how many of the states that are always tried is.
-func (j job) thin() int {
-	thin := max(j.c.Thin, 1)
-	if j.c.Images < Many {
-		thin *= max(j.op.Dear, 1)
-	}
-	return thin
-}
+func (j job) thin() int { return max(j.c.Thin, 1) * max(j.op.Dear, 1) }
 
 func (j job) count(row *Row, try *judge, state State) {
 	row.Tried++

@@ -28,6 +28,7 @@ func main() {
 	flag.Uint64Var(&c.Seed, "seed", 1, "seed of all chance")
 	flag.IntVar(&c.Images, "images", 20000, "images to try at least")
 	flag.IntVar(&c.Thin, "thin", 1, "of the images that are always tried, try one in so many")
+	flag.BoolVar(&c.Dear, "dear", false, "try the dear operations alone, and in full; hours")
 	flag.StringVar(&c.Operation, "operation", "", "try only the operation of this name")
 	flag.StringVar(&c.Fault, "fault", "", "try only this kind of fault")
 	flag.IntVar(&c.Case, "case", 0, "with -operation and -fault: try only this case")

@@ -19,10 +19,10 @@ func conversions() []change {
 	list := []change{
 		{name: "convert to LUKS2", prepare: few, run: convertTo(2)},
 		{name: "convert to LUKS2 without room", prepare: both(few, withPayload, convertTo1Again), run: convertTo(2)},
-		{name: "convert to LUKS2 with few keyslots free", prepare: both(many, withPayload), run: convertTo(2)},
+		{name: "convert to LUKS2 with few keyslots free", prepare: both(many, withPayload), run: convertTo(2), dear: 4},
 		{name: "convert to LUKS1", prepare: both(few, convertTo(2)), run: convertTo(1)},
 		{name: "convert to LUKS1 without room", prepare: both(few, withPayload, convertTo(2)), run: convertTo(1)},
-		{name: "convert to LUKS1 with few keyslots free", prepare: both(many, withPayload, convertTo(2)), run: convertTo(1)},
+		{name: "convert to LUKS1 with few keyslots free", prepare: both(many, withPayload, convertTo(2)), run: convertTo(1), dear: 4},
 	}
 	for i := range list {
 		list[i].volume, list[i].moves = first, true

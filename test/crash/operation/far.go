@@ -159,6 +159,7 @@ func (c farChange) operation() (crash.Operation, error) {
 		Recover: j.recover, Seen: j.seen,
 		Owned:  c.owned(j, base, after),
 		Copies: append(slices.Clone(j.inner.heads), j.rotting...), Areas: j.inner.areas(),
+		Dear: 20,
 	}, nil
 }
 
