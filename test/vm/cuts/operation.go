@@ -23,7 +23,7 @@ type Operation struct {
 const (
 	cost   = " --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "
 	cost1  = " --pbkdf-force-iterations 1000 "
-	make2  = "orthrus luksFormat -q" + cost + "--luks2-keyslots-size 1m --key-file {key:one} {dev}"
+	make2  = "orthrus luksFormat -q --no-far-header" + cost + "--luks2-keyslots-size 1m --key-file {key:one} {dev}"
 	add2   = "orthrus luksAddKey -q" + cost + "--key-file {key:one} {dev} {key:two}"
 	make1  = "orthrus luksFormat -q --type luks1" + cost1 + "--key-file {key:one} {dev}"
 	add1   = "orthrus luksAddKey -q" + cost1 + "--key-file {key:one} {dev} {key:two}"
@@ -48,7 +48,7 @@ func Operations() []Operation {
 		{"prefer a keyslot", volume2, "orthrus config --priority prefer --key-slot 1 {dev}", both, nil},
 		{"change the uuid", volume2, "orthrus luksUUID -q --uuid 22222222-2222-4333-8444-555555555555 {dev}", both, nil},
 		{"add a token", volume2, "orthrus token add --key-description d {dev}", both, nil},
-		{"format", volume2, "orthrus luksFormat -q" + cost + "--luks2-keyslots-size 1m --key-file {key:three} {dev}", nil, []string{"three"}},
+		{"format", volume2, "orthrus luksFormat -q --no-far-header" + cost + "--luks2-keyslots-size 1m --key-file {key:three} {dev}", nil, []string{"three"}},
 		{"restore a header", append(volume2[:2:2], keep, change), "orthrus luksHeaderRestore -q --header-backup-file {file:backup} {dev}", changed, []string{"one", "two"}},
 		{"repair", append(volume2[:2:2], "dd if=/dev/zero of={dev} bs=4096 count=1 conv=notrunc oflag=direct"), "orthrus repair -q --undo {file:undo} {dev}", both, []string{"one", "two"}},
 		{"add a key to LUKS1", volume1, "orthrus luksAddKey -q" + cost1 + "--key-file {key:one} {dev} {key:three}", both, []string{"three"}},
