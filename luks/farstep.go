@@ -3,6 +3,9 @@
 package luks
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -13,7 +16,9 @@ type farStep struct {
 	v       *Volume
 	has     bool // the heads name a far header
 	refused error
+	renamed bool // the uuid changes, by which the far header is known
 	token   far.Token
+	seqID   uint64 // of the heads before
 	old     far.Found
 	next    luks2.Copy
 	// announced is set where the locator had to be written before the heads.
@@ -21,6 +26,9 @@ type farStep struct {
 	desired   far.Desired
 	revoked   []revoked
 }
+
+// ErrFarUUID refuses another uuid while the far header cannot follow.
+var ErrFarUUID = errors.New("the far header is known by the uuid, and cannot be given another one now")
 
 // revoked is a keyslot whose material goes; bytes are what it was, where the far header cannot be written.
 type revoked struct {
@@ -33,6 +41,7 @@ type revoked struct {
 func (v *Volume) stepFar(now, next luks2.Copy) (*farStep, error) {
 	e := v.farEvidence(now)
 	s := &farStep{v: v, has: e.HasToken, token: e.Token, old: e.Recorded, next: next}
+	s.renamed, s.seqID = now.Header.UUID != next.Header.UUID, now.Header.SeqID
 	s.next.Header.SeqID = now.Header.SeqID + 1
 	if !s.has {
 		return s, nil
@@ -69,8 +78,12 @@ func (s *farStep) noteRevoked(now luks2.Copy) {
 	}
 }
 
-// before announces a new uuid, by which the far header is known: it must be ours at each instant.
+// before announces a new uuid: the far header must be ours at each instant. Where it is, and cannot be
+// written now, the uuid stays, or nobody would know whose key material lies there.
 func (s *farStep) before(plan header.Plan) error {
+	if s.has && s.renamed && s.refused != nil && !errors.Is(s.refused, far.ErrDisplaced) && !errors.Is(s.refused, far.ErrCutOff) {
+		return fmt.Errorf("%w: %w", ErrFarUUID, s.refused)
+	}
 	if !s.has || s.refused != nil || s.old.Locator.UUID == s.next.Header.UUID {
 		return nil
 	}
@@ -100,8 +113,12 @@ func (s *farStep) prepare(plan header.Plan) error {
 	return err
 }
 
+// locator announces the change. The one before it may have been left by an update that was cut off, and
+// tell of older heads.
 func (s *farStep) locator() far.Locator {
-	return s.old.Locator.Successor(s.desired.Contents, uint64(s.v.dev.Size())).Renamed(s.next.Header.UUID)
+	l := s.old.Locator.Successor(s.desired.Contents, uint64(s.v.dev.Size())).Renamed(s.next.Header.UUID)
+	l.Old.SeqID = s.seqID
+	return l
 }
 
 // after writes the far header, once the heads are durable. lag is why it was left as it was, where that

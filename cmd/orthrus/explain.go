@@ -109,6 +109,7 @@ var advice = []struct {
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what is left."},
+	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable {device}"},
 	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and keyslots together, and up to 3 MiB around it."},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
