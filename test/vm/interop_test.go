@@ -89,16 +89,16 @@ func combinations() []combination {
 	return all
 }
 
-// inSlice picks one cell for each version, cipher and sector size; the key derivations take turns.
+// inSlice picks one cell for each version and cipher; key derivations and sector sizes take turns.
 func inSlice(c combination, seen map[string]int) bool {
-	group := fmt.Sprintf("%s %s %d %d", c.version, c.cipher, c.keyBits, c.sectorSize)
-	turns := 5
+	group := fmt.Sprintf("%s %s %d", c.version, c.cipher, c.keyBits)
+	turns := 10
 	if c.version == "luks1" {
 		turns = 3
 	}
 	number, known := seen[group]
 	if !known {
-		number = -(len(seen) % turns) // so many cells of the group are passed over
+		number = -(7 * len(seen) % turns) // so many cells of the group are passed over
 	}
 	seen[group] = number + 1
 	return number == 0

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +56,9 @@ type boot struct {
 
 const socket = "/run/orthrus/ask"
 
+// bound is how long a boot may take here; one that takes longer is made to say where it hangs.
+const bound = 90 * time.Second
+
 // start runs it in the background; the returned step waits for its end.
 func (b *boot) start() (wait func()) {
 	b.t.Helper()
@@ -71,6 +75,7 @@ func (b *boot) start() (wait func()) {
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
+	hung := time.AfterFunc(bound, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 	talked := make(chan struct{})
 	go func() {
 		defer close(talked)
@@ -79,6 +84,7 @@ func (b *boot) start() (wait func()) {
 	return func() {
 		b.t.Helper()
 		_ = cmd.Wait()
+		hung.Stop()
 		<-talked
 		b.code = cmd.ProcessState.ExitCode()
 		b.said += stderr.String()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks/signature"
+	"github.com/orthrus-luks/orthrus/test/vectors"
 	"github.com/orthrus-luks/orthrus/udev"
 )
 
@@ -213,5 +214,33 @@ func TestAnImageFileIsFoundByItsPath(t *testing.T) {
 	}
 	if _, err := w.Find(soon(t), plan.ParseReference(path+".not"), plan.RefuseTwins); !errors.Is(err, ErrMissing) {
 		t.Error(err)
+	}
+}
+
+// mkfs.fat makes such a partition, over the whole of the stick that it formats.
+func TestAPartitionFromSectorZeroIsNoTwinOfItsDisk(t *testing.T) {
+	root, image := t.TempDir(), filepath.Join(t.TempDir(), "stick")
+	contents, _ := vectors.Open("luks2-unbound")
+	if err := os.WriteFile(image, contents, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := prober{udev.System{Root: root}}
+	probe := func(path string, attributes map[string]string) Identity {
+		for name, text := range attributes {
+			file := filepath.Join(root, "sys", path, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text+"\n"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return p.probe(udev.Event{DevPath: path, DevName: image})
+	}
+	if disk := probe("/devices/x/block/sdb", map[string]string{"size": "100"}); disk.UUID == "" {
+		t.Errorf("the disk has no uuid: %+v", disk)
+	}
+	if mirror := probe("/devices/x/block/sdb/sdb1", map[string]string{"size": "100", "partition": "1", "start": "0"}); mirror.UUID != "" {
+		t.Errorf("the partition is a twin: %+v", mirror)
+	}
+	if real := probe("/devices/x/block/sdb/sdb2", map[string]string{"size": "100", "partition": "2", "start": "2048"}); real.UUID == "" {
+		t.Errorf("a partition has no uuid: %+v", real)
 	}
 }

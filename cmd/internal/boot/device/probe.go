@@ -45,11 +45,15 @@ func (p prober) probe(e udev.Event) Identity {
 		i.Links = append(i.Links, "/dev/mapper/"+name)
 	}
 	i.Held = p.held(e.DevPath)
-	if p.readable(e.DevPath) {
+	if p.readable(e.DevPath) && !p.mirrors(e.DevPath) {
 		contents(&i)
 	}
 	return i
 }
+
+// mirrors: a partition from sector 0, which is what mkfs.fat writes into the table of a stick that it
+// formats whole. What lies there is the disk's, and not that of a twin.
+func (p prober) mirrors(path string) bool { return p.attribute(path+"/start") == "0" }
 
 // disk is the device path of the disk that a partition lies on and its number there; a disk is its
 // own, with number 0.
