@@ -22,7 +22,7 @@ func bootWords(e boot.Event, verbose bool) string {
 	case boot.GaveUp, boot.SourceFailed, boot.GrowFailed, boot.KeptFailed, boot.Note:
 		return failureWords(e)
 	case boot.Waiting:
-		return fmt.Sprintf("Waiting for %s (%s).", e.Text, e.Volume)
+		return waitingWords(e)
 	case boot.Repaired:
 		return fmt.Sprintf("%s: the header was repaired (%s).", e.Volume, e.Text)
 	case boot.HeaderAtRisk:
@@ -42,6 +42,14 @@ func bootWords(e boot.Event, verbose bool) string {
 		return e.String()
 	}
 	return ""
+}
+
+func waitingWords(e boot.Event) string {
+	var twins *device.TwinsError
+	if errors.As(e.Err, &twins) {
+		return fmt.Sprintf("More than one device is %s (%s): %s. Waiting until one is left.", e.Text, e.Volume, strings.Join(twins.Nodes, ", "))
+	}
+	return fmt.Sprintf("Waiting for %s (%s).", e.Text, e.Volume)
 }
 
 func because(err error) string {

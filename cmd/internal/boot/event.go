@@ -10,7 +10,7 @@ type Kind string
 // The kinds of event.
 const (
 	Note          Kind = "note"           // Text says it
-	Waiting       Kind = "waiting"        // for the device, which is not there yet
+	Waiting       Kind = "waiting"        // for the device, which is not there yet, or with Err is not the only one
 	Found         Kind = "found"          // the device
 	Repaired      Kind = "repaired"       // a damaged header copy
 	HeaderAtRisk  Kind = "header at risk" // one of two copies is damaged and stays so

@@ -138,11 +138,7 @@ func (t *task) locate(ctx context.Context) error {
 	begun := time.Now()
 	waiting, cancel := t.patience(ctx)
 	defer cancel()
-	late := time.AfterFunc(noticeable, func() {
-		t.report(Event{Kind: Waiting, Volume: t.target.Name, Text: t.target.Device.String()})
-	})
-	defer late.Stop()
-	found, err := t.find(waiting, t.target.Device)
+	found, err := t.await(waiting, t.target.Device)
 	t.outcome.Waited = time.Since(begun)
 	if err != nil {
 		return err
@@ -155,6 +151,19 @@ func (t *task) locate(ctx context.Context) error {
 	err = t.locateHeader(waiting)
 	t.outcome.Waited = time.Since(begun)
 	return err
+}
+
+// await finds a device, and tells people what is waited for where that takes a while.
+func (t *task) await(ctx context.Context, r plan.Reference) (device.Identity, error) {
+	late := time.AfterFunc(noticeable, func() {
+		e := Event{Kind: Waiting, Volume: t.target.Name, Text: r.String()}
+		if twins := t.watcher.Twins(r); twins != nil {
+			e.Err = twins
+		}
+		t.report(e)
+	})
+	defer late.Stop()
+	return t.find(ctx, r)
 }
 
 // patience bounds the wait for devices. One without which the boot goes on is waited for as long as
@@ -195,7 +204,7 @@ func (t *task) locateHeader(ctx context.Context) error {
 		t.target.Header = place.Path
 		return nil
 	}
-	found, err := t.find(ctx, place.Device)
+	found, err := t.await(ctx, place.Device)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,13 @@ func TestPlymouthAnswers(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
 		format(t, disk(t, "a"), uuidA, "one")
 		master, path := terminal(t)
-		daemon := exec.Command("plymouthd", "--no-daemon", "--no-boot-log", "--ignore-serial-consoles", "--mode=boot", "--tty="+path, "--kernel-command-line=quiet splash")
+		debug := filepath.Join(t.TempDir(), "debug")
+		t.Cleanup(func() {
+			if text, err := os.ReadFile(debug); t.Failed() && err == nil {
+				t.Logf("plymouthd: %s", text)
+			}
+		})
+		daemon := exec.Command("plymouthd", "--no-daemon", "--debug", "--debug-file="+debug, "--no-boot-log", "--ignore-serial-consoles", "--mode=boot", "--tty="+path, "--kernel-command-line=quiet splash")
 		if err := daemon.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -61,16 +68,31 @@ func TestPlymouthAnswers(t *testing.T) {
 		b := boot{t: t, tab: "root UUID=" + uuidA}
 		wait := b.start()
 		b.pending()
-		for _, keys := range []string{"wrong\r", "one\r"} {
-			time.Sleep(2 * time.Second) // plymouthd drops keys that come before its entry is there
-			if _, err := master.WriteString(keys); err != nil {
-				t.Fatal(err)
-			}
-		}
+		typed := make(chan struct{})
+		go func() {
+			defer close(typed)
+			typePatiently(t, master, b.ended, "wrong\r", "one\r")
+		}()
 		wait()
+		<-typed
 		run(t, "orthrus", "close", "root")
 		b.expect(0, "root=opened", "Wrong passphrase for root.", "root is unlocked, with a passphrase from plymouth.")
 	})
+}
+
+// typePatiently types the lines, the last one until the boot has ended: plymouthd drops keys that come
+// before its entry is there.
+func typePatiently(t *testing.T, terminal *os.File, ended <-chan struct{}, lines ...string) {
+	for i := 0; ; i = min(i+1, len(lines)-1) {
+		select {
+		case <-ended:
+			return
+		case <-time.After(3 * time.Second):
+		}
+		if _, err := terminal.WriteString(lines[i]); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestAnAgentOfSystemdAnswers(t *testing.T) {

@@ -13,6 +13,7 @@ func TestAVolumeFollowsItsDeviceAtBoot(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
 		node := machine.Plug(t, machine.Disk{Name: "grows", Size: 1 << 30})
 		t.Cleanup(func() { machine.Unplug(t, "grows") })
+		t.Cleanup(func() { clearHeads(t, node) })
 		key := t.TempDir() + "/key"
 		write(t, key, "one")
 		run(t, "orthrus", "luksFormat", "-q", "--far-header", "--uuid", uuidA, "--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", node)
@@ -28,6 +29,5 @@ func TestAVolumeFollowsItsDeviceAtBoot(t *testing.T) {
 			t.Errorf("before %safter %s", before, after)
 		}
 		run(t, "orthrus", "close", "root")
-		wipe(t, node, 0, 1<<20)
 	})
 }

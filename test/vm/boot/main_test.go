@@ -10,8 +10,11 @@ import (
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
-// plymouthPlugins is where plymouthd finds its splash screens.
-const plymouthPlugins = "/usr/lib/x86_64-linux-gnu/plymouth"
+// Where plymouthd finds its splash screens, and their themes.
+const (
+	plymouthPlugins = "/usr/lib/x86_64-linux-gnu/plymouth"
+	plymouthThemes  = "/usr/share/plymouth"
+)
 
 // TestMain: a machine of its own takes longer than make test has for it; make test-vm-long has it. What
 // make test has of the engine runs on image files (cmd/internal/boot), and whole boots in test/vm/poweron.
@@ -31,7 +34,7 @@ func TestMain(m *testing.M) {
 			"cryptsetup", "dmsetup", "mkfs.vfat", "mkfs.ext4", "sfdisk", "sh", "cat", "cp", "dd", "mount", "umount", "swapon", "swapoff",
 			"plymouthd", "plymouth", "systemd-tty-ask-password-agent",
 		},
-		Files: map[string]string{plymouthPlugins: plymouthPlugins},
+		Files: map[string]string{plymouthPlugins: plymouthPlugins, plymouthThemes: plymouthThemes},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Disks: []machine.Disk{
 			{Name: "a", Size: 64 << 20}, {Name: "b", Size: 64 << 20}, {Name: "c", Size: 64 << 20},

@@ -52,6 +52,7 @@ type boot struct {
 	said   string // everything that was said to people
 	asked  []string
 	code   int
+	ended  chan struct{} // closed when it has
 }
 
 const socket = "/run/orthrus/ask"
@@ -76,6 +77,7 @@ func (b *boot) start() (wait func()) {
 		b.t.Fatal(err)
 	}
 	hung := time.AfterFunc(bound, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	b.ended = make(chan struct{})
 	talked := make(chan struct{})
 	go func() {
 		defer close(talked)
@@ -84,6 +86,7 @@ func (b *boot) start() (wait func()) {
 	return func() {
 		b.t.Helper()
 		_ = cmd.Wait()
+		close(b.ended)
 		hung.Stop()
 		<-talked
 		b.code = cmd.ProcessState.ExitCode()
@@ -199,6 +202,14 @@ func format(t *testing.T, device, uuid, passphrase string, args ...string) {
 	write(t, key, passphrase)
 	all := []string{"luksFormat", "-q", "--uuid", uuid, "--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
 	run(t, "cryptsetup", append(append(all, args...), device)...)
+	t.Cleanup(func() { clearHeads(t, device) })
+}
+
+// clearHeads leaves no volume of the uuid that the next test gives another disk. The disk may be gone.
+func clearHeads(t *testing.T, device string) {
+	if _, err := os.Stat(device); err == nil {
+		wipe(t, device, 0, 8<<20)
+	}
 }
 
 func disk(t *testing.T, name string) string { return machine.DiskPath(t, name) }

@@ -69,6 +69,15 @@ func (w *Watcher) Find(ctx context.Context, r plan.Reference, twins plan.Twins) 
 	}
 }
 
+// Twins are the devices that answer to the reference now, where there are several; otherwise nil.
+func (w *Watcher) Twins(r plan.Reference) *TwinsError {
+	found, _, _, _ := w.answering(r)
+	if len(found) < 2 {
+		return nil
+	}
+	return &TwinsError{r, nodes(found)}
+}
+
 // wait returns false when ctx has ended. Before all is settled it looks again after a while, because
 // a device that hangs makes no noise.
 func (w *Watcher) wait(ctx context.Context, changed <-chan struct{}, settled bool) bool {
