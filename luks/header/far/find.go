@@ -62,32 +62,36 @@ func Read(dev io.ReaderAt, p Place) Found {
 // Look reads the locator at byte offset at, and the body that it names.
 func Look(dev io.ReaderAt, at uint64) Found {
 	f := Found{Place: Place{Locator: at}}
-	var err error
-	if f.Locator, err = readLocator(dev, at); err != nil {
+	l, unread, err := readLocator(dev, at)
+	if err != nil {
 		return f.failed(err)
 	}
+	f.Locator = l
 	f.Place = f.Locator.Place
 	body := make([]byte, f.Place.Body.Size)
 	if err := header.ReadFull(dev, body, f.Place.Body.Offset); err != nil {
 		return f.failed(err)
 	}
 	f.Body, f.State = body, Whole
-	if wrong := f.Locator.Verify(body); len(wrong) > 0 {
+	switch wrong := f.Locator.Verify(body); {
+	case len(wrong) == 0:
+	case unread != nil: // the slot may be the newer one, and account for the body
+		f.State, f.Err = Unreadable, unread
+	default:
 		f.State, f.Err = Foreign, &ForeignError{f.Place, wrong}
 	}
 	return f
 }
 
-// readLocator reads each slot for itself: one that cannot be read does not hide the other.
-func readLocator(dev io.ReaderAt, at uint64) (Locator, error) {
+// readLocator reads each slot for itself: one that cannot be read, of which unread tells, does not hide
+// the other.
+func readLocator(dev io.ReaderAt, at uint64) (l Locator, unread, err error) {
 	p, q := make([]byte, SlotSize), make([]byte, SlotSize)
-	firstErr := header.ReadFull(dev, p, at)
-	secondErr := header.ReadFull(dev, q, at+SlotDistance)
-	l, err := Decode(p, q, at)
-	if err != nil {
-		return l, cmp.Or(firstErr, secondErr, err)
+	unread = cmp.Or(header.ReadFull(dev, p, at), header.ReadFull(dev, q, at+SlotDistance))
+	if l, err = Decode(p, q, at); err != nil {
+		return l, unread, cmp.Or(unread, err)
 	}
-	return l, nil
+	return l, unread, nil
 }
 
 // failed classifies the error.

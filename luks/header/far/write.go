@@ -49,7 +49,7 @@ func (l Locator) unsure() bool {
 // Create makes a far header at a place that is free. l is what New returned. What may be left there of
 // another one's locator is outdone by a greater generation.
 func Create(dev header.Device, l Locator, body []byte) error {
-	if before, err := readLocator(dev, l.Place.Locator); err == nil {
+	if before, _, err := readLocator(dev, l.Place.Locator); err == nil {
 		l.Generation = before.Generation
 	}
 	l.Generation++
