@@ -110,6 +110,11 @@ test-callers: setup
 test-boot: setup
 	ORTHRUS_LONG=1 $(test) -timeout 180m -v -run '$(RUN)' ./test/vm/poweron
 
+## test-engine        the boot engine on a real kernel: disks, keys, prompts, frontends (RUN=pattern)
+.PHONY: test-engine
+test-engine: setup
+	ORTHRUS_LONG=1 $(test) -timeout 20m -v -run '$(RUN)' ./test/vm/boot
+
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
 	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-guard-long test-callers crash crash-far fuzz

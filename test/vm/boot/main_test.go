@@ -16,12 +16,12 @@ const (
 	plymouthThemes  = "/usr/share/plymouth"
 )
 
-// TestMain: a machine of its own takes longer than make test has for it; make test-vm-long has it. What
+// TestMain: a machine of its own takes longer than make test has for it; make test-engine has it. What
 // make test has of the engine runs on image files (cmd/internal/boot), and whole boots in test/vm/poweron.
 func TestMain(m *testing.M) {
 	machine.Init()
 	if os.Getenv("ORTHRUS_LONG") == "" && !machine.IsInside() {
-		fmt.Println("test/vm/boot: not run here, but by make test-vm-long (ORTHRUS_LONG=1)")
+		fmt.Println("test/vm/boot: not run here, but by make test-engine (ORTHRUS_LONG=1)")
 		return
 	}
 	machine.Main(m, machine.Config{
