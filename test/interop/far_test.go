@@ -24,6 +24,13 @@ func newFarBed(t *testing.T) *farBed {
 	b.image("a.img", farImage)
 	b.must(bench.ours, join(words("luksFormat -q --far-header --luks2-keyslots-size 1m --key-file k1"), cheap("pbkdf2"), words("a.img"))...)
 	b.fill()
+	b.locate()
+	return b
+}
+
+// locate reads where the far header lies.
+func (b *farBed) locate() {
+	b.t.Helper()
 	var report struct {
 		Far struct {
 			Body    int64 `json:"body_offset"`
@@ -32,10 +39,9 @@ func newFarBed(t *testing.T) *farBed {
 		} `json:"far_header"`
 	}
 	if err := json.Unmarshal([]byte(b.must(bench.ours, words("far status --json a.img")...)), &report); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	b.body, b.length, b.locator = report.Far.Body, report.Far.Length, report.Far.Locator
-	return b
 }
 
 // fill gives the data bytes of its own.
