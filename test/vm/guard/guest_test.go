@@ -43,6 +43,10 @@ func startUdevd(t *testing.T) {
 	t.Cleanup(func() {
 		_ = daemon.Process.Kill()
 		_ = daemon.Wait()
+		// libdevmapper takes the socket for the daemon, and would wait for it for ever.
+		if err := os.RemoveAll("/run/udev"); err != nil {
+			t.Error(err)
+		}
 	})
 	machine.Eventually(t, 20*time.Second, "udevd answers", func() bool { return exec.Command("udevadm", "control", "--ping").Run() == nil })
 }
