@@ -43,9 +43,11 @@ func grownFiveTimes(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("I/O meanwhile: %v", err)
 	}
-	run(t, "resize2fs", "/dev/mapper/"+m.name)
 	m.intact(t)
 	run(t, "umount", mountPoint)
+	run(t, "e2fsck", "-f", "-p", "/dev/mapper/"+m.name)
+	// Not while it is mounted: Linux 6.1 loops for ever where ext4 outgrows the room it kept for descriptors.
+	run(t, "resize2fs", "/dev/mapper/"+m.name)
 	run(t, "e2fsck", "-f", "-n", "/dev/mapper/"+m.name)
 	if s := status(t); s.Enlarged != 5 || s.Repairs != 0 {
 		t.Errorf("%+v", s)
@@ -163,9 +165,9 @@ func pulledOut(t *testing.T, udevd bool) {
 	machine.Eventually(t, 20*time.Second, "the mapping fails its I/O", func() bool {
 		return strings.Contains(run(t, "dmsetup", "table", m.name), " error")
 	})
-	if !g.says("pulled out", m.uuid) || status(t).Removals != 1 {
-		t.Errorf("%+v", status(t))
-	}
+	machine.Eventually(t, 20*time.Second, "the guard says so, and counts it", func() bool {
+		return g.says("pulled out", m.uuid) && status(t).Removals == 1
+	})
 	run(t, "umount", "-l", mountPoint)
 	machine.Eventually(t, 20*time.Second, "the mapping is closed when free", func() bool {
 		return exec.Command("dmsetup", "info", m.name).Run() != nil
