@@ -69,6 +69,13 @@ func Load(ctx context.Context, dev Device) (*Volume, error) {
 	return v, locked(ctx, dev, false, v.load)
 }
 
+// FromHeads is the volume of LUKS2 heads that were read from dev already.
+func FromHeads(dev Device, heads header.Heads, choice header.Choice) *Volume {
+	v := &Volume{dev: dev}
+	v.setLUKS2(heads, choice)
+	return v
+}
+
 // load reads again; the caller holds the lock.
 func (v *Volume) load() error {
 	fresh := Volume{dev: v.dev}

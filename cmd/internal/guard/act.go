@@ -92,7 +92,7 @@ func (g *Guard) again(ctx context.Context, l look, d verdict.Decision, file *luk
 	if err != nil || !same(device, l.device, file) {
 		return look{}, &outcome{decision: d, err: errors.Join(errReplaced, err)}
 	}
-	now := g.see(ctx, device, file, inspect.Read(file))
+	now := g.see(device, file, inspect.Read(file))
 	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
 		return look{}, &outcome{decision: d, err: err}
 	}

@@ -50,7 +50,7 @@ func farLeft(file *luks.File, e inspect.Evidence) *far.Found {
 
 // lookFar judges the far header and what the heads tell of transactions. Only a volume whose heads are
 // in order is looked at: they come first.
-func (l *look) lookFar(ctx context.Context, file *luks.File) {
+func (l *look) lookFar(file *luks.File) {
 	e := l.sight.Evidence
 	if l.lost != nil {
 		l.sight.Far = verdict.Far{Left: true, SeqID: l.lost.Locator.SeqID}
@@ -59,12 +59,9 @@ func (l *look) lookFar(ctx context.Context, file *luks.File) {
 	if e.LUKS1 != nil || !inOrder(e) {
 		return
 	}
-	v, err := luks.Load(ctx, unlocked{file, file.Live})
-	if err != nil {
-		return
-	}
+	v := luks.FromHeads(unlocked{file, file.Live}, e.Heads, e.Choice)
 	l.loaded = v
-	f, err := v.Far(ctx)
+	f, err := luks.LookFar(file, e.Heads, e.Choice)
 	if err != nil {
 		l.sight.Far = verdict.Far{Wants: verdict.Sync, Refused: err.Error()}
 		return

@@ -80,7 +80,7 @@ func (g *Guard) lookAt(ctx context.Context, d Device) *Volume {
 	}
 	defer file.Close()
 	e, err := gather(ctx, file)
-	l := g.see(ctx, d, file, e)
+	l := g.see(d, file, e)
 	if !l.luks || l.policy.Ignore {
 		g.forget(d.ID)
 		return nil
@@ -112,7 +112,7 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	if d.Do {
 		o = g.act(ctx, l, d)
 		if o.done {
-			l = g.see(ctx, l.device, file, inspect.Read(file))
+			l = g.see(l.device, file, inspect.Read(file))
 			g.requeue(l.device.ID, 0) // one step at a time: the far header or a mapping may have to follow
 		}
 	}

@@ -71,7 +71,7 @@ func absent(e inspect.Evidence) bool {
 }
 
 // see turns a device's evidence into a sight. file may be read only.
-func (g *Guard) see(ctx context.Context, d Device, file *luks.File, e inspect.Evidence) look {
+func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l := look{device: d}
 	report, err := inspect.Judge(e)
 	l.luks = err == nil
@@ -98,7 +98,7 @@ func (g *Guard) see(ctx context.Context, d Device, file *luks.File, e inspect.Ev
 	if l.mapped {
 		l.sight.Mapping = g.describeMapping(l)
 	}
-	l.lookFar(ctx, file)
+	l.lookFar(file)
 	l.sight.Held = g.store.Held(l.uuid)
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
