@@ -76,7 +76,7 @@ func (m *Metadata) Requirements() []string {
 	if section == nil {
 		return nil
 	}
-	o, err := parseObject(section)
+	o, err := splitObject(section)
 	if err != nil {
 		return nil
 	}

@@ -64,7 +64,7 @@ func (f field) object() (scope, error) {
 	if f.text == nil {
 		return scope{}, broken(f.path, "missing")
 	}
-	o, err := parseObject(f.text)
+	o, err := splitObject(f.text)
 	if err != nil {
 		return scope{}, broken(f.path, "%v", err)
 	}
@@ -79,8 +79,8 @@ func (f field) string() (string, error) {
 	if !bytes.HasPrefix(f.text, []byte{'"'}) {
 		return "", broken(f.path, "not a string")
 	}
-	var s string
-	if err := json.Unmarshal(f.text, &s); err != nil {
+	s, err := unquote(f.text)
+	if err != nil {
 		return "", broken(f.path, "%v", err)
 	}
 	return s, nil
@@ -100,16 +100,12 @@ func (f field) names() ([]string, error) {
 	if f.text == nil {
 		return nil, broken(f.path, "missing")
 	}
-	var entries []json.RawMessage
-	if !bytes.HasPrefix(f.text, []byte{'['}) || json.Unmarshal(f.text, &entries) != nil {
-		return nil, broken(f.path, "not a list")
-	}
-	if len(entries) > maxMembers {
-		return nil, broken(f.path, "more than %d elements", maxMembers)
+	entries, err := splitList(f.text)
+	if err != nil {
+		return nil, broken(f.path, "%v", err)
 	}
 	values := make([]string, len(entries))
 	for i, entry := range entries {
-		var err error
 		if values[i], err = (field{path: f.path + "[" + strconv.Itoa(i) + "]", text: entry}).string(); err != nil {
 			return nil, err
 		}

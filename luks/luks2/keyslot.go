@@ -176,7 +176,7 @@ func (m *Metadata) ReplaceKeyslot(slot Keyslot) error {
 	if text == nil {
 		return fmt.Errorf("keyslot %d: %w", slot.ID, ErrNoKeyslot)
 	}
-	o, err := parseObject(text)
+	o, err := splitObject(text)
 	if err != nil {
 		return broken(fmt.Sprintf("keyslots.%d", slot.ID), "%v", err)
 	}
@@ -197,7 +197,7 @@ func (m *Metadata) ReplaceKeyslot(slot Keyslot) error {
 
 // merge sets the members of a member, and keeps those that are not among them.
 func (o *object) merge(key string, with json.RawMessage) error {
-	fresh, err := parseObject(with)
+	fresh, err := splitObject(with)
 	if err != nil {
 		return broken(key, "%v", err)
 	}
@@ -215,7 +215,7 @@ func (m *Metadata) SetPriority(id int, p Priority) error {
 	if text == nil {
 		return fmt.Errorf("keyslot %d: %w", id, ErrNoKeyslot)
 	}
-	o, err := parseObject(text)
+	o, err := splitObject(text)
 	if err != nil {
 		return broken(fmt.Sprintf("keyslots.%d", id), "%v", err)
 	}
@@ -264,7 +264,7 @@ func (o *object) unlink(key, name string) error {
 
 // edit parses the member, lets change work on it and puts it back.
 func (o *object) edit(key string, change func(*object) error) error {
-	child, err := parseObject(o.get(key))
+	child, err := splitObject(o.get(key))
 	if err != nil {
 		return broken(key, "%v", err)
 	}

@@ -45,7 +45,7 @@ func newMetadata(root *object) (*Metadata, error) {
 		if text == nil {
 			return nil, broken(section.name, "missing")
 		}
-		o, err := parseObject(text)
+		o, err := splitObject(text)
 		if err != nil {
 			return nil, broken(section.name, "%v", err)
 		}

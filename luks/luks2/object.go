@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 )
@@ -28,41 +27,54 @@ type member struct {
 
 var (
 	errNotObject = errors.New("not an object")
+	errNotList   = errors.New("not a list")
 	errTooMany   = errors.New("more than 256 members")
 )
 
 // parseObject reads exactly one object from text. The nesting depth must have been checked.
 func parseObject(text []byte) (*object, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	open, err := dec.Token()
-	if err != nil {
+	if err := syntax(text); err != nil {
 		return nil, err
 	}
-	if open != json.Delim('{') {
+	return splitObject(text)
+}
+
+// splitObject reads an object from text whose syntax was checked.
+func splitObject(text []byte) (*object, error) {
+	c := cursor{text}
+	if !c.next('{') {
 		return nil, errNotObject
 	}
 	o := &object{}
-	for dec.More() {
-		key, err := dec.Token()
+	for !c.next('}') {
+		key, err := unquote(c.value())
 		if err != nil {
 			return nil, err
 		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
-		}
-		o.set(key.(string), value)
+		c.next(':')
+		o.set(key, c.value())
 		if len(o.members) > maxMembers {
 			return nil, errTooMany
 		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text after the object")
+		c.next(',')
 	}
 	return o, nil
+}
+
+// splitList reads the elements of a list from text whose syntax was checked.
+func splitList(text []byte) ([]json.RawMessage, error) {
+	c := cursor{text}
+	if !c.next('[') {
+		return nil, errNotList
+	}
+	var list []json.RawMessage
+	for !c.next(']') {
+		if list = append(list, c.value()); len(list) > maxMembers {
+			return nil, errTooMany
+		}
+		c.next(',')
+	}
+	return list, nil
 }
 
 func (o *object) index(key string) int {
@@ -96,32 +108,15 @@ func (o *object) clone() *object { return &object{members: slices.Clone(o.member
 
 // text is the compact form, members in order.
 func (o *object) text() json.RawMessage {
-	var out bytes.Buffer
-	out.WriteByte('{')
+	out := []byte{'{'}
 	for i, m := range o.members {
 		if i > 0 {
-			out.WriteByte(',')
+			out = append(out, ',')
 		}
-		out.Write(quote(m.key))
-		out.WriteByte(':')
-		// Every value was accepted by the decoder or made here, so Compact cannot fail.
-		if err := json.Compact(&out, m.value); err != nil {
-			panic("luks2: invalid JSON inside an accepted object: " + err.Error())
-		}
+		out = append(append(out, quote(m.key)...), ':')
+		out = appendCompact(out, m.value)
 	}
-	out.WriteByte('}')
-	return out.Bytes()
-}
-
-// quote is JSON for s without HTML escapes, which other readers would keep as clutter.
-func quote(s string) json.RawMessage {
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		panic("luks2: encoding a string: " + err.Error())
-	}
-	return bytes.TrimRight(out.Bytes(), "\n")
+	return append(out, '}')
 }
 
 // number64 is the format's way to write 64-bit numbers: decimal digits in a string.

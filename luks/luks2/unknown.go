@@ -19,7 +19,7 @@ func (m *Metadata) UnknownMembers() []string {
 		{"digests", m.digests, []string{"type", "keyslots", "segments", "hash", "iterations", "salt", "digest"}},
 	} {
 		for _, entry := range section.of.members {
-			if o, err := parseObject(entry.value); err == nil {
+			if o, err := splitObject(entry.value); err == nil {
 				list = append(list, o.others(section.name+"."+entry.key+".", section.known...)...)
 			}
 		}

@@ -115,7 +115,7 @@ func checkRawArea(area scope) error {
 func (m *Metadata) checkOneDigest(id string) error {
 	count := 0
 	for _, entry := range m.digests.members {
-		o, err := parseObject(entry.value)
+		o, err := splitObject(entry.value)
 		if err != nil {
 			return broken("digests."+entry.key, "%v", err)
 		}
