@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/test/crash"
@@ -39,6 +40,7 @@ func main() {
 	if e.folder != "" {
 		c.Observe = e.observe
 	}
+	debug.SetGCPercent(400) // images come and go, and little of them stays
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	broken, err := run(ctx, c)

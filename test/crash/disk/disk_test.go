@@ -191,11 +191,14 @@ func TestFaultsDoWhatTheySay(t *testing.T) {
 		if d.Sync() != nil {
 			gone += "s"
 		}
-		if failed != c.failed || gone != c.gone || show(&Image{table: d.view}) != c.read || show(d.Trace(nil).After()) != c.after {
-			t.Errorf("%v: writes %q and %q fail, reads show %s, disk has %s", c.fault, failed, gone, show(&Image{table: d.view}), show(d.Trace(nil).After()))
+		if failed != c.failed || gone != c.gone || seen(d) != c.read || show(d.Trace(nil).After()) != c.after {
+			t.Errorf("%v: writes %q and %q fail, reads show %s, disk has %s", c.fault, failed, gone, seen(d), show(d.Trace(nil).After()))
 		}
 	}
 }
+
+// seen shows what reads of the device return.
+func seen(d *Recorder) string { return show(&Image{table: d.view.table, length: d.size / SectorSize}) }
 
 func TestAFailedFlushLeavesItsWritesInDoubtForGood(t *testing.T) {
 	d := NewRecorder(letters(4), Fault{Call: Sync, N: 0, Do: Fail})

@@ -12,10 +12,11 @@ import (
 // Image is the contents of a device at one instant. It is immutable, cheap to derive from another
 // one, and safe for use by several goroutines.
 type Image struct {
-	table []*Sector // every sector of the device
-	sum   Sum       // of table
-	runs  []Run     // over the table, later ones over earlier ones
-	bad   map[int64]bool
+	table  table // every sector of the device
+	length int64 // of the table, sectors
+	sum    Sum   // of table
+	runs   []Run // over the table, later ones over earlier ones
+	bad    map[int64]bool
 	// hidden is how many sectors at the table's end lie behind the device's: it was cut, or is going to
 	// grow.
 	hidden int64
@@ -23,12 +24,15 @@ type Image struct {
 
 // NewImage makes an image of the bytes, filled up to a whole sector with zeros.
 func NewImage(content []byte) *Image {
-	m := &Image{table: make([]*Sector, (len(content)+SectorSize-1)/SectorSize)}
-	for i := range m.table {
-		rest := content[i*SectorSize:]
-		m.table[i] = newSector(int64(i), rest[:min(len(rest), SectorSize)])
-		m.sum = m.sum.plus(m.table[i].sum)
+	m := &Image{length: int64(len(content)+SectorSize-1) / SectorSize}
+	var d draft
+	for number := range m.length {
+		rest := content[number*SectorSize:]
+		s := newSector(number, rest[:min(len(rest), SectorSize)])
+		d.set(number, s)
+		m.sum = m.sum.plus(s.sum)
 	}
+	m.table = d.table
 	return m
 }
 
@@ -36,18 +40,21 @@ func NewImage(content []byte) *Image {
 func (m *Image) Size() int64 { return m.Sectors() * SectorSize }
 
 // Sectors returns the length of the device in sectors.
-func (m *Image) Sectors() int64 { return int64(len(m.table)) - m.hidden }
+func (m *Image) Sectors() int64 { return m.length - m.hidden }
 
 // Capacity is the length up to which the device can grow, in bytes.
-func (m *Image) Capacity() int64 { return int64(len(m.table)) * SectorSize }
+func (m *Image) Capacity() int64 { return m.length * SectorSize }
 
 // WithCapacity returns the image of a device that can grow to that many bytes, with zeros there.
 func (m *Image) WithCapacity(size int64) *Image {
 	n := m.flat()
-	for number := int64(len(n.table)); number*SectorSize < size; number++ {
-		s := newSector(number, nil)
-		n.table, n.sum, n.hidden = append(n.table, s), n.sum.plus(s.sum), n.hidden+1
+	d := n.table.draft()
+	for ; n.length*SectorSize < size; n.length++ {
+		s := newSector(n.length, nil)
+		d.set(n.length, s)
+		n.sum, n.hidden = n.sum.plus(s.sum), n.hidden+1
 	}
+	n.table = d.table
 	return n
 }
 
@@ -55,7 +62,7 @@ func (m *Image) WithCapacity(size int64) *Image {
 // later growth: Cleared forgets it.
 func (m *Image) Sized(size int64) *Image {
 	n := *m
-	n.hidden = int64(len(m.table)) - size/SectorSize
+	n.hidden = m.length - size/SectorSize
 	return &n
 }
 
@@ -138,21 +145,18 @@ func (m *Image) Resized(size int64) *Image {
 
 // flat returns an equal image without runs.
 func (m *Image) flat() *Image {
-	n := &Image{table: append([]*Sector(nil), m.table...), sum: m.Sum(), bad: m.bad, hidden: m.hidden}
+	n := &Image{table: m.draft().table, length: m.length, sum: m.Sum(), bad: m.bad, hidden: m.hidden}
 	n.sum = n.sum.minus(badSum(m.bad)).minus(hiddenSum(m.hidden))
-	for _, r := range m.runs {
-		n.lay(r)
-	}
 	return n
 }
 
-// lay puts the run into the table, without care for the sum.
-func (m *Image) lay(r Run) {
-	for i, s := range r.Sectors {
-		if s != nil {
-			m.table[r.First+int64(i)] = s
-		}
+// draft returns the sectors with the runs laid over them, to be changed.
+func (m *Image) draft() draft {
+	d := m.table.draft()
+	for _, r := range m.runs {
+		d.lay(r)
 	}
+	return d
 }
 
 func (m *Image) sector(number int64) *Sector {
@@ -161,7 +165,7 @@ func (m *Image) sector(number int64) *Sector {
 			return s
 		}
 	}
-	return m.table[number]
+	return m.table.at(number)
 }
 
 // row makes the run that writes p at offset: the sectors p covers, their other bytes as they are.
@@ -273,7 +277,7 @@ func (m *Image) gain(r Run, later int) Sum {
 		if s == nil || m.covered(number, later) {
 			continue
 		}
-		sum = sum.plus(s.sum).minus(m.table[number].sum)
+		sum = sum.plus(s.sum).minus(m.table.at(number).sum)
 	}
 	return sum
 }

@@ -20,8 +20,8 @@ type Event struct {
 // goroutine.
 type Recorder struct {
 	start   *Image
-	view    []*Sector // what reads see
-	size    int64     // bytes
+	view    draft // what reads see
+	size    int64 // bytes
 	bad     map[int64]bool
 	fault   Fault
 	gone    bool
@@ -34,8 +34,7 @@ type Recorder struct {
 
 // NewRecorder returns a device with the contents of start which suffers the fault.
 func NewRecorder(start *Image, fault Fault) *Recorder {
-	flat := start.flat()
-	return &Recorder{start: start, view: flat.table, size: start.Size(), bad: maps.Clone(start.bad), fault: fault}
+	return &Recorder{start: start, view: start.draft(), size: start.Size(), bad: maps.Clone(start.bad), fault: fault}
 }
 
 // Size returns the length of the device in bytes.
@@ -88,7 +87,7 @@ func (d *Recorder) ReadAt(p []byte, offset int64) (int, error) {
 	return readSectors(p, offset, d.Size(), d.sector)
 }
 
-func (d *Recorder) sector(number int64) *Sector { return d.view[number] }
+func (d *Recorder) sector(number int64) *Sector { return d.view.at(number) }
 
 // WriteAt records the write. Writes beyond the end are refused with io.ErrShortWrite, whole.
 func (d *Recorder) WriteAt(p []byte, offset int64) (int, error) {
@@ -144,9 +143,9 @@ func (d *Recorder) land(run Run) {
 }
 
 func (d *Recorder) show(run Run) {
+	d.view.lay(run)
 	for i, s := range run.Sectors {
 		if s != nil {
-			d.view[run.First+int64(i)] = s
 			delete(d.bad, run.First+int64(i))
 		}
 	}
