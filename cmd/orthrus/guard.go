@@ -35,6 +35,8 @@ func guardVerb(ctx context.Context, c *command) error {
 		return c.guardDaemon(ctx)
 	case c.Args[0] == "history":
 		return c.guardHistory(c.Args[1])
+	case c.Args[0] == "export":
+		return c.guardExport(ctx, c.Args[1])
 	case c.Args[0] == "undo":
 		return c.guardUndo(ctx, c.Args[1])
 	}

@@ -132,7 +132,7 @@ var actions = [...]actionSpec{
 	{name: Token, args: "<add|remove|import|export> <device>", minArgs: 2, help: "work on LUKS2 tokens"},
 	{name: Boot, args: "[<name>...]", help: "unlock what crypttab and the kernel's command line say, as early as there are disks", own: true},
 	{name: Check, args: "<device>...", minArgs: 1, help: "report on headers, keyslots and data area, changing nothing", own: true},
-	{name: Guard, args: "[status | history <uuid> | undo <uuid>]", help: "watch over the headers of all volumes, mending what the configuration allows", own: true},
+	{name: Guard, args: "[status | history <uuid> | undo <uuid> | export <uuid>]", help: "watch over the headers of all volumes, mending what the configuration allows", own: true},
 	{name: Rescue, args: "<device>", minArgs: 1, help: "search for what is left of a lost header, changing nothing", own: true},
 	{name: Far, args: "<enable|disable|sync|status> <device>", minArgs: 2, help: "keep a third copy of a LUKS2 header near the device's end", own: true},
 	{name: Grow, args: "<device|name>", minArgs: 1, help: "let a volume, and its mapping, follow a device that has grown", own: true},

@@ -2,6 +2,8 @@
 
 package cli
 
+import "slices"
+
 // everyAction holds the rules on combinations that do not depend on the action.
 var everyAction = [...]rule{
 	func(inv *Invocation) string {
@@ -191,8 +193,10 @@ func guardWords(inv *Invocation) string {
 	switch {
 	case len(words) == 0, len(words) == 1 && words[0] == "status":
 		return refuse(len(words) > 0 && inv.Options.Once.Set, "Option --once is not allowed with guard status.")
-	case len(words) == 2 && (words[0] == "history" || words[0] == "undo"):
+	case len(words) == 2 && words[0] == "export" && !inv.Options.HeaderBackupFile.Set:
+		return noBackupFile
+	case len(words) == 2 && slices.Contains([]string{"history", "undo", "export"}, words[0]):
 		return refuse(inv.Options.Once.Set, "Option --once is not allowed with guard "+words[0]+".")
 	}
-	return "Use guard alone, or with status, history <uuid> or undo <uuid>."
+	return "Use guard alone, or with status, history <uuid>, undo <uuid> or export <uuid>."
 }

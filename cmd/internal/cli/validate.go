@@ -130,11 +130,13 @@ func needsPlain(inv *Invocation) string {
 		}
 	case LuksHeaderBackup, LuksHeaderRestore:
 		if !o.HeaderBackupFile.Set {
-			return "Option --header-backup-file is required."
+			return noBackupFile
 		}
 	}
 	return ""
 }
+
+const noBackupFile = "Option --header-backup-file is required."
 
 func opensLuks(kind string) bool {
 	return kind == typeLuks || kind == typeLuks1 || kind == typeLuks2

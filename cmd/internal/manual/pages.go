@@ -144,10 +144,10 @@ var pages = map[cli.Action]page{
 			"Without a further word the guard runs until it is told to stop (SIGTERM). It listens to udev, or where udevd does not run to the kernel and to inotify, looks at each block device that comes or changes, and reports what it finds. By default that is all it does: orthrus-guard.conf(5) says what it may mend.",
 			"With repair = proven it writes a damaged or older header copy from the sound one, and puts both back where they were destroyed under an active mapping, without a passphrase. What it overwrites is kept first. It writes only on proof: the volume was seen in order before or the remains agree, nothing else left its signature, no other device bears the UUID, nobody holds the lock, the device belongs to no array, and for a head that is put back every keyslot area is as it was. So an erase stays an erase.",
 			"With grow = yes it makes the mapping of a grown device longer, if a key is at hand: open --link-for-guard leaves one in the kernel's keyring orthrus-guard, which no process can read and which close, luksSuspend, erase and the end of the guard revoke. A device pulled out from under a mapping gets a table of errors, and the mapping goes away with its last user.",
-			"guard status asks the running guard; guard history shows what happened to a volume; guard undo takes back the last repair of one, and has the guard leave it alone until it is in order again. With --once one device is looked at, as from a udev rule; --dry-run then only says what would be done. The exit status is 6 where something stays damaged, 7 where no header is left.",
+			"guard status asks the running guard; guard history shows what happened to a volume; guard undo takes back the last repair of one, and has the guard leave it alone until it is in order again. guard export makes a header backup of what the guard keeps of a volume under store = full, in the new file named by --header-backup-file. With --once one device is looked at, as from a udev rule; --dry-run then only says what would be done. The exit status is 6 where something stays damaged, 7 where no header is left.",
 			"SIGHUP makes the guard read its configuration again; one that is wrong changes nothing.",
 		},
-		uses: []string{"json", "dry-run"},
+		uses: []string{"json", "dry-run", "header-backup-file"},
 		examples: []example{
 			{"Who is watched, and what was done:", "orthrus guard status"},
 			{"What would be done about one device:", "orthrus guard --once /dev/sdb2 --dry-run"},
