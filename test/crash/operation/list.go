@@ -38,6 +38,13 @@ func All() ([]crash.Operation, error) {
 		}
 		list = append(list, op)
 	}
+	for _, b := range comebacks() {
+		op, err := b.operation()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, op)
+	}
 	for _, f := range formats() {
 		op, err := f.operation()
 		if err != nil {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operation
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/repair"
+	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+	"github.com/orthrus-luks/orthrus/test/vectors"
+)
+
+// comeback puts both heads of a volume back that has none: from what was kept of them, as the guard does
+// under a mapping, or from the far header, as a person does.
+type comeback struct {
+	name string
+	make func() (*disk.Image, error)                                                   // the volume while it was in order
+	plan func(dev crash.Device, whole *disk.Image, h []disk.Range) (repair.Plan, error) // of putting them back
+	dear int
+}
+
+func comebacks() []comeback {
+	return []comeback{
+		{
+			name: "put kept heads back",
+			make: func() (*disk.Image, error) { return change{volume: small}.base() },
+			plan: fromKept,
+		},
+		{
+			name: "put heads back from the far header",
+			make: func() (*disk.Image, error) { return farVolume(8*mib, true) },
+			plan: func(dev crash.Device, _ *disk.Image, _ []disk.Range) (repair.Plan, error) {
+				f, err := repair.FindFar(context.Background(), dev, false, func(far.Found) {})
+				if err != nil {
+					return repair.Plan{}, err
+				}
+				plan, _, err := repair.FromFar(dev, f, false, rand.Reader)
+				return plan, err
+			},
+			dear: 300,
+		},
+	}
+}
+
+func fromKept(dev crash.Device, whole *disk.Image, heads []disk.Range) (repair.Plan, error) {
+	v, err := load(whole)
+	if err != nil {
+		return repair.Plan{}, err
+	}
+	var writes []repair.Write
+	for _, h := range heads {
+		w := repair.Write{What: "header", Offset: uint64(h.Offset), Bytes: make([]byte, h.Length)}
+		if _, err := whole.ReadAt(w.Bytes, h.Offset); err != nil {
+			return repair.Plan{}, err
+		}
+		writes = append(writes, w)
+	}
+	return repair.Restore(dev, 2, v.UUID, v.Choice.Copy.Header.SeqID, writes)
+}
+
+func (b comeback) operation() (crash.Operation, error) {
+	whole, err := b.make()
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: setup: %w", b.name, err)
+	}
+	j, err := newComebackJudge(whole)
+	if err != nil {
+		return crash.Operation{}, fmt.Errorf("%s: %w", b.name, err)
+	}
+	lost := whole
+	for _, h := range j.heads {
+		lost = lost.WithBytes(make([]byte, h.Length), h.Offset)
+	}
+	run := func(dev crash.Device) error {
+		plan, err := b.plan(dev, whole, j.heads)
+		if err != nil {
+			return err
+		}
+		return repair.Apply(dev, plan)
+	}
+	return crash.Operation{
+		Name:  b.name,
+		Setup: func() (*disk.Image, error) { return lost, nil },
+		Run:   run,
+		Check: j.check,
+		Recover: func(dev crash.Device) error {
+			err := run(dev)
+			if errors.Is(err, repair.ErrStillValid) || errors.Is(err, repair.ErrHeadValid) {
+				return heal(dev)
+			}
+			return err
+		},
+		Owned:  append(j.source, disk.Range{Length: j.end}),
+		Copies: j.heads, Areas: j.areas, Unequal: true, Dear: b.dear,
+	}, nil
+}
+
+// comebackJudge tells the states: no head stands yet, or the volume is as it was.
+type comebackJudge struct {
+	keys         *keyring
+	was          side
+	heads, areas []disk.Range
+	source       []disk.Range // the far header, where they come from there
+	end          int64        // of the keyslots area
+}
+
+func newComebackJudge(whole *disk.Image) (*comebackJudge, error) {
+	v, err := load(whole)
+	if err != nil {
+		return nil, err
+	}
+	shared := &judge{keys: newKeyring(), facts: facts}
+	j := &comebackJudge{keys: shared.keys, heads: heads(v), areas: areasOf(v)}
+	if t, _, found, err := far.Find(v.Metadata()); err == nil && found {
+		j.source = ranges(t.Far)
+	}
+	j.end = int64(v.Metadata().KeyslotsExtent(v.Choice.Copy.Header.Size).End())
+	if j.was, err = shared.side(whole); err == nil && len(j.was.open) == 0 {
+		err = fmt.Errorf("%q opens nothing", vectors.K0)
+	}
+	return j, err
+}
+
+func (j *comebackJudge) check(c crash.Case) crash.Verdict {
+	v, err := load(c.Image)
+	switch {
+	case err != nil && c.Acknowledged:
+		return excuse(c, broken("acknowledged, and no head stands: %v", err), j.heads, nil)
+	case err != nil && struck(c, j.source):
+		return crash.Verdict{Outcome: crash.NoCopy, Reason: "the far header was struck, and nothing else is left"}
+	case err != nil:
+		return crash.Verdict{Outcome: crash.Between}
+	}
+	open, err := j.keys.opening(c.Image, v)
+	if err != nil {
+		return broken("unlocking: %v", err)
+	}
+	switch now := facts(v); {
+	case now != j.was.facts:
+		return excuse(c, broken("the metadata is another:\n%s", now), j.heads, nil)
+	case names(open) != names(j.was.open):
+		return excuse(c, broken("opened by %q alone", names(open)), nil, j.areas)
+	case c.Acknowledged && !v.Choice.Healthy() && !struck(c, j.heads) && !c.Image.Unreadable():
+		return broken("acknowledged, and one head is not in order")
+	}
+	return crash.Verdict{Outcome: crash.New}
+}
