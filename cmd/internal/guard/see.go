@@ -74,7 +74,7 @@ func absent(e inspect.Evidence) bool {
 func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l := look{device: d}
 	report, err := inspect.Judge(e)
-	l.luks = err == nil
+	l.luks = err == nil && (!unreadable(e) || g.uuidAt(d.ID) != "")
 	l.uuid = report.UUID
 	if lost := farLeft(file, e); lost != nil {
 		l.uuid, l.luks, l.lost = lost.Locator.UUID, true, lost
@@ -103,6 +103,12 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
 	return l
+}
+
+// unreadable: neither head can be read, so that nothing tells what lies there; as on a mapping whose disk was
+// pulled out.
+func unreadable(e inspect.Evidence) bool {
+	return e.LUKS1 == nil && e.Heads.Primary.State == header.Unreadable && e.Heads.Secondary.State == header.Unreadable
 }
 
 // findMapping takes the mapping of the volume that lies here; where no head is left, that of any.

@@ -168,6 +168,11 @@ func pulledOut(t *testing.T, udevd bool) {
 	machine.Eventually(t, 20*time.Second, "the guard says so, and counts it", func() bool {
 		return g.says("pulled out", m.uuid) && status(t).Removals == 1
 	})
+	for _, v := range status(t).Volumes {
+		if strings.HasPrefix(v.Device, "/dev/dm-") {
+			t.Errorf("the mapping, which cannot be read, is taken for a volume: %+v", v)
+		}
+	}
 	run(t, "umount", "-l", mountPoint)
 	machine.Eventually(t, 20*time.Second, "the mapping is closed when free", func() bool {
 		return exec.Command("dmsetup", "info", m.name).Run() != nil
