@@ -19,7 +19,7 @@ import (
 // under a mapping, or from the far header, as a person does.
 type comeback struct {
 	name string
-	make func() (*disk.Image, error)                                                   // the volume while it was in order
+	make func() (*disk.Image, error)                                                    // the volume while it was in order
 	plan func(dev crash.Device, whole *disk.Image, h []disk.Range) (repair.Plan, error) // of putting them back
 	dear int
 }
