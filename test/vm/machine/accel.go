@@ -3,6 +3,9 @@
 package machine
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,8 +16,14 @@ import (
 
 const qemuProgram = "qemu-system-x86_64"
 
-// accelerator finds out once how a machine can run here: /dev/kvm may exist
-// and yet fail, so a probe is really started.
+// The accelerators in use.
+const (
+	kvm = "kvm"
+	tcg = "tcg"
+)
+
+// accelerator finds out once how a machine can run here: /dev/kvm may exist and yet fail, at once or at an
+// instruction that it does not know, so a machine is really booted.
 var accelerator = sync.OnceValues(func() (string, error) {
 	if name := os.Getenv("ORTHRUS_ACCEL"); name != "" {
 		return name, nil
@@ -22,46 +31,51 @@ var accelerator = sync.OnceValues(func() (string, error) {
 	if _, err := exec.LookPath(qemuProgram); err != nil {
 		return "", fmt.Errorf("machine: %s: %w", qemuProgram, ErrMissing)
 	}
-	if _, err := os.Stat("/dev/kvm"); err == nil && kvmWorks() {
-		return "kvm", nil
+	if _, err := os.Stat("/dev/kvm"); err != nil {
+		return tcg, nil
 	}
-	return "tcg", nil
+	if knownToFail() {
+		return tcg, nil
+	}
+	if err := tryKVM(); err != nil {
+		rememberFailure()
+		return tcg, nil
+	}
+	return kvm, nil
 })
 
-// Probe firmware: 64 KiB whose last 16 bytes, where an x86 processor starts,
-// are "mov al, 0x10; out 0xf4, al; hlt". The debug port there ends QEMU with
-// status 2*0x10+1.
-const (
-	probeSize   = 64 << 10
-	probeStatus = 2*0x10 + 1
-	probeTime   = 5 * time.Second
-)
+// failureFile names the host's start in which KVM failed: other processes need not find that out as well.
+func failureFile() (path string, boot []byte, err error) {
+	cache, cacheErr := CacheDir()
+	boot, bootErr := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return filepath.Join(cache, "kvm-fails"), boot, errors.Join(cacheErr, bootErr)
+}
 
-func kvmWorks() bool {
-	dir, err := os.MkdirTemp("", "orthrus-probe-")
+func knownToFail() bool {
+	path, boot, err := failureFile()
 	if err != nil {
 		return false
 	}
-	defer os.RemoveAll(dir)
-	bios := make([]byte, probeSize)
-	copy(bios[probeSize-16:], []byte{0xb0, 0x10, 0xe6, 0xf4, 0xf4})
-	file := filepath.Join(dir, "bios")
-	if os.WriteFile(file, bios, 0o600) != nil {
-		return false
+	noted, err := os.ReadFile(path)
+	return err == nil && bytes.Equal(noted, boot)
+}
+
+// rememberFailure may fail: that costs another try, no more.
+func rememberFailure() {
+	if path, boot, err := failureFile(); err == nil {
+		_ = os.WriteFile(path, boot, 0o600)
 	}
-	probe, err := startProcess([]string{
-		"-nodefaults", "-no-user-config", "-display", "none",
-		"-machine", "q35", "-accel", "kvm", "-cpu", "max", "-m", "64", "-bios", file,
-		"-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-	})
+}
+
+// tryTime is for a boot that takes two seconds where KVM works.
+const tryTime = 20 * time.Second
+
+// tryKVM boots the machines' kernel up to the first answer of a program.
+func tryKVM() error {
+	m, err := newMachine(context.Background(), Config{BootTimeout: tryTime}.withDefaults(), kvm)
 	if err != nil {
-		return false
+		return err
 	}
-	select {
-	case <-probe.ended:
-		return probe.cmd.ProcessState.ExitCode() == probeStatus
-	case <-time.After(probeTime):
-		probe.kill()
-		return false
-	}
+	defer m.Close()
+	return m.boot(context.Background())
 }

@@ -58,6 +58,10 @@ func prepareMachine(ctx context.Context, cfg Config) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newMachine(ctx, cfg, accel)
+}
+
+func newMachine(ctx context.Context, cfg Config, accel string) (*Machine, error) {
 	k, err := findKernel()
 	if err != nil {
 		return nil, err
@@ -97,12 +101,13 @@ func (m *Machine) initramfs() string {
 }
 
 // PowerOn boots the machine and waits for its first answer. A guest that says
-// nothing in time gets a second try, and the first is reported: seen once in
-// some 300 boots, under emulation on an overloaded host.
+// nothing in time gets a second try, without KVM, and the first is reported:
+// seen once in some 300 boots, under emulation on an overloaded host.
 func (m *Machine) PowerOn(ctx context.Context) error {
 	err := m.boot(ctx)
 	if errors.Is(err, ErrDead) && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "%v\nmachine: booting once more\n", err)
+		m.accel = tcg
 		err = m.boot(ctx)
 	}
 	return err

@@ -41,7 +41,7 @@ func qemuArgs(cfg Config, k kernel, dir, accel, initramfs string) []string {
 }
 
 func accelArg(accel string) string {
-	if accel == "tcg" {
+	if accel == tcg {
 		return "tcg,thread=multi"
 	}
 	return accel
