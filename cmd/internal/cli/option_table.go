@@ -11,6 +11,7 @@ var (
 	reportsProgress          = []Action{Reencrypt, LuksFormat, Rescue}
 	opensTcrypt              = []Action{Open, TcryptDump}
 	reencrypts               = []Action{Reencrypt}
+	reports                  = []Action{Status, Benchmark, LuksDump, IsLuks, LuksUUID, Check, Rescue, Far, Guard, Boot, MkInitramfs}
 	writesHeader             = []Action{
 		Far, Grow, Shrink, Header,
 		Repair, Erase, Convert, Config, LuksFormat, LuksAddKey, LuksRemoveKey, LuksChangeKey, LuksConvertKey, LuksKillSlot, LuksUUID,
@@ -148,7 +149,7 @@ var options = [...]optionSpec{
 	{long: "dump-master-key", field: func(o *Options) any { return &o.DumpVolumeKey }, help: "old name of --dump-volume-key"},
 	{long: "master-key-file", arg: "STRING", check: atMostTwoVolumeKeys, field: func(o *Options) any { return &o.VolumeKeyFiles }, help: "old name of --volume-key-file"},
 	{long: "allow-high-cost", field: func(o *Options) any { return &o.AllowHighCost }, own: true, help: "derive keys whatever the header says it costs"},
-	{long: "json", field: func(o *Options) any { return &o.JSON }, own: true, help: "report as JSON"},
+	{long: "json", field: func(o *Options) any { return &o.JSON }, only: reports, own: true, help: "report as JSON"},
 	{long: "dry-run", field: func(o *Options) any { return &o.DryRun }, only: writesHeader, own: true, help: "show what would change, change nothing"},
 	{long: "boot", field: func(o *Options) any { return &o.Boot }, only: []Action{Check}, own: true, help: "say what a boot loader could not open"},
 	{long: "map", field: func(o *Options) any { return &o.Map }, only: []Action{Check}, own: true, help: "draw where on the device what lies"},

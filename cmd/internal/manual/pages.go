@@ -52,7 +52,7 @@ var pages = map[cli.Action]page{
 	},
 	cli.Repair: {
 		about: []string{"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies that differ under the same number, and one that cannot be read and may be newer than the other, are left alone until --choose names the one to keep."},
-		uses:  uses(ofHeader, []string{"dry-run", "json"}),
+		uses:  uses(ofHeader, []string{"dry-run"}),
 	},
 	cli.Erase: {
 		about: []string{"Destroys the material of every keyslot. Without a backup of the header nobody can open the volume any more. The header itself stays."},
