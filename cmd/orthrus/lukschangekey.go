@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -30,16 +31,7 @@ func luksChangeKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer passphrase.Close()
-	n, err := c.newKeyslot(ctx, v.Version, key.Len(), key.Keyslot)
-	if err != nil {
-		return err
-	}
-	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
-	if err != nil {
-		return slotError(err)
-	}
-	c.ui.Verbosef("Key slot %d created.", id)
-	return c.forgetHeads(v.UUID)
+	return c.exchange(ctx, v, key, passphrase)
 }
 
 // luksConvertKey derives a keyslot's key anew from the same passphrase, by other parameters.
@@ -69,6 +61,11 @@ func luksConvertKey(ctx context.Context, c *command) error {
 		return err
 	}
 	defer key.Close()
+	return c.exchange(ctx, v, key, passphrase)
+}
+
+// exchange puts a keyslot with the passphrase in the place of the one that gave the key.
+func (c *command) exchange(ctx context.Context, v *volume, key *luks.Key, passphrase *secret.Buffer) error {
 	n, err := c.newKeyslot(ctx, v.Version, key.Len(), key.Keyslot)
 	if err != nil {
 		return err

@@ -206,15 +206,21 @@ func (s Sight) repair() Decision {
 	return d
 }
 
-// restore needs the head that belongs to the mapping, and everything but the heads untouched.
-func (s Sight) restore() Decision {
-	d := Decision{Step: Restore}
+// bringBack is a step that writes over both heads: one that cannot be read may be the better one.
+func (s Sight) bringBack(step Step) Decision {
+	d := Decision{Step: step}
 	h := s.Evidence.Heads
 	for _, f := range []header.Found{h.Primary, h.Secondary} {
 		if f.State == header.Unreadable {
 			d.refuse(Unreadable, fmt.Sprintf("the %v cannot be read: %v", f.Place, f.Err))
 		}
 	}
+	return d
+}
+
+// restore needs the head that belongs to the mapping, and everything but the heads untouched.
+func (s Sight) restore() Decision {
+	d := s.bringBack(Restore)
 	switch {
 	case s.Known == nil:
 		d.refuse(Unproven, "the volume was never seen in order, so nothing is known to put back")
@@ -230,13 +236,7 @@ func (s Sight) restore() Decision {
 
 // fromFar needs a far header that belongs to a volume seen in order, and no sign of an erase.
 func (s Sight) fromFar() Decision {
-	d := Decision{Step: FromFar}
-	h := s.Evidence.Heads
-	for _, f := range []header.Found{h.Primary, h.Secondary} {
-		if f.State == header.Unreadable {
-			d.refuse(Unreadable, fmt.Sprintf("the %v cannot be read: %v", f.Place, f.Err))
-		}
-	}
+	d := s.bringBack(FromFar)
 	switch {
 	case s.Known == nil:
 		d.refuse(Unproven, "the volume was never seen in order; repair --from-far brings its head back")
