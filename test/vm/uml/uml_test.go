@@ -52,9 +52,16 @@ func runScript(t *testing.T, dir, script string, limit time.Duration) string {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, kernel, "mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
-		"ubd0="+filepath.Join(dir, "disk"), "ubd1="+filepath.Join(dir, "log"), "init="+init, "con0=fd:0,fd:1", "con=null", "quiet")
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir)
+	args := []string{
+		"mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+		"ubd0=" + filepath.Join(dir, "disk"), "ubd1=" + filepath.Join(dir, "log"), "init=" + init, "con0=fd:0,fd:1", "con=null", "quiet",
+	}
+	command := exec.CommandContext
+	if wide(t) {
+		command, args = hidden, append(args, without...)
+	}
+	cmd := command(ctx, kernel, args...)
+	cmd.Env = append(cmd.Environ(), "TMPDIR="+dir, "HOME="+dir)
 	cmd.WaitDelay = 5 * time.Second
 	out, err := cmd.Output()
 	if !strings.Contains(string(out), "DONE") {
