@@ -26,18 +26,26 @@ exec sh -ec "$script" sh $nodes`
 	var out bytes.Buffer
 	args := append([]string{"sh", "-ec", nodes, "sh", script}, disks...)
 	code, err := m.Run(ctx, machine.Command{Args: args, Stdout: &out, Stderr: &out})
-	if err != nil || code != 0 {
-		return "", fmt.Errorf("exit status %d, %w: %s", code, err, out.String())
-	}
-	return out.String(), nil
+	return out.String(), ended(code, err, out.String())
 }
 
 // fetch copies a file of the guest to w.
 func fetch(ctx context.Context, m *machine.Machine, file string, w io.Writer) error {
 	var problem bytes.Buffer
 	code, err := m.Run(ctx, machine.Command{Args: []string{"cat", file}, Stdout: w, Stderr: &problem})
-	if err != nil || code != 0 {
-		return fmt.Errorf("%s: exit status %d, %w %s", file, code, err, problem.String())
+	if err := ended(code, err, problem.String()); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// ended is what a command in the guest came to; said is what it said.
+func ended(code int, err error, said string) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %s", err, said)
+	case code != 0:
+		return fmt.Errorf("exit status %d: %s", code, said)
 	}
 	return nil
 }
