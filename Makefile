@@ -33,8 +33,9 @@ export GOAMD64 = v1
 module  := github.com/orthrus-luks/orthrus
 tool    := $(GO) tool -modfile=scripts/tools/go.mod
 build   := $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
-# make check vets everything once.
-test    := $(GO) test -vet=off $(GOTESTFLAGS)
+# make check vets everything once. What a test starts as a program of its own, and the machine it runs on, are
+# no part of what go test knows a result by: nothing is taken from its cache.
+test    := $(GO) test -vet=off -count=1 $(GOTESTFLAGS)
 arches  := arm64 riscv64 386 s390x
 
 # Packages that touch neither files nor the kernel: they also run on 386.

@@ -20,7 +20,7 @@ type Config struct {
 	Images int
 	// Thin, above 1, tries only one in so many of the images that are always tried: a quick look.
 	Thin int
-	// Dear tries the dear operations alone, and those as thoroughly as others are tried without it.
+	// Dear tries the very dear operations alone, and those as thoroughly as others are tried without it.
 	Dear bool
 	// Operation and Fault, where not empty, restrict the run to one of each.
 	Operation, Fault string
@@ -100,6 +100,9 @@ func (c Config) jobs(operations []Operation) []job {
 	})
 }
 
+// veryDear are operations of which a run without Config.Dear tries a few images only.
+const veryDear = 10
+
 // chosen are the operations to try.
 func (c Config) chosen(operations []Operation) []Operation {
 	if !c.Dear {
@@ -107,7 +110,7 @@ func (c Config) chosen(operations []Operation) []Operation {
 	}
 	var list []Operation
 	for _, op := range operations {
-		if op.Dear > 1 {
+		if op.Dear >= veryDear {
 			op.Dear = 1
 			list = append(list, op)
 		}
