@@ -82,13 +82,18 @@ func same(a, b luks2.Copy) bool {
 	return a.Header == b.Header && a.Metadata.Equal(b.Metadata)
 }
 
-// run carries out the steps, telling each before it begins.
+// run carries out the steps, telling each before it begins. Where a write of any step went elsewhere and hit
+// the heads that were to hold (an area is larger than both), what was durable is put back.
 func (s *session) run(steps []Step) error {
 	for _, step := range steps {
 		if s.o.Tell != nil {
 			s.o.Tell(step)
 		}
-		if err := step.act.run(s); err != nil {
+		err := step.act.run(s)
+		if errors.Is(err, header.ErrReadBack) {
+			err = errors.Join(err, header.Salvage(s.dev, s.now, s.random))
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", step.What, err)
 		}
 	}
@@ -107,16 +112,6 @@ func (s *session) plan(next luks2.Copy) (header.Plan, error) {
 	return header.PlanUpdate(s.heads, s.choice, next, s.random)
 }
 
-// apply writes heads. Where a write went elsewhere and hit the head that was to hold, what was durable
-// is put back.
-func (s *session) apply(plan header.Plan) error {
-	err := header.Apply(s.dev, plan)
-	if errors.Is(err, header.ErrReadBack) {
-		err = errors.Join(err, header.Salvage(s.dev, s.now, s.random))
-	}
-	return err
-}
-
 type commitHeads struct{ next luks2.Copy }
 
 func (c commitHeads) run(s *session) error {
@@ -124,7 +119,7 @@ func (c commitHeads) run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := s.apply(plan); err != nil {
+	if err := header.Apply(s.dev, plan); err != nil {
 		return err
 	}
 	return s.look()
@@ -175,7 +170,7 @@ func (e exchangeHeads) run(s *session) error {
 				writes = append(writes, w)
 			}
 		}
-		return s.apply(header.Plan{Writes: writes})
+		return header.Apply(s.dev, header.Plan{Writes: writes})
 	}
 	if err := one(header.Secondary); err != nil {
 		return err
