@@ -72,7 +72,7 @@ func (e *ForeignError) Unwrap() error { return ErrForeign }
 func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, error) {
 	switch {
 	case c.Reason == BothAgree:
-		return Plan{}, nil
+		return Plan{Now: c.Copy, Next: c.Copy}, nil
 	case c.Reason == Conflicting:
 		return Plan{}, ErrConflict
 	case len(foreign) > 0:

@@ -3,7 +3,6 @@
 package luks2
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -61,11 +60,7 @@ func decodeToken(id int, text json.RawMessage) (Token, error) {
 	if err := decode(text, &raw); err != nil {
 		return Token{}, fmt.Errorf("token %d: %w", id, err)
 	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, text); err != nil {
-		return Token{}, fmt.Errorf("token %d: %w", id, err)
-	}
-	return Token{ID: id, Type: raw.Type, Keyslots: numbers(raw.Keyslots), Raw: compact.Bytes()}, nil
+	return Token{ID: id, Type: raw.Type, Keyslots: numbers(raw.Keyslots), Raw: appendCompact(nil, text)}, nil
 }
 
 // FreeTokenID returns the lowest free id, or ErrNoID.

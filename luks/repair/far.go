@@ -108,7 +108,6 @@ func FromFar(dev header.Device, f far.Found, giveUp bool, random io.Reader) (Pla
 	if p.heads, err = header.PlanHeal(copies, choice, nil, random); err != nil {
 		return p, b, err
 	}
-	p.heads.Next = choice.Copy // where both are sound there, nothing of them is planned yet
 	mended := map[header.Place]bool{}
 	for _, w := range p.heads.Writes {
 		mended[w.Place] = true

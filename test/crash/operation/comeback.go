@@ -4,7 +4,6 @@ package operation
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -19,8 +18,8 @@ import (
 // under a mapping, or from the far header, as a person does.
 type comeback struct {
 	name string
-	make func() (*disk.Image, error)                                                    // the volume while it was in order
-	plan func(dev crash.Device, whole *disk.Image, h []disk.Range) (repair.Plan, error) // of putting them back
+	make func() (*disk.Image, error)                                         // the volume while it was in order
+	back func(dev crash.Device, whole *disk.Image, heads []disk.Range) error // puts them back
 	dear int
 }
 
@@ -29,38 +28,41 @@ func comebacks() []comeback {
 		{
 			name: "put kept heads back",
 			make: func() (*disk.Image, error) { return change{volume: small}.base() },
-			plan: fromKept,
+			back: fromKept,
 		},
 		{
 			name: "put heads back from the far header",
 			make: func() (*disk.Image, error) { return farVolume(8*mib, true) },
-			plan: func(dev crash.Device, _ *disk.Image, _ []disk.Range) (repair.Plan, error) {
+			back: func(dev crash.Device, _ *disk.Image, _ []disk.Range) error {
 				f, err := repair.FindFar(context.Background(), dev, false, func(far.Found) {})
 				if err != nil {
-					return repair.Plan{}, err
+					return err
 				}
-				plan, _, err := repair.FromFar(dev, f, false, rand.Reader)
-				return plan, err
+				return bring(dev, f)
 			},
 			dear: 300,
 		},
 	}
 }
 
-func fromKept(dev crash.Device, whole *disk.Image, heads []disk.Range) (repair.Plan, error) {
+func fromKept(dev crash.Device, whole *disk.Image, heads []disk.Range) error {
 	v, err := load(whole)
 	if err != nil {
-		return repair.Plan{}, err
+		return err
 	}
 	var writes []repair.Write
 	for _, h := range heads {
 		w := repair.Write{What: "header", Offset: uint64(h.Offset), Bytes: make([]byte, h.Length)}
 		if _, err := whole.ReadAt(w.Bytes, h.Offset); err != nil {
-			return repair.Plan{}, err
+			return err
 		}
 		writes = append(writes, w)
 	}
-	return repair.Restore(dev, 2, v.UUID, v.Choice.Copy.Header.SeqID, writes)
+	plan, err := repair.Restore(dev, 2, v.UUID, v.Choice.Copy.Header.SeqID, writes)
+	if err != nil {
+		return err
+	}
+	return repair.Apply(dev, plan)
 }
 
 func (b comeback) operation() (crash.Operation, error) {
@@ -72,17 +74,8 @@ func (b comeback) operation() (crash.Operation, error) {
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", b.name, err)
 	}
-	lost := whole
-	for _, h := range j.heads {
-		lost = lost.WithBytes(make([]byte, h.Length), h.Offset)
-	}
-	run := func(dev crash.Device) error {
-		plan, err := b.plan(dev, whole, j.heads)
-		if err != nil {
-			return err
-		}
-		return repair.Apply(dev, plan)
-	}
+	lost := withoutHeads(whole, j.heads)
+	run := func(dev crash.Device) error { return b.back(dev, whole, j.heads) }
 	return crash.Operation{
 		Name:  b.name,
 		Setup: func() (*disk.Image, error) { return lost, nil },

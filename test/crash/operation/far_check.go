@@ -255,11 +255,7 @@ func (j *farJudge) lossOfHeads(m *disk.Image, f luks.FarHeader) error {
 	if f.Recorded.State != far.Whole || f.Recorded.Locator.Updating() {
 		return nil
 	}
-	lost := m
-	for _, h := range j.inner.heads {
-		lost = lost.WithBytes(make([]byte, h.Length), h.Offset)
-	}
-	back, err := j.mended(lost)
+	back, err := j.mended(withoutHeads(m, j.inner.heads))
 	if err != nil {
 		return fmt.Errorf("both heads lost, and not brought back: %w", err)
 	}
@@ -287,6 +283,11 @@ func fromFar(ctx context.Context, dev crash.Device) error {
 	if err != nil {
 		return nil
 	}
+	return bring(dev, f)
+}
+
+// bring brings heads and keyslot areas back from a far header that was found.
+func bring(dev crash.Device, f far.Found) error {
 	plan, _, err := repair.FromFar(dev, f, false, rand.Reader)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package operation
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"math"
 	"slices"
 
@@ -27,45 +28,25 @@ const token = `{"type":"orthrus-test","keyslots":["0"],"note":"x"}`
 
 // All returns every operation. Each has been carried out once by then.
 func All() ([]crash.Operation, error) {
-	list, err := build(changes())
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range farChanges() {
-		op, err := c.operation()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, op)
-	}
-	for _, b := range comebacks() {
-		op, err := b.operation()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, op)
-	}
-	for _, f := range formats() {
-		op, err := f.operation()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, op)
-	}
-	more, err := buildTransactions()
-	return append(list, more...), err
+	var list []crash.Operation
+	err := errors.Join(
+		build(&list, changes()), build(&list, farChanges()), build(&list, comebacks()), build(&list, formats()), build(&list, transactions()),
+	)
+	return list, err
 }
 
-func build(changes []change) ([]crash.Operation, error) {
-	var list []crash.Operation
+// build carries out each kind of change once and adds what can then be tried.
+func build[T interface {
+	operation() (crash.Operation, error)
+}](list *[]crash.Operation, changes []T) error {
 	for _, c := range changes {
 		op, err := c.operation()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		list = append(list, op)
+		*list = append(*list, op)
 	}
-	return list, nil
+	return nil
 }
 
 func changes() []change {

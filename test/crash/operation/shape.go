@@ -59,6 +59,14 @@ func withZeros(offset int64) func(*disk.Image) *disk.Image {
 	return func(m *disk.Image) *disk.Image { return m.WithBytes(make([]byte, luks2.MinSize), offset) }
 }
 
+// withoutHeads wipes every head.
+func withoutHeads(m *disk.Image, heads []disk.Range) *disk.Image {
+	for _, h := range heads {
+		m = m.WithBytes(make([]byte, h.Length), h.Offset)
+	}
+	return m
+}
+
 // withUpperCaseHash is a glitch of LUKS1 headers.
 func withUpperCaseHash(m *disk.Image) *disk.Image {
 	const hashSpec = 72 // bytes

@@ -7,7 +7,6 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header/far"
-	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 )
 
@@ -162,16 +161,4 @@ func resizing(name string, size uint64) transaction {
 			return err == nil && !pending && v.Choice.Copy.Header.Size == size
 		},
 	}
-}
-
-func buildTransactions() ([]crash.Operation, error) {
-	var list []crash.Operation
-	for _, t := range transactions() {
-		op, err := t.operation()
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, op)
-	}
-	return list, nil
 }

@@ -37,11 +37,7 @@ var accelerator = sync.OnceValues(func() (string, error) {
 	if knownToFail() {
 		return tcg, nil
 	}
-	if err := tryKVM(); err != nil {
-		rememberFailure()
-		return tcg, nil
-	}
-	return kvm, nil
+	return tryKVM(), nil
 })
 
 // failureFile names the host's start in which KVM failed: other processes need not find that out as well.
@@ -70,12 +66,17 @@ func rememberFailure() {
 // tryTime is for a boot that takes two seconds where KVM works.
 const tryTime = 20 * time.Second
 
-// tryKVM boots the machines' kernel up to the first answer of a program.
-func tryKVM() error {
+// tryKVM boots the machines' kernel up to the first answer of a program, and says what to use. That a machine
+// cannot be made at all says nothing of KVM.
+func tryKVM() string {
 	m, err := newMachine(context.Background(), Config{BootTimeout: tryTime}.withDefaults(), kvm)
 	if err != nil {
-		return err
+		return tcg
 	}
 	defer m.Close()
-	return m.boot(context.Background())
+	if err := m.boot(context.Background()); err != nil {
+		rememberFailure()
+		return tcg
+	}
+	return kvm
 }
