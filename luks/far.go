@@ -112,7 +112,8 @@ type source struct {
 }
 
 // farSource reads the heads and areas that head names. A head that is not in order counts as what the
-// far header has of it, where that fits the other one.
+// far header has of it, where that fits the other one; so does one that differs from that only where no
+// reader looks and no checksum reaches.
 func farSource(dev Device, heads header.Heads, choice header.Choice, recorded far.Found) (source, error) {
 	head := choice.Copy
 	layout, err := far.Layout(head)
@@ -126,12 +127,16 @@ func farSource(dev Device, heads header.Heads, choice header.Choice, recorded fa
 		}
 	}
 	for _, found := range []header.Found{heads.Primary, heads.Secondary} {
-		if found.State == header.Valid && found.Copy.Header.SeqID == head.Header.SeqID {
+		e := luks2.Extent{Offset: uint64(found.Place) * head.Header.Size, Size: head.Header.Size}
+		if e.End() > uint64(len(recorded.Body)) {
 			continue
 		}
-		e := luks2.Extent{Offset: uint64(found.Place) * head.Header.Size, Size: head.Header.Size}
-		if copied, err := luks2.Decode(recorded.Body[e.Offset:], e.Offset); err == nil && copied.Header.SeqID == head.Header.SeqID {
-			copy(s.bytes[e.Offset:], recorded.Body[e.Offset:e.End()])
+		copied := recorded.Body[e.Offset:e.End()]
+		if found.State == header.Valid && found.Copy.Header.SeqID == head.Header.SeqID && !luks2.Same(s.bytes[e.Offset:e.End()], copied) {
+			continue
+		}
+		if c, err := luks2.Decode(copied, e.Offset); err == nil && c.Header.SeqID == head.Header.SeqID {
+			copy(s.bytes[e.Offset:], copied)
 			delete(s.failed, e)
 		}
 	}

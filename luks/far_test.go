@@ -549,6 +549,59 @@ func TestDamageOfAKeyslotDoesNotReachTheFarHeader(t *testing.T) {
 	key.Close()
 }
 
+// An update that was cut off tells of the device as well: its heads are those that were to be copied.
+func TestDamageIsSeenWhileAnUpdateIsAnnounced(t *testing.T) {
+	dev, _ := withFar(t)
+	asOther(t, dev, func(v *luks.Volume) error { return v.SetLabels(ctx, "x", "") })
+	v := loadFrom(t, dev)
+	f := farOf(t, v)
+	announced := f.Recorded.Locator.Successor(f.Want.Contents, uint64(dev.Size()))
+	if err := far.Announce(dev, announced); err != nil {
+		t.Fatal(err)
+	}
+	k, err := v.Keyslot(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev.image[k.Area.Offset+100] ^= 4
+	if f := farOf(t, v); f.Standing != far.Interrupted || !slices.Equal(f.Damaged, []int{0}) {
+		t.Errorf("%v, damaged %v", f.Standing, f.Damaged)
+	}
+}
+
+// The checksum's field is longer than the checksum, and what lies behind it is covered by nothing.
+func TestBytesThatNoReaderLooksAtLeaveTheFarHeaderInStep(t *testing.T) {
+	dev, v := withFar(t)
+	const unused = 448 + 32 // of a head, bytes
+	dev.image[int(v.Choice.Copy.Header.Size)+unused] ^= 1
+	if f := farOf(t, loadFrom(t, dev)); f.Standing != far.InStep {
+		t.Errorf("%v", f.Standing)
+	}
+	dev.image[unused-1] ^= 1 // the last byte of the checksum itself
+	v = loadFrom(t, dev)
+	if f := farOf(t, v); f.Standing != far.InStep || v.Heads.Primary.State != header.Damaged {
+		t.Errorf("%v, primary %v", f.Standing, v.Heads.Primary.State)
+	}
+}
+
+// Heads of another size may come from a backup; the far header is then shorter than where they lie.
+func TestHeadsBeyondTheFarHeadersBodyAreNotLookedForInIt(t *testing.T) {
+	dev, v := withFar(t)
+	choice := v.Choice
+	choice.Copy.Metadata = choice.Copy.Metadata.Clone()
+	choice.Copy.Header.Size = 2 * mib
+	choice.Copy.Metadata.SetSizes(2*mib, mib)
+	if err := choice.Copy.Metadata.MoveArea(0, 4*mib); err != nil {
+		t.Fatal(err)
+	}
+	heads := v.Heads
+	heads.Secondary = header.Found{Place: header.Secondary, State: header.Damaged}
+	f, err := luks.LookFar(dev, heads, choice)
+	if err != nil || f.Standing == far.InStep {
+		t.Errorf("%v, %v", f.Standing, err)
+	}
+}
+
 func TestFormatWipesEveryFarHeader(t *testing.T) {
 	dev, v := withFar(t)
 	place := farOf(t, v).Token.Far

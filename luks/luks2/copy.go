@@ -76,6 +76,20 @@ func Seal(p []byte) error {
 	return nil
 }
 
+// Same tells whether two encoded copies, valid ones, say the same to every reader: bytes of the checksum's
+// field that the checksum leaves free may differ.
+func Same(p, q []byte) bool {
+	if len(p) != len(q) || len(p) < endChecksum {
+		return false
+	}
+	h, err := hashalg.New(cString(p[atAlgorithm:atSalt]))
+	if err != nil {
+		return false
+	}
+	end := atChecksum + min(h.Size(), checksumSize)
+	return bytes.Equal(p[:end], q[:end]) && bytes.Equal(p[endChecksum:], q[endChecksum:])
+}
+
 // checksum hashes one whole copy with its checksum field taken as zeros.
 func checksum(algorithm string, p []byte) ([]byte, error) {
 	h, err := hashalg.New(algorithm)

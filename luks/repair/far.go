@@ -108,6 +108,7 @@ func FromFar(dev header.Device, f far.Found, giveUp bool, random io.Reader) (Pla
 	if p.heads, err = header.PlanHeal(copies, choice, nil, random); err != nil {
 		return p, b, err
 	}
+	p.heads.Now = luks2.Copy{} // it is not on the device
 	mended := map[header.Place]bool{}
 	for _, w := range p.heads.Writes {
 		mended[w.Place] = true
@@ -160,7 +161,7 @@ func (p *Plan) MendKeyslots(f far.Found, head luks2.Copy, ids []int) {
 			continue
 		}
 		material := f.Body[k.Area.Offset:k.Area.End()]
-		if !f.Locator.Vouches(luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}, material) {
+		if !f.Locator.Holds(luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}, material) {
 			continue
 		}
 		p.add(fmt.Sprintf("area of keyslot %d", id), k.Area.Offset, material, "damaged, and whole in the far header")

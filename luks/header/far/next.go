@@ -4,6 +4,7 @@ package far
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -69,10 +70,11 @@ func SameMaterial(a, b luks2.Keyslot) bool {
 
 // Vouches tells whether the locator has the sum of these bytes of the body for exactly that part.
 func (l Locator) Vouches(e luks2.Extent, p []byte) bool {
-	part := Part{Extent: e}
-	copy(part.Sum[:], sum(p))
-	return l.has(part) || l.Old != nil && l.Old.has(part)
+	return l.Holds(e, p) || l.Old != nil && l.Old.Holds(e, p)
 }
+
+// Holds tells whether the sum of these bytes is that of exactly that part.
+func (c Contents) Holds(e luks2.Extent, p []byte) bool { return c.has(Part{e, sha256.Sum256(p)}) }
 
 // Revoked lists the parts of the far header, ascending, that those heads do not name any more: key
 // material that is to be wiped there.
@@ -91,9 +93,10 @@ func (l Locator) Revoked(head luks2.Copy) []luks2.Extent {
 }
 
 // Damage lists the keyslots whose material in source, the device's start, is not what the far header
-// says it was, while the head on the device is one that the far header copied. No passphrase is needed.
+// says it was, while the head on the device is one that the far header copied, or was about to copy: the
+// sums are those of the device then. No passphrase is needed.
 func (f Found) Damage(source []byte, head luks2.Copy) []int {
-	if f.State != Whole || f.Locator.Updating() || !f.copied(source, head.Header.Size) {
+	if f.State != Whole || !f.copied(source, head.Header.Size) {
 		return nil
 	}
 	differing := f.Locator.Differing(source)
