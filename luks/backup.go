@@ -124,10 +124,12 @@ func placeRestored(c *change, dev Device, now luks2.Copy, backup *Volume) error 
 			return &KeyslotError{slot.ID, err}
 		}
 		present := make([]byte, len(material))
-		if n, err := dev.ReadAt(present, int64(slot.Area.Offset)); n == len(present) && err == nil && bytes.Equal(present, material) {
+		used := inUse(now.Metadata, slot.Area)
+		// What no head names may read well after a sync that failed, and not be on the medium.
+		if n, err := dev.ReadAt(present, int64(slot.Area.Offset)); used && n == len(present) && err == nil && bytes.Equal(present, material) {
 			continue
 		}
-		if inUse(now.Metadata, slot.Area) {
+		if used {
 			free, err := freeInBoth(m, now.Metadata, c.next.Header.Size, slot.Area.Size)
 			if err != nil {
 				return err
@@ -139,7 +141,7 @@ func placeRestored(c *change, dev Device, now luks2.Copy, backup *Volume) error 
 		}
 		c.before = append(c.before, areaWrite{areaName(slot.ID), slot.Area.Offset, material})
 	}
-	return wipeForgotten(c, now, m)
+	return wipeRemains(c, dev, m)
 }
 
 func inUse(m *luks2.Metadata, area luks2.Area) bool {
@@ -163,20 +165,37 @@ func freeInBoth(next, now *luks2.Metadata, hdrSize, size uint64) (luks2.Extent, 
 	return luks2.Extent{}, &luks2.RoomError{Kind: luks2.KeyslotsArea, Needed: size}
 }
 
-// wipeForgotten overwrites, once the restored header is durable, what only the old one named: its
-// passphrases are revoked by the restore.
-func wipeForgotten(c *change, now luks2.Copy, next *luks2.Metadata) error {
-	for _, slot := range now.Metadata.Keyslots() {
-		if inUse(next, slot.Area) {
+// wipeRemains overwrites, once the restored header is durable, all material that it does not name: its
+// passphrases are revoked by the restore, or were by an earlier one that was cut off.
+func wipeRemains(c *change, dev Device, next *luks2.Metadata) error {
+	for _, hole := range next.Holes(c.next.Header.Size) {
+		e := remains(dev, hole)
+		if e.Size == 0 {
 			continue
 		}
-		wipe, err := noise(areaName(slot.ID), slot.Area.Offset, slot.Area.Size)
+		wipe, err := noise("free keyslots area", e.Offset, e.Size)
 		if err != nil {
 			return err
 		}
 		c.after = append(c.after, wipe)
 	}
 	return nil
+}
+
+// remains is the part of a range from its first to its last byte that is not zero, in whole blocks; the
+// whole range where it cannot be read.
+func remains(dev Device, e luks2.Extent) luks2.Extent {
+	p := make([]byte, e.Size)
+	if n, _ := dev.ReadAt(p, int64(e.Offset)); n < len(p) {
+		return e
+	}
+	const block = luks2.AreaAlignment
+	used := uint64(len(bytes.TrimRight(p, "\x00")))
+	first := (e.Size - uint64(len(bytes.TrimLeft(p, "\x00")))) / block * block
+	if used == 0 {
+		return luks2.Extent{}
+	}
+	return luks2.Extent{Offset: e.Offset + first, Size: min(roundUp(used, block), e.Size) - first}
 }
 
 // WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first,

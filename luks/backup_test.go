@@ -76,6 +76,25 @@ func TestRestoreMovesAKeyslotWhoseAreaIsInUse(t *testing.T) {
 	}
 }
 
+// Material of a keyslot that was killed, or left by a restore that was cut off, is named by no head any more.
+func TestRestoreWipesWhatNoHeadNames(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		dev, v := formatted(t, version)
+		old := backupOf(t, v)
+		free := v.Keyslots[0].Area.End() + 8192 // in the area of no keyslot
+		copy(dev.image[free:], "remains of a keyslot")
+		if err := v.Restore(ctx, old); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(dev.image[:v.Data.Offset], []byte("remains of a keyslot")) {
+			t.Errorf("LUKS%d: it is still there", version)
+		}
+		if !opens(t, dev, "one") {
+			t.Errorf("LUKS%d: the passphrase is lost", version)
+		}
+	}
+}
+
 func TestRestoreRefusesAnotherGeometry(t *testing.T) {
 	_, v := formatted(t, 2)
 	other := &memory{image: make([]byte, 6<<20)}

@@ -95,6 +95,9 @@ func (v *Volume) convertUp() error {
 	if err != nil {
 		return err
 	}
+	if err := header.Settle(v.dev); err != nil {
+		return err
+	}
 	heads, err := header.PlanFormat(plan.Copy, rand.Reader)
 	if err != nil {
 		return err
@@ -209,6 +212,9 @@ func (v *Volume) wholeAgain() error {
 	plan, err := v.planHeal(heads, choice, false)
 	if err != nil {
 		return err
+	}
+	if choice.Healthy() {
+		return header.Settle(v.dev)
 	}
 	return header.Apply(v.dev, plan)
 }

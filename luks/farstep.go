@@ -149,7 +149,8 @@ func (s *farStep) write(plan header.Plan) error {
 	if s.announced != nil {
 		s.old.Locator = *s.announced
 	}
-	return far.Update(s.v.dev, s.locator(), s.desired.Body)
+	// The heads were written since, and began with a sync.
+	return far.UpdateSettled(s.v.dev, s.locator(), s.desired.Body)
 }
 
 // left lists the revoked keyslots whose material the far header still has, or may have where it cannot

@@ -70,11 +70,13 @@ func (v *Volume) SyncFar(ctx context.Context, room *Room, others []far.Found) (F
 		if err := f.Writable(); err != nil {
 			return err
 		}
-		if f.Standing != far.InStep {
-			if err := v.writeFar(f); err != nil {
-				return err
-			}
-			done.Updated = true
+		if f.Standing == far.InStep {
+			err = header.Settle(v.dev)
+		} else {
+			done.Updated, err = true, v.writeFar(f)
+		}
+		if err != nil {
+			return err
 		}
 		if err := v.wipeForgotten(f, others, &done); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -35,7 +36,10 @@ func (v *Volume) restore1(ctx context.Context, backup *Volume) error {
 		if err != nil {
 			return err
 		}
-		steps, err := planRestore1(now, backup.LUKS1, materials, func(id int) bool { return v.holds1(now, backup.LUKS1, id, materials[id]) })
+		steps, err := planRestore1(now, backup.LUKS1, materials, found1{
+			same:    func(id int) bool { return v.holds1(now, backup.LUKS1, id, materials[id]) },
+			remains: func(id int) bool { return v.remains1(now, id) },
+		})
 		if err != nil {
 			return err
 		}
@@ -72,9 +76,20 @@ func (v *Volume) holds1(now, next luks1.Header, id int, material []byte) bool {
 	return n == len(present) && bytes.Equal(present, material)
 }
 
-// planRestore1 says how the header now becomes next, whose key material is given; same tells of a
-// keyslot that nothing of it differs.
-func planRestore1(now, next luks1.Header, materials map[int][]byte, same func(id int) bool) ([]step1, error) {
+// remains1 tells whether something lies at a keyslot's place.
+func (v *Volume) remains1(h luks1.Header, id int) bool {
+	offset, length := h.Material(id)
+	return remains(v.dev, luks2.Extent{Offset: uint64(offset), Size: uint64(length)}).Size > 0
+}
+
+// found1 tells of the keyslots on the device.
+type found1 struct {
+	same    func(id int) bool // nothing differs from the backup's
+	remains func(id int) bool // something lies at its place
+}
+
+// planRestore1 says how the header now becomes next, whose key material is given.
+func planRestore1(now, next luks1.Header, materials map[int][]byte, found found1) ([]step1, error) {
 	first, last := step1{next: next}, step1{next: next}
 	for id, slot := range next.Keyslots {
 		offset, _ := next.Material(id)
@@ -84,7 +99,7 @@ func planRestore1(now, next luks1.Header, materials map[int][]byte, same func(id
 			if err := first.wipe(now, id); err != nil {
 				return nil, err
 			}
-		case !slot.Enabled(), now.Keyslots[id].Enabled() && same(id):
+		case !slot.Enabled(), now.Keyslots[id].Enabled() && found.same(id):
 		case !now.Keyslots[id].Enabled():
 			first.before = append(first.before, whole)
 		default:
@@ -94,10 +109,24 @@ func planRestore1(now, next luks1.Header, materials map[int][]byte, same func(id
 			last.before = append(last.before, whole)
 		}
 	}
+	steps := []step1{first, last}
 	if len(last.before) == 0 {
-		return []step1{first}, nil
+		steps = steps[:1]
 	}
-	return []step1{first, last}, nil
+	return steps, steps[len(steps)-1].wipeRemains(now, first.next, next, found)
+}
+
+// wipeRemains wipes what keyslots left that none of the headers knows.
+func (s *step1) wipeRemains(now, meanwhile, next luks1.Header, found found1) error {
+	for id := range next.Keyslots {
+		if now.Keyslots[id].Enabled() || meanwhile.Keyslots[id].Enabled() || next.Keyslots[id].Enabled() || !found.remains(id) {
+			continue
+		}
+		if err := s.wipe(next, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // park puts a keyslot into one that neither header uses, for as long as its own place is rewritten;
@@ -131,6 +160,9 @@ func (v *Volume) take(s step1) error {
 	}
 	writes, err := luks1.Changes(raw, s.next)
 	if err != nil {
+		return err
+	}
+	if err := header.Settle(v.dev); err != nil {
 		return err
 	}
 	if err := writeAreas(v.dev, s.before); err != nil {

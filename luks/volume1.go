@@ -94,6 +94,9 @@ func (v *Volume) update1(ctx context.Context, change func(h luks1.Header) (luks1
 		if err != nil {
 			return err
 		}
+		if err := header.Settle(v.dev); err != nil {
+			return err
+		}
 		if err := writeAreas(v.dev, areas); err != nil {
 			return err
 		}
@@ -104,7 +107,7 @@ func (v *Volume) update1(ctx context.Context, change func(h luks1.Header) (luks1
 // writeSectors makes each sector durable before the next one.
 func writeSectors(dev Device, writes []luks1.Write) error {
 	for _, w := range writes {
-		if err := header.WriteArea(dev, "LUKS1 header", uint64(w.Offset), w.Data); err != nil {
+		if err := header.Commit(dev, "LUKS1 header", uint64(w.Offset), w.Data); err != nil {
 			return err
 		}
 	}

@@ -29,8 +29,28 @@ func (e *WriteError) Error() string {
 func (e *WriteError) Unwrap() error { return e.Err }
 
 // Apply carries out the plan, one copy after the other, and stops at the first error: the copies
-// not yet reached are then as they were.
+// not yet reached are then as they were. What was read may be the work of a program that was killed before
+// its sync, so that comes first: one of two copies must be durable before the other is touched.
 func Apply(dev Device, plan Plan) error {
+	if len(plan.Writes) == 0 {
+		return nil
+	}
+	if err := Settle(dev); err != nil {
+		return err
+	}
+	return ApplySettled(dev, plan)
+}
+
+// Settle makes durable whatever was written to the device before.
+func Settle(dev Device) error {
+	if err := dev.Sync(); err != nil {
+		return &WriteError{"what was written before", "sync", 0, err}
+	}
+	return nil
+}
+
+// ApplySettled is Apply where what was read is known to be durable.
+func ApplySettled(dev Device, plan Plan) error {
 	for _, w := range plan.Writes {
 		if err := writeCopy(dev, w); err != nil {
 			return err
@@ -42,14 +62,30 @@ func Apply(dev Device, plan Plan) error {
 // writeCopy writes the JSON first and the binary header, with the checksum, last.
 func writeCopy(dev Device, w Write) error {
 	what := w.Place.String() + " header"
-	json := w.Bytes[luks2.BinarySize:]
-	if _, err := dev.WriteAt(json, int64(w.Offset+luks2.BinarySize)); err != nil {
-		return &WriteError{what, "write", w.Offset + luks2.BinarySize, err}
+	return commit(dev, Area{what, w.Offset + luks2.BinarySize, w.Bytes[luks2.BinarySize:]}, Area{what, w.Offset, w.Bytes[:luks2.BinarySize]})
+}
+
+// Commit is WriteArea for what others go by: a locator, or a sector of a LUKS1 header. Where it cannot be
+// made durable, what was there is put back.
+func Commit(dev Device, what string, offset uint64, p []byte) error {
+	return commit(dev, Area{what, offset, p})
+}
+
+// commit writes in order and syncs. Where the sync fails, and fails again, the bytes would read well, and
+// whoever comes next would take them for durable: so the old ones are written over them.
+func commit(dev Device, areas ...Area) error {
+	old := make([]Area, 0, len(areas))
+	for _, a := range areas {
+		p := make([]byte, len(a.Bytes))
+		if ReadFull(dev, p, a.Offset) == nil {
+			old = append(old, Area{a.What, a.Offset, p})
+		}
 	}
-	if _, err := dev.WriteAt(w.Bytes[:luks2.BinarySize], int64(w.Offset)); err != nil {
-		return &WriteError{what, "write", w.Offset, err}
+	err := WriteAreas(dev, areas)
+	if errors.Is(err, errInDoubt) {
+		_ = writeAll(dev, old) // the error is the sync's
 	}
-	return confirm(dev, what, w.Offset, w.Bytes)
+	return err
 }
 
 // Salvage puts a copy to both places again where no valid one is left. It is for the moment after an
@@ -68,10 +104,7 @@ func Salvage(dev Device, c luks2.Copy, random io.Reader) error {
 
 // WriteArea writes p at offset (bytes), syncs and reads it back. What names it in errors.
 func WriteArea(dev Device, what string, offset uint64, p []byte) error {
-	if _, err := dev.WriteAt(p, int64(offset)); err != nil {
-		return &WriteError{what, "write", offset, err}
-	}
-	return confirm(dev, what, offset, p)
+	return WriteAreas(dev, []Area{{what, offset, p}})
 }
 
 // Area is material to be written; What names it in errors.
@@ -81,41 +114,53 @@ type Area struct {
 	Bytes  []byte
 }
 
-// WriteAreas writes all, syncs once, and reads all back.
+// WriteAreas writes all, syncs once, and reads all back. Where the sync fails, all is written and synced once
+// more, since it reads well from then on; the error stands.
 func WriteAreas(dev Device, areas []Area) error {
-	for _, a := range areas {
-		if _, err := dev.WriteAt(a.Bytes, int64(a.Offset)); err != nil {
-			return &WriteError{a.What, "write", a.Offset, err}
-		}
+	if len(areas) == 0 {
+		return nil
 	}
-	for i, a := range areas {
-		check := compare
-		if i == 0 {
-			check = confirm
+	if err := writeAll(dev, areas); err != nil {
+		return err
+	}
+	if err := dev.Sync(); err != nil {
+		if again := errors.Join(writeAll(dev, areas), dev.Sync()); again != nil {
+			err = doubtful{err}
 		}
-		if err := check(dev, a.What, a.Offset, a.Bytes); err != nil {
+		return &WriteError{areas[0].What, "sync", areas[0].Offset, err}
+	}
+	for _, a := range areas {
+		if err := compare(dev, a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// confirm syncs and compares the medium with what was meant.
-func confirm(dev Device, what string, offset uint64, want []byte) error {
-	if err := dev.Sync(); err != nil {
-		return &WriteError{what, "sync", offset, err}
+func writeAll(dev Device, areas []Area) error {
+	for _, a := range areas {
+		if _, err := dev.WriteAt(a.Bytes, int64(a.Offset)); err != nil {
+			return &WriteError{a.What, "write", a.Offset, err}
+		}
 	}
-	return compare(dev, what, offset, want)
+	return nil
 }
 
+// errInDoubt is the kind of a sync's error after which nobody knows what is on the medium.
+var errInDoubt = errors.New("not durable")
+
+type doubtful struct{ error }
+
+func (d doubtful) Unwrap() []error { return []error{d.error, errInDoubt} }
+
 // compare reads back.
-func compare(dev Device, what string, offset uint64, want []byte) error {
-	got := make([]byte, len(want))
-	if err := ReadFull(dev, got, offset); err != nil {
-		return &WriteError{what, "read back", offset, err}
+func compare(dev Device, a Area) error {
+	got := make([]byte, len(a.Bytes))
+	if err := ReadFull(dev, got, a.Offset); err != nil {
+		return &WriteError{a.What, "read back", a.Offset, err}
 	}
-	if !bytes.Equal(got, want) {
-		return &WriteError{what, "read back", offset, ErrReadBack}
+	if !bytes.Equal(got, a.Bytes) {
+		return &WriteError{a.What, "read back", a.Offset, ErrReadBack}
 	}
 	return nil
 }

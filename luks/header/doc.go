@@ -10,6 +10,11 @@
 // first, as with cryptsetup. A copy's checksum becomes true with its last write, so a torn copy
 // is an invalid copy, never a mixture.
 //
+// What reads well need not be durable: a program may have been killed before its sync, so each change
+// begins with one. And a sync that fails leaves bytes that no later sync brings to the medium, and who reads
+// them next cannot tell: so they are written and synced once more, and where that fails too, the bytes that
+// were there before are put back, before the error is returned.
+//
 // The format itself is package luks2's; sequence numbers and their wrap are in seqid.go. Offsets
 // and sizes are in bytes.
 package header

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -21,7 +22,8 @@ type disk struct {
 	image     []byte
 	bad       map[int64]bool // sector numbers
 	dropWrite bool
-	failSync  bool
+	failSyncs map[int]bool // which ones, counted from 0
+	syncs     int
 	writes    []int64 // offsets
 }
 
@@ -52,7 +54,8 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (d *disk) Sync() error {
-	if d.failSync {
+	d.syncs++
+	if d.failSyncs[d.syncs-1] {
 		return syscall.EIO
 	}
 	return nil
@@ -349,14 +352,49 @@ func TestLostWritesAndFailedSyncsAreNeverSuccess(t *testing.T) {
 		t.Errorf("%d writes; the second copy was touched after the first failed", len(lost.writes))
 	}
 	unsynced := volume(t)
-	unsynced.failSync = true
+	unsynced.failSyncs = map[int]bool{0: true}
 	err := update(t, unsynced, "x")
 	var w *WriteError
 	if !errors.As(err, &w) || w.Op != "sync" || !errors.Is(err, syscall.EIO) {
 		t.Errorf("failed sync: %v", err)
 	}
-	if len(unsynced.writes) != 2 {
-		t.Errorf("%d writes after a failed sync", len(unsynced.writes))
+	if len(unsynced.writes) != 0 {
+		t.Errorf("%d writes, and what was read is not known to be durable", len(unsynced.writes))
+	}
+}
+
+// What a sync failed for reads well and may never be durable: it is written and synced once more, and where
+// that fails too, what was there is put back. The second copy is not touched in either case.
+func TestWhatASyncFailedForIsWrittenAgainOrTakenBack(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		fail   map[int]bool
+		writes []int64
+		kept   bool // the heads say what they said
+	}{
+		{"once", map[int]bool{1: true}, []int64{luks2.BinarySize, 0, luks2.BinarySize, 0}, false},
+		{
+			"twice",
+			map[int]bool{1: true, 2: true},
+			[]int64{luks2.BinarySize, 0, luks2.BinarySize, 0, luks2.BinarySize, 0},
+			true,
+		},
+	} {
+		d := volume(t)
+		_, before := chosen(t, d)
+		d.failSyncs = c.fail
+		err := update(t, d, "new")
+		var w *WriteError
+		if !errors.As(err, &w) || w.Op != "sync" || !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if !slices.Equal(d.writes, c.writes) {
+			t.Errorf("%s: writes at %d", c.name, d.writes)
+		}
+		_, now := chosen(t, d)
+		if kept := now.Copy.Header == before.Copy.Header; kept != c.kept || now.Healthy() != c.kept {
+			t.Errorf("%s: label %q, %v", c.name, now.Copy.Header.Label, now.Reason)
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func (w writeFar) run(s *session) error {
 			return nil
 		}
 		l := found.Locator.Successor(want.Contents, uint64(s.dev.Size()))
-		return s.wrote(l, far.Update(s.dev, l, want.Body))
+		return s.wrote(l, far.UpdateSettled(s.dev, l, want.Body))
 	}
 	if err := s.free(found); err != nil {
 		return err

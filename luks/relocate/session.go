@@ -40,9 +40,12 @@ type Options struct {
 	Free bool
 }
 
-// start makes sure that the heads are in order and still those a plan was made for.
+// start makes sure that the heads are durable, in order, and still those a plan was made for.
 func start(dev header.Device, planned luks2.Copy, o Options) (*session, error) {
 	s := &session{dev: dev, random: rand.Reader, o: o}
+	if err := header.Settle(dev); err != nil {
+		return nil, err
+	}
 	if err := s.look(); err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func (c commitHeads) run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := header.Apply(s.dev, plan); err != nil {
+	if err := header.ApplySettled(s.dev, plan); err != nil {
 		return err
 	}
 	return s.look()
@@ -170,7 +173,7 @@ func (e exchangeHeads) run(s *session) error {
 				writes = append(writes, w)
 			}
 		}
-		return header.Apply(s.dev, header.Plan{Writes: writes})
+		return header.ApplySettled(s.dev, header.Plan{Writes: writes})
 	}
 	if err := one(header.Secondary); err != nil {
 		return err

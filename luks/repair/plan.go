@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // The refusals.
@@ -193,17 +194,20 @@ func Apply(dev header.Device, p Plan) error {
 // write writes keyslot areas first, then applies the heads of LUKS2 as an update does, or the sectors
 // of LUKS1 one by one.
 func (p Plan) write(dev header.Device, random io.Reader) error {
+	// What reads well is not known to be durable, nor is what an earlier repair wrote that was killed.
+	if err := header.Settle(dev); err != nil {
+		return err
+	}
 	for _, w := range p.areas {
 		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
-			return err
+			return salvage(dev, err, p.heads.Now, random)
 		}
 	}
 	if p.Version == 2 {
-		err := header.Apply(dev, p.heads)
-		if errors.Is(err, header.ErrReadBack) {
-			err = errors.Join(err, header.Salvage(dev, p.heads.Next, random))
+		if err := header.ApplySettled(dev, p.heads); err != nil {
+			return salvage(dev, err, p.heads.Next, random)
 		}
-		return err
+		return nil
 	}
 	for _, w := range p.Writes {
 		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
@@ -211,6 +215,14 @@ func (p Plan) write(dev header.Device, random io.Reader) error {
 		}
 	}
 	return nil
+}
+
+// salvage puts the heads back where a write that went elsewhere hit those that were to hold.
+func salvage(dev header.Device, err error, c luks2.Copy, random io.Reader) error {
+	if !errors.Is(err, header.ErrReadBack) || c.Metadata == nil {
+		return err
+	}
+	return errors.Join(err, header.Salvage(dev, c, random))
 }
 
 // noRandom: a plan that is only looked at may have any salt.

@@ -2,7 +2,8 @@
 
 // Package crash tries operations on volumes against everything a disk may do to them: power cuts, torn
 // and reordered writes, garbage, read and write errors, lost and misplaced writes, bit rot, a
-// drive that vanishes, and crashes while recovering from the crash.
+// drive that vanishes, crashes while recovering from the crash, and a run that is killed, or ends with
+// a flush error, with another one behind it.
 //
 // The report has three tables. With two heads and one fault nothing may be lost, but for the keys in a
 // keyslot area that the fault strikes, which has a column of its own: an area has no second copy. With

@@ -18,6 +18,8 @@ type Fault struct {
 	strikes bool
 	// recovery tells that the kind needs Operation.Recover.
 	recovery bool
+	// again tells that the kind needs Operation.Again.
+	again bool
 	// sizes tells that the kind needs Operation.Sizes.
 	sizes bool
 }
@@ -40,6 +42,8 @@ func Faults() []Fault {
 		{Name: "rot in a keyslot area", all: rotten(areaRot), dear: true, strikes: true},
 		{Name: "crash in recovery", all: recoveryCuts, more: recoveryMore, recovery: true},
 		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true, dear: true, double: true},
+		{Name: "killed, then again", all: killedThenAgain, more: killedThenAgainMore, again: true, dear: true},
+		{Name: "flush error, then again", all: flushThenAgain, more: flushThenAgainMore, again: true, dear: true, double: true},
 		{Name: "resized", all: resized, more: resizedMore, recovery: true, sizes: true, dear: true},
 		{Name: "rot, then cut", all: none, more: rotThenCut, double: true},
 		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot), dear: true, double: true},
@@ -50,7 +54,7 @@ func Faults() []Fault {
 
 // suits tells whether the kind can be tried on the operation.
 func (f Fault) suits(op Operation) bool {
-	return (!f.recovery || op.Recover != nil) && (!f.sizes || len(op.Sizes) > 0)
+	return (!f.recovery || op.Recover != nil) && (!f.again || op.Again) && (!f.sizes || len(op.Sizes) > 0)
 }
 
 // thinned yields all states of a kind, or one in s.thin of them.

@@ -39,6 +39,9 @@ type Operation struct {
 	Areas []disk.Range
 	// Unequal tells that Setup leaves one good copy only: what strikes that one is a second fault.
 	Unequal bool
+	// Again tells that to run it once more, on whatever an error left, ends as running it once does, or is
+	// refused.
+	Again bool
 	// Lone tells that the format has one header without a checksum: LUKS1.
 	Lone bool
 	// Sizes, in bytes and at most the image's capacity, are what the device may come to have while or

@@ -2,7 +2,12 @@
 
 package crash
 
-import "github.com/orthrus-luks/orthrus/test/crash/disk"
+import (
+	"fmt"
+	"math"
+
+	"github.com/orthrus-luks/orthrus/test/crash/disk"
+)
 
 // struckBy runs the operation anew under each fault of a list. Its states are the one in which the
 // operation leaves the disk, all power cuts on the way there, and some reorderings.
@@ -65,6 +70,89 @@ func lostWrites(s *session) []disk.Fault { return sticky(s.each(disk.Write, disk
 func lies(s *session) []disk.Fault { return s.each(disk.Write, disk.Lie) }
 
 func flushErrors(s *session) []disk.Fault { return sticky(s.each(disk.Sync, disk.Fail)) }
+
+// flushThenAgain runs the operation under each flush error, and then once more, as a person would: what the
+// first run wrote may read well and never become durable. Its states are the power cuts of both runs, and
+// crashes.
+func flushThenAgain(s *session) states {
+	return func(yield func(State) bool) {
+		for _, f := range s.each(disk.Sync, disk.Fail) {
+			for _, f.Times = range []int{1, 2, math.MaxInt32} {
+				if s.picked() && !s.rerun(f, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func flushThenAgainMore(s *session) states {
+	return s.reruns(func() disk.Fault {
+		return disk.Fault{Call: disk.Sync, Do: disk.Fail, Times: 1 + s.rng.IntN(3)}
+	})
+}
+
+// killedThenAgain stops the program before each of its calls and runs it once more on the same machine: what
+// the first run wrote is there to be read, and no more durable than it was.
+func killedThenAgain(s *session) states {
+	return func(yield func(State) bool) {
+		for _, call := range []disk.Call{disk.Write, disk.Sync} {
+			for _, f := range s.each(call, disk.Unplug) {
+				if s.picked() && !s.rerun(f, yield) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func killedThenAgainMore(s *session) states {
+	return s.reruns(func() disk.Fault {
+		return disk.Fault{Call: []disk.Call{disk.Write, disk.Sync}[s.rng.IntN(2)], Do: disk.Unplug}
+	})
+}
+
+// reruns draws faults, and when they strike.
+func (s *session) reruns(draw func() disk.Fault) states {
+	return func(yield func(State) bool) {
+		for {
+			f := draw()
+			if f.N = s.rng.IntN(max(s.calls[f.Call], 1)); !s.rerun(f, yield) {
+				return
+			}
+		}
+	}
+}
+
+// rerun yields the states of a run under the fault with another one behind it.
+func (s *session) rerun(f disk.Fault, yield func(State) bool) bool {
+	d, _ := s.run(s.base, f)
+	if f.Do == disk.Unplug {
+		d.Revive()
+	}
+	r := newRecord(s.op, d.Trace(s.op.Run(d)))
+	for state := range cuts(r) {
+		if !yield(state.with(once{f}, nil)) {
+			return false
+		}
+	}
+	for range crashesPerRun {
+		if !yield(crashed(s, r).with(once{f}, nil)) {
+			return false
+		}
+	}
+	return true
+}
+
+// once is what befalls the first of two runs.
+type once struct{ fault disk.Fault }
+
+func (o once) String() string {
+	if o.fault.Do == disk.Unplug {
+		return fmt.Sprintf("killed at %v %d, and again", o.fault.Call, o.fault.N)
+	}
+	return o.fault.String() + ", and again"
+}
 
 // readErrors strike single reads, all from one on, and those of one copy for a while.
 func readErrors(s *session) []disk.Fault {

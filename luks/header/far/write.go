@@ -3,14 +3,13 @@
 package far
 
 import (
-	"slices"
-
 	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
-// Update brings the body to what l announces: the locator (updating), what changes in the body, the
-// locator (final), each synced and read back. target is the whole body as it is to be; bytes outside
-// what changes are not looked at. Whether the place may be written is for the caller to have judged.
+// Update brings the body to what l announces, the successor of what was found: the locator (updating),
+// what changes in the body, the locator (final), each synced and read back. target is the whole body as it
+// is to be; bytes outside what changes are not looked at. Whether the place may be written is for the caller
+// to have judged.
 func Update(dev header.Device, l Locator, target []byte) error {
 	if err := Announce(dev, l); err != nil {
 		return err
@@ -18,32 +17,29 @@ func Update(dev header.Device, l Locator, target []byte) error {
 	return Fulfil(dev, l, target)
 }
 
-// Announce writes the locator and no more.
+// UpdateSettled is Update where what was found is known to be durable.
+func UpdateSettled(dev header.Device, l Locator, target []byte) error {
+	if err := announce(dev, l); err != nil {
+		return err
+	}
+	return Fulfil(dev, l, target)
+}
+
+// Announce writes the locator of an Update and no more. The one that was found must be durable before this
+// one goes over what was true earlier.
 func Announce(dev header.Device, l Locator) error {
+	if err := header.Settle(dev); err != nil {
+		return err
+	}
+	return announce(dev, l)
+}
+
+func announce(dev header.Device, l Locator) error {
 	p, err := l.Encode()
 	if err != nil {
 		return err
 	}
-	if l.unsure() {
-		if err := settle(dev, l); err != nil {
-			return err
-		}
-	}
-	return header.WriteArea(dev, "far header locator", l.Place.slot(l.Generation).Offset, p)
-}
-
-// settle makes durable what was found written of the locator.
-func settle(dev header.Device, l Locator) error {
-	if err := dev.Sync(); err != nil {
-		return &header.WriteError{What: "far header locator", Op: "sync", Offset: l.Place.Locator, Err: err}
-	}
-	return nil
-}
-
-// unsure: an update that failed may have written the locator before this one without having synced it.
-// That must be durable before this one goes over what was true earlier.
-func (l Locator) unsure() bool {
-	return l.Old != nil && slices.ContainsFunc(l.Old.Parts, func(p Part) bool { return !p.known() })
+	return header.Commit(dev, "far header locator", l.Place.slot(l.Generation).Offset, p)
 }
 
 // Create makes a far header at a place that is free. l is what New returned. What may be left there of
@@ -53,13 +49,13 @@ func Create(dev header.Device, l Locator, body []byte) error {
 		l.Generation = before.Generation
 	}
 	l.Generation++
-	return Update(dev, l, body)
+	return UpdateSettled(dev, l, body)
 }
 
 // Conclude carries out what was found announced. It writes the final locator that belongs to the
 // announcement, so that nothing is taken back where that had been written already and cannot be read.
 func Conclude(dev header.Device, l Locator, target []byte) error {
-	if err := settle(dev, l); err != nil {
+	if err := header.Settle(dev); err != nil {
 		return err
 	}
 	return Fulfil(dev, l, target)
@@ -76,7 +72,7 @@ func Fulfil(dev header.Device, l Locator, target []byte) error {
 	if err := header.WriteAreas(dev, areas); err != nil {
 		return err
 	}
-	return Announce(dev, l.Final())
+	return announce(dev, l.Final())
 }
 
 // Wipe overwrites a far header, which must have been found Whole, with zeros: parts first, locator

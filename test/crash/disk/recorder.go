@@ -164,6 +164,9 @@ func (d *Recorder) Sync() error {
 	return nil
 }
 
+// Revive ends the fault: whoever used the device was stopped by it, and somebody else goes on with it.
+func (d *Recorder) Revive() { d.fault, d.gone = Fault{}, false }
+
 // Trace returns what was recorded. err is what the operation on the device returned: without one, the
 // trace counts as acknowledged from its end on.
 func (d *Recorder) Trace(err error) Trace {

@@ -33,6 +33,7 @@ type change struct {
 	repairs bool                          // what changes is the state of the heads
 	moves   bool                          // keyslots move, and may lie at a third place in between
 	dear    int                           // as of crash.Operation
+	again   bool                          // as of crash.Operation
 }
 
 // step works on a loaded volume. key is the volume key, as if unlocked from keyslot 0.
@@ -73,7 +74,7 @@ func (c change) operation() (crash.Operation, error) {
 		Owned: c.owned(base, after),
 
 		Copies: j.heads, Areas: j.areas(), Unequal: c.stale, Lone: len(j.heads) == 1 || c.moves,
-		Dear: c.dear,
+		Dear: c.dear, Again: c.again,
 	}
 	if !op.Lone && !c.repairs {
 		op.Recover, op.Seen = heal, j.loads.seen

@@ -89,7 +89,7 @@ func (b comeback) operation() (crash.Operation, error) {
 			return err
 		},
 		Owned:  append(j.source, disk.Range{Length: j.end}),
-		Copies: j.heads, Areas: j.areas, Unequal: true, Dear: b.dear,
+		Copies: j.heads, Areas: j.areas, Unequal: true, Dear: b.dear, Again: true,
 	}, nil
 }
 

@@ -24,6 +24,7 @@ type farChange struct {
 	alone   bool // prepare is another tool's, which leaves the far header alone
 	run     step
 	touched []int // keyslots whose areas it may write
+	again   bool  // as of crash.Operation
 	// whole tells that the far header itself is what changes: old and new are told by it.
 	whole bool
 	// gone tells that there is none afterwards.
@@ -33,16 +34,16 @@ type farChange struct {
 func farChanges() []farChange {
 	return []farChange{
 		{name: "far: add key", run: addKey(luks.AnyKeyslot, fresh)},
-		{name: "far: kill keyslot", prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1}},
+		{name: "far: kill keyslot", prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1}, again: true},
 		{name: "far: change key", prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
-		{name: "far: uuid", run: setUUID},
-		{name: "far: label", run: setLabel("LABEL")},
+		{name: "far: uuid", run: setUUID, again: true},
+		{name: "far: label", run: setLabel("LABEL"), again: true},
 		{name: "far: add key on a stale one", prepare: setLabel("STALE"), alone: true, run: addKey(luks.AnyKeyslot, fresh)},
-		{name: "far: restore", prepare: changeKey(0), run: restoreFar, touched: []int{0}},
-		{name: "far: erase", run: eraseFar, touched: []int{0}, gone: true},
-		{name: "far: enable", without: true, run: enableFar, whole: true},
-		{name: "far: disable", run: disableFar, whole: true, gone: true},
-		{name: "far: sync", prepare: both(addKey(1, vectors.K1), killKeyslot(1)), alone: true, run: syncFar, whole: true},
+		{name: "far: restore", prepare: changeKey(0), run: restoreFar, touched: []int{0}, again: true},
+		{name: "far: erase", run: eraseFar, touched: []int{0}, gone: true, again: true},
+		{name: "far: enable", without: true, run: enableFar, whole: true, again: true},
+		{name: "far: disable", run: disableFar, whole: true, gone: true, again: true},
+		{name: "far: sync", prepare: both(addKey(1, vectors.K1), killKeyslot(1)), alone: true, run: syncFar, whole: true, again: true},
 	}
 }
 
@@ -159,7 +160,7 @@ func (c farChange) operation() (crash.Operation, error) {
 		Recover: j.recover, Seen: j.seen,
 		Owned:  c.owned(j, base, after),
 		Copies: append(slices.Clone(j.inner.heads), j.rotting...), Areas: j.inner.areas(),
-		Dear: 20,
+		Dear: 20, Again: c.again,
 	}, nil
 }
 

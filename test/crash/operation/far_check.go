@@ -137,20 +137,7 @@ func (j *farJudge) mended(m *disk.Image) (*disk.Image, error) {
 		if err := settle(ctx, dev, true); err != nil {
 			return err
 		}
-		v, err := luks.Load(ctx, dev)
-		if err != nil {
-			return err
-		}
-		f, err := v.Far(ctx)
-		if err != nil {
-			return err
-		}
-		plan, err := repair.Make(dev, repair.KeepNone, rand.Reader)
-		if err != nil {
-			return err
-		}
-		plan.MendKeyslots(f.Recorded, v.Choice.Copy, f.Damaged)
-		return repair.Apply(dev, plan)
+		return mendKeyslots(dev)
 	})
 }
 

@@ -129,6 +129,7 @@ func (t transaction) operation() (crash.Operation, error) {
 		Copies:  j.heads,
 		Sizes:   t.sizes,
 		Dear:    300,
+		Again:   true,
 	}, nil
 }
 
