@@ -50,16 +50,22 @@ func (o UnlockOptions) lets(slot Keyslot) bool { return o.Only == nil || o.Only(
 // ErrKeyslotInactive where the one named is not there; a keyslot that cannot be read or needs more
 // memory than there is does not stop the others, and is reported where none of them opens. Keyslots
 // of one priority are derived side by side where processors and memory allow.
-func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (*Key, error) {
+func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (key *Key, err error) {
 	tiers, err := v.candidates(o)
 	if err != nil {
 		return nil, err
 	}
+	memory := &kdf.Memory{}
+	defer func() {
+		if left := memory.Close(); left != nil {
+			key, err = nil, errors.Join(err, left, key.Close())
+		}
+	}()
 	var troubles []error
 	wrong := false
 	for _, slots := range tiers {
 		attempts := race(ctx, slots, sideBySide(slots), func(ctx context.Context, slot Keyslot) (*Key, error) {
-			return v.try(ctx, slot, passphrase, o.Admit)
+			return v.try(ctx, slot, passphrase, o.Admit, memory)
 		})
 		for _, a := range attempts {
 			switch {
@@ -127,7 +133,7 @@ func (k Keyslot) Admit(judge func(kdf.Params) error) error {
 }
 
 // try returns ErrPassphrase, or a KeyslotError for any other reason.
-func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error) (*Key, error) {
+func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error, memory *kdf.Memory) (*Key, error) {
 	if admit != nil {
 		if err := slot.Admit(admit); err != nil {
 			return nil, err
@@ -143,7 +149,7 @@ func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit
 	if n, err := v.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
 		return nil, &KeyslotError{slot.ID, err}
 	}
-	key, err := keyslot.Open(ctx, slot.Spec, material, passphrase)
+	key, err := keyslot.Open(ctx, slot.Spec, material, passphrase, memory)
 	if err != nil {
 		return nil, &KeyslotError{slot.ID, err}
 	}

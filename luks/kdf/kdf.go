@@ -59,9 +59,22 @@ func (p Params) Derive(ctx context.Context, out, passphrase []byte) error {
 	return p.DeriveProgress(ctx, out, passphrase, nil)
 }
 
+// Memory is what derivations that follow each other take one after the other, instead of each its own from the
+// kernel. It is wiped when it is closed.
+type Memory = argon2.Kept
+
+// DeriveIn is Derive in memory that may be used again; nil for none.
+func (p Params) DeriveIn(ctx context.Context, memory *Memory, out, passphrase []byte) error {
+	return p.derive(ctx, out, passphrase, memory, nil)
+}
+
 // DeriveProgress is Derive with a callback, which gets the share of work done from 0 to 1, now and
 // then, from the goroutine that called. PBKDF2 does not call it.
 func (p Params) DeriveProgress(ctx context.Context, out, passphrase []byte, progress func(done float64)) error {
+	return p.derive(ctx, out, passphrase, nil, progress)
+}
+
+func (p Params) derive(ctx context.Context, out, passphrase []byte, memory *Memory, progress func(done float64)) error {
 	if err := p.Check(); err != nil {
 		clear(out)
 		return err
@@ -70,7 +83,7 @@ func (p Params) DeriveProgress(ctx context.Context, out, passphrase []byte, prog
 		return pbkdf2.Key(ctx, out, passphrase, p.Salt, p.Iterations, p.Hash)
 	}
 	a := p.argon2()
-	a.Progress = progress
+	a.Kept, a.Progress = memory, progress
 	return argon2.Key(ctx, out, passphrase, p.Salt, a)
 }
 

@@ -56,15 +56,15 @@ func (s Spec) Check() error {
 }
 
 // Open returns the key that passphrase finds in the material, which is left as it is. Errors are
-// those of kdf, sector and af; a wrong passphrase is none.
-func Open(ctx context.Context, s Spec, material, passphrase []byte) (*secret.Buffer, error) {
+// those of kdf, sector and af; a wrong passphrase is none. memory may be nil.
+func Open(ctx context.Context, s Spec, material, passphrase []byte, memory *kdf.Memory) (*secret.Buffer, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	if len(material) < s.MaterialSize() {
 		return nil, fmt.Errorf("%w: %d bytes of material, %d needed", af.ErrSize, len(material), s.MaterialSize())
 	}
-	c, err := s.cipher(ctx, passphrase)
+	c, err := s.cipher(ctx, passphrase, memory)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func Seal(ctx context.Context, s Spec, key, passphrase []byte, random io.Reader)
 	if len(key) != s.KeySize {
 		return nil, fmt.Errorf("%w: %d bytes, the keyslot is for %d", ErrKeySize, len(key), s.KeySize)
 	}
-	c, err := s.cipher(ctx, passphrase)
+	c, err := s.cipher(ctx, passphrase, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -116,13 +116,13 @@ func Seal(ctx context.Context, s Spec, key, passphrase []byte, random io.Reader)
 }
 
 // cipher derives the area's key and sets the cipher up with it.
-func (s Spec) cipher(ctx context.Context, passphrase []byte) (*sector.Cipher, error) {
+func (s Spec) cipher(ctx context.Context, passphrase []byte, memory *kdf.Memory) (*sector.Cipher, error) {
 	key, err := secret.New(s.CipherKeySize)
 	if err != nil {
 		return nil, err
 	}
 	defer key.Close()
-	if err := s.KDF.Derive(ctx, key.Bytes(), passphrase); err != nil {
+	if err := s.KDF.DeriveIn(ctx, memory, key.Bytes(), passphrase); err != nil {
 		return nil, err
 	}
 	return sector.New(s.Cipher, key.Bytes(), SectorSize)

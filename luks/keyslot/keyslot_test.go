@@ -41,7 +41,7 @@ func TestRecordedKeyslotsGiveTheRecordedVolumeKey(t *testing.T) {
 			KeySize: int(slot.KeySize), Stripes: int(slot.AF.Stripes), AFHash: slot.AF.Hash,
 			Cipher: slot.Area.Encryption, CipherKeySize: int(slot.Area.KeySize), KDF: kdf.Params(slot.KDF),
 		}
-		key, err := Open(context.Background(), spec, image[slot.Area.Offset:slot.Area.End()], []byte(vectors.K0))
+		key, err := Open(context.Background(), spec, image[slot.Area.Offset:slot.Area.End()], []byte(vectors.K0), nil)
 		if err != nil {
 			t.Fatalf("%s: %v", m.Name, err)
 		}
@@ -70,7 +70,7 @@ func TestSealedKeysOpenAgainAndOnlyWithTheirPassphrase(t *testing.T) {
 			t.Errorf("key of %d bytes: material of %d", keySize, len(material))
 		}
 		for passphrase, same := range map[string]bool{"p": true, "q": false} {
-			got, err := Open(context.Background(), spec, material, []byte(passphrase))
+			got, err := Open(context.Background(), spec, material, []byte(passphrase), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,11 +88,11 @@ func TestImpossibleSpecsAreRefused(t *testing.T) {
 	ctx := context.Background()
 	spec := cheap("aes-xts-plain64", 64)
 	spec.Stripes = 3999
-	if _, err := Open(ctx, spec, make([]byte, 1<<20), nil); !errors.Is(err, af.ErrSize) {
+	if _, err := Open(ctx, spec, make([]byte, 1<<20), nil, nil); !errors.Is(err, af.ErrSize) {
 		t.Errorf("stripes: %v", err)
 	}
 	spec = cheap("aes-xts-plain64", 64)
-	if _, err := Open(ctx, spec, make([]byte, 64*4000-1), nil); !errors.Is(err, af.ErrSize) {
+	if _, err := Open(ctx, spec, make([]byte, 64*4000-1), nil, nil); !errors.Is(err, af.ErrSize) {
 		t.Errorf("short material: %v", err)
 	}
 	for _, size := range []int{0, -1, MaxKeySize + 1} {

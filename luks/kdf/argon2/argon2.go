@@ -46,6 +46,8 @@ type Params struct {
 
 	// Workers bounds the number of threads; 0 means as many as there are lanes and processors.
 	Workers int
+	// Kept, if set, is memory left by an earlier derivation, and is left this one's.
+	Kept *Kept
 	// Progress, if set, is called with the share of work done, 0 to 1, about a hundred times,
 	// always from the goroutine that called Key.
 	Progress func(done float64)
@@ -114,17 +116,20 @@ func (p *Params) derive(ctx context.Context, out, password, salt []byte) error {
 	return p.onMemory(ctx, func(m *matrix, _ *arena) error { return p.compute(ctx, m, out, password, salt) })
 }
 
-// onMemory calls do with a matrix on an arena, which is wiped and returned afterwards.
+// onMemory calls do with a matrix on an arena, which is kept or wiped and returned afterwards.
 func (p *Params) onMemory(ctx context.Context, do func(*matrix, *arena) error) (err error) {
 	if err := p.Check(); err != nil {
 		return err
 	}
 	m := newMatrix(p)
-	a, err := newArena(ctx, m.bytes(), p.Time)
+	a, err := p.Kept.take(m.bytes())
+	if a == nil && err == nil {
+		a, err = newArena(ctx, m.bytes(), p.Time)
+	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.leave(ctx)) }()
+	defer func() { err = errors.Join(err, p.Kept.put(ctx, a)) }()
 	m.memory = a.bytes
 	return do(m, a)
 }
