@@ -46,11 +46,15 @@ func main() {
 	ours := flag.String("orthrus", "bin/orthrus", "our binary")
 	out := flag.String("out", "", "write the report to this file as well")
 	readme := flag.String("readme", "", "measure nothing: put the tables for users from -out into this file")
+	find := flag.Uint64("find", 0, "measure nothing: take so many bytes of memory in huge pages, and end")
 	flag.Parse()
 	err := error(nil)
-	if *readme != "" {
+	switch {
+	case *find > 0:
+		err = takeMemory(*find)
+	case *readme != "":
 		err = quote(*out, *readme)
-	} else {
+	default:
 		err = run(*ours, *which, *out, bench{pairs: *pairs, only: *only})
 	}
 	if err != nil {

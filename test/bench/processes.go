@@ -22,7 +22,8 @@ const (
 
 // processes runs the contests.
 func (b *bench) processes() error {
-	b.printf("Medians of at least %d pairs run in turn on one header. Peak memory is of the whole process.\n\n", b.pairs)
+	b.printf("Medians of at least %d pairs run in turn on one header. Peak memory is of the whole process. Memory at hand: before each run\n"+
+		"of either program another one has taken 2 GiB in huge pages and given them back; otherwise memory is as the machine has it.\n\n", b.pairs)
 	b.table("case", "orthrus", "cryptsetup", "ratio", "lowest–highest", "aim", "peak memory")
 	for _, c := range contests() {
 		switch {
@@ -49,11 +50,11 @@ func (b *bench) compare(c contest) error {
 	var ours, them []sample
 	pairs := b.pairs
 	for i := -1; i < pairs; i++ {
-		a, err := b.process(c.ours, image)
+		a, err := b.run(c, c.ours, image)
 		if err != nil {
 			return err
 		}
-		p, err := b.process(c.them, image)
+		p, err := b.run(c, c.them, image)
 		if err != nil {
 			return err
 		}
@@ -66,6 +67,16 @@ func (b *bench) compare(c contest) error {
 	}
 	b.printContest(c, ours, them)
 	return nil
+}
+
+// run is one side's turn.
+func (b *bench) run(c contest, side command, image string) (sample, error) {
+	if c.atHand {
+		if err := findMemory(2 * uint64(c.kdf) << 20); err != nil {
+			return sample{}, err
+		}
+	}
+	return b.process(side, image)
 }
 
 // image makes a file by the commands given.
