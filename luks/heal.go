@@ -60,6 +60,16 @@ func (v *Volume) followFar() error {
 	return v.writeFar(f)
 }
 
+// catchUp is followFar for a caller without the lock.
+func (v *Volume) catchUp(ctx context.Context) error {
+	return locked(ctx, v.dev, true, func() error {
+		if err := v.load(); err != nil {
+			return err
+		}
+		return v.followFar()
+	})
+}
+
 func (v *Volume) planHeal(heads header.Heads, choice header.Choice, force bool) (header.Plan, error) {
 	if choice.Healthy() {
 		return header.Plan{}, nil

@@ -59,8 +59,9 @@ func (v *Volume) withMapping(steps []relocate.Step, enlarge func(uint64) error) 
 	return append(steps, relocate.Call(what, func() error { return enlarge(size) })), size, nil
 }
 
-// Grow lets the volume follow its device, as PlanGrow says. What was begun earlier is concluded first.
-// Wherever it stops, the volume opens, and Resume concludes or takes back.
+// Grow lets the volume follow its device, as PlanGrow says. What was begun earlier is concluded first, and a
+// far header that was left behind is brought into step where there is nothing else to do. Wherever it
+// stops, the volume opens, and Resume concludes or takes back.
 func (v *Volume) Grow(ctx context.Context, o GrowOptions) error {
 	resumed, err := v.Resume(ctx, o.Tell)
 	if err != nil {
@@ -74,7 +75,11 @@ func (v *Volume) Grow(ctx context.Context, o GrowOptions) error {
 		steps, _, err = v.withMapping(steps, o.Enlarge)
 		return steps, err
 	})
-	if !resumed || !errors.Is(err, relocate.ErrNotGrown) {
+	if !errors.Is(err, relocate.ErrNotGrown) {
+		return err
+	}
+	// A growth that was cut off behind its last commit leaves it so.
+	if v.FarLag = v.catchUp(ctx); !resumed {
 		return err
 	}
 	if o.Enlarge == nil { // what was resumed was all there was to do

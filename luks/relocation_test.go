@@ -108,6 +108,38 @@ func TestFarHeaderFollowsTheGrowthOfItsDevice(t *testing.T) {
 	}
 }
 
+// A growth by a sector leaves the far header where it is: cut off behind the commit, it leaves it behind.
+func TestGrowBringsAFarHeaderAlongThatWasLeftBehind(t *testing.T) {
+	dev, v := elasticVolume(t, 8*mib)
+	data := dataOf(dev, v)
+	dev.resize(8*mib + 512)
+	cut := &cutOff{elastic: dev, writes: 4} // both heads, in two writes each
+	if err := loadFrom(t, cut).Grow(ctx, luks.GrowOptions{}); err == nil {
+		t.Fatal("it was not cut off")
+	}
+	v = loadFrom(t, dev)
+	if f := farOf(t, v); f.Standing != far.Stale {
+		t.Fatalf("the far header is %v (%v)", f.Standing, f.Why)
+	}
+	if err := v.Grow(ctx, luks.GrowOptions{}); !errors.Is(err, relocate.ErrNotGrown) || v.FarLag != nil {
+		t.Errorf("%v, lag %v", err, v.FarLag)
+	}
+	sound(t, dev, data)
+}
+
+// cutOff is a device that takes so many writes and no more.
+type cutOff struct {
+	*elastic
+	writes int
+}
+
+func (c *cutOff) WriteAt(p []byte, off int64) (int, error) {
+	if c.writes--; c.writes < 0 {
+		return 0, errors.New("cut off")
+	}
+	return c.elastic.WriteAt(p, off)
+}
+
 func TestShrinkMakesRoomAndAwaitsTheCut(t *testing.T) {
 	dev, v := elasticVolume(t, 24*mib)
 	data := dataOf(dev, v)[:5*mib]

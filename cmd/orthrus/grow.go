@@ -28,6 +28,9 @@ func grow(ctx context.Context, c *command) error {
 	o := luks.GrowOptions{Small: c.o.ForceSmall, Tell: c.tellStep}
 	_, size, err := v.PlanGrow(o)
 	if errors.Is(err, relocate.ErrNotGrown) {
+		if err := c.catchUp(ctx, v); err != nil {
+			return sizeError(v.path, err)
+		}
 		return c.lengthen(ctx, v, v.Data.Size)
 	}
 	if errors.Is(err, relocate.ErrNotFree) {
@@ -51,6 +54,17 @@ func grow(ctx context.Context, c *command) error {
 		return sizeError(v.path, err)
 	}
 	c.ui.Verbosef("The data of %s now have %d bytes.", v.path, v.Data.Size)
+	return nil
+}
+
+// catchUp brings a far header into step that a growth left behind which was cut off.
+func (c *command) catchUp(ctx context.Context, v *volume) error {
+	if c.o.DryRun {
+		return nil
+	}
+	if err := v.Grow(ctx, luks.GrowOptions{}); !errors.Is(err, relocate.ErrNotGrown) {
+		return err
+	}
 	return nil
 }
 
