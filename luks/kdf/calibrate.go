@@ -27,11 +27,9 @@ const (
 	firstMemory = 64 << 10 // KiB
 )
 
-// A derivation that took between these shares of the target is good enough.
-const (
-	shortEnough = 1.10
-	longEnough  = 0.95
-)
+// samples is how many derivations of half the target are measured, each on memory of its own: where that
+// lies makes a tenth of the time.
+const samples = 2
 
 // Calibrate measures this machine and returns costs, without a salt, that take the time asked for.
 // Measuring itself takes less than twice that. Memory is bounded by the request, by half of the
@@ -54,24 +52,26 @@ func Calibrate(ctx context.Context, r Request) (Params, error) {
 	})
 }
 
-// calibrateArgon2 runs with a small memory, then with what that promises, and corrects the result
-// once more if the promise was not kept.
+// calibrateArgon2 runs with a small memory, then with what promises half the target, and takes the costs
+// from the mean of that.
 func calibrateArgon2(r Request, run func(Params) (time.Duration, error)) (Params, error) {
 	most := min(r.MaxMemory, MemoryLimit())
 	cpus := max(1, min(r.MaxCPUs, uint32(CPUsOnline()), CreationLimits().MaxCPUs))
 	p := Params{Type: r.Type, Time: firstTime, Memory: max(min(firstMemory, most), 8*cpus), CPUs: cpus}
-	for range 2 {
+	took, err := run(p)
+	if err != nil {
+		return Params{}, err
+	}
+	p = p.scaled(r.Target.Seconds()/2/took.Seconds(), most)
+	sum := time.Duration(0)
+	for range samples {
 		took, err := run(p)
 		if err != nil {
 			return Params{}, err
 		}
-		share := took.Seconds() / r.Target.Seconds()
-		if p.Time >= CreationLimits().MinTime && share >= longEnough && share <= shortEnough {
-			break
-		}
-		p = p.scaled(1/share, most)
+		sum += took
 	}
-	return p, nil
+	return p.scaled(samples*r.Target.Seconds()/sum.Seconds(), most), nil
 }
 
 // scaled multiplies the cost, in few passes over much memory rather than the other way round.

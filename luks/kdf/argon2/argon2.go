@@ -91,8 +91,9 @@ func (p *Params) Check() error {
 
 // Measure derives a key of keyLength bytes from fixed inputs and returns the time that takes on a machine
 // with free memory at hand: the time in which the kernel found it here varies from run to run by far
-// more than the rest, with what other processes did before. Instead it counts what wiping takes twice,
-// since the kernel clears memory before it gives it, and Key wipes it afterwards.
+// more than the rest, with what other processes did before. Instead it counts what wiping takes four times:
+// Key wipes the memory afterwards, and the kernel clears it before, which with all that giving it takes is
+// some three times as much.
 func Measure(ctx context.Context, keyLength int, p Params) (took time.Duration, err error) {
 	key, salt := make([]byte, keyLength), make([]byte, MinSalt)
 	err = p.onMemory(ctx, func(m *matrix, a *arena) error {
@@ -100,7 +101,7 @@ func Measure(ctx context.Context, keyLength int, p Params) (took time.Duration, 
 		err := p.compute(ctx, m, key, nil, salt)
 		computed := time.Now()
 		a.wipe()
-		took = computed.Sub(start) + 2*time.Since(computed)
+		took = computed.Sub(start) + 4*time.Since(computed)
 		return err
 	})
 	if err != nil {
