@@ -123,13 +123,12 @@ func placeRestored(c *change, dev Device, now luks2.Copy, backup *Volume) error 
 		if n, err := backup.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
 			return &KeyslotError{slot.ID, err}
 		}
-		present := make([]byte, len(material))
-		used := inUse(now.Metadata, slot.Area)
-		// What no head names may read well after a sync that failed, and not be on the medium.
-		if n, err := dev.ReadAt(present, int64(slot.Area.Offset)); used && n == len(present) && err == nil && bytes.Equal(present, material) {
-			continue
-		}
-		if used {
+		// What no head names is written in any case: after a sync that failed it may read well and not be on the medium.
+		if inUse(now.Metadata, slot.Area) {
+			present := make([]byte, len(material))
+			if n, err := dev.ReadAt(present, int64(slot.Area.Offset)); n == len(present) && err == nil && bytes.Equal(present, material) {
+				continue
+			}
 			free, err := freeInBoth(m, now.Metadata, c.next.Header.Size, slot.Area.Size)
 			if err != nil {
 				return err

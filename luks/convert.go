@@ -201,7 +201,7 @@ func (v *Volume) convertDown() error {
 	return v.load()
 }
 
-// wholeAgain makes both heads equal before the primary goes: the secondary alone speaks for the
+// wholeAgain makes both heads equal, and durable, before the primary goes: the secondary alone speaks for the
 // volume while sector 0 is written.
 func (v *Volume) wholeAgain() error {
 	heads := header.Read(v.dev)
@@ -212,9 +212,6 @@ func (v *Volume) wholeAgain() error {
 	plan, err := v.planHeal(heads, choice, false)
 	if err != nil {
 		return err
-	}
-	if choice.Healthy() {
-		return header.Settle(v.dev)
 	}
 	return header.Apply(v.dev, plan)
 }

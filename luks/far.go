@@ -131,12 +131,15 @@ func farSource(dev Device, heads header.Heads, choice header.Choice, recorded fa
 		if e.End() > uint64(len(recorded.Body)) {
 			continue
 		}
-		copied := recorded.Body[e.Offset:e.End()]
-		if found.State == header.Valid && found.Copy.Header.SeqID == head.Header.SeqID && !luks2.Same(s.bytes[e.Offset:e.End()], copied) {
+		mine, copied := s.bytes[e.Offset:e.End()], recorded.Body[e.Offset:e.End()]
+		if found.State == header.Valid && found.Copy.Header.SeqID == head.Header.SeqID {
+			if luks2.Same(mine, copied) {
+				copy(mine, copied)
+			}
 			continue
 		}
 		if c, err := luks2.Decode(copied, e.Offset); err == nil && c.Header.SeqID == head.Header.SeqID {
-			copy(s.bytes[e.Offset:], copied)
+			copy(mine, copied)
 			delete(s.failed, e)
 		}
 	}

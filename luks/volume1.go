@@ -75,10 +75,6 @@ func spec1(h luks1.Header, iterations uint32, salt []byte) keyslot.Spec {
 // returns it as it is to be, with the material to be durable before the first write of the header.
 func (v *Volume) update1(ctx context.Context, change func(h luks1.Header) (luks1.Header, []areaWrite, error)) error {
 	return locked(ctx, v.dev, true, func() error {
-		raw, err := readLUKS1Sectors(v.dev)
-		if err != nil {
-			return err
-		}
 		h, err := readLUKS1(v.dev)
 		if err != nil {
 			return err
@@ -90,17 +86,7 @@ func (v *Volume) update1(ctx context.Context, change func(h luks1.Header) (luks1
 		if err != nil {
 			return err
 		}
-		writes, err := luks1.Changes(raw, next)
-		if err != nil {
-			return err
-		}
-		if err := header.Settle(v.dev); err != nil {
-			return err
-		}
-		if err := writeAreas(v.dev, areas); err != nil {
-			return err
-		}
-		return errors.Join(writeSectors(v.dev, writes), v.load())
+		return errors.Join(v.take(step1{before: areas, next: next}), v.load())
 	})
 }
 

@@ -177,10 +177,7 @@ func (v *Volume) commit(plan header.Plan, c change) error {
 }
 
 func (v *Volume) salvage(err error, c luks2.Copy) error {
-	if !errors.Is(err, header.ErrReadBack) || c.Metadata == nil {
-		return err
-	}
-	return errors.Join(err, header.Salvage(v.dev, c, rand.Reader))
+	return header.Salvage(v.dev, err, c, rand.Reader)
 }
 
 // current reads the heads again and makes them fit to be changed: the same volume as before, not

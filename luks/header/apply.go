@@ -32,9 +32,6 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // not yet reached are then as they were. What was read may be the work of a program that was killed before
 // its sync, so that comes first: one of two copies must be durable before the other is touched.
 func Apply(dev Device, plan Plan) error {
-	if len(plan.Writes) == 0 {
-		return nil
-	}
 	if err := Settle(dev); err != nil {
 		return err
 	}
@@ -88,18 +85,21 @@ func commit(dev Device, areas ...Area) error {
 	return err
 }
 
-// Salvage puts a copy to both places again where no valid one is left. It is for the moment after an
-// ErrReadBack: a write that went elsewhere may have hit the head that was to hold. Both copies get
-// fresh salts from random.
-func Salvage(dev Device, c luks2.Copy, random io.Reader) error {
+// Salvage is for an error of any write, which it returns. After an ErrReadBack it puts c to both places again
+// where no valid copy is left: a write that went elsewhere may have hit the head that was to hold. Both
+// copies get fresh salts from random. A c without Metadata is none, and nothing is written.
+func Salvage(dev Device, failed error, c luks2.Copy, random io.Reader) error {
+	if !errors.Is(failed, ErrReadBack) || c.Metadata == nil {
+		return failed
+	}
 	if _, err := Choose(Read(dev)); !errors.Is(err, ErrNoHeader) {
-		return nil
+		return failed
 	}
 	plan, err := PlanFormat(c, random)
 	if err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
-	return Apply(dev, plan)
+	return errors.Join(failed, Apply(dev, plan))
 }
 
 // WriteArea writes p at offset (bytes), syncs and reads it back. What names it in errors.

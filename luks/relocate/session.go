@@ -92,12 +92,8 @@ func (s *session) run(steps []Step) error {
 		if s.o.Tell != nil {
 			s.o.Tell(step)
 		}
-		err := step.act.run(s)
-		if errors.Is(err, header.ErrReadBack) {
-			err = errors.Join(err, header.Salvage(s.dev, s.now, s.random))
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", step.What, err)
+		if err := step.act.run(s); err != nil {
+			return fmt.Errorf("%s: %w", step.What, header.Salvage(s.dev, err, s.now, s.random))
 		}
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // The refusals.
@@ -200,29 +199,21 @@ func (p Plan) write(dev header.Device, random io.Reader) error {
 	}
 	for _, w := range p.areas {
 		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
-			return salvage(dev, err, p.heads.Now, random)
+			return header.Salvage(dev, err, p.heads.Now, random)
 		}
 	}
 	if p.Version == 2 {
 		if err := header.ApplySettled(dev, p.heads); err != nil {
-			return salvage(dev, err, p.heads.Next, random)
+			return header.Salvage(dev, err, p.heads.Next, random)
 		}
 		return nil
 	}
 	for _, w := range p.Writes {
-		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
+		if err := header.Commit(dev, w.What, w.Offset, w.Bytes); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// salvage puts the heads back where a write that went elsewhere hit those that were to hold.
-func salvage(dev header.Device, err error, c luks2.Copy, random io.Reader) error {
-	if !errors.Is(err, header.ErrReadBack) || c.Metadata == nil {
-		return err
-	}
-	return errors.Join(err, header.Salvage(dev, c, random))
 }
 
 // noRandom: a plan that is only looked at may have any salt.

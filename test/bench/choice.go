@@ -105,7 +105,7 @@ func (b *bench) chooseOnce(program string, c choice) (chosen, error) {
 	if err != nil {
 		return chosen{}, err
 	}
-	if err := findMemory(max(2*params.MemoryBytes(), 1<<20)); err != nil { // costs are chosen for memory at hand
+	if err := findMemory(2 * params.MemoryBytes()); err != nil { // costs are chosen for memory at hand
 		return chosen{}, err
 	}
 	takes, err := deriving(params, 3)
