@@ -81,7 +81,8 @@ var rules = []rule{
 	{pkg: "cmd/internal/kmod", other: []string{xsys}},
 	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
-	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/...", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/..."}, other: []string{xsys}},
+	{pkg: "cmd/orthrus", may: []string{"cmd/internal/verb/..."}},
 
 	// Test support: may use everything, is used by tests only.
 	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid"}},

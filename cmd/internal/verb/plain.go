@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verb
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
+	"github.com/orthrus-luks/orthrus/luks/plain"
+)
+
+// plainMapping is a mapping without a header.
+type plainMapping struct {
+	cipher     string
+	hash       string // plain.NoHash for none
+	keySize    int    // bytes
+	sectorSize int    // bytes
+	size       uint64 // bytes, 0 for the whole device
+}
+
+func (c *command) plainOptions() (plainMapping, error) {
+	p := plainMapping{
+		cipher: c.o.Cipher.Or(plain.Cipher), hash: c.o.Hash.Or(plain.Hash), keySize: plain.KeySize,
+		sectorSize: int(c.o.SectorSize.Or(512)), size: c.o.Size.V * 512,
+	}
+	if len(c.o.KeySizes) > 0 {
+		p.keySize = int(c.o.KeySizes[0] / 8)
+	}
+	if c.o.DeviceSize.Set {
+		p.size = c.o.DeviceSize.V
+	}
+	if p.hash != plain.NoHash {
+		if _, err := hashalg.Size(p.hash); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// plainKey: a key file is the key itself, a passphrase is hashed into one.
+func (c *command) plainKey(ctx context.Context, p plainMapping, shown string) (*secret.Buffer, error) {
+	r := c.existing(enterFor(shown))
+	r.Verify = c.ui.Verify(c.o.VerifyPassphrase, true)
+	if r.KeyFile != "" && r.Size == 0 {
+		r.Size = uint64(p.keySize)
+	}
+	if r.KeyFile != "" && r.Size < uint64(p.keySize) {
+		return nil, failure(ui.Failed, "Key file is shorter than the key of %d bytes.", p.keySize)
+	}
+	given, err := c.ui.Secret(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if r.KeyFile != "" {
+		given.Truncate(p.keySize)
+		return given, nil
+	}
+	defer given.Close()
+	return plain.Stretch(p.hash, given.Bytes(), p.keySize)
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verb
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// rehearsal is a device for --dry-run: what is written to it is remembered and read back, and never
+// reaches the device below, which is open for reading only.
+type rehearsal struct {
+	file   *luks.File
+	writes []rehearsed
+	// shortened is how far mappings would reach; nil where none would be made shorter.
+	shortened *luks2.Extent
+}
+
+// rehearsed is one write; bytes.
+type rehearsed struct {
+	offset int64
+	bytes  []byte
+}
+
+func (w rehearsed) end() int64 { return w.offset + int64(len(w.bytes)) }
+
+func (r *rehearsal) Size() int64 { return r.file.Size() }
+func (r *rehearsal) Sync() error { return nil }
+
+func (r *rehearsal) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := r.file.ReadAt(p, offset)
+	for _, w := range r.writes {
+		from, to := max(offset, w.offset), min(offset+int64(n), w.end())
+		if from < to {
+			copy(p[from-offset:to-offset], w.bytes[from-w.offset:])
+		}
+	}
+	return n, err
+}
+
+func (r *rehearsal) WriteAt(p []byte, offset int64) (int, error) {
+	if offset+int64(len(p)) > r.Size() {
+		return 0, fmt.Errorf("%d bytes at %d of a device of %d", len(p), offset, r.Size())
+	}
+	r.writes = append(r.writes, rehearsed{offset, bytes.Clone(p)})
+	return len(p), nil
+}
+
+// Live is what mappings reach over, as if those to be made shorter were.
+func (r *rehearsal) Live() ([]luks2.Extent, error) {
+	if r.shortened != nil {
+		return []luks2.Extent{*r.shortened}, nil
+	}
+	return r.file.Live()
+}
+
+// LockMetadata keeps writers away, as for any reader: nothing is going to be written.
+func (r *rehearsal) LockMetadata(ctx context.Context, _ bool) (func() error, error) {
+	return r.file.LockMetadata(ctx, false)
+}
+
+// ranges are the bytes that would be written, in the order of the device, neighbours together.
+func (r *rehearsal) ranges() []rehearsed {
+	sorted := slices.Clone(r.writes)
+	slices.SortStableFunc(sorted, func(a, b rehearsed) int { return cmp.Compare(a.offset, b.offset) })
+	var list []rehearsed
+	for _, w := range sorted {
+		if last := len(list) - 1; last >= 0 && w.offset <= list[last].end() {
+			if grown := w.end() - list[last].offset; grown > int64(len(list[last].bytes)) {
+				list[last].bytes = make([]byte, grown)
+			}
+			continue
+		}
+		list = append(list, w)
+	}
+	return list
+}
+
+// tellRehearsals prints what --dry-run kept from being written.
+func (c *command) tellRehearsals(ctx context.Context) {
+	if len(c.rehearsals) == 0 {
+		return
+	}
+	for _, r := range c.rehearsals {
+		list := append(partsOf(ctx, r.file), partsOf(ctx, r)...)
+		for _, w := range r.ranges() {
+			c.ui.Printf("%s: bytes %d to %d: %s", r.file.Path(), w.offset, w.end()-1, reached(w, list))
+		}
+	}
+	c.ui.Printf("Nothing was written.")
+}
