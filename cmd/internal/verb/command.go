@@ -16,66 +16,12 @@ type command struct {
 	ui *ui.UI
 	o  *cli.Options
 
-	rehearsals []*rehearsal // what --dry-run keeps from being written
+	rehearsals []func(ctx context.Context) // tell what --dry-run kept from being written
 }
 
 func newCommand(inv *cli.Invocation, u *ui.UI) *command {
 	u.Batch, u.Verbose, u.Debug = inv.Options.BatchMode, inv.Options.Verbose, inv.Options.Debug
 	return &command{Invocation: inv, ui: u, o: &inv.Options}
-}
-
-// verb carries out one action. Its error becomes one line on standard error and an exit code: see
-// explain.
-type verb func(ctx context.Context, c *command) error
-
-var verbs = map[cli.Action]verb{
-	cli.LuksFormat:    luksFormat,
-	cli.LuksAddKey:    luksAddKey,
-	cli.LuksRemoveKey: luksRemoveKey,
-	cli.LuksChangeKey: luksChangeKey,
-	cli.LuksKillSlot:  luksKillSlot,
-	cli.LuksUUID:      luksUUID,
-	cli.IsLuks:        isLuks,
-	cli.LuksDump:      luksDump,
-	cli.Open:          openVolume,
-	cli.Close:         closeVolume,
-	cli.Status:        status,
-	cli.Benchmark:     benchmark,
-	cli.Erase:         erase,
-	cli.Config:        config,
-	cli.Repair:        repair,
-	cli.Boot:          bootVolumes,
-	cli.Check:         check,
-	cli.Rescue:        rescue,
-	cli.Guard:         guardVerb,
-	cli.MkInitramfs:   mkinitramfs,
-	cli.Resize:        resize,
-	cli.Refresh:       refresh,
-	cli.Token:         token,
-	cli.Convert:       convert,
-	cli.Far:           farHeader,
-	cli.Grow:          grow,
-	cli.Shrink:        shrink,
-	cli.Header:        headerResize,
-
-	cli.LuksConvertKey:    luksConvertKey,
-	cli.LuksSuspend:       luksSuspend,
-	cli.LuksResume:        luksResume,
-	cli.LuksHeaderBackup:  luksHeaderBackup,
-	cli.LuksHeaderRestore: luksHeaderRestore,
-}
-
-// carryOut runs the verb of the invocation.
-func (c *command) carryOut(ctx context.Context) error {
-	does, known := verbs[c.Action]
-	if !known {
-		return failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
-	}
-	err := does(ctx, c)
-	if err == nil {
-		c.tellRehearsals(ctx)
-	}
-	return err
 }
 
 // conclude prints the error and, with -v, how the run ended.
@@ -88,6 +34,17 @@ func (c *command) conclude(err error) ui.ExitCode {
 	c.tell(said)
 	c.ui.Conclude(said.code)
 	return said.code
+}
+
+// tellRehearsals prints what --dry-run kept from being written.
+func (c *command) tellRehearsals(ctx context.Context) {
+	if len(c.rehearsals) == 0 {
+		return
+	}
+	for _, tell := range c.rehearsals {
+		tell(ctx)
+	}
+	c.ui.Printf("Nothing was written.")
 }
 
 func (c *command) tell(s said) {

@@ -85,7 +85,7 @@ func (c *command) rehearsing(file *luks.File) luks.Device {
 		return file
 	}
 	r := &rehearsal{file: file}
-	c.rehearsals = append(c.rehearsals, r)
+	c.rehearsals = append(c.rehearsals, func(ctx context.Context) { r.tell(ctx, c.ui) })
 	return r
 }
 

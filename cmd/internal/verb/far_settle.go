@@ -42,7 +42,7 @@ func (c *command) resume(ctx context.Context, v *volume, a access) error {
 }
 
 func (c *command) resumeOn(ctx context.Context, v *luks.Volume, path string) error {
-	resumed, err := v.Resume(ctx, c.tellStep)
+	resumed, err := v.Resume(ctx, c.tellStep())
 	if err != nil {
 		c.ui.Errorf("WARNING: what was begun on %s stays unfinished: %v", path, err)
 		return nil

@@ -25,7 +25,7 @@ func grow(ctx context.Context, c *command) error {
 	if !hasFar(v) {
 		return c.growMappings(ctx, v)
 	}
-	o := luks.GrowOptions{Small: c.o.ForceSmall, Tell: c.tellStep}
+	o := luks.GrowOptions{Small: c.o.ForceSmall, Tell: c.tellStep()}
 	_, size, err := v.PlanGrow(o)
 	if errors.Is(err, relocate.ErrNotGrown) {
 		if err := c.catchUp(ctx, v); err != nil {
@@ -143,7 +143,7 @@ func headerResize(ctx context.Context, c *command) error {
 		c.showSteps(steps)
 		return nil
 	}
-	if err := v.SetMetadataSize(ctx, size, c.tellStep); err != nil {
+	if err := v.SetMetadataSize(ctx, size, c.tellStep()); err != nil {
 		return sizeError(v.path, err)
 	}
 	c.ui.Verbosef("The heads of %s now have %d bytes each, the keyslots %d.", v.path, size.Header, v.Metadata().KeyslotsSize())
@@ -171,7 +171,7 @@ func shrink(ctx context.Context, c *command) error {
 	if !hasFar(v) {
 		return c.shrinkMappings(ctx, v, proof.End)
 	}
-	o := luks.ShrinkOptions{Size: c.o.DeviceSize.V, End: proof.End, Tell: c.tellStep}
+	o := luks.ShrinkOptions{Size: c.o.DeviceSize.V, End: proof.End, Tell: c.tellStep()}
 	_, size, err := v.PlanShrink(o)
 	if err != nil {
 		return sizeError(v.path, err)
@@ -208,7 +208,7 @@ func (c *command) cancelShrink(ctx context.Context, v *volume) error {
 		return err
 	}
 	defer mappings.Close()
-	o := luks.GrowOptions{Tell: c.tellStep, Enlarge: c.setLength(ctx, v, mappings)}
+	o := luks.GrowOptions{Tell: c.tellStep(), Enlarge: c.setLength(ctx, v, mappings)}
 	if c.o.DryRun {
 		steps, err := v.PlanCancelShrink(o)
 		c.showSteps(steps)

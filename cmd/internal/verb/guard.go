@@ -95,7 +95,7 @@ func (c *command) guardDaemon(ctx context.Context) error {
 	defer signal.Stop(hangup)
 	d := &guard.Daemon{
 		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.ui.Err), Store: guardStore(), Config: config}),
-		Socket: guardSocket(), Reload: hangup, Read: c.readGuardConfig, Metrics: c.o.Metrics.V,
+		Socket: guardSocket(), Reload: hangup, Read: func() (policy.Config, error) { return c.readGuardConfig() }, Metrics: c.o.Metrics.V,
 	}
 	return d.Run(ctx)
 }

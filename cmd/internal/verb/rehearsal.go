@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -82,16 +83,10 @@ func (r *rehearsal) ranges() []rehearsed {
 	return list
 }
 
-// tellRehearsals prints what --dry-run kept from being written.
-func (c *command) tellRehearsals(ctx context.Context) {
-	if len(c.rehearsals) == 0 {
-		return
+// tell prints what was kept from being written.
+func (r *rehearsal) tell(ctx context.Context, u *ui.UI) {
+	list := append(partsOf(ctx, r.file), partsOf(ctx, r)...)
+	for _, w := range r.ranges() {
+		u.Printf("%s: bytes %d to %d: %s", r.file.Path(), w.offset, w.end()-1, reached(w, list))
 	}
-	for _, r := range c.rehearsals {
-		list := append(partsOf(ctx, r.file), partsOf(ctx, r)...)
-		for _, w := range r.ranges() {
-			c.ui.Printf("%s: bytes %d to %d: %s", r.file.Path(), w.offset, w.end()-1, reached(w, list))
-		}
-	}
-	c.ui.Printf("Nothing was written.")
 }

@@ -77,7 +77,7 @@ func (c *command) concluded(ctx context.Context, path string) (err error) {
 		c.showSteps(steps)
 		return sizeError(path, err)
 	}
-	resumed, err := v.Resume(ctx, c.tellStep)
+	resumed, err := v.Resume(ctx, c.tellStep())
 	if err != nil {
 		return sizeError(path, err)
 	}

@@ -22,7 +22,7 @@ func (c *command) planner() planner {
 	if c.o.FromFar {
 		return c.planFromFar()
 	}
-	return c.planHeads
+	return func(ctx context.Context, file *luks.File) (repairing.Plan, error) { return c.planHeads(ctx, file) }
 }
 
 // planHeads mends heads from each other, and keyslot areas from the far header.

@@ -137,7 +137,9 @@ func (c *command) reload(ctx context.Context, v *volume, name string, key *luks.
 }
 
 // tellStep says with -v what is being done.
-func (c *command) tellStep(s relocate.Step) { c.ui.Verbosef("%s", s) }
+func (c *command) tellStep() func(relocate.Step) {
+	return func(s relocate.Step) { c.ui.Verbosef("%s", s) }
+}
 
 // showSteps is what --dry-run prints.
 func (c *command) showSteps(steps []relocate.Step) {

@@ -103,7 +103,7 @@ func (c *command) derive(ctx context.Context, v *volume, passphrase []byte, o lu
 	if err != nil {
 		return nil, err
 	}
-	o.Admit = c.admit
+	o.Admit = func(p kdf.Params) error { return c.admit(p) }
 	key, err := v.Unlock(ctx, passphrase, o)
 	if err := errors.Join(err, release()); err != nil {
 		return nil, errors.Join(err, key.Close())
