@@ -34,11 +34,11 @@ func Run(argv []string, version string) int {
 	return int(c.conclude(carryOut(ctx, c)))
 }
 
-// verb carries out one action. Its error becomes one line on standard error and an exit code: see
+// carrier carries out one action. Its error becomes one line on standard error and an exit code: see
 // explain.
-type verb func(ctx context.Context, c *command) error
+type carrier func(ctx context.Context, c *command) error
 
-var verbs = map[cli.Action]verb{
+var verbs = map[cli.Action]carrier{
 	cli.LuksFormat:    luksFormat,
 	cli.LuksAddKey:    luksAddKey,
 	cli.LuksRemoveKey: luksRemoveKey,

@@ -35,8 +35,8 @@ func (c *command) link() (*keyLink, error) {
 	return &keyLink{link, ring}, nil
 }
 
-// put links the key; the returned step takes it out again.
-func (l *keyLink) put(key []byte) (undo func() error, err error) {
+// enter links the key; the returned step takes it out again.
+func (l *keyLink) enter(key []byte) (undo func() error, err error) {
 	if l == nil {
 		return func() error { return nil }, nil
 	}

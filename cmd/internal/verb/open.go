@@ -84,7 +84,7 @@ func (c *command) openLUKS(ctx context.Context) error {
 	if err := c.notTooShort(v, data, key); err != nil {
 		return err
 	}
-	undo, err := link.put(key.Bytes())
+	undo, err := link.enter(key.Bytes())
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (c *command) rebuild(ctx context.Context, m *mapped, change func(*activate.
 	if err := change(&mapping, v); err != nil {
 		return err
 	}
-	undo, err := link.put(key.Bytes())
+	undo, err := link.enter(key.Bytes())
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func luksResume(ctx context.Context, c *command) error {
 	if err != nil {
 		return err
 	}
-	undo, err := link.put(key.Bytes())
+	undo, err := link.enter(key.Bytes())
 	if err != nil {
 		return err
 	}
