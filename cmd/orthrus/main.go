@@ -7,10 +7,10 @@ package main
 import (
 	"os"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 )
 
 // version is set by the linker.
 var version = "0.0.0-dev"
 
-func main() { os.Exit(verb.Run(os.Args, version)) }
+func main() { os.Exit(all.Run(os.Args, version)) }

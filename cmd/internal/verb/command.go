@@ -10,55 +10,55 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
-// command is one run: what was asked for, and where to answer.
-type command struct {
+// Command is one run: what was asked for, and where to answer.
+type Command struct {
 	*cli.Invocation
-	ui *ui.UI
-	o  *cli.Options
+	UI  *ui.UI
+	Opt *cli.Options
 
-	rehearsals []func(ctx context.Context) // tell what --dry-run kept from being written
+	Rehearsals []func(ctx context.Context) // tell what --dry-run kept from being written
 }
 
-func newCommand(inv *cli.Invocation, u *ui.UI) *command {
+func NewCommand(inv *cli.Invocation, u *ui.UI) *Command {
 	u.Batch, u.Verbose, u.Debug = inv.Options.BatchMode, inv.Options.Verbose, inv.Options.Debug
-	return &command{Invocation: inv, ui: u, o: &inv.Options}
+	return &Command{Invocation: inv, UI: u, Opt: &inv.Options}
 }
 
-// conclude prints the error and, with -v, how the run ended.
-func (c *command) conclude(err error) ui.ExitCode {
+// Conclude prints the error and, with -v, how the run ended.
+func (c *Command) Conclude(err error) ui.ExitCode {
 	if err == nil {
-		c.ui.Conclude(ui.OK)
+		c.UI.Conclude(ui.OK)
 		return ui.OK
 	}
-	said := explain(err)
-	c.tell(said)
-	c.ui.Conclude(said.code)
-	return said.code
+	said := Explain(err)
+	c.Tell(said)
+	c.UI.Conclude(said.Code)
+	return said.Code
 }
 
-// tellRehearsals prints what --dry-run kept from being written.
-func (c *command) tellRehearsals(ctx context.Context) {
-	if len(c.rehearsals) == 0 {
+// TellRehearsals prints what --dry-run kept from being written.
+func (c *Command) TellRehearsals(ctx context.Context) {
+	if len(c.Rehearsals) == 0 {
 		return
 	}
-	for _, tell := range c.rehearsals {
+	for _, tell := range c.Rehearsals {
 		tell(ctx)
 	}
-	c.ui.Printf("Nothing was written.")
+	c.UI.Printf("Nothing was written.")
 }
 
-func (c *command) tell(s said) {
+func (c *Command) Tell(s said) {
 	names := strings.NewReplacer("{program}", c.Program, "{device}", c.about())
-	for _, line := range s.lines {
-		c.ui.Errorf("%s", names.Replace(line))
+	for _, line := range s.Lines {
+		c.UI.Errorf("%s", names.Replace(line))
 	}
 }
 
 // about is the device of this run as it was named: the header where that lies apart.
-func (c *command) about() string {
+func (c *Command) about() string {
 	switch {
-	case c.o.Header.Set:
-		return c.o.Header.V
+	case c.Opt.Header.Set:
+		return c.Opt.Header.V
 	case len(c.Args) > 0:
 		return c.Args[0]
 	}

@@ -28,29 +28,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The exit codes of check beyond those of other verbs.
+const (
+	Healable ui.ExitCode = 6 // damaged or at risk, the volume still opens
+	Lost     ui.ExitCode = 7 // what is left does not open the volume
+)
+
 // said is what a person is told about an error: a line that names the thing, a line with the way
 // out where there is one, and the exit code for scripts.
 type said struct {
-	lines []string
-	code  ui.ExitCode
+	Lines []string
+	Code  ui.ExitCode
 }
 
-// notice is an error that is told in these words.
-type notice struct {
-	text string
-	code ui.ExitCode
-	err  error // cause, or nil
+// Notice is an error that is told in these words.
+type Notice struct {
+	Text string
+	Code ui.ExitCode
+	Err  error // cause, or nil
 }
 
-func (n *notice) Error() string { return n.text }
-func (n *notice) Unwrap() error { return n.err }
+func (n *Notice) Error() string { return n.Text }
 
-func failure(code ui.ExitCode, format string, args ...any) error {
-	return &notice{text: fmt.Sprintf(format, args...), code: code}
+func (n *Notice) Unwrap() error { return n.Err }
+
+func Failure(code ui.ExitCode, format string, args ...any) error {
+	return &Notice{Text: fmt.Sprintf(format, args...), Code: code}
 }
 
-// silent ends the run with an exit code and no words.
-func silent(code ui.ExitCode) error { return &notice{code: code} }
+// Silent ends the run with an exit code and no words.
+func Silent(code ui.ExitCode) error { return &Notice{Code: code} }
 
 // codes maps kinds of errors to exit codes where their errno does not say enough.
 var codes = []ui.Kind{
@@ -120,30 +127,30 @@ var advice = []struct {
 	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }
 
-func explain(err error) said {
-	s := said{code: ui.CodeOf(err, codes...)}
+func Explain(err error) said {
+	s := said{Code: ui.CodeOf(err, codes...)}
 	text := ""
-	var n *notice
+	var n *Notice
 	if errors.As(err, &n) {
-		s.code, text = n.code, n.text
+		s.Code, text = n.Code, n.Text
 	} else {
-		text = sentence(err)
+		text = Sentence(err)
 	}
 	if text == "" {
 		return s
 	}
-	s.lines = []string{text}
+	s.Lines = []string{text}
 	for _, a := range advice {
 		if errors.Is(err, a.is) {
-			s.lines = append(s.lines, a.text)
+			s.Lines = append(s.Lines, a.text)
 			break
 		}
 	}
 	return s
 }
 
-// sentence is the one line on an error.
-func sentence(err error) string {
+// Sentence is the one line on an error.
+func Sentence(err error) string {
 	var declined *ui.DeclinedError
 	if errors.As(err, &declined) {
 		return declined.Error()
@@ -162,7 +169,7 @@ func sentence(err error) string {
 			return f.text
 		}
 	}
-	text := oneLine(err)
+	text := OneLine(err)
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
@@ -182,11 +189,11 @@ func keyslotSentence(e *luks.KeyslotError) string {
 // mebibytes rounds up.
 func mebibytes(n uint64) uint64 { return (n + 1<<20 - 1) >> 20 }
 
-// oneLine joins the lines of errors that several steps had.
-func oneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
+// OneLine joins the lines of errors that several steps had.
+func OneLine(err error) string { return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") }
 
-// reason is the cause alone, for a line that names the thing already.
-func reason(err error) string {
+// Reason is the cause alone, for a line that names the thing already.
+func Reason(err error) string {
 	var key *keyring.Error
 	switch {
 	case errors.As(err, &key) && key.Kind != nil:
@@ -194,7 +201,7 @@ func reason(err error) string {
 	case errors.As(err, &key):
 		return key.Errno.Error()
 	}
-	return oneLine(err)
+	return OneLine(err)
 }
 
 // geometrySentence says which size or place cannot be.
@@ -212,10 +219,10 @@ func geometrySentence(path string, e *luks.GeometryError) string {
 	return fmt.Sprintf("Device %s: %s: %s.", path, e.What, e.Why)
 }
 
-// deviceError puts what went wrong with a device that the user named into cryptsetup's words.
-func deviceError(path string, err error) error {
+// DeviceError puts what went wrong with a device that the user named into cryptsetup's words.
+func DeviceError(path string, err error) error {
 	told := func(code ui.ExitCode, format string) error {
-		return &notice{text: fmt.Sprintf(format, path), code: code, err: err}
+		return &Notice{Text: fmt.Sprintf(format, path), Code: code, Err: err}
 	}
 	var none *header.NoHeaderError
 	var impossible *luks.GeometryError
@@ -231,18 +238,18 @@ func deviceError(path string, err error) error {
 	case errors.Is(err, block.ErrNotBlock):
 		return told(ui.NoDevice, "Device %s is not compatible.")
 	case errors.Is(err, block.ErrBusy):
-		text := "Cannot use device " + path + " which is in use (already mapped or mounted)." + heldBy(path)
-		return &notice{text: text, code: ui.InUse, err: err}
+		text := "Cannot use device " + path + " which is in use (already mapped or mounted)." + HeldBy(path)
+		return &Notice{Text: text, Code: ui.InUse, Err: err}
 	case errors.Is(err, luks.ErrNotLUKS):
 		return told(ui.Failed, "Device %s is not a valid LUKS device.")
 	case errors.As(err, &impossible):
-		return &notice{text: geometrySentence(path, impossible), code: ui.Failed, err: err}
+		return &Notice{Text: geometrySentence(path, impossible), Code: ui.Failed, Err: err}
 	case errors.As(err, &conversion):
-		return &notice{text: strings.ToUpper(conversion.Error()[:1]) + conversion.Error()[1:] + ".", code: ui.Failed, err: err}
+		return &Notice{Text: strings.ToUpper(conversion.Error()[:1]) + conversion.Error()[1:] + ".", Code: ui.Failed, Err: err}
 	case errors.As(err, &field):
-		return &notice{text: fmt.Sprintf("Device %s: %v.", path, field), code: ui.Failed, err: err}
+		return &Notice{Text: fmt.Sprintf("Device %s: %v.", path, field), Code: ui.Failed, Err: err}
 	case errors.As(err, &none):
-		return &notice{text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), code: ui.Failed, err: err}
+		return &Notice{Text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), Code: ui.Failed, Err: err}
 	}
 	if strings.Contains(err.Error(), path) {
 		return err

@@ -3,15 +3,34 @@
 package verb
 
 import (
+	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"golang.org/x/sys/unix"
 )
 
-// heldBy names who uses the block device at path, as the end of a message; empty where nobody can
+func StillInUse(name string, busy *dm.BusyError) string {
+	return fmt.Sprintf("Device %s is still in use.", name) + heldByThese(busy.Holders)
+}
+
+// holder names one user of a device.
+func holder(h block.Holder) string {
+	switch h.Kind {
+	case block.HolderProcess:
+		return fmt.Sprintf("process %d (%s)", h.PID, h.Name)
+	case block.HolderMount:
+		return "the mount at " + h.Name
+	case block.HolderSwap:
+		return "swap on " + h.Name
+	}
+	return "device " + h.Name
+}
+
+// HeldBy names who uses the block device at path, as the end of a message; empty where nobody can
 // be found.
-func heldBy(path string) string {
+func HeldBy(path string) string {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return ""

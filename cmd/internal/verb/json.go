@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 )
 
-// printJSON writes a report for programs: one object, two spaces deep.
-func (c *command) printJSON(v any) error {
-	enc := json.NewEncoder(c.ui.Out)
+// PrintJSON writes a report for programs: one object, two spaces deep.
+func (c *Command) PrintJSON(v any) error {
+	enc := json.NewEncoder(c.UI.Out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
+	"github.com/orthrus-luks/orthrus/luks/plain"
+)
+
+// plainMapping is a mapping without a header.
+type plainMapping struct {
+	cipher     string
+	hash       string // plain.NoHash for none
+	keySize    int    // bytes
+	sectorSize int    // bytes
+	size       uint64 // bytes, 0 for the whole device
+}
+
+func plainOptions(c *verb.Command) (plainMapping, error) {
+	p := plainMapping{
+		cipher: c.Opt.Cipher.Or(plain.Cipher), hash: c.Opt.Hash.Or(plain.Hash), keySize: plain.KeySize,
+		sectorSize: int(c.Opt.SectorSize.Or(512)), size: c.Opt.Size.V * 512,
+	}
+	if len(c.Opt.KeySizes) > 0 {
+		p.keySize = int(c.Opt.KeySizes[0] / 8)
+	}
+	if c.Opt.DeviceSize.Set {
+		p.size = c.Opt.DeviceSize.V
+	}
+	if p.hash != plain.NoHash {
+		if _, err := hashalg.Size(p.hash); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// plainKey: a key file is the key itself, a passphrase is hashed into one.
+func plainKey(ctx context.Context, c *verb.Command, p plainMapping, shown string) (*secret.Buffer, error) {
+	r := keys.Existing(c, keys.EnterFor(shown))
+	r.Verify = c.UI.Verify(c.Opt.VerifyPassphrase, true)
+	if r.KeyFile != "" && r.Size == 0 {
+		r.Size = uint64(p.keySize)
+	}
+	if r.KeyFile != "" && r.Size < uint64(p.keySize) {
+		return nil, verb.Failure(ui.Failed, "Key file is shorter than the key of %d bytes.", p.keySize)
+	}
+	given, err := c.UI.Secret(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if r.KeyFile != "" {
+		given.Truncate(p.keySize)
+		return given, nil
+	}
+	defer given.Close()
+	return plain.Stretch(p.hash, given.Bytes(), p.keySize)
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/far"
+)
+
+// Resize fits a mapping to its device, or to --size or --device-size.
+func Resize(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.FindMapped(c, c.Args[0])
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	length, err := newLength(c, m)
+	if err != nil {
+		return err
+	}
+	return mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
+		if v != nil && !v.Data.Dynamic {
+			if _, _, found, _ := far.Find(v.Metadata()); found {
+				c.UI.Errorf("It has a far header: use grow after its device has grown, and shrink before it is cut.")
+			}
+			return verb.Failure(ui.Failed, "Cannot resize LUKS2 device with static size.")
+		}
+		mapping.Length = length
+		return nil
+	})
+}
+
+// newLength is in 512-byte sectors. A loop device takes over the size of its file first.
+func newLength(c *verb.Command, m *mapped.Mapped) (uint64, error) {
+	size := int(max(m.Crypt.SectorSize, 512))
+	wanted := c.Opt.Size.V * 512
+	if c.Opt.DeviceSize.Set {
+		wanted = c.Opt.DeviceSize.V
+	}
+	if wanted%uint64(size) != 0 {
+		return 0, verb.Failure(ui.Failed, "Size must be multiple of the sector size of %d bytes.", size)
+	}
+	if err := mapped.FollowFile(m.Device); err != nil {
+		return 0, err
+	}
+	dev, err := block.Open(m.Device, 0)
+	if err != nil {
+		return 0, verb.DeviceError(m.Device, err)
+	}
+	length, err := activate.Length(uint64(dev.Size()), m.Crypt.Offset*512, wanted, size)
+	return length, errors.Join(verb.DeviceError(m.Device, err), dev.Close())
+}
+
+// Refresh loads the table again with the flags of the command line and the header.
+func Refresh(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.FindMapped(c, c.Args[len(c.Args)-1])
+	if errors.Is(err, dm.ErrNoDeviceMapper) {
+		return ui.WithCode(err, ui.Failed)
+	}
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
+		mapping.Flags = flags(c)
+		if v == nil {
+			return nil
+		}
+		mapping.Flags = crypt(c, v)
+		if !v.Data.Dynamic {
+			mapping.Length = v.Data.Size / 512
+		}
+		if c.Opt.Persistent {
+			return persist(ctx, c, v)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+)
+
+// LuksSuspend freezes a mapping and takes its key out of the kernel.
+func LuksSuspend(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.FindMapped(c, c.Args[0])
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if m.Kind == activate.Plain {
+		return verb.Failure(ui.Failed, "Device %s is plain; only LUKS mappings can be suspended and resumed.", m.Name)
+	}
+	if m.Info.Suspended {
+		return verb.Failure(ui.Failed, "Volume %s is already suspended.", m.Name)
+	}
+	if err := activate.Suspend(ctx, m.Control, m.Name); err != nil {
+		return err
+	}
+	return guarded.ReleaseKey(guarded.MappedVolume(m.Info.UUID))
+}
+
+// LuksResume gives a frozen mapping its key back.
+func LuksResume(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.FindMapped(c, c.Args[0])
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if !m.Info.Suspended {
+		return verb.Failure(ui.Failed, "Volume %s is not suspended.", m.Name)
+	}
+	v, err := mapped.VolumeOf(ctx, c, m)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	link, err := keys.Link(c)
+	if err != nil {
+		return err
+	}
+	key, err := mapped.UnlockFor(ctx, c, m, v)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	mapping, err := m.Like(key, v, c.Opt.DisableKeyring || v.Version == 1)
+	if err != nil {
+		return err
+	}
+	undo, err := link.Enter(key.Bytes())
+	if err != nil {
+		return err
+	}
+	if err := activate.Resume(ctx, m.Control, mapping); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
+}
