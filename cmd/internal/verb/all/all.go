@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package all is the list of verbs, and the run of one.
 package all
 
 import (
@@ -15,18 +16,72 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapping"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/measure"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mend"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/refused"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/size"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/watch"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
 
+// Verbs lists every verb, in the order in which help names them. A new one is added here and
+// nowhere else.
+func Verbs() []verb.Verb {
+	return []verb.Verb{
+		mapping.Open(),
+		mapping.Close(),
+		mapping.Resize(),
+		mapping.Status(),
+		measure.Benchmark(),
+		mend.Repair(),
+		refused.Reencrypt(),
+		keyslot.Erase(),
+		header.Convert(),
+		header.Config(),
+		header.LuksFormat(),
+		keyslot.LuksAddKey(),
+		keyslot.LuksRemoveKey(),
+		keyslot.LuksChangeKey(),
+		keyslot.LuksConvertKey(),
+		keyslot.LuksKillSlot(),
+		header.LuksUUID(),
+		header.IsLuks(),
+		header.LuksDump(),
+		refused.TcryptDump(),
+		refused.BitlkDump(),
+		refused.FVault2Dump(),
+		mapping.LuksSuspend(),
+		mapping.LuksResume(),
+		header.LuksHeaderBackup(),
+		header.LuksHeaderRestore(),
+		keyslot.Token(),
+		early.Boot(),
+		mend.Check(),
+		watch.Guard(),
+		mend.Rescue(),
+		size.Far(),
+		size.Grow(),
+		size.Shrink(),
+		size.Header(),
+		early.MkInitramfs(),
+	}
+}
+
+// Declarations are what verbs say of themselves.
+func Declarations(verbs []verb.Verb) []cli.Verb {
+	list := make([]cli.Verb, len(verbs))
+	for i := range verbs {
+		list[i] = verbs[i].Verb
+	}
+	return list
+}
+
 // Run carries out one command line and returns the exit code.
 func Run(argv []string, version string) int {
 	if early.IsInit(argv) {
 		return early.StartMachine(argv[1:])
 	}
-	inv, code := cli.Start(argv, version, os.Stdout, os.Stderr)
+	verbs := Verbs()
+	inv, code := cli.Start(argv, version, Declarations(verbs), os.Stdout, os.Stderr)
 	if inv == nil {
 		return code
 	}
@@ -40,59 +95,20 @@ func Run(argv []string, version string) int {
 	for _, notice := range inv.Notices {
 		c.UI.Errorf("%s", notice)
 	}
-	return int(c.Conclude(carryOut(ctx, c)))
-}
-
-// carrier carries out one action. Its error becomes one line on standard error and an exit code: see
-// explain.
-type carrier func(ctx context.Context, c *verb.Command) error
-
-var verbs = map[cli.Action]carrier{
-	cli.LuksFormat:    header.LuksFormat,
-	cli.LuksAddKey:    keyslot.LuksAddKey,
-	cli.LuksRemoveKey: keyslot.LuksRemoveKey,
-	cli.LuksChangeKey: keyslot.LuksChangeKey,
-	cli.LuksKillSlot:  keyslot.LuksKillSlot,
-	cli.LuksUUID:      header.LuksUUID,
-	cli.IsLuks:        header.IsLuks,
-	cli.LuksDump:      header.LuksDump,
-	cli.Open:          mapping.OpenVolume,
-	cli.Close:         mapping.CloseVolume,
-	cli.Status:        mapping.Status,
-	cli.Benchmark:     measure.Benchmark,
-	cli.Erase:         keyslot.Erase,
-	cli.Config:        header.Config,
-	cli.Repair:        mend.Repair,
-	cli.Boot:          early.BootVolumes,
-	cli.Check:         mend.Check,
-	cli.Rescue:        mend.Rescue,
-	cli.Guard:         watch.GuardVerb,
-	cli.MkInitramfs:   early.Mkinitramfs,
-	cli.Resize:        mapping.Resize,
-	cli.Refresh:       mapping.Refresh,
-	cli.Token:         keyslot.Token,
-	cli.Convert:       header.Convert,
-	cli.Far:           size.FarHeader,
-	cli.Grow:          size.Grow,
-	cli.Shrink:        size.Shrink,
-	cli.Header:        size.HeaderResize,
-
-	cli.LuksConvertKey:    keyslot.LuksConvertKey,
-	cli.LuksSuspend:       mapping.LuksSuspend,
-	cli.LuksResume:        mapping.LuksResume,
-	cli.LuksHeaderBackup:  header.LuksHeaderBackup,
-	cli.LuksHeaderRestore: header.LuksHeaderRestore,
+	return int(c.Conclude(carryOut(ctx, c, verbs)))
 }
 
 // carryOut runs the verb of the invocation.
-func carryOut(ctx context.Context, c *verb.Command) error {
-	does, known := verbs[c.Action]
-	if !known {
-		return verb.Failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
+func carryOut(ctx context.Context, c *verb.Command, verbs []verb.Verb) error {
+	for _, v := range verbs {
+		if v.Name != c.Action || v.Run == nil {
+			continue
+		}
+		err := v.Run(ctx, c)
+		if err == nil {
+			c.TellRehearsals(ctx)
+		}
+		return err
 	}
-	err := does(ctx, c)
-	if err == nil {
-		c.TellRehearsals(ctx)
-	}
-	return err
+	return verb.Failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
 }

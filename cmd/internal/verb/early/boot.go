@@ -15,34 +15,124 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm"
 )
 
-// BootVolumes unlocks what crypttab and the kernel's command line say.
-func BootVolumes(ctx context.Context, c *verb.Command) error {
-	if c.Opt.Answer {
+// bootOptions are those that only boot takes.
+type bootOptions struct {
+	crypttab      cli.Value[string]
+	commandLine   cli.Value[string]
+	mainSystem    bool
+	deviceTimeout cli.Value[uint32]
+	onFailure     cli.Value[string]
+	degraded      bool
+	consoles      []string
+	answer        bool
+}
+
+// Boot declares the verb.
+func Boot() verb.Verb {
+	var o bootOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "boot", Group: cli.GroupBoot, Args: "[<name>...]", Own: true,
+			Summary: "unlock what crypttab and the kernel's command line say, as early as there are disks",
+			Takes:   "test-passphrase tries json dry-run",
+			Options: []cli.Option{
+				{
+					Long: "crypttab", Arg: "FILE", Into: &o.crypttab,
+					Help: "another table of volumes than /etc/crypttab",
+				},
+				{
+					Long: "cmdline", Arg: "FILE", Into: &o.commandLine,
+					Help: "another kernel command line than /proc/cmdline",
+				},
+				{
+					Long: "main-system", Into: &o.mainSystem,
+					Help: "leave parameters that begin with rd. to the initial file system",
+				},
+				{
+					Long: "device-timeout", Arg: "secs", Into: &o.deviceTimeout,
+					Help: "wait this long for devices (default: 90; 0 is without end)",
+				},
+				{
+					Long: "on-failure", Arg: "HOW", Into: &o.onFailure, Check: cli.Among(&o.onFailure, "Option --on-failure takes exit, retry, reboot or halt.", "exit", "retry", "reboot", "halt"),
+					Help: "what to do when a required volume stays closed: exit, retry, reboot or halt",
+				},
+				{
+					Long: "degraded", Into: &o.degraded,
+					Help: "go on without disks that stay away, the root's excepted",
+				},
+				{
+					Long: "console", Arg: "TTY", Into: &o.consoles,
+					Help: "ask at this terminal; may be given more than once",
+				},
+				{Long: "answer", Into: &o.answer, Help: "answer the questions of a boot that is under way"},
+			},
+			About: []string{
+				"Reads crypttab(5), in the dialects of Debian and systemd, and the kernel's command line: " +
+					"rd.luks.uuid, rd.luks.name, rd.luks.key, rd.luks.options, rd.luks.data and the same without " +
+					"rd., rd.luks.allow-discards, cryptdevice=, cryptkey= and crypto= of mkinitcpio, cryptopts= of " +
+					"Debian, cryptroot=, cryptdm=, cryptheader=, cryptkey and cryptdiscards of Alpine. Then it " +
+					"unlocks the volumes named there, or those of them that are given as arguments. Options that are " +
+					"unknown are named and stop nothing.",
+				"Devices are waited for by the kernel's events, and named by UUID, LABEL, PARTUUID, PARTLABEL, a " +
+					"path, or a link of udev, which need not exist. Where two devices bear one name none is used; " +
+					"rd.orthrus.twins=first takes the first.",
+				"All ways to a key race: the kernel's keyring, the key file (also on a device that shows up " +
+					"later, PATH:DEVICE in the crypttab; it is mounted read-only for as long as it is read), a key " +
+					"script, and people at the console, on plymouth, through the agents of systemd's ask-password " +
+					"protocol, and on the socket /run/orthrus/ask, on which orthrus boot --answer speaks, as over " +
+					"ssh. The first that fits ends the others. One passphrase is tried on all volumes. At the " +
+					"console Tab shows and hides the stars; Ctrl-U empties the line; the keyboard's layout and the " +
+					"capitals lock are shown where the kernel tells.",
+				"A volume marked nofail is waited for as long as the others take, and its passphrase for half a " +
+					"minute more, unless timeout= says otherwise. x-orthrus.degraded, --degraded, " +
+					"rd.orthrus.degraded and rootflags=degraded let the boot go on without disks that stay away. " +
+					"x-orthrus.pin=HEX opens a volume only if its header has that digest of the volume key (luksDump " +
+					"shows it); x-orthrus.ciphers= and rd.orthrus.ciphers= say which ciphers are accepted instead of " +
+					"the usual ones.",
+				"Keyslots that need more memory than there is are named with what they need, and the others are " +
+					"used. When a required volume stays closed, --on-failure or rd.orthrus.on-failure= decides: exit " +
+					"(the default), retry, reboot, halt. There is no shell.",
+			},
+			Report: bootReport(),
+			Examples: []cli.Example{
+				{What: "What would be unlocked:", Line: "orthrus boot --dry-run"},
+				{What: "One volume of the crypttab, on a running system:", Line: "orthrus boot --main-system data"},
+				{What: "Answer the prompt of a machine that is booting, over ssh:", Line: "orthrus boot --answer"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return bootVolumes(ctx, c, &o) },
+	}
+}
+
+// bootVolumes unlocks what crypttab and the kernel's command line say.
+func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
+	if o.answer {
 		return answerBoot(ctx, c)
 	}
-	p, err := bootPlan(c)
+	p, err := bootPlan(c, o)
 	if err != nil {
 		return err
 	}
 	if c.Opt.DryRun {
 		return printPlan(c, p)
 	}
-	frontends, closeAll, err := bootFrontends(c.Opt.Consoles, p.Keymap)
+	frontends, closeAll, err := bootFrontends(o.consoles, p.Keymap)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
 	for _, f := range frontends {
 		if console, ok := f.(*ask.Console); ok {
-			console.Signals = c.Opt.MainSystem || c.Opt.TestPassphrase
+			console.Signals = o.mainSystem || c.Opt.TestPassphrase
 		}
 	}
 	for {
-		result, err := boot.Run(ctx, bootConfig(c, p, frontends))
+		result, err := boot.Run(ctx, bootConfig(c, o, p, frontends))
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {
 			return errors.Join(printOutcomes(c, result), endBoot(ctx, c, p.Policy.OnFailure, err))
 		}
@@ -52,7 +142,7 @@ func BootVolumes(ctx context.Context, c *verb.Command) error {
 			return ctx.Err()
 		case <-time.After(retryPause):
 		}
-		if p, err = bootPlan(c); err != nil {
+		if p, err = bootPlan(c, o); err != nil {
 			return err
 		}
 	}
@@ -62,34 +152,34 @@ func BootVolumes(ctx context.Context, c *verb.Command) error {
 const retryPause = 2 * time.Second
 
 // bootPlan reads crypttab and command line; a crypttab that is not there has no lines.
-func bootPlan(c *verb.Command) (plan.Plan, error) {
-	tab, err := os.ReadFile(c.Opt.Crypttab.Or("/etc/crypttab"))
-	if err != nil && (c.Opt.Crypttab.Set || !errors.Is(err, fs.ErrNotExist)) {
+func bootPlan(c *verb.Command, o *bootOptions) (plan.Plan, error) {
+	tab, err := os.ReadFile(o.crypttab.Or("/etc/crypttab"))
+	if err != nil && (o.crypttab.Set || !errors.Is(err, fs.ErrNotExist)) {
 		return plan.Plan{}, err
 	}
-	line, err := os.ReadFile(c.Opt.CommandLine.Or("/proc/cmdline"))
+	line, err := os.ReadFile(o.commandLine.Or("/proc/cmdline"))
 	if err != nil {
 		return plan.Plan{}, err
 	}
 	p := plan.Make(plan.Request{
-		Crypttab: tab, Settings: cmdline.Parse(string(line), !c.Opt.MainSystem), Names: c.Args, Taken: mappedNames(),
+		Crypttab: tab, Settings: cmdline.Parse(string(line), !o.mainSystem), Names: c.Args, Taken: mappedNames(),
 	})
-	amendPolicy(c, &p.Policy)
+	amendPolicy(c, o, &p.Policy)
 	return p, nil
 }
 
 // amendPolicy lets options win over the command line of the kernel.
-func amendPolicy(c *verb.Command, p *plan.Policy) {
-	if c.Opt.DeviceTimeout.Set {
-		p.DeviceTimeout = time.Duration(c.Opt.DeviceTimeout.V) * time.Second
+func amendPolicy(c *verb.Command, o *bootOptions, p *plan.Policy) {
+	if o.deviceTimeout.Set {
+		p.DeviceTimeout = time.Duration(o.deviceTimeout.V) * time.Second
 	}
-	if c.Opt.OnFailure.Set {
-		p.OnFailure = plan.Ending(c.Opt.OnFailure.V)
+	if o.onFailure.Set {
+		p.OnFailure = plan.Ending(o.onFailure.V)
 	}
 	if c.Opt.Tries.Set {
 		p.Tries = int(c.Opt.Tries.V)
 	}
-	p.Degraded = p.Degraded || c.Opt.Degraded
+	p.Degraded = p.Degraded || o.degraded
 }
 
 // mappedNames are the mappings there are; without a device-mapper there are none.
@@ -111,7 +201,7 @@ func mappedNames() []string {
 }
 
 // bootConfig is the configuration of the engine for this command line.
-func bootConfig(c *verb.Command, p plan.Plan, frontends []ask.Frontend) boot.Config {
+func bootConfig(c *verb.Command, o *bootOptions, p plan.Plan, frontends []ask.Frontend) boot.Config {
 	// What is said at a console need not be said again on the same screen.
 	screen := c.UI.ErrorsOnTerminal() && slices.ContainsFunc(frontends, func(f ask.Frontend) bool {
 		_, isConsole := f.(*ask.Console)

@@ -30,7 +30,7 @@ func IsInit(argv []string) bool {
 // becomes. It returns when the kernel refuses to end a boot that failed.
 func StartMachine(args []string) int {
 	ctx := context.Background()
-	inv, err := cli.Parse([]string{"orthrus", string(cli.Boot)})
+	inv, err := cli.Parse([]string{"orthrus", "boot"}, []cli.Verb{Boot().Verb})
 	c := verb.NewCommand(inv, ui.System())
 	if err == nil {
 		err = startup.Run(ctx, startupSteps(c), args)
@@ -54,7 +54,7 @@ func failedStart() plan.Ending {
 
 func startupSteps(c *verb.Command) startup.Steps {
 	return startup.Steps{
-		Unlock: func(ctx context.Context) error { return BootVolumes(ctx, c) },
+		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{}) },
 		Find:   findRoot,
 		Report: func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) },
 	}

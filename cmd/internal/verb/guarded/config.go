@@ -9,17 +9,18 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
 
-// ReadGuardConfig reads the configuration; without a file the defaults hold, unless one was named.
-func ReadGuardConfig(c *verb.Command) (policy.Config, error) {
-	path := c.Opt.ConfigFile.Or(policy.DefaultPath)
+// ReadConfig reads the configuration; without a file the defaults hold, unless one was named.
+func ReadConfig(named cli.Value[string]) (policy.Config, error) {
+	path := named.Or(policy.DefaultPath)
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !c.Opt.ConfigFile.Set {
+	if errors.Is(err, fs.ErrNotExist) && !named.Set {
 		return policy.Default(), nil
 	}
 	if err != nil {
@@ -32,8 +33,8 @@ func ReadGuardConfig(c *verb.Command) (policy.Config, error) {
 	return config, nil
 }
 
-// GuardID is how the guard calls a device: by its number, or an image by its absolute path.
-func GuardID(path string) (string, error) {
+// ID is how the guard calls a device: by its number, or an image by its absolute path.
+func ID(path string) (string, error) {
 	dev, err := block.Open(path, 0)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -16,10 +17,10 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
-// LinkForGuard keeps the key of a mapping in the kernel where --link-for-guard or the guard's
-// configuration asks for it. That the mapping is active is not put at risk by it.
-func LinkForGuard(c *verb.Command, v *volume.Volume, device string, key *luks.Key) error {
-	if !c.Opt.LinkForGuard && !guardWantsKey(c, v, device) {
+// LinkKey keeps the key of a mapping in the kernel where somebody asked for it, or the guard's
+// configuration does. That the mapping is active is not put at risk by it.
+func LinkKey(c *verb.Command, v *volume.Volume, device string, key *luks.Key, asked bool) error {
+	if !asked && !guardWantsKey(c, v, device) {
 		return nil
 	}
 	if v.Version == 1 || c.Opt.DisableKeyring {
@@ -34,12 +35,12 @@ func LinkForGuard(c *verb.Command, v *volume.Volume, device string, key *luks.Ke
 
 // guardWantsKey asks the configuration; one that is wrong asks for nothing.
 func guardWantsKey(c *verb.Command, v *volume.Volume, device string) bool {
-	config, err := ReadGuardConfig(c)
+	config, err := ReadConfig(cli.Value[string]{})
 	if err != nil {
 		c.UI.Debugf("%v", err)
 		return false
 	}
-	id, err := GuardID(device)
+	id, err := ID(device)
 	if err != nil {
 		return false
 	}

@@ -22,15 +22,15 @@ func runDirectory() string {
 	return "/run/orthrus"
 }
 
-func GuardStore() store.Store {
+func Store() store.Store {
 	return store.Store{State: undo.StateDirectory(), Volatile: runDirectory()}
 }
 
-func GuardSocket() string { return filepath.Join(runDirectory(), filepath.Base(guard.DefaultSocket)) }
+func Socket() string { return filepath.Join(runDirectory(), filepath.Base(guard.DefaultSocket)) }
 
 // ForgetHeads destroys what the guard keeps of a volume, after something that opened it was revoked.
 func ForgetHeads(uuid string) error {
-	err := GuardStore().Purge(uuid)
+	err := Store().Purge(uuid)
 	if err == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
@@ -15,8 +16,26 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
-// LuksHeaderBackup copies header and keyslots into a new file that only its owner may read.
-func LuksHeaderBackup(ctx context.Context, c *verb.Command) error {
+// LuksHeaderBackup declares the verb.
+func LuksHeaderBackup() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksHeaderBackup", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "copy the header and the keyslots into a file",
+			Takes:   cli.OfHeader + "header-backup-file",
+			Needs:   []cli.Need{cli.NeedsBackupFile},
+			About: []string{
+				"Copies header and keyslots into the file named by --header-backup-file, which must not exist " +
+					"and which only its owner may read. Passphrases that are changed later still open the copy: " +
+					"destroy it when a passphrase is lost to somebody.",
+			},
+		},
+		Run: luksHeaderBackup,
+	}
+}
+
+// luksHeaderBackup copies header and keyslots into a new file that only its owner may read.
+func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Unlocked)
 	if err != nil {
 		return err
@@ -29,8 +48,24 @@ func LuksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	return volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image)
 }
 
-// LuksHeaderRestore writes the header of a backup file to the device.
-func LuksHeaderRestore(ctx context.Context, c *verb.Command) error {
+// LuksHeaderRestore declares the verb.
+func LuksHeaderRestore() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksHeaderRestore", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "write a header and keyslots back from a file",
+			Takes:   cli.OfWriter + "header-backup-file",
+			Needs:   []cli.Need{cli.NeedsBackupFile},
+			About: []string{
+				"Writes a header and its keyslots back from a backup. All keyslots that were made since are lost.",
+			},
+		},
+		Run: luksHeaderRestore,
+	}
+}
+
+// luksHeaderRestore writes the header of a backup file to the device.
+func luksHeaderRestore(ctx context.Context, c *verb.Command) error {
 	path, err := volume.MetadataPath(c)
 	if err != nil {
 		return err

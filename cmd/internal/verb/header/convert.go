@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -17,17 +18,48 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// Convert turns LUKS1 metadata into LUKS2 metadata, or back.
-func Convert(ctx context.Context, c *verb.Command) (err error) {
+// Convert declares the verb.
+func Convert() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "convert", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "turn LUKS1 metadata into LUKS2 metadata, or back",
+			Takes:   cli.OfWriter,
+			Needs:   []cli.Need{convertNeeds},
+			About: []string{
+				"Turns the metadata of a LUKS1 volume into LUKS2 metadata (--type luks2) or back (--type luks1). " +
+					"Data and passphrases stay; the volume must not be in use.",
+				"Key material that is in the way is copied to free room first, never moved over itself, so that " +
+					"the volume opens at every instant with all its passphrases, and an interrupted conversion can " +
+					"be run again. Where there is no free room for one keyslot, remove one first.",
+				"LUKS1 has 512-byte sectors, eight keyslots, PBKDF2 with one hash and no tokens: a volume that " +
+					"has more is refused. Label, subsystem, persistent flags and priorities are lost, which the " +
+					"question says.",
+			},
+		},
+		Run: convert,
+	}
+}
+
+func convertNeeds(inv *cli.Invocation) error {
+	if kind := inv.Options.Type.V; kind != cli.TypeLuks1 && kind != cli.TypeLuks2 {
+		return &cli.MissingError{Reason: "Invalid LUKS type, only luks1 and luks2 are supported."}
+	}
+	return nil
+}
+
+// convert turns LUKS1 metadata into LUKS2 metadata, or back.
+func convert(ctx context.Context, c *verb.Command) (err error) {
+	version := 1
+	if c.Opt.Type.V == cli.TypeLuks2 {
+		version = 2
+	}
+	c.Opt.Type = cli.Value[string]{} // it does not say what the volume is, but what it shall become
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	version := 1
-	if c.Opt.Type.V == "luks2" {
-		version = 2
-	}
 	if v.Version == version {
 		return verb.Failure(ui.Failed, "Device is already LUKS%d type.", version)
 	}

@@ -6,14 +6,37 @@ import (
 	"context"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
-// IsLuks answers by its exit code; no is no failure worth words.
-func IsLuks(ctx context.Context, c *verb.Command) error {
+// IsLuks declares the verb.
+func IsLuks() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "isLuks", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "tell by the exit code whether this is a LUKS device",
+			Takes:   cli.OfHeader + "type json",
+			About: []string{
+				"Exit status 0 means yes, 1 means no. Nothing is printed without -v or --json.",
+			},
+			Report: cli.Report{
+				Fields: []cli.Field{
+					{Path: "luks", Type: "boolean", About: "whether the device is a LUKS device; with false the exit status is 1 and nothing follows"},
+					{Path: "version", Type: "integer", About: "1 or 2"},
+					{Path: "uuid", Type: "string", About: "UUID of the volume"},
+				},
+			},
+		},
+		Run: isLuks,
+	}
+}
+
+// isLuks answers by its exit code; no is no failure worth words.
+func isLuks(ctx context.Context, c *verb.Command) error {
 	if len(c.Args) > 1 {
 		return verb.Failure(ui.NoDevice, "Only one device can be looked at.")
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/text"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -15,8 +16,33 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 )
 
-// LuksDump shows the header, as text or JSON, or one of the keys in it.
-func LuksDump(ctx context.Context, c *verb.Command) error {
+// LuksDump declares the verb.
+func LuksDump() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksDump", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "show LUKS metadata",
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + "dump-json-metadata dump-volume-key external-tokens-path key-description key-slot unbound " +
+				"volume-key-file json",
+			Rules: []cli.Rule{unboundSlot},
+			About: []string{
+				"Shows the header. With --dump-json-metadata or --json the JSON area of a LUKS2 header is shown " +
+					"as it stands there.",
+				"With --dump-volume-key the volume key is shown, or put into the file named by " +
+					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
+			},
+			Report: luksDumpReport(),
+		},
+		Run: luksDump,
+	}
+}
+
+func unboundSlot(inv *cli.Invocation) string {
+	return cli.Refuse(inv.Options.Unbound && !inv.Options.KeySlot.Set, "Keyslot specification is required.")
+}
+
+// luksDump shows the header, as text or JSON, or one of the keys in it.
+func luksDump(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Report)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
@@ -21,10 +22,74 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
-// LuksFormat makes a new volume. Everything is read, checked and derived before the first write:
+// luksFormatOptions are those that only luksFormat takes.
+type luksFormatOptions struct {
+	farHeader   bool
+	noFarHeader bool
+}
+
+// LuksFormat declares the verb.
+func LuksFormat() verb.Verb {
+	var o luksFormatOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksFormat", Group: cli.GroupHeader, Args: "<device> [<new key file>]", MinArgs: 1,
+			Summary: "make a LUKS volume, overwriting what is there",
+			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "align-payload cipher disable-blkid force-password hw-opal hw-opal-only integrity " +
+				"integrity-inline integrity-no-wipe key-description key-size key-slot label luks2-keyslots-size " +
+				" luks2-metadata-size offset progress-json progress-frequency sector-size subsystem " +
+				"type use-random use-urandom uuid volume-key-file",
+			Options: []cli.Option{
+				{
+					Long: "far-header", Into: &o.farHeader,
+					Help: "keep a third copy of the header near the device's end (default, where there is room)",
+				},
+				{Long: "no-far-header", Into: &o.noFarHeader, Help: "keep no third copy of the header"},
+			},
+			Rules:  []cli.Rule{formatOffset, formatIntegrityWipe, formatRandom, o.farRule},
+			Needs:  []cli.Need{cli.NeedsLUKS},
+			Remark: cli.KeyFileWins,
+			About: []string{
+				"Makes a new volume, LUKS2 unless --type luks1 is given. Sizes, cipher, key file and costs are " +
+					"checked before anybody is asked and before anything is written. Old signatures are wiped, " +
+					"unless --disable-blkid is given.",
+				"The cost of key derivation is measured, to take --iter-time on this machine; " +
+					"--pbkdf-force-iterations takes it as given.",
+				"With --header the header goes into a device or file of its own, which is made where it is " +
+					"missing, and the data device is left alone.",
+			},
+			Examples: []cli.Example{
+				{What: "A volume with a label:", Line: "orthrus luksFormat --label backup /dev/sdb2"},
+				{What: "From a script, the passphrase on a pipe:", Line: "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return luksFormat(ctx, c, &o) },
+	}
+}
+
+func formatOffset(inv *cli.Invocation) string {
+	both := inv.Options.AlignPayload.Set && inv.Options.Offset.Set
+	return cli.Refuse(both, "Options --align-payload and --offset cannot be combined.")
+}
+
+func formatIntegrityWipe(inv *cli.Invocation) string {
+	alone := inv.Options.IntegrityNoWipe && !inv.Options.Integrity.Set
+	return cli.Refuse(alone, "Option --integrity-no-wipe can be used only for format action with integrity extension.")
+}
+
+func formatRandom(inv *cli.Invocation) string {
+	both := inv.Options.UseRandom && inv.Options.UseURandom
+	return cli.Refuse(both, "Only one of --use-[u]random options is allowed.")
+}
+
+func (o *luksFormatOptions) farRule(*cli.Invocation) string {
+	return cli.Refuse(o.farHeader && o.noFarHeader, "Options --far-header and --no-far-header cannot be combined.")
+}
+
+// luksFormat makes a new volume. Everything is read, checked and derived before the first write:
 // a missing key file never costs a header.
-func LuksFormat(ctx context.Context, c *verb.Command) error {
-	p, err := planFormat(c)
+func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) error {
+	p, err := planFormat(c, o)
 	if err != nil {
 		return err
 	}
@@ -76,7 +141,7 @@ type formatPlan struct {
 
 // planFormat decides what will be written where, and refuses what cannot be before anybody is asked
 // anything.
-func planFormat(c *verb.Command) (formatPlan, error) {
+func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 	var p formatPlan
 	data, err := findTarget(c)
 	if err != nil {
@@ -96,7 +161,7 @@ func planFormat(c *verb.Command) (formatPlan, error) {
 		return p, verb.DeviceError(p.path, err)
 	}
 	p.room, p.metadata, p.data = fileRoom(p.options, g), g.Room(), g.DataOffset
-	if err := planFarHeader(c, &p, g, data.size); err != nil {
+	if err := planFarHeader(c, o, &p, g, data.size); err != nil {
 		return p, err
 	}
 	if g.DataOffset >= data.size {
@@ -110,12 +175,12 @@ func planFormat(c *verb.Command) (formatPlan, error) {
 
 // planFarHeader decides on a far header: as told, and otherwise there is one where it can be, but not
 // under the name cryptsetup.
-func planFarHeader(c *verb.Command, p *formatPlan, g luks.Geometry, size uint64) error {
-	if c.Opt.NoFarHeader || c.Program == "cryptsetup" && !c.Opt.FarHeader {
+func planFarHeader(c *verb.Command, o *luksFormatOptions, p *formatPlan, g luks.Geometry, size uint64) error {
+	if o.noFarHeader || c.Program == "cryptsetup" && !o.farHeader {
 		return nil
 	}
 	plan, err := p.options.FarPlace(g, size)
-	if err != nil && c.Opt.FarHeader {
+	if err != nil && o.farHeader {
 		return &verb.Notice{Text: fmt.Sprintf("Device %s: %s.", p.path, verb.OneLine(err)), Code: ui.Failed, Err: err}
 	}
 	if err != nil {

@@ -8,13 +8,34 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 )
 
-// LuksUUID prints the uuid or, with --uuid, changes it.
-func LuksUUID(ctx context.Context, c *verb.Command) error {
+// LuksUUID declares the verb.
+func LuksUUID() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksUUID", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "print or set a volume's UUID",
+			Takes:   cli.OfWriter + "uuid json",
+			About: []string{
+				"Prints the UUID of the volume, or sets the one given by --uuid.",
+			},
+			Report: cli.Report{
+				Fields: []cli.Field{
+					{Path: "uuid", Type: "string", About: "UUID of the volume"},
+				},
+			},
+		},
+		Run: luksUUID,
+	}
+}
+
+// luksUUID prints the uuid or, with --uuid, changes it.
+func luksUUID(ctx context.Context, c *verb.Command) error {
 	if c.Opt.UUID.Set {
 		return setUUID(ctx, c)
 	}

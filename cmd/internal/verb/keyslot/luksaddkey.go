@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
@@ -22,8 +23,53 @@ const (
 	promptNewKey = "Enter new passphrase for key slot: "
 )
 
-// LuksAddKey protects the volume key with one more passphrase.
-func LuksAddKey(ctx context.Context, c *verb.Command) error {
+// luksAddKeyOptions are those that only luksAddKey takes.
+type luksAddKeyOptions struct {
+	newKeySlot cli.Value[int]
+	newTokenID cli.Value[int]
+}
+
+// LuksAddKey declares the verb.
+func LuksAddKey() verb.Verb {
+	var o luksAddKeyOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1,
+			Summary: "add a keyslot",
+			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfNewKeyslot + "external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +
+				"unbound",
+			Options: []cli.Option{
+				{
+					Long: "new-key-slot", Arg: "INT", Into: &o.newKeySlot, Check: cli.NotNegative(&o.newKeySlot, cli.BadNumber),
+					Help: "number of the new keyslot (default: the first free one)",
+				},
+				{
+					Long: "new-token-id", Arg: "INT", Into: &o.newTokenID, Check: cli.NotNegative(&o.newTokenID, cli.BadNumber),
+					Help: "token that supplies the new passphrase",
+				},
+			},
+			Rules: []cli.Rule{unboundKeySize},
+			About: []string{
+				"Protects the volume key with one more passphrase. Who adds one shows an old passphrase, a token " +
+					"or the volume key. --key-slot names the new keyslot, unless --new-key-slot does: then it names " +
+					"the old one.",
+				"With --new-token-id the new passphrase is the one that this keyring token names, and the token " +
+					"gets the new keyslot. With --unbound the keyslot holds a key of its own, which opens no data.",
+			},
+			Examples: []cli.Example{
+				{What: "Old key and new key on one stream:", Line: "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return luksAddKey(ctx, c, &o) },
+	}
+}
+
+func unboundKeySize(inv *cli.Invocation) string {
+	return cli.Refuse(inv.Options.Unbound && len(inv.Options.KeySizes) == 0, "Key size is required with --unbound option.")
+}
+
+// luksAddKey protects the volume key with one more passphrase.
+func luksAddKey(ctx context.Context, c *verb.Command, o *luksAddKeyOptions) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
@@ -32,21 +78,21 @@ func LuksAddKey(ctx context.Context, c *verb.Command) error {
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}
-	if c.Opt.KeySlot.Set && !c.Opt.NewKeySlot.Set && !c.UI.Batch {
+	if c.Opt.KeySlot.Set && !o.newKeySlot.Set && !c.UI.Batch {
 		c.UI.Printf("WARNING: The --key-slot parameter is used for new keyslot number.")
 	}
-	id := newSlot(c)
+	id := newSlot(c, o)
 	if err := errors.Join(keys.SlotInRange(v.Version, id), slotFree(v, id), keys.CheckKeyslot(c, v.Version)); err != nil {
 		return err
 	}
 	if c.Opt.Unbound {
 		return addUnbound(ctx, c, v, id)
 	}
-	source, err := newTokenOf(c, v)
+	source, err := newTokenOf(c, o, v)
 	if err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptAny, Keyslot: oldSlot(c), VolumeKey: true, Tokens: keys.TokensNamed})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptAny, Keyslot: oldSlot(c, o), VolumeKey: true, Tokens: keys.TokensNamed})
 	if err != nil {
 		return err
 	}
@@ -72,11 +118,11 @@ func LuksAddKey(ctx context.Context, c *verb.Command) error {
 }
 
 // newTokenOf is the token of --new-token-id, which supplies the new passphrase; nil without it.
-func newTokenOf(c *verb.Command, v *volume.Volume) (*luks2.Token, error) {
-	if !c.Opt.NewTokenID.Set {
+func newTokenOf(c *verb.Command, o *luksAddKeyOptions, v *volume.Volume) (*luks2.Token, error) {
+	if !o.newTokenID.Set {
 		return nil, nil
 	}
-	id := c.Opt.NewTokenID.V
+	id := o.newTokenID.V
 	if v.Version != 2 {
 		return nil, verb.Failure(ui.Failed, "Device %s is LUKS1, which has no tokens.", v.Path)
 	}
@@ -100,15 +146,15 @@ func addedPassphrase(ctx context.Context, c *verb.Command, source *luks2.Token) 
 
 // newSlot: --key-slot names the new keyslot unless --new-key-slot does, in which case it names the
 // old one.
-func newSlot(c *verb.Command) int {
-	if c.Opt.NewKeySlot.Set {
-		return c.Opt.NewKeySlot.V
+func newSlot(c *verb.Command, o *luksAddKeyOptions) int {
+	if o.newKeySlot.Set {
+		return o.newKeySlot.V
 	}
 	return keys.AnyOrSlot(c)
 }
 
-func oldSlot(c *verb.Command) int {
-	if c.Opt.NewKeySlot.Set {
+func oldSlot(c *verb.Command, o *luksAddKeyOptions) int {
+	if o.newKeySlot.Set {
 		return keys.AnyOrSlot(c)
 	}
 	return luks.AnyKeyslot

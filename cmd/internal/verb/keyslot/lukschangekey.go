@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
@@ -15,8 +16,27 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
-// LuksChangeKey puts the volume key under a new passphrase in place of the old one.
-func LuksChangeKey(ctx context.Context, c *verb.Command) error {
+// LuksChangeKey declares the verb.
+func LuksChangeKey() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksChangeKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
+			Summary: "replace a passphrase or key file by another",
+			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfNewKeyslot + "key-slot",
+			About: []string{
+				"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one " +
+					"is wiped, so that there is no moment without a key. Priority, tokens and what this program does " +
+					"not know of the keyslot stay.",
+				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
+					"data. Where there is none either, the change is refused: remove another keyslot first.",
+			},
+		},
+		Run: luksChangeKey,
+	}
+}
+
+// luksChangeKey puts the volume key under a new passphrase in place of the old one.
+func luksChangeKey(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
@@ -38,8 +58,24 @@ func LuksChangeKey(ctx context.Context, c *verb.Command) error {
 	return exchange(ctx, c, v, key, passphrase)
 }
 
-// LuksConvertKey derives a keyslot's key anew from the same passphrase, by other parameters.
-func LuksConvertKey(ctx context.Context, c *verb.Command) error {
+// LuksConvertKey declares the verb.
+func LuksConvertKey() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksConvertKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
+			Summary: "derive a keyslot's key by other parameters",
+			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "key-slot",
+			About: []string{
+				"Derives the key of a keyslot anew, with other costs or another function, from the same " +
+					"passphrase.",
+			},
+		},
+		Run: luksConvertKey,
+	}
+}
+
+// luksConvertKey derives a keyslot's key anew from the same passphrase, by other parameters.
+func luksConvertKey(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err

@@ -5,7 +5,9 @@ package keyslot
 import (
 	"context"
 	"errors"
+	"strconv"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
@@ -20,10 +22,40 @@ const (
 	promptRemoved   = "Enter passphrase to be deleted: "
 )
 
-// LuksKillSlot wipes the keyslot that is named, after a passphrase has shown that another one
+// LuksKillSlot declares the verb.
+func LuksKillSlot() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksKillSlot", Group: cli.GroupKeys, Args: "<device> <key slot>", MinArgs: 2,
+			Summary: "destroy the keyslot of that number",
+			Takes:   cli.OfWriter + cli.OfPassphrase,
+			Needs:   []cli.Need{killNeeds},
+			About: []string{
+				"Destroys the keyslot of that number, after a passphrase of another keyslot was shown. With -q " +
+					"nobody is asked at a terminal, and an empty standard input means that nothing is to be shown.",
+			},
+		},
+		Run: luksKillSlot,
+	}
+}
+
+func killNeeds(inv *cli.Invocation) error {
+	if _, err := slotArgument(inv.Args); err != nil {
+		return &cli.UsageError{Reason: "Key slot is invalid."}
+	}
+	return nil
+}
+
+// slotArgument is the keyslot number that is the second argument.
+func slotArgument(args []string) (int, error) {
+	slot, err := strconv.ParseUint(args[1], 10, 31)
+	return int(slot), err
+}
+
+// luksKillSlot wipes the keyslot that is named, after a passphrase has shown that another one
 // still opens.
-func LuksKillSlot(ctx context.Context, c *verb.Command) error {
-	id, err := c.SlotArgument()
+func luksKillSlot(ctx context.Context, c *verb.Command) error {
+	id, err := slotArgument(c.Args)
 	if err != nil {
 		return err
 	}
@@ -79,8 +111,25 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int) error 
 	return guarded.ForgetHeads(v.UUID)
 }
 
-// LuksRemoveKey wipes the keyslot that the given passphrase opens.
-func LuksRemoveKey(ctx context.Context, c *verb.Command) error {
+// LuksRemoveKey declares the verb.
+func LuksRemoveKey() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksRemoveKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
+			Summary: "remove the keyslot that the given passphrase or key file opens",
+			Takes:   cli.OfWriter + cli.OfPassphrase,
+			Remark:  cli.KeyFileWins,
+			About: []string{
+				"Destroys the keyslot that the given passphrase opens. Before the last one goes, that is said " +
+					"and asked about.",
+			},
+		},
+		Run: luksRemoveKey,
+	}
+}
+
+// luksRemoveKey wipes the keyslot that the given passphrase opens.
+func luksRemoveKey(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
@@ -103,8 +152,39 @@ func LuksRemoveKey(ctx context.Context, c *verb.Command) error {
 	return kill(ctx, c, v, key.Keyslot)
 }
 
-// Erase wipes every keyslot that a passphrase could open.
-func Erase(ctx context.Context, c *verb.Command) error {
+// eraseOptions are those that only erase takes.
+type eraseOptions struct {
+	hWOpalFactoryReset bool
+}
+
+// Erase declares the verb.
+func Erase() verb.Verb {
+	var o eraseOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "erase", Group: cli.GroupKeys, Args: "<device>", MinArgs: 1,
+			Summary: "destroy every keyslot, and with them the access to the data",
+			Aliases: []cli.Alias{
+				{Name: "luksErase"},
+			},
+			Takes: cli.OfWriter,
+			Options: []cli.Option{
+				{
+					Long: "hw-opal-factory-reset", Into: &o.hWOpalFactoryReset, Lacks: "OPAL hardware encryption",
+					Help: "reset the whole drive, with all its data",
+				},
+			},
+			About: []string{
+				"Destroys the material of every keyslot. Without a backup of the header nobody can open the " +
+					"volume any more. The header itself stays.",
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return erase(ctx, c, &o) },
+	}
+}
+
+// erase wipes every keyslot that a passphrase could open.
+func erase(ctx context.Context, c *verb.Command, o *eraseOptions) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err

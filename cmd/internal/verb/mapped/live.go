@@ -28,7 +28,7 @@ func FindLive(ctx context.Context, c *verb.Command, v *volume.Volume, unlike fun
 	}
 	l := &live{}
 	for _, name := range names {
-		m, err := FindMapped(c, name)
+		m, err := Find(c, name)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func SetLength(ctx context.Context, c *verb.Command, v *volume.Volume, l *live) 
 
 // reload exchanges the table of a mapping for one of size bytes.
 func reload(ctx context.Context, c *verb.Command, v *volume.Volume, name string, key *luks.Key, size uint64) error {
-	m, err := FindMapped(c, name)
+	m, err := Find(c, name)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ type Mapped struct {
 	Device  string        // path of the data device
 }
 
-// FindMapped finds the mapping that arg names. The caller closes it.
-func FindMapped(c *verb.Command, arg string) (*Mapped, error) {
+// Find finds the mapping that arg names. The caller closes it.
+func Find(c *verb.Command, arg string) (*Mapped, error) {
 	control, err := Mapper(c, arg)
 	if err != nil {
 		return nil, err

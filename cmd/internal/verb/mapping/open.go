@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
@@ -49,8 +50,65 @@ func notTooShort(c *verb.Command, v *volume.Volume, data *dataDevice, key *luks.
 	return nil
 }
 
-// OpenVolume unlocks a volume and maps it, or with --test-passphrase only unlocks it.
-func OpenVolume(ctx context.Context, c *verb.Command) error {
+// openOptions are those that only open takes.
+type openOptions struct {
+	linkForGuard bool
+}
+
+// Open declares the verb.
+func Open() verb.Verb {
+	var o openOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "open", Group: cli.GroupMapping, Args: "<device> [--type <type>] [<name>]", MinArgs: 1,
+			Summary: "unlock a device and map it as <name>",
+			Aliases: []cli.Alias{
+				{Name: "create", Type: "plain", Swapped: true},
+				{Name: "plainOpen", Type: "plain"},
+				{Name: "luksOpen", Type: "luks"},
+				{Name: "loopaesOpen", Type: "loopaes"},
+				{Name: "tcryptOpen", Type: "tcrypt"},
+				{Name: "bitlkOpen", Type: "bitlk"},
+				{Name: "fvault2Open", Type: "fvault2"},
+				{Name: "refresh", Refresh: true},
+			},
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping + "allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
+				" key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
+				"sector-size serialize-memory-hard-pbkdf shared size skip test-passphrase tcrypt-backup " +
+				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far " +
+				"",
+			Options: []cli.Option{
+				{
+					Long: "link-for-guard", Into: &o.linkForGuard,
+					Help: "let the guard enlarge the mapping: keep a kernel key that nobody can read until it is closed",
+				},
+			},
+			Rules: openRules(&o),
+			Needs: []cli.Need{openNeeds},
+			About: []string{
+				"Unlocks the volume on the device and maps its data as /dev/mapper/<name>. A regular file is " +
+					"mapped through a loop device, which goes away with the mapping. With --test-passphrase the " +
+					"passphrase is only checked; that needs neither a name nor device-mapper.",
+				"With --type plain the device has no header: the passphrase, hashed by --hash, or the key file " +
+					"as it is, becomes the key, and --cipher, --key-size, --offset, --skip, --size and --sector-size " +
+					"say how.",
+				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
+					"the other one, unless the device bears the signature of something else.",
+			},
+			Examples: []cli.Example{
+				{What: "Unlock, with what is to be unlocked named by its UUID:", Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data"},
+				{What: "Ask whether a key file opens keyslot 1:", Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return openVolume(ctx, c, &o) },
+	}
+}
+
+// openVolume unlocks a volume and maps it, or with --test-passphrase only unlocks it.
+func openVolume(ctx context.Context, c *verb.Command, o *openOptions) error {
+	if c.Opt.Refresh {
+		return refresh(ctx, c)
+	}
 	switch kind := c.Opt.Type.Or("luks"); kind {
 	case "luks", "luks1", "luks2":
 	case "plain":
@@ -61,7 +119,7 @@ func OpenVolume(ctx context.Context, c *verb.Command) error {
 	if c.Opt.TestPassphrase {
 		return testPassphrase(ctx, c)
 	}
-	return openLUKS(ctx, c)
+	return openLUKS(ctx, c, o)
 }
 
 func testPassphrase(ctx context.Context, c *verb.Command) error {
@@ -80,7 +138,7 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 }
 
 // openLUKS checks everything that needs no passphrase before it asks for one.
-func openLUKS(ctx context.Context, c *verb.Command) error {
+func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	name := c.Args[1]
 	if err := checkName(name); err != nil {
 		return err
@@ -126,7 +184,7 @@ func openLUKS(ctx context.Context, c *verb.Command) error {
 	if err := activateVolume(ctx, c, control, v, mapping, key); err != nil {
 		return errors.Join(err, undo())
 	}
-	return guarded.LinkForGuard(c, v, data.path, key)
+	return guarded.LinkKey(c, v, data.path, key, o.linkForGuard)
 }
 
 func checkName(name string) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
@@ -16,9 +17,27 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
-// Resize fits a mapping to its device, or to --size or --device-size.
-func Resize(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.FindMapped(c, c.Args[0])
+// Resize declares the verb.
+func Resize() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "resize", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
+			Summary: "fit a mapping to its device, or to the size given",
+			Takes:   cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "device-size external-tokens-path key-description size",
+			Rules:   []cli.Rule{cli.SizeOnce},
+			About: []string{
+				"Makes the mapping as long as its device allows, or as long as --size or --device-size says. The " +
+					"length is not kept: the next open maps all of the device again. A volume whose key lives in the " +
+					"keyring needs its passphrase.",
+			},
+		},
+		Run: resize,
+	}
+}
+
+// resize fits a mapping to its device, or to --size or --device-size.
+func resize(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.Find(c, c.Args[0])
 	if err != nil {
 		return err
 	}
@@ -60,9 +79,9 @@ func newLength(c *verb.Command, m *mapped.Mapped) (uint64, error) {
 	return length, errors.Join(verb.DeviceError(m.Device, err), dev.Close())
 }
 
-// Refresh loads the table again with the flags of the command line and the header.
-func Refresh(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.FindMapped(c, c.Args[len(c.Args)-1])
+// refresh loads the table again with the flags of the command line and the header.
+func refresh(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.Find(c, c.Args[len(c.Args)-1])
 	if errors.Is(err, dm.ErrNoDeviceMapper) {
 		return ui.WithCode(err, ui.Failed)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/text"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -19,8 +20,44 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
-// Status shows a mapping as the kernel has it; the header is read only where --header names it.
-func Status(ctx context.Context, c *verb.Command) error {
+// Status declares the verb.
+func Status() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "status", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
+			Summary: "report on a mapping",
+			Takes:   "header json",
+			About: []string{
+				"Shows the mapping as the kernel has it. A mapping that is not there is reported as inactive, " +
+					"with exit status 4.",
+			},
+			Report: cli.Report{
+				Of: statusJSON{},
+				Fields: []cli.Field{
+					{Path: "name", Type: "string", About: "of the mapping"},
+					{Path: "active", Type: "boolean", About: "with false the exit status is 4"},
+					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
+					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
+					{Path: "read_only", Type: "boolean", About: "writes are refused"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2 or PLAIN; absent for mappings of others and where the header is elsewhere"},
+					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
+					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
+					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
+					{Path: "device", Type: "string", About: "path of the data device; may be absent"},
+					{Path: "loop", Type: "string", About: "file behind a loop device; may be absent"},
+					{Path: "sector_size", Type: "integer", About: "bytes that are encrypted as one unit; may be absent"},
+					{Path: "offset", Type: "integer", About: "where the data starts on the device, bytes"},
+					{Path: "size", Type: "integer", About: "of the mapping, bytes"},
+					{Path: "flags", Type: "list of string", About: "activation flags"},
+				},
+			},
+		},
+		Run: status,
+	}
+}
+
+// status shows a mapping as the kernel has it; the header is read only where --header names it.
+func status(ctx context.Context, c *verb.Command) error {
 	arg := c.Args[0]
 	name := mapped.MappingName(arg)
 	s := text.Status{Path: "/dev/mapper/" + name}

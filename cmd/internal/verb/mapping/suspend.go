@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
@@ -14,9 +15,25 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
-// LuksSuspend freezes a mapping and takes its key out of the kernel.
-func LuksSuspend(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.FindMapped(c, c.Args[0])
+// LuksSuspend declares the verb.
+func LuksSuspend() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksSuspend", Group: cli.GroupMapping, Args: "<device>", MinArgs: 1, Mapping: true,
+			Summary: "freeze a mapping and take its key out of the kernel",
+			Takes:   cli.OfHeader,
+			About: []string{
+				"Holds all reads and writes of the mapping and takes its key out of the kernel, so that a stolen " +
+					"machine gives nothing away. Do not suspend what this program itself lives on.",
+			},
+		},
+		Run: luksSuspend,
+	}
+}
+
+// luksSuspend freezes a mapping and takes its key out of the kernel.
+func luksSuspend(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.Find(c, c.Args[0])
 	if err != nil {
 		return err
 	}
@@ -33,9 +50,26 @@ func LuksSuspend(ctx context.Context, c *verb.Command) error {
 	return guarded.ReleaseKey(guarded.MappedVolume(m.Info.UUID))
 }
 
-// LuksResume gives a frozen mapping its key back.
-func LuksResume(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.FindMapped(c, c.Args[0])
+// LuksResume declares the verb.
+func LuksResume() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksResume", Group: cli.GroupMapping, Args: "<device>", MinArgs: 1, Mapping: true,
+			Summary: "unlock a frozen mapping",
+			Takes:   cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "disable-keyring external-tokens-path key-description key-slot link-vk-to-keyring tries",
+			Rules:   []cli.Rule{cli.LinkWithKeyring},
+			Needs:   []cli.Need{cli.NeedsLUKS},
+			About: []string{
+				"Gives a suspended mapping its key back and lets reads and writes go on.",
+			},
+		},
+		Run: luksResume,
+	}
+}
+
+// luksResume gives a frozen mapping its key back.
+func luksResume(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.Find(c, c.Args[0])
 	if err != nil {
 		return err
 	}

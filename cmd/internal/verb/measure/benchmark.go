@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
@@ -71,8 +72,43 @@ type cipherRate struct {
 	Decrypt float64 `json:"decrypt_mib_per_second"`
 }
 
-// Benchmark measures key derivation and ciphers in memory.
-func Benchmark(ctx context.Context, c *verb.Command) error {
+// Benchmark declares the verb.
+func Benchmark() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "benchmark", Group: cli.GroupMeasure, Args: "[--cipher <cipher>]",
+			Summary: "measure ciphers and key derivation on this machine",
+			Takes:   cli.OfCosts + "cipher iter-time key-size pbkdf json",
+			About: []string{
+				"Measures key derivation and ciphers in memory. The ciphers are this program's own, on one core; " +
+					"those of the kernel, which serve a mapping, differ.",
+			},
+			Report: cli.Report{
+				Of: benchmarkReport{},
+				Fields: []cli.Field{
+					{Path: "pbkdf2", Type: "list of object", About: "may be absent"},
+					{Path: "pbkdf2[].hash", Type: "string", About: "name of the hash"},
+					{Path: "pbkdf2[].iterations_per_second", Type: "integer", About: "for a key of 256 bits"},
+					{Path: "argon2", Type: "list of object", About: "may be absent"},
+					{Path: "argon2[].type", Type: "string", About: "argon2i or argon2id"},
+					{Path: "argon2[].time", Type: "integer", About: "passes that take the target time"},
+					{Path: "argon2[].memory_kib", Type: "integer", About: "memory of these passes, KiB"},
+					{Path: "argon2[].cpus", Type: "integer", About: "lanes"},
+					{Path: "argon2[].target_ms", Type: "integer", About: "the time asked for, milliseconds"},
+					{Path: "ciphers", Type: "list of object", About: "may be absent"},
+					{Path: "ciphers[].cipher", Type: "string", About: "such as aes-xts"},
+					{Path: "ciphers[].key_bits", Type: "integer", About: "length of the key"},
+					{Path: "ciphers[].encrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
+					{Path: "ciphers[].decrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
+				},
+			},
+		},
+		Run: benchmark,
+	}
+}
+
+// benchmark measures key derivation and ciphers in memory.
+func benchmark(ctx context.Context, c *verb.Command) error {
 	var r benchmarkReport
 	if !c.Opt.JSON {
 		c.UI.Printf("# Tests are approximate using memory only (no storage IO).")

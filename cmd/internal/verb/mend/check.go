@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -27,9 +28,40 @@ type checked struct {
 	regions []inspect.Region
 }
 
-// Check reports on every device it is given, changing nothing. The exit code is the worst one.
-func Check(ctx context.Context, c *verb.Command) error {
-	if c.Opt.SVG.Set && len(c.Args) > 1 {
+// checkOptions are those that only check takes.
+type checkOptions struct {
+	boot    bool
+	drawMap bool
+	svg     cli.Value[string]
+}
+
+// Check declares the verb.
+func Check() verb.Verb {
+	var o checkOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true,
+			Summary: "report on headers, keyslots and data area, changing nothing",
+			Takes:   cli.OfHeader + "json",
+			Options: []cli.Option{
+				{Long: "boot", Into: &o.boot, Help: "say what a boot loader could not open"},
+				{Long: "map", Into: &o.drawMap, Help: "draw where on the device what lies"},
+				{Long: "svg", Arg: "FILE", Into: &o.svg, File: true, Help: "the same drawing in a file"},
+			},
+			About: []string{
+				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
+					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
+					"the volume still opens, 7 that what is left does not open it.",
+			},
+			Report: checkReport(),
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return check(ctx, c, &o) },
+	}
+}
+
+// check reports on every device it is given, changing nothing. The exit code is the worst one.
+func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
+	if o.svg.Set && len(c.Args) > 1 {
 		return verb.Failure(ui.Failed, "Option --svg draws one device.")
 	}
 	all := struct {
@@ -37,7 +69,7 @@ func Check(ctx context.Context, c *verb.Command) error {
 	}{[]checked{}}
 	worst := ui.OK
 	for _, name := range c.Args {
-		one := checkOne(ctx, c, name)
+		one := checkOne(ctx, c, o, name)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -48,7 +80,7 @@ func Check(ctx context.Context, c *verb.Command) error {
 			all.Devices = append(all.Devices, one)
 			continue
 		}
-		printChecked(c, one)
+		printChecked(c, o, one)
 	}
 	if c.Opt.JSON {
 		if err := c.PrintJSON(all); err != nil {
@@ -75,7 +107,7 @@ func severity(code ui.ExitCode) int {
 	return 1
 }
 
-func checkOne(ctx context.Context, c *verb.Command, name string) checked {
+func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string) checked {
 	one := checked{Device: name}
 	evidence, err := gather(ctx, c, name)
 	var report inspect.Report
@@ -85,12 +117,12 @@ func checkOne(ctx context.Context, c *verb.Command, name string) checked {
 	if errors.Is(err, inspect.ErrNotLUKS) {
 		err = verb.DeviceError(name, luks.ErrNotLUKS)
 	}
-	if err == nil && c.Opt.Boot {
+	if err == nil && o.boot {
 		report.Boot = inspect.BootReport(report)
 	}
-	if err == nil && (c.Opt.Map || c.Opt.SVG.Set) {
+	if err == nil && (o.drawMap || o.svg.Set) {
 		one.regions = inspect.Layout(report, inspect.KeyslotRoom(evidence))
-		err = drawSVG(c, one, report)
+		err = drawSVG(c, o, one, report)
 	}
 	if err != nil {
 		said := verb.Explain(err)
@@ -100,7 +132,7 @@ func checkOne(ctx context.Context, c *verb.Command, name string) checked {
 		}
 		return one
 	}
-	if c.Opt.Map {
+	if o.drawMap {
 		report.Map = one.regions
 	}
 	one.Report = &report
@@ -156,12 +188,12 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 	return e
 }
 
-func drawSVG(c *verb.Command, one checked, r inspect.Report) error {
-	if !c.Opt.SVG.Set {
+func drawSVG(c *verb.Command, o *checkOptions, one checked, r inspect.Report) error {
+	if !o.svg.Set {
 		return nil
 	}
 	title := fmt.Sprintf("%s: LUKS%d %s, %s", filepath.Base(one.Device), r.Version, r.UUID, r.Verdict)
-	err := os.WriteFile(c.Opt.SVG.V, []byte(inspect.SVG(title, one.regions)), 0o644)
+	err := os.WriteFile(o.svg.V, []byte(inspect.SVG(title, one.regions)), 0o644)
 	if err != nil {
 		return fmt.Errorf("drawing: %w", err)
 	}

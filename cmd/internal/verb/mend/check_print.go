@@ -15,7 +15,7 @@ import (
 const mapColumns = 76
 
 // printChecked tells a person about one device.
-func printChecked(c *verb.Command, one checked) {
+func printChecked(c *verb.Command, o *checkOptions, one checked) {
 	if one.Report == nil {
 		c.UI.Errorf("%s", one.Error)
 		return
@@ -37,12 +37,12 @@ func printChecked(c *verb.Command, one checked) {
 	for _, l := range r.Boot {
 		printLoader(c, l)
 	}
-	if c.Opt.Map {
+	if o.drawMap {
 		for _, line := range inspect.Picture(one.regions, mapColumns) {
 			c.UI.Printf("  %s", line)
 		}
 	}
-	printWayOut(c, one)
+	printWayOut(c, o, one)
 }
 
 func printHeads(c *verb.Command, r *inspect.Report) {
@@ -113,8 +113,8 @@ func idList(what string, ids []int) string {
 }
 
 // printWayOut says what to do about it.
-func printWayOut(c *verb.Command, one checked) {
-	if c.Opt.Boot && needsPBKDF2(one.Report) {
+func printWayOut(c *verb.Command, o *checkOptions, one checked) {
+	if o.boot && needsPBKDF2(one.Report) {
 		c.UI.Printf("  For GRUB add a keyslot that it can open: %s luksAddKey --pbkdf pbkdf2 --hash sha256 %s", c.Program, one.Device)
 	}
 	headsHurt := one.Far != nil && len(one.Far.Damaged) > 0

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -18,17 +19,71 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
-// Repair makes a header whole from what is valid of it, whatever else lies on the device; what it
+// repairOptions are those that only repair takes.
+type repairOptions struct {
+	choose       cli.Value[string]
+	ignoreClones bool
+	undo         cli.Value[string]
+	fromFar      bool
+}
+
+// Repair declares the verb.
+func Repair() verb.Verb {
+	var o repairOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "repair", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1,
+			Summary: "mend LUKS metadata from what is still valid",
+			Takes:   cli.OfWriter,
+			Options: []cli.Option{
+				{
+					Long: "choose", Arg: "COPY", Into: &o.choose, Values: []string{
+						"primary", "secondary",
+					}, Check: cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.", "primary", "secondary", "far"),
+					Help: "of two copies that differ, or one of which cannot be read, keep the primary or the secondary",
+				},
+				{
+					Long: "ignore-clones", Into: &o.ignoreClones,
+					Help: "repair although another device bears the same UUID",
+				},
+				{
+					Long: "undo", Arg: "FILE", Into: &o.undo, File: true,
+					Help: "keep what is overwritten in this file; where the file exists, go back to what it holds",
+				},
+				{
+					Long: "from-far", Into: &o.fromFar,
+					Help: "bring the header back from the far header, where no copy of it is valid",
+				},
+			},
+			Rules: []cli.Rule{o.fromFarRule},
+			About: []string{
+				"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies " +
+					"that differ under the same number, and one that cannot be read and may be newer than the other, " +
+					"are left alone until --choose names the one to keep.",
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return repair(ctx, c, &o) },
+	}
+}
+
+func (o *repairOptions) fromFarRule(inv *cli.Invocation) string {
+	if o.fromFar != (o.choose.V == "far") && o.choose.Set {
+		return "Options --from-far and --choose go together with the copy far only."
+	}
+	return cli.Refuse(o.fromFar && inv.Options.Header.Set, "Option --from-far cannot be combined with --header.")
+}
+
+// repair makes a header whole from what is valid of it, whatever else lies on the device; what it
 // overwrites is kept. With --undo and a file that exists it goes back.
-func Repair(ctx context.Context, c *verb.Command) error {
+func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	path, err := volume.MetadataPath(c)
 	if err != nil {
 		return err
 	}
-	if c.Opt.Undo.Set && volume.Exists(c.Opt.Undo.V) {
-		return volume.GoBack(ctx, c, path, c.Opt.Undo.V)
+	if o.undo.Set && volume.Exists(o.undo.V) {
+		return volume.GoBack(ctx, c, path, o.undo.V)
 	}
-	planner := choosePlanner(c)
+	planner := choosePlanner(c, o)
 	plan, err := planRepair(ctx, c, path, planner)
 	if err != nil {
 		return err
@@ -44,14 +99,14 @@ func Repair(ctx context.Context, c *verb.Command) error {
 	if c.Opt.DryRun {
 		return nil
 	}
-	if err := settleClones(ctx, c, path, plan.UUID); err != nil {
+	if err := settleClones(ctx, c, o, path, plan.UUID); err != nil {
 		return err
 	}
 	question := "Really try to repair LUKS device header?"
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: question}); err != nil {
 		return err
 	}
-	if err := carryOutRepair(ctx, c, path, plan, planner); err != nil {
+	if err := carryOutRepair(ctx, c, o, path, plan, planner); err != nil {
 		return err
 	}
 	c.UI.Verbosef("Header of %s repaired.", path)
@@ -87,8 +142,8 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	return followed(ctx, c, path)
 }
 
-func keep(c *verb.Command) repairing.Keep {
-	switch c.Opt.Choose.V {
+func keep(c *verb.Command, o *repairOptions) repairing.Keep {
+	switch o.choose.V {
 	case "primary":
 		return repairing.KeepPrimary
 	case "secondary":
@@ -176,7 +231,7 @@ func showConflict(c *verb.Command, conflict *repairing.Conflict) {
 }
 
 // carryOutRepair plans again under the exclusive lock, keeps what will be overwritten, and writes.
-func carryOutRepair(ctx context.Context, c *verb.Command, path string, seen repairing.Plan, again planner) error {
+func carryOutRepair(ctx context.Context, c *verb.Command, o *repairOptions, path string, seen repairing.Plan, again planner) error {
 	err := volume.WithHeader(ctx, c, path, true, func(file *luks.File) error {
 		plan, err := again(ctx, file)
 		if err != nil {
@@ -185,7 +240,7 @@ func carryOutRepair(ctx context.Context, c *verb.Command, path string, seen repa
 		if plan.Generation != seen.Generation {
 			return header.ErrChanged
 		}
-		if err := volume.KeepUndo(c, file, plan, time.Now()); err != nil {
+		if err := keepUndo(c, o, file, plan, time.Now()); err != nil {
 			return err
 		}
 		return repairing.Apply(file, plan)

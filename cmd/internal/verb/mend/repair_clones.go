@@ -14,8 +14,8 @@ import (
 
 // settleClones refuses, or asks a person, where another attached device bears the same UUID: a
 // header must not be mended by guess which of the two it belongs to.
-func settleClones(ctx context.Context, c *verb.Command, path, uuid string) error {
-	if c.Opt.IgnoreClones {
+func settleClones(ctx context.Context, c *verb.Command, o *repairOptions, path, uuid string) error {
+	if o.ignoreClones {
 		return nil
 	}
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})

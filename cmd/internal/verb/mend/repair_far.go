@@ -19,16 +19,16 @@ import (
 // planner plans a repair of an open device, twice: once to show it, and again under the exclusive lock.
 type planner func(ctx context.Context, file *luks.File) (repairing.Plan, error)
 
-func choosePlanner(c *verb.Command) planner {
-	if c.Opt.FromFar {
-		return planFromFar(c)
+func choosePlanner(c *verb.Command, o *repairOptions) planner {
+	if o.fromFar {
+		return planFromFar(c, o)
 	}
-	return func(ctx context.Context, file *luks.File) (repairing.Plan, error) { return planHeads(ctx, c, file) }
+	return func(ctx context.Context, file *luks.File) (repairing.Plan, error) { return planHeads(ctx, c, o, file) }
 }
 
 // planHeads mends heads from each other, and keyslot areas from the far header.
-func planHeads(ctx context.Context, c *verb.Command, file *luks.File) (repairing.Plan, error) {
-	plan, err := repairing.Make(file, keep(c), rand.Reader)
+func planHeads(ctx context.Context, c *verb.Command, o *repairOptions, file *luks.File) (repairing.Plan, error) {
+	plan, err := repairing.Make(file, keep(c, o), rand.Reader)
 	if err != nil || plan.Version != 2 {
 		return plan, err
 	}
@@ -49,17 +49,17 @@ func planHeads(ctx context.Context, c *verb.Command, file *luks.File) (repairing
 type bare struct{ luks.Device }
 
 // planFromFar searches once, and looks again at the place it found.
-func planFromFar(c *verb.Command) planner {
+func planFromFar(c *verb.Command, o *repairOptions) planner {
 	var place *far.Place
 	return func(ctx context.Context, file *luks.File) (repairing.Plan, error) {
 		if place == nil {
-			f, err := findFar(ctx, c, file)
+			f, err := findFar(ctx, c, o, file)
 			if err != nil {
 				return repairing.Plan{}, err
 			}
 			place = &f.Place
 		}
-		plan, brought, err := repairing.FromFar(file, far.Look(file, place.Locator), c.Opt.Choose.V == "far", rand.Reader)
+		plan, brought, err := repairing.FromFar(file, far.Look(file, place.Locator), o.choose.V == "far", rand.Reader)
 		if err != nil {
 			return plan, err
 		}
@@ -69,8 +69,8 @@ func planFromFar(c *verb.Command) planner {
 }
 
 // findFar searches the device and shows what is found.
-func findFar(ctx context.Context, c *verb.Command, file *luks.File) (far.Found, error) {
-	f, err := repairing.FindFar(ctx, file, c.Opt.Choose.V == "far", func(f far.Found) {
+func findFar(ctx context.Context, c *verb.Command, o *repairOptions, file *luks.File) (far.Found, error) {
+	f, err := repairing.FindFar(ctx, file, o.choose.V == "far", func(f far.Found) {
 		c.UI.Verbosef("Far header at byte %d: UUID %s, seqid %d, %v, written for a device of %d bytes.",
 			f.Place.Start(), f.Locator.UUID, f.Locator.SeqID, f.State, f.Locator.DeviceSize)
 	})

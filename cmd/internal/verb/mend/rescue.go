@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -38,8 +39,36 @@ type numbered struct {
 	Far   bool  `json:"far_header,omitempty"` // this is the third copy of the header, on its own device
 }
 
-// Rescue searches a device for what is left of LUKS headers and changes nothing on it.
-func Rescue(ctx context.Context, c *verb.Command) error {
+// rescueOptions are those that only rescue takes.
+type rescueOptions struct {
+	find cli.Value[uint32]
+}
+
+// Rescue declares the verb.
+func Rescue() verb.Verb {
+	var o rescueOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "rescue", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1, Own: true,
+			Summary: "search for what is left of a lost header, changing nothing",
+			Takes:   "progress-json progress-frequency json output",
+			Options: []cli.Option{
+				{
+					Long: "find", Arg: "NUMBER", Into: &o.find, Check: cli.Positive(&o.find, "Finds are counted from 1."),
+					Help: "which of the finds to put out (default: 1, the best)",
+				},
+			},
+			About: []string{
+				"Searches a device whose header is lost for what is left of it, and can write a header that open " +
+					"--header accepts. The device is only read.",
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return rescue(ctx, c, &o) },
+	}
+}
+
+// rescue searches a device for what is left of LUKS headers and changes nothing on it.
+func rescue(ctx context.Context, c *verb.Command, o *rescueOptions) error {
 	path, err := volume.Named(c)
 	if err != nil {
 		return err
@@ -69,7 +98,7 @@ func Rescue(ctx context.Context, c *verb.Command) error {
 		r.Finds = append(r.Finds, numbered{i + 1, f, start + f.Base/512, fars[f.Base]})
 	}
 	if c.Opt.Output.Set && len(r.Finds) > 0 {
-		if err := putOut(c, file, &r); err != nil {
+		if err := putOut(c, o, file, &r); err != nil {
 			return err
 		}
 	}
@@ -98,8 +127,8 @@ func searchProgress(c *verb.Command, file *luks.File) func(int64) {
 }
 
 // putOut writes the header of the chosen find.
-func putOut(c *verb.Command, file *luks.File, r *rescued) error {
-	n := int(c.Opt.Find.Or(1))
+func putOut(c *verb.Command, o *rescueOptions, file *luks.File, r *rescued) error {
+	n := int(o.find.Or(1))
 	if n > len(r.Finds) {
 		return verb.Failure(ui.Failed, "There is no find %d; %d were found.", n, len(r.Finds))
 	}

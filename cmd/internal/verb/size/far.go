@@ -5,6 +5,7 @@ package size
 import (
 	"context"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -12,9 +13,71 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
-// FarHeader works on the third copy of a LUKS2 header, near the device's end.
-func FarHeader(ctx context.Context, c *verb.Command) error {
-	does := map[string]func(context.Context, *verb.Command) error{
+// farOptions are those that only far takes.
+type farOptions struct {
+	shrinkData bool
+	search     bool
+}
+
+// Far declares the verb.
+func Far() verb.Verb {
+	var o farOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "far", Group: cli.GroupSize, Args: "<enable|disable|sync|status> <device>", MinArgs: 2, Own: true,
+			Summary: "keep a third copy of a LUKS2 header near the device's end",
+			Takes:   cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "disable-locks json dry-run",
+			Options: []cli.Option{
+				{
+					Long: "shrink-data", Into: &o.shrinkData,
+					Help: "let the data become shorter, where its contents end low enough",
+				},
+				{Long: "search", Into: &o.search, Help: "look for forgotten copies at every MiB of the device"},
+			},
+			Rules: []cli.Rule{o.actionRule},
+			About: []string{
+				"The far header is a third copy of the header and of all keyslots near the device's end, far " +
+					"from whatever overwrites its start. luksFormat makes one where there is room; a token in the " +
+					"header says where it is, and the data segment ends before it. Every change of the header is " +
+					"made there too.",
+				"enable makes one on a volume that has none, where what lies inside the volume (ext2 to ext4, " +
+					"xfs, btrfs, swap, an LVM volume) says itself that it ends low enough; it is read through the " +
+					"open mapping, or decrypted with the passphrase. Doubt refuses. disable wipes it and gives the " +
+					"room back. sync brings it into step after another tool changed the header, and wipes forgotten " +
+					"copies. status reports on it: exit status 0 where all is well, 1 where there is none, 6 where " +
+					"something is to be done.",
+				"When both copies at the device's start are lost, repair --from-far brings them back, and open " +
+					"--header-from-far opens without writing. With other tools: attach the body with a loop device " +
+					"at its offset and give that as --header, or cut it out with dd and restore it as a header " +
+					"backup.",
+				"Security: the far header holds key material. The erase of other tools leaves it alive, and so " +
+					"does their luksFormat; run far disable, or erase of this program, first. Releases of cryptsetup " +
+					"before 2.7 map a volume over its far header: do not let a file system grow under them.",
+			},
+			Examples: []cli.Example{
+				{What: "Give an older volume a far header:", Line: "orthrus far enable --shrink-data /dev/sdb2"},
+				{What: "Bring back a header both of whose copies are gone:", Line: "orthrus repair --from-far /dev/sdb2"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return farHeader(ctx, c, &o) },
+	}
+}
+
+func (o *farOptions) actionRule(inv *cli.Invocation) string {
+	switch sub := inv.Args[0]; {
+	case sub != "enable" && sub != "disable" && sub != "sync" && sub != "status":
+		return "Invalid far action: enable, disable, sync or status."
+	case o.shrinkData && sub != "enable":
+		return "Option --shrink-data is for far enable."
+	case o.search && sub != "sync" && sub != "status":
+		return "Option --search is for far sync and far status."
+	}
+	return ""
+}
+
+// farHeader works on the third copy of a LUKS2 header, near the device's end.
+func farHeader(ctx context.Context, c *verb.Command, o *farOptions) error {
+	does := map[string]func(context.Context, *verb.Command, *farOptions) error{
 		"enable": farEnable, "disable": farDisable, "sync": farSync, "status": farStatus,
 	}[c.Args[0]]
 	if does == nil {
@@ -24,11 +87,11 @@ func FarHeader(ctx context.Context, c *verb.Command) error {
 		return verb.Failure(ui.Failed, "A detached header has no far header.")
 	}
 	c.Args = c.Args[1:]
-	return does(ctx, c)
+	return does(ctx, c, o)
 }
 
 // farEnable makes a far header in room that is proven free.
-func farEnable(ctx context.Context, c *verb.Command) error {
+func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
@@ -46,7 +109,7 @@ func farEnable(ctx context.Context, c *verb.Command) error {
 		return volume.FarError(v.Path, err)
 	}
 	defer room.Close()
-	if room.End <= plan.DataSize && room.visible > plan.DataSize && !c.Opt.ShrinkData {
+	if room.End <= plan.DataSize && room.visible > plan.DataSize && !o.shrinkData {
 		return verb.Failure(ui.Failed, "The data of %s would become %d bytes shorter, at %d; its contents (%s) end at byte %d, so nothing is lost. Add --shrink-data to do that.",
 			v.Path, room.visible-plan.DataSize, plan.DataSize, room.kind, room.End)
 	}
@@ -71,7 +134,7 @@ func notZoned(v *volume.Volume) error {
 }
 
 // farDisable wipes the far header and gives its room back.
-func farDisable(ctx context.Context, c *verb.Command) error {
+func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
@@ -86,7 +149,7 @@ func farDisable(ctx context.Context, c *verb.Command) error {
 
 // farSync brings the far header into step and wipes forgotten copies. Contents are looked at only where
 // the data reaches over the far header.
-func farSync(ctx context.Context, c *verb.Command) error {
+func farSync(ctx context.Context, c *verb.Command, o *farOptions) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
@@ -106,7 +169,7 @@ func farSync(ctx context.Context, c *verb.Command) error {
 		room = &proof.Room
 	}
 	var others []far.Found
-	if c.Opt.Search {
+	if o.search {
 		if others, err = searchFar(ctx, v); err != nil {
 			return err
 		}

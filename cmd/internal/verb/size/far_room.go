@@ -75,7 +75,7 @@ func roomByMapping(ctx context.Context, c *verb.Command, v *volume.Volume, name 
 	if err != nil {
 		return fmt.Errorf("mapping %s: %w", name, err)
 	}
-	m, err := mapped.FindMapped(c, name)
+	m, err := mapped.Find(c, name)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func shortening(ctx context.Context, c *verb.Command, v *volume.Volume, name str
 
 // shorten exchanges the table of a mapping for one of size bytes.
 func shorten(ctx context.Context, c *verb.Command, v *volume.Volume, name string, key *luks.Key, size uint64) error {
-	m, err := mapped.FindMapped(c, name)
+	m, err := mapped.Find(c, name)
 	if err != nil {
 		return err
 	}

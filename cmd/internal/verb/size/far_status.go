@@ -47,7 +47,7 @@ func placeOf(f far.Found) farPlace {
 
 // farStatus reports on the far header, changing nothing. The exit code is 0 where all is well, 1 where
 // there is none, and that of check for damage otherwise.
-func farStatus(ctx context.Context, c *verb.Command) error {
+func farStatus(ctx context.Context, c *verb.Command, o *farOptions) error {
 	v, err := volume.Load(ctx, c, volume.Report)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func farStatus(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
-	if c.Opt.Search {
+	if o.search {
 		found, err := searchFar(ctx, v)
 		if err != nil {
 			return err

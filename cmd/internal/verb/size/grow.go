@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -14,9 +15,52 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
-// Grow lets a volume follow its device: the far header moves to the new end, the data reach up to it, and
+// growOptions are those that only grow takes.
+type growOptions struct {
+	forceSmall bool
+}
+
+// Grow declares the verb.
+func Grow() verb.Verb {
+	var o growOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "grow", Group: cli.GroupSize, Args: "<device|name>", MinArgs: 1, Own: true,
+			Summary: "let a volume, and its mapping, follow a device that has grown",
+			Takes:   cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "disable-locks dry-run",
+			Options: []cli.Option{
+				{
+					Long: "force-small", Into: &o.forceSmall,
+					Help: "follow even a growth that is less than the far header's length: for a moment there is none",
+				},
+			},
+			About: []string{
+				"Lets a volume follow its device after that has grown, mapped or not: the far header moves to " +
+					"the device's new end, the data segment reaches up to it, and mappings become as long. It goes " +
+					"in steps that are noted in the header before they are carried out. Wherever it is cut off, the " +
+					"volume opens, and the next open, repair or grow concludes it or takes it back, without a " +
+					"passphrase. With -v each step is told.",
+				"The room for the far header must be free: it reads as zeros, or what lies inside the volume is " +
+					"proven to end before it, through the open mapping or by the passphrase. A growth by less than " +
+					"the far header's length is left alone; --force-small follows it, and for a moment there is no " +
+					"far header. A passphrase is asked for where a mapping is to be made longer whose key only the " +
+					"kernel has.",
+				"Without a far header only mappings are made longer: to the device's end, or to the size that " +
+					"the header gives the data. Let the file system follow afterwards (resize2fs, xfs_growfs, btrfs " +
+					"filesystem resize).",
+			},
+			Examples: []cli.Example{
+				{What: "Show the steps, then take them:", Line: "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2"},
+				{What: "A mapped volume, by its name:", Line: "orthrus grow vault && resize2fs /dev/mapper/vault"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return grow(ctx, c, &o) },
+	}
+}
+
+// grow lets a volume follow its device: the far header moves to the new end, the data reach up to it, and
 // mappings become as long. Without a far header there are but mappings to be made longer.
-func Grow(ctx context.Context, c *verb.Command) error {
+func grow(ctx context.Context, c *verb.Command, o *growOptions) error {
 	v, err := loadSized(ctx, c)
 	if err != nil {
 		return err
@@ -28,8 +72,8 @@ func Grow(ctx context.Context, c *verb.Command) error {
 	if !hasFar(v) {
 		return growMappings(ctx, c, v)
 	}
-	o := luks.GrowOptions{Small: c.Opt.ForceSmall, Tell: volume.TellStep(c)}
-	_, size, err := v.PlanGrow(o)
+	how := luks.GrowOptions{Small: o.forceSmall, Tell: volume.TellStep(c)}
+	_, size, err := v.PlanGrow(how)
 	if errors.Is(err, relocate.ErrNotGrown) {
 		if err := catchUp(ctx, c, v); err != nil {
 			return volume.SizeError(v.Path, err)
@@ -37,7 +81,7 @@ func Grow(ctx context.Context, c *verb.Command) error {
 		return lengthen(ctx, c, v, v.Data.Size)
 	}
 	if errors.Is(err, relocate.ErrNotFree) {
-		o.Free, err = true, endsBelow(ctx, c, v, err)
+		how.Free, err = true, endsBelow(ctx, c, v, err)
 	}
 	if err != nil {
 		return volume.SizeError(v.Path, err)
@@ -47,13 +91,13 @@ func Grow(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer mappings.Close()
-	o.Enlarge = mapped.SetLength(ctx, c, v, mappings)
+	how.Enlarge = mapped.SetLength(ctx, c, v, mappings)
 	if c.Opt.DryRun {
-		steps, _, err := v.PlanGrow(o)
+		steps, _, err := v.PlanGrow(how)
 		volume.ShowSteps(c, steps)
 		return volume.SizeError(v.Path, err)
 	}
-	if err := v.Grow(ctx, o); err != nil {
+	if err := v.Grow(ctx, how); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
 	c.UI.Verbosef("The data of %s now have %d bytes.", v.Path, v.Data.Size)
@@ -126,8 +170,43 @@ func lengthen(ctx context.Context, c *verb.Command, v *volume.Volume, size uint6
 	return nil
 }
 
-// HeaderResize gives the metadata area of a LUKS2 volume another size.
-func HeaderResize(ctx context.Context, c *verb.Command) error {
+// Header declares the verb.
+func Header() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "header", Group: cli.GroupSize, Args: "<resize> <device>", MinArgs: 2, Own: true,
+			Summary: "give LUKS2 metadata another size (--luks2-metadata-size), keyslots and data staying",
+			Takes:   "disable-locks luks2-keyslots-size luks2-metadata-size dry-run",
+			Rules:   []cli.Rule{headerAction},
+			About: []string{
+				"header resize gives each copy of LUKS2 metadata --luks2-metadata-size bytes, one of nine sizes " +
+					"from 16 KiB to 4 MiB, for more keyslots and tokens. Keyslots that stand in the way move, " +
+					"without a passphrase; the data stay where they are, so that all must fit before them. " +
+					"--luks2-keyslots-size says how much room keyslots then have; without it their area ends where " +
+					"it ended.",
+				"It goes in steps that are noted in the header, and is concluded or taken back by the next open, " +
+					"repair or header resize. At each instant other tools can open the volume, mapped or not.",
+			},
+			Examples: []cli.Example{
+				{What: "Room for large tokens:", Line: "orthrus header resize --luks2-metadata-size 1m /dev/sdb2"},
+			},
+		},
+		Run: headerResize,
+	}
+}
+
+func headerAction(inv *cli.Invocation) string {
+	switch {
+	case inv.Args[0] != "resize":
+		return "Invalid header action: resize."
+	case !inv.Options.LUKS2MetadataSize.Set:
+		return "Option --luks2-metadata-size is mandatory for header resize."
+	}
+	return ""
+}
+
+// headerResize gives the metadata area of a LUKS2 volume another size.
+func headerResize(ctx context.Context, c *verb.Command) error {
 	c.Args = c.Args[1:]
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
@@ -153,8 +232,45 @@ func HeaderResize(ctx context.Context, c *verb.Command) error {
 	return nil
 }
 
-// Shrink makes room at the device's end.
-func Shrink(ctx context.Context, c *verb.Command) error {
+// shrinkOptions are those that only shrink takes.
+type shrinkOptions struct {
+	cancel bool
+}
+
+// Shrink declares the verb.
+func Shrink() verb.Verb {
+	var o shrinkOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "shrink", Group: cli.GroupSize, Args: "<device|name>", MinArgs: 1, Own: true,
+			Summary: "make room at a device's end, which may then be cut to --device-size",
+			Takes:   cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "device-size disable-locks dry-run",
+			Options: []cli.Option{
+				{Long: "cancel", Into: &o.cancel, Help: "take back a shrink whose device has not been cut"},
+			},
+			Rules: []cli.Rule{o.sizeRule},
+			About: []string{
+				"Makes room before a device is cut to --device-size bytes. What lies inside the volume must end " +
+					"low enough, by its own superblock, which is read through the open mapping or decrypted with the " +
+					"passphrase; doubt refuses. Mappings are made shorter first, then the far header moves to where " +
+					"the device is going to end. Then the device may be cut to that size and not below; the next " +
+					"open, repair or grow notes that it was.",
+				"Until the device has that size nothing makes the volume grow back but --cancel.",
+			},
+			Examples: []cli.Example{
+				{What: "Shrink a logical volume:", Line: "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return shrink(ctx, c, &o) },
+	}
+}
+
+func (o *shrinkOptions) sizeRule(inv *cli.Invocation) string {
+	return cli.Refuse(inv.Options.DeviceSize.Set == o.cancel, "Shrink needs either --device-size, which the device is to have then, or --cancel.")
+}
+
+// shrink makes room at the device's end.
+func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 	v, err := loadSized(ctx, c)
 	if err != nil {
 		return err
@@ -163,7 +279,7 @@ func Shrink(ctx context.Context, c *verb.Command) error {
 	if err := volume.Supported(v); err != nil {
 		return err
 	}
-	if c.Opt.Cancel {
+	if o.cancel {
 		return cancelShrink(ctx, c, v)
 	}
 	proof, err := proveRoom(ctx, c, v)
@@ -174,8 +290,8 @@ func Shrink(ctx context.Context, c *verb.Command) error {
 	if !hasFar(v) {
 		return shrinkMappings(ctx, c, v, proof.End)
 	}
-	o := luks.ShrinkOptions{Size: c.Opt.DeviceSize.V, End: proof.End, Tell: volume.TellStep(c)}
-	_, size, err := v.PlanShrink(o)
+	how := luks.ShrinkOptions{Size: c.Opt.DeviceSize.V, End: proof.End, Tell: volume.TellStep(c)}
+	_, size, err := v.PlanShrink(how)
 	if err != nil {
 		return volume.SizeError(v.Path, err)
 	}
@@ -184,16 +300,16 @@ func Shrink(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer mappings.Close()
-	o.Shorten = mapped.SetLength(ctx, c, v, mappings)
+	how.Shorten = mapped.SetLength(ctx, c, v, mappings)
 	if c.Opt.DryRun {
-		steps, _, err := v.PlanShrink(o)
+		steps, _, err := v.PlanShrink(how)
 		volume.ShowSteps(c, steps)
 		return volume.SizeError(v.Path, err)
 	}
-	if err := v.Shrink(ctx, o); err != nil {
+	if err := v.Shrink(ctx, how); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink --cancel.", v.Path, v.Data.Size, o.Size)
+	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink --cancel.", v.Path, v.Data.Size, how.Size)
 	return nil
 }
 

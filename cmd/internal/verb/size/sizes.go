@@ -45,7 +45,7 @@ func below(ctx context.Context, c *verb.Command, arg string) string {
 			}
 		}
 	}
-	m, err := mapped.FindMapped(c, arg)
+	m, err := mapped.Find(c, arg)
 	if err != nil {
 		return arg
 	}

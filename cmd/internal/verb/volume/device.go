@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -106,9 +105,6 @@ func (v *Volume) Close() error {
 // checkType holds --type against what was found.
 func checkType(c *verb.Command, v *Volume) error {
 	want := c.Opt.Type.Or("luks")
-	if c.Action == cli.Convert {
-		return nil // it names what the volume shall become
-	}
 	if want == "luks" || want == fmt.Sprintf("luks%d", v.Version) {
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 
 // guardExport makes a header backup of what the guard keeps of a volume.
 func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
-	head, err := guarded.GuardStore().Load(uuid)
+	head, err := guarded.Store().Load(uuid)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verb.Failure(ui.NoDevice, "The guard keeps no header of a volume with UUID %s.", uuid)
 	}

@@ -19,9 +19,9 @@ import (
 )
 
 func guardStatus(c *verb.Command) error {
-	s, err := guard.AskStatus(guarded.GuardSocket())
+	s, err := guard.AskStatus(guarded.Socket())
 	if errors.Is(err, guard.ErrNotRunning) {
-		return verb.Failure(ui.NoDevice, "No guard is running (nobody answers at %s).", guarded.GuardSocket())
+		return verb.Failure(ui.NoDevice, "No guard is running (nobody answers at %s).", guarded.Socket())
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func printVolume(c *verb.Command, v guard.Volume) {
 }
 
 func guardHistory(c *verb.Command, uuid string) error {
-	list, err := guarded.GuardStore().History(uuid)
+	list, err := guarded.Store().History(uuid)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verb.Failure(ui.NoDevice, "The guard has never seen a volume with UUID %s.", uuid)
 	}
@@ -90,7 +90,7 @@ func guardHistory(c *verb.Command, uuid string) error {
 // guardUndo takes back the last repair of a volume, and has the guard leave it alone from then on: it
 // would mend it again.
 func guardUndo(ctx context.Context, c *verb.Command, uuid string) error {
-	s := guarded.GuardStore()
+	s := guarded.Store()
 	copies, err := s.UndoCopies(uuid)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func guardUndo(ctx context.Context, c *verb.Command, uuid string) error {
 
 // stillAt is where the volume is now: where it was, or where a running guard sees it.
 func stillAt(uuid, device string) (string, error) {
-	if s, err := guard.AskStatus(guarded.GuardSocket()); err == nil {
+	if s, err := guard.AskStatus(guarded.Socket()); err == nil {
 		for _, v := range s.Volumes {
 			if v.UUID == uuid {
 				return v.Device, nil

@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
@@ -15,19 +13,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	repairing "github.com/orthrus-luks/orthrus/luks/repair"
 )
-
-// KeepUndo makes the undo copy durable before anything is overwritten.
-func KeepUndo(c *verb.Command, file *luks.File, plan repairing.Plan, now time.Time) error {
-	path := c.Opt.Undo.V
-	if !c.Opt.Undo.Set {
-		path = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now))
-	}
-	if err := undo.Keep(path, file, plan, now); err != nil {
-		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose another file with --undo.", err), Code: ui.Failed, Err: err}
-	}
-	c.UI.Printf("What is overwritten is kept in %s.", path)
-	return nil
-}
 
 // GoBack puts back what a repair overwrote, where the device still shows what it wrote.
 func GoBack(ctx context.Context, c *verb.Command, path, file string) error {
