@@ -5,8 +5,6 @@ package mapping
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -14,41 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/dm"
-	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/activate"
-	"github.com/orthrus-luks/orthrus/luks/far"
 )
-
-// notTooShort refuses to map a volume with a far header shorter than the file system inside, which an
-// older tool, to which the data reaches to the device's end, let grow over it.
-func notTooShort(c *verb.Command, v *volume.Volume, data *dataDevice, key *luks.Key) error {
-	if v.Version != 2 || v.Data.Dynamic {
-		return nil
-	}
-	if _, _, found, _ := far.Find(v.Metadata()); !found {
-		return nil
-	}
-	dev, err := block.Open(data.path, 0)
-	if err != nil {
-		return verb.DeviceError(data.path, err)
-	}
-	inside, err := v.Contents(dev, key)
-	if closeErr := dev.Close(); closeErr != nil {
-		return verb.DeviceError(data.path, closeErr)
-	}
-	if err != nil {
-		c.UI.Debugf("end of the contents of %s: %v", data.shown, err)
-		return nil
-	}
-	if uint64(inside.End) > v.Data.Size {
-		return &verb.Notice{Text: fmt.Sprintf("The %s inside %s is %d bytes long, and the data before the far header only %d: it grew under an older tool. "+
-			"Give the room of the far header back with \"%s far disable %s\".", inside.Kind, data.shown, inside.End, v.Data.Size, c.Program, data.shown), Code: ui.Failed}
-	}
-	return nil
-}
 
 // openOptions are those that only open takes.
 type openOptions struct {
@@ -185,105 +149,4 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 		return errors.Join(err, undo())
 	}
 	return guarded.LinkKey(c, v, data.path, key, o.linkForGuard)
-}
-
-func checkName(name string) error {
-	if strings.Contains(name, "/") {
-		return verb.Failure(ui.Failed, "Name must not contain '/' character.")
-	}
-	_, err := dm.Mangle(name)
-	return err
-}
-
-// controlFor opens the device-mapper and makes sure that the name is free.
-func controlFor(c *verb.Command, name string) (*dm.Control, error) {
-	control, err := dm.Open()
-	if err != nil {
-		return nil, err
-	}
-	control.Warn = func(err error) { c.UI.Errorf("WARNING: %v", err) }
-	_, err = control.Status(name)
-	switch {
-	case errors.Is(err, dm.ErrNotFound):
-		return control, nil
-	case err == nil:
-		err = verb.Failure(ui.InUse, "Device %s already exists.", name)
-	}
-	return nil, errors.Join(err, control.Close())
-}
-
-// mapping describes the device to be made, the key still missing.
-func mapping(c *verb.Command, v *volume.Volume, name string, data *dataDevice) (activate.Mapping, error) {
-	m, err := v.Mapping(name, data.Data)
-	if c.Opt.Persistent {
-		m.Flags = 0 // replaced by those of the command line
-	}
-	m.Flags |= flags(c)
-	return m, verb.DeviceError(data.shown, err)
-}
-
-func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, m activate.Mapping, key *luks.Key) error {
-	m.Key = key.Buffer
-	if v.Version == 2 && !c.Opt.DisableKeyring {
-		m.KeyDescription = activate.LogonDescription(v.UUID, key.Digest)
-	}
-	if _, err := activate.Activate(ctx, control, m); err != nil {
-		return nameTaken(m.Name, err)
-	}
-	if c.Opt.Persistent {
-		return persist(ctx, c, v)
-	}
-	return nil
-}
-
-func nameTaken(name string, err error) error {
-	if errors.Is(err, dm.ErrExists) {
-		return verb.Failure(ui.InUse, "Device %s already exists.", name)
-	}
-	return err
-}
-
-// openPlain maps a device without a header: the passphrase, hashed, is the key.
-func openPlain(ctx context.Context, c *verb.Command) error {
-	p, err := plainOptions(c)
-	if err != nil {
-		return err
-	}
-	if err := deviceExists(c); err != nil {
-		return err
-	}
-	if err := checkName(c.Args[1]); err != nil {
-		return err
-	}
-	control, err := controlFor(c, c.Args[1])
-	if err != nil {
-		return err
-	}
-	defer control.Close()
-	data, err := openData(c, c.Opt.ReadOnly)
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	volume.WarnSignatures(c, data.path)
-	key, err := plainKey(ctx, c, p, data.shown)
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	return mapPlain(ctx, c, control, p, data, key)
-}
-
-func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
-	length, err := activate.Length(data.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
-	if err != nil {
-		return verb.DeviceError(data.shown, err)
-	}
-	m := activate.Mapping{
-		Name: c.Args[1], Kind: activate.Plain, Device: data.Device, Offset: c.Opt.Offset.V, Length: length,
-		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: flags(c),
-		ReadOnly: data.ReadOnly, ReadAhead: data.ReadAhead,
-	}
-	_, err = activate.Activate(ctx, control, m)
-	return nameTaken(m.Name, err)
 }

@@ -8,7 +8,10 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/plain"
 )
@@ -61,4 +64,49 @@ func plainKey(ctx context.Context, c *verb.Command, p plainMapping, shown string
 	}
 	defer given.Close()
 	return plain.Stretch(p.hash, given.Bytes(), p.keySize)
+}
+
+// openPlain maps a device without a header: the passphrase, hashed, is the key.
+func openPlain(ctx context.Context, c *verb.Command) error {
+	p, err := plainOptions(c)
+	if err != nil {
+		return err
+	}
+	if err := deviceExists(c); err != nil {
+		return err
+	}
+	if err := checkName(c.Args[1]); err != nil {
+		return err
+	}
+	control, err := controlFor(c, c.Args[1])
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	data, err := openData(c, c.Opt.ReadOnly)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	volume.WarnSignatures(c, data.path)
+	key, err := plainKey(ctx, c, p, data.shown)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	return mapPlain(ctx, c, control, p, data, key)
+}
+
+func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
+	length, err := activate.Length(data.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
+	if err != nil {
+		return verb.DeviceError(data.shown, err)
+	}
+	m := activate.Mapping{
+		Name: c.Args[1], Kind: activate.Plain, Device: data.Device, Offset: c.Opt.Offset.V, Length: length,
+		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: flags(c),
+		ReadOnly: data.ReadOnly, ReadAhead: data.ReadAhead,
+	}
+	_, err = activate.Activate(ctx, control, m)
+	return nameTaken(m.Name, err)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -77,30 +76,4 @@ func newLength(c *verb.Command, m *mapped.Mapped) (uint64, error) {
 	}
 	length, err := activate.Length(uint64(dev.Size()), m.Crypt.Offset*512, wanted, size)
 	return length, errors.Join(verb.DeviceError(m.Device, err), dev.Close())
-}
-
-// refresh loads the table again with the flags of the command line and the header.
-func refresh(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.Find(c, c.Args[len(c.Args)-1])
-	if errors.Is(err, dm.ErrNoDeviceMapper) {
-		return ui.WithCode(err, ui.Failed)
-	}
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	return mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
-		mapping.Flags = flags(c)
-		if v == nil {
-			return nil
-		}
-		mapping.Flags = crypt(c, v)
-		if !v.Data.Dynamic {
-			mapping.Length = v.Data.Size / 512
-		}
-		if c.Opt.Persistent {
-			return persist(ctx, c, v)
-		}
-		return nil
-	})
 }
