@@ -104,7 +104,7 @@ func prove(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 }
 
 func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int) error {
-	if err := v.KillKeyslot(ctx, id); err != nil {
+	if err := v.KillKeyslot(ctx, id, nil); err != nil {
 		return err
 	}
 	c.UI.Verbosef("Key slot %d removed.", id)

@@ -115,7 +115,7 @@ func followed(ctx context.Context, c *verb.Command, path string) error {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	if _, err := v.ResumeFar(ctx); err != nil {
+	if _, err := v.Resume(ctx, nil); err != nil {
 		c.UI.Errorf("WARNING: what was begun on the far header of %s stays unfinished: %v", path, err)
 	}
 	f, err := v.Far(ctx)
