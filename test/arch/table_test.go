@@ -61,8 +61,9 @@ var rules = []rule{
 	{pkg: "luks", may: []string{"dm/block", "dm/secret", "luks/..."}},
 
 	// Commands.
-	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
-	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
+	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
+	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
+	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual", "cmd/internal/verb/all"}},
@@ -92,7 +93,7 @@ var rules = []rule{
 	{
 		pkg: "cmd/internal/verb/...", other: []string{xsys},
 		may: []string{
-			"dm/...", "luks/...", "udev", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/text", "cmd/internal/undo", "cmd/internal/boot",
+			"dm/...", "luks/...", "udev", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/printable", "cmd/internal/text", "cmd/internal/undo", "cmd/internal/boot",
 			"cmd/internal/boot/...", "cmd/internal/guard", "cmd/internal/guard/...", "cmd/internal/initramfs", "cmd/internal/kmod", "cmd/internal/startup",
 			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/mapped", "cmd/internal/verb/guarded",
 		},

@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm"
 )
@@ -209,7 +210,7 @@ func bootConfig(c *verb.Command, o *bootOptions, p plan.Plan, frontends []ask.Fr
 	})
 	config := boot.Config{Plan: p, Frontends: frontends, TestOnly: c.Opt.TestPassphrase}
 	config.Report = func(e boot.Event) string {
-		text := bootWords(e, c.UI.Verbose || c.UI.Debug)
+		text := printable.Line(bootWords(e, c.UI.Verbose || c.UI.Debug)) // consoles show it too
 		if text != "" && !screen {
 			c.UI.Errorf("%s", text)
 		}

@@ -118,8 +118,8 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 func listNeeds(c *verb.Command, o *mkinitramfsOptions, p initramfs.Plan) error {
 	switch o.list.V {
 	case "crypttab":
-		if p.Crypttab != "" {
-			c.UI.Printf("%s", strings.TrimSuffix(p.Crypttab, "\n"))
+		for line := range strings.Lines(p.Crypttab) {
+			c.UI.Printf("%s", strings.TrimSuffix(line, "\n"))
 		}
 	case "modules":
 		for _, m := range p.Modules {

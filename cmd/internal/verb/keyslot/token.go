@@ -211,8 +211,7 @@ func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.
 	if path := c.Opt.JSONFile.Or("-"); path != "-" {
 		return exportFile(path, t.Raw)
 	}
-	_, err = c.UI.Out.Write(t.Raw)
-	return err
+	return c.UI.ShowJSON(t.Raw)
 }
 
 func exportFile(path string, text []byte) error {
