@@ -46,7 +46,9 @@ var rules = []rule{
 	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"luks/header", "luks/luks2"}, pure: true},
-	{pkg: "luks/commit", may: []string{"luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}},
+	{pkg: "luks/layout", may: []string{"luks/far", "luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "luks/commit", may: []string{"luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+	{pkg: "luks/restore", may: []string{"luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
@@ -55,7 +57,7 @@ var rules = []rule{
 	{pkg: "luks/rescue", may: []string{"luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/inspect", may: []string{"luks/header", "luks/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"luks/commit", "luks/header", "luks/far", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
-	{pkg: "luks/relocate", may: []string{"luks/commit", "luks/header", "luks/far", "luks/luks2"}},
+	{pkg: "luks/relocate", may: []string{"luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks2"}, pure: true},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
 	{pkg: "luks", may: []string{"dm/block", "dm/secret", "luks/..."}},

@@ -61,6 +61,7 @@ func Silent(code ui.ExitCode) error { return &Notice{Code: code} }
 
 // codes maps kinds of errors to exit codes where their errno does not say enough.
 var codes = []ui.Kind{
+	{Is: luks.ErrMeanwhile, Code: ui.Failed},
 	{Is: luks.ErrPassphrase, Code: ui.Denied},
 	{Is: luks.ErrVolumeKey, Code: ui.Denied},
 	{Is: ui.ErrMismatch, Code: ui.Denied},
@@ -124,6 +125,8 @@ var advice = []struct {
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},
 	{kmod.ErrNoModule, "The lists that depmod writes in /lib/modules know no module of that name."},
 	{converting.ErrNoRoom, "Remove a keyslot that is no longer needed: {program} luksKillSlot {device} SLOT"},
+	{luks.ErrLastKey, "Nothing was changed. To make the volume unusable for good: {program} erase {device}"},
+	{luks.ErrMeanwhile, "Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then try again."},
 	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }
 

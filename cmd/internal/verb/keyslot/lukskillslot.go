@@ -75,43 +75,36 @@ func luksKillSlot(ctx context.Context, c *verb.Command) error {
 	} else {
 		proof = v.Without(id)
 	}
-	if err == nil {
-		err = prove(ctx, c, proof)
-	}
 	if err != nil {
 		return err
 	}
-	return kill(ctx, c, v, id)
+	key, err := prove(ctx, c, proof)
+	if err != nil {
+		return err
+	}
+	return errors.Join(kill(ctx, c, v, id, key), key.Close())
 }
 
 // purgeLast is the question before the last keyslot goes.
 var purgeLast = ui.Confirmation{Text: lastKeyslot, Refused: "Operation aborted, the keyslot was NOT wiped."}
 
 // prove verifies a passphrase of a keyslot that stays, or of the last one. With -q nobody is asked
-// at a terminal, and an empty standard input means that there is nothing to verify.
-func prove(ctx context.Context, c *verb.Command, v *volume.Volume) error {
+// at a terminal, and an empty standard input means that there is nothing to verify: then there is no key.
+func prove(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, error) {
 	if c.UI.Batch && c.UI.Interactive() && keys.KeyFile(c) == "" {
-		return nil
+		return nil, nil
 	}
 	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemaining, Keyslot: luks.AnyKeyslot})
 	if c.UI.Batch && keys.KeyFile(c) == "" && errors.Is(err, ui.ErrNothingToRead) {
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
-	}
-	return key.Close()
+	return key, err
 }
 
-func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int) error {
-	if err := v.KillKeyslot(ctx, id, nil); err != nil {
+func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *luks.Key) error {
+	if err := v.KillKeyslot(ctx, id, by); err != nil {
 		return err
 	}
 	c.UI.Verbosef("Key slot %d removed.", id)
 	return guarded.ForgetHeads(v.UUID)
-}
-
-// eraseOptions are those that only erase takes.
-type eraseOptions struct {
-	hWOpalFactoryReset bool
 }

@@ -45,10 +45,10 @@ func luksRemoveKey(ctx context.Context, c *verb.Command) error {
 	}
 	defer key.Close()
 	c.UI.Verbosef("Keyslot %d is selected for deletion.", key.Keyslot)
-	if v.BoundKeyslots() == 1 {
+	if slot, err := v.Keyslot(key.Keyslot); err == nil && !slot.Unbound && v.BoundKeyslots() == 1 {
 		if err := c.UI.Confirm(ctx, purgeLast); err != nil {
 			return err
 		}
 	}
-	return kill(ctx, c, v, key.Keyslot)
+	return kill(ctx, c, v, key.Keyslot, key)
 }
