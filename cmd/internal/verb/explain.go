@@ -116,6 +116,7 @@ var advice = []struct {
 	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
 	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; until then nothing is done to the far header."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
+	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what is left."},
 	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable {device}"},

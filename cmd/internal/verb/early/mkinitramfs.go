@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -78,6 +79,11 @@ func MkInitramfs() verb.Verb {
 func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) error {
 	if !c.Opt.Output.Set && !c.Opt.DryRun && !o.list.Set {
 		return verb.Failure(ui.Failed, "Option --output is missing: the file to write.")
+	}
+	if c.Opt.Output.Set {
+		if err := volume.Replaceable(c.Opt.Output.V); err != nil {
+			return err
+		}
 	}
 	root := "/"
 	if o.sysroot.Set {
