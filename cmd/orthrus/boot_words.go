@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // bootWords is what people are told about an event of a boot; empty for what they need not know.
@@ -143,11 +144,11 @@ func bootSentence(err error) string {
 		return "No tries are left."
 	case errors.Is(err, ask.ErrLate):
 		return "Nobody answered in time."
-	case errors.Is(err, boot.ErrHangs):
+	case errors.Is(err, open.ErrHangs):
 		return "The device does not answer."
 	case errors.Is(err, boot.ErrSlow):
 		return "The key derivation of a keyslot takes longer than a boot can wait."
-	case errors.Is(err, boot.ErrNoSource), errors.Is(err, ask.ErrNobody):
+	case errors.Is(err, open.ErrNoSource), errors.Is(err, ask.ErrNobody):
 		return "There is no key, and nobody who could be asked for a passphrase."
 	}
 	return ""

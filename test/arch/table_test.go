@@ -8,6 +8,7 @@ package arch
 type rule struct {
 	pkg   string
 	may   []string // of this module
+	above []string // of what it may: not those, which lie above it
 	other []string // of other modules
 	pure  bool     // bytes and values only: no files, no kernel, no network
 }
@@ -43,7 +44,6 @@ var rules = []rule{
 	{pkg: "luks/sealed", pure: true},
 	{pkg: "luks/luks1", may: []string{"luks/hashalg"}, pure: true},
 	{pkg: "luks/luks2", may: []string{"luks/hashalg"}, pure: true},
-	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/header/far", may: []string{"luks/header", "luks/luks2"}, pure: true},
 
@@ -57,7 +57,9 @@ var rules = []rule{
 	{pkg: "luks/relocate", may: []string{"luks/header", "luks/header/far", "luks/luks2"}},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
-	{pkg: "luks", may: []string{"dm/block", "dm/secret", "luks/..."}},
+	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/luks2", "luks/token/..."}},
+	{pkg: "luks", may: []string{"dm/block", "dm/secret", "luks/..."}, above: []string{"luks/open"}},
+	{pkg: "luks/open", may: []string{"dm", "dm/block", "dm/secret", "luks", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},

@@ -12,7 +12,7 @@ import (
 
 // activate maps the volume, with its key linked into a keyring where that was asked for.
 func (t *task) activate(ctx context.Context) error {
-	if err := t.unchanged(); err != nil {
+	if err := t.opening.Unchanged(); err != nil {
 		return err
 	}
 	m, err := t.mapping()
@@ -20,7 +20,7 @@ func (t *task) activate(ctx context.Context) error {
 		return err
 	}
 	undo := t.link()
-	if _, err := activate.Activate(ctx, t.control, m); err != nil {
+	if _, err := t.opening.Map(ctx, t.control, m); err != nil {
 		return errors.Join(err, undo())
 	}
 	if t.target.Options.Type == crypttab.Swap || t.target.Options.Type == crypttab.Tmp {
@@ -33,16 +33,9 @@ func (t *task) mapping() (activate.Mapping, error) {
 	if t.target.LUKS == nil {
 		return t.plainMapping()
 	}
-	m, err := t.target.LUKS.Mapping(t.target.Name, t.data)
-	if err != nil {
-		return m, err
-	}
+	m, err := t.opening.Mapping(t.target.Name, t.key, false)
 	m.Flags |= t.target.Options.Flags
-	m.Key = t.key.Buffer
-	if t.target.LUKS.Version == 2 {
-		m.KeyDescription = activate.LogonDescription(t.target.LUKS.UUID, t.key.Digest)
-	}
-	return m, nil
+	return m, err
 }
 
 // link hands the volume key to whoever looks in a keyring for it. That it cannot be is no reason not

@@ -144,7 +144,7 @@ func (s *seat) tryTyped(a ask.Answer) error {
 	if err != nil {
 		return err
 	}
-	return s.tryFrom("a passphrase from "+a.By)(s.ctx, typed(passphrase))
+	return s.try(s.ctx, typed(passphrase, "a passphrase from "+a.By))
 }
 
 // wrong counts a try and says why it failed.

@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/open"
 	"github.com/orthrus-luks/orthrus/udev"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 	// built in or missing are no error. Nil leaves it to the kernel.
 	LoadModules func(names []string) error
 	// Sources are further ways to the key of a volume.
-	Sources []func(Target) (Source, bool)
+	Sources []func(Target) (open.Source, bool)
 	// NoGrow leaves volumes as long as they are, though their devices have gained. Otherwise one with a
 	// far header follows its device before it is mapped; that it cannot is reported and stops nothing.
 	NoGrow bool

@@ -11,7 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/dm"
-	"github.com/orthrus-luks/orthrus/luks/kdf/argon2"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // mountDirectory is where key devices are mounted while they are read.
@@ -24,7 +24,7 @@ type engine struct {
 	watcher *device.Watcher
 	control *dm.Control // nil where nothing is mapped
 	mounts  *mounts
-	gate    *gate
+	gate    *open.Gate
 	people  *people
 	// requiredDone is closed when no required volume is under way any more.
 	requiredDone chan struct{}
@@ -38,7 +38,7 @@ type engine struct {
 func Run(ctx context.Context, config Config) (Result, error) {
 	begun := time.Now()
 	e := &engine{
-		config: config, plan: config.Plan, gate: newGate(available),
+		config: config, plan: config.Plan, gate: open.NewGate(open.Available),
 		mounts: newMounts(mountDirectory), requiredDone: make(chan struct{}),
 	}
 	for _, note := range config.Plan.Notes {
@@ -193,13 +193,4 @@ func modulesOf(fs string) []string {
 		names = append(names, "nls_cp437", "nls_iso8859-1", "nls_ascii", "nls_utf8")
 	}
 	return names
-}
-
-// available is the memory that one derivation may take now, in bytes; 0 where it is not known.
-func available() uint64 {
-	n, known := argon2.Available()
-	if !known {
-		return 0
-	}
-	return n
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // scriptFolder is where Debian's key scripts are that are named without a folder.
@@ -35,10 +36,11 @@ type scriptSource struct {
 func (s *scriptSource) Name() string { return "key script " + s.target.Key.Path }
 
 // Secrets runs the program until it prints a key that fits, as often as there are tries.
-func (s *scriptSource) Secrets(ctx context.Context, try Try) error {
+func (s *scriptSource) Secrets(ctx context.Context, try open.Try) error {
 	var last error
 	for tried := range s.tries {
-		last = once(ctx, try, func() (Secret, error) { return s.run(ctx, tried) })
+		once := open.One{Get: func(ctx context.Context) (open.Secret, error) { return s.run(ctx, tried) }}
+		last = once.Secrets(ctx, try)
 		if !errors.Is(last, luks.ErrPassphrase) || ctx.Err() != nil {
 			return last
 		}
@@ -46,7 +48,7 @@ func (s *scriptSource) Secrets(ctx context.Context, try Try) error {
 	return last
 }
 
-func (s *scriptSource) run(ctx context.Context, tried int) (key Secret, err error) {
+func (s *scriptSource) run(ctx context.Context, tried int) (key open.Secret, err error) {
 	path := s.target.Key.Path
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(scriptFolder, path)
@@ -58,27 +60,23 @@ func (s *scriptSource) run(ctx context.Context, tried int) (key Secret, err erro
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
 	r, w, err := os.Pipe()
 	if err != nil {
-		return Secret{}, err
+		return open.Secret{}, err
 	}
 	defer r.Close()
 	cmd.Stdout = w
 	if err := errors.Join(cmd.Start(), w.Close()); err != nil {
-		return Secret{}, err
+		return open.Secret{}, err
 	}
 	printed, readErr := ui.ReadKey(ctx, r, ui.Request{KeyFile: path})
 	if err := errors.Join(readErr, cmd.Wait()); err != nil {
-		return Secret{}, errors.Join(err, printed.Close())
+		return open.Secret{}, errors.Join(err, printed.Close())
 	}
-	return Secret{Buffer: printed, Keyslot: luks.AnyKeyslot}, nil
+	return open.Passphrase(printed), nil
 }
 
 // emptySource tries the empty passphrase, which some installers set for a first boot.
-type emptySource struct{}
-
-// Name is what messages call it.
-func (emptySource) Name() string { return "the empty passphrase" }
-
-// Secrets tries it.
-func (emptySource) Secrets(ctx context.Context, try Try) error {
-	return try(ctx, Secret{Keyslot: luks.AnyKeyslot})
+func emptySource() open.Source {
+	return open.One{Label: "the empty passphrase", Get: func(context.Context) (open.Secret, error) {
+		return open.Passphrase(nil), nil
+	}}
 }

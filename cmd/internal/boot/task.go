@@ -7,14 +7,14 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
-	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // task unlocks one volume.
@@ -22,17 +22,15 @@ type task struct {
 	*engine
 	target   Target
 	outcome  Outcome
-	keyslots Keyslots
-	data     activate.Data
-	loop     *block.Loop
+	keyslots open.Keyslots
+	opening  *open.Opening
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.
-	abandoned bool
+	abandoned atomic.Bool
+	key       *luks.Key // once a secret has fitted
+	by        string
 
-	mu  sync.Mutex
-	key *luks.Key // once a secret has fitted
-	by  string
-	won context.CancelFunc // ends all sources
+	mu sync.Mutex
 	// optionalSince is when people were first asked for nothing but optional volumes, this among them.
 	optionalSince time.Time
 }
@@ -62,22 +60,15 @@ func (t *task) run(ctx context.Context) Outcome {
 // within bounds a step that reads the disk: a disk that hangs cannot be interrupted, but it can be
 // left to itself.
 func (t *task) within(ctx context.Context, step func(context.Context) error) error {
-	limit := time.NewTimer(answerTimeout)
-	defer limit.Stop()
-	done := make(chan error, 1)
-	go func() { done <- step(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-limit.C:
-	case <-ctx.Done():
+	err := open.Within(ctx, answerTimeout, step)
+	if errors.Is(err, open.ErrHangs) {
+		t.abandoned.Store(true)
 	}
-	t.abandoned = true
-	return ErrHangs
+	return err
 }
 
 func (t *task) letGo() error {
-	if t.abandoned {
+	if t.abandoned.Load() {
 		return nil // the step that hangs still has it
 	}
 	var errs []error
@@ -212,7 +203,12 @@ func (t *task) locateHeader(ctx context.Context) error {
 	if place.Path == "" {
 		return nil
 	}
-	root, release, err := t.mount(found.Node, place.FileSystem)
+	return t.within(ctx, func(context.Context) error { return t.headerFile(found.Node, place) })
+}
+
+// headerFile finds a header on the file system of a device.
+func (t *task) headerFile(node string, place plan.Place) error {
+	root, release, err := t.mount(node, place.FileSystem)
 	if err != nil {
 		return err
 	}
