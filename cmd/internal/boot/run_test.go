@@ -89,7 +89,10 @@ func TestTheFirstSourceThatFitsEndsTheOthers(t *testing.T) {
 	}
 	defer key.Close()
 	for name, make := range map[string]func() open.Secret{
-		"passphrase": func() open.Secret { b, _ := secret.From([]byte("one")); return open.Secret{Buffer: b, Keyslot: luks.AnyKeyslot} },
+		"passphrase": func() open.Secret {
+			b, _ := secret.From([]byte("one"))
+			return open.Secret{Buffer: b, Keyslot: luks.AnyKeyslot}
+		},
 		"volume key": func() open.Secret { b, _ := secret.Copy(key.Bytes()); return open.Secret{Buffer: b, VolumeKey: true} },
 	} {
 		who, never := says(), &waiting{}
