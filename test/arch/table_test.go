@@ -69,7 +69,8 @@ var rules = []rule{
 	{pkg: "cmd/internal/undo", may: []string{"luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
-	{pkg: "cmd/internal/boot/crypttab", may: []string{"dm/target"}, pure: true},
+	{pkg: "cmd/internal/boot/fstab", pure: true},
+	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
 	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/guard/policy", pure: true},
@@ -82,8 +83,8 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/kmod"}, other: []string{xsys}},
-	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod"}, other: []string{xsys}},
+	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 
 	// Test support: may use everything, is used by tests only.
