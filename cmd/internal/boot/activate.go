@@ -15,7 +15,8 @@ func (t *task) activate(ctx context.Context) error {
 	if err := t.opening.Unchanged(); err != nil {
 		return err
 	}
-	m, err := t.mapping()
+	name := t.share.settle()
+	m, err := t.mapping(name)
 	if err != nil {
 		return err
 	}
@@ -24,16 +25,16 @@ func (t *task) activate(ctx context.Context) error {
 		return errors.Join(err, undo())
 	}
 	if t.target.Options.Type == crypttab.Swap || t.target.Options.Type == crypttab.Tmp {
-		return t.makeContents(ctx, "/dev/mapper/"+t.target.Name)
+		return t.makeContents(ctx, "/dev/mapper/"+name)
 	}
 	return nil
 }
 
-func (t *task) mapping() (activate.Mapping, error) {
+func (t *task) mapping(name string) (activate.Mapping, error) {
 	if t.target.LUKS == nil {
-		return t.plainMapping()
+		return t.plainMapping(name)
 	}
-	m, err := t.opening.Mapping(t.target.Name, t.key, false)
+	m, err := t.opening.Mapping(name, t.key, false)
 	m.Flags |= t.target.Options.Flags
 	return m, err
 }

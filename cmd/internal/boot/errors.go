@@ -18,6 +18,8 @@ var (
 	ErrHeldByOther = errors.New("the device holds something else")
 	ErrSlow        = errors.New("the key derivation takes too long")
 	ErrKeyLength   = errors.New("the key is shorter than the volume key")
+	ErrUnknown     = errors.New("nothing is known of a volume of that name")
+	ErrSame        = errors.New("the same volume, under another name, is not open")
 )
 
 // FailedError names the required volumes that are not open.
@@ -39,6 +41,25 @@ func (e *FailedError) Unwrap() []error {
 	}
 	return all
 }
+
+// UnknownError names volumes that were asked for and are in no table.
+type UnknownError struct{ Names []string }
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("nothing is known of a volume named %s", strings.Join(e.Names, ", "))
+}
+
+func (e *UnknownError) Unwrap() error { return ErrUnknown }
+
+// KeyFileError says which key could not be read.
+type KeyFileError struct {
+	Source string // "key file /k on LABEL=keys"
+	Err    error
+}
+
+func (e *KeyFileError) Error() string { return fmt.Sprintf("%s cannot be read: %v", e.Source, e.Err) }
+
+func (e *KeyFileError) Unwrap() error { return e.Err }
 
 // VolumeError says which volume a failure belongs to.
 type VolumeError struct {

@@ -50,6 +50,9 @@ func (s *fileSource) Secrets(ctx context.Context, try open.Try) error {
 
 func (s *fileSource) read(ctx context.Context) (open.Secret, error) {
 	key, err := s.bytes(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = &KeyFileError{s.Name(), err}
+	}
 	return open.Passphrase(key), err
 }
 

@@ -99,11 +99,11 @@ func (t *task) plainKey(s open.Secret) (*luks.Key, error) {
 	return &luks.Key{Buffer: key, Keyslot: luks.AnyKeyslot}, nil
 }
 
-func (t *task) plainMapping() (activate.Mapping, error) {
+func (t *task) plainMapping(name string) (activate.Mapping, error) {
 	o := t.target.Options
 	length, err := activate.Length(t.opening.Data.Size, o.Offset*512, 0, o.SectorSize)
 	return activate.Mapping{
-		Name: t.target.Name, Kind: activate.Plain, Device: t.opening.Data.Device, Offset: o.Offset, Length: length,
+		Name: name, Kind: activate.Plain, Device: t.opening.Data.Device, Offset: o.Offset, Length: length,
 		IVOffset: o.Skip, Cipher: o.Cipher, SectorSize: o.SectorSize, Key: t.key.Buffer, Flags: o.Flags,
 		ReadOnly: t.opening.Data.ReadOnly, ReadAhead: t.opening.Data.ReadAhead,
 	}, err

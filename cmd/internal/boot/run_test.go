@@ -141,6 +141,45 @@ func TestAKeySourceThatNeverReturnsHoldsNoBoot(t *testing.T) {
 	}
 }
 
+func TestOneVolumeUnderTwoNamesIsOpenedOnce(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	tab := "a " + path + "\nb " + link(t, path)
+	o := booted(t, says("one"), tab, "", nil)
+	if o.err != nil || o.states() != "a=opened b=opened" || len(o.person.asked) != 1 {
+		t.Errorf("%s, %v, asked %q", o.states(), o.err, o.person.asked)
+	}
+	if o = booted(t, says("x", "y", "z"), tab, "", nil); !errors.Is(o.err, ErrSame) || !errors.Is(o.err, ErrTries) {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+}
+
+func TestNothingTakesAMachineDownWhoseRootIsOpen(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	other, _ := image(t, "two", nil)
+	tab := "root " + path + "\nother " + other + " none tries=1"
+	o := booted(t, says("one", "x"), tab, "root=/dev/mapper/root", nil)
+	if o.err != nil || o.states() != "root=opened other=failed" || !o.told(GaveUp) {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+	o = booted(t, says("one", "x"), tab, "root=/dev/mapper/root", func(c *Config) { c.Plan.Initrd = false })
+	if !errors.Is(o.err, ErrFailed) {
+		t.Errorf("in the main system: %s, %v", o.states(), o.err)
+	}
+}
+
+func TestANameThatNothingIsKnownOfIsAnError(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	for names, states := range map[string]string{"root lost": "root=opened", "lost": ""} {
+		o := booted(t, says("one"), "root "+path, "", func(c *Config) {
+			c.Plan = plan.Make(plan.Request{Crypttab: []byte("root " + path), Names: strings.Fields(names)})
+		})
+		var unknown *UnknownError
+		if !errors.As(o.err, &unknown) || !errors.Is(o.err, ErrUnknown) || unknown.Names[0] != "lost" || o.states() != states {
+			t.Errorf("%s: %s, %v", names, o.states(), o.err)
+		}
+	}
+}
+
 func TestTriesEnd(t *testing.T) {
 	path, _ := image(t, "one", nil)
 	o := booted(t, says("a", "b", "c", "one"), "root "+path, "", nil)
@@ -185,12 +224,16 @@ func TestKeyFiles(t *testing.T) {
 		}
 		return file
 	}
+	told := key("told", "#!/bin/sh\n[ \"$CRYPTTAB_KEY\" = none ] && [ \"$1\" = none ] && "+
+		"[ \"$CRYPTTAB_OPTIONS\" = \"keyscript=$0,key-slot=0,readonly,x-a-b=c d\" ] && [ \"$CRYPTTAB_OPTION_readonly\" = yes ] && "+
+		"[ \"$CRYPTTAB_OPTION_key_slot$CRYPTTAB_OPTION_x_a_b\" = '0c d' ] && printf one\n")
 	script := key("script", "#!/bin/sh\n[ \"$CRYPTTAB_NAME\" = root ] && [ \"$1\" = word ] && [ \"$CRYPTTAB_TRIED\" = 1 ] && printf one || printf no\n")
 	erased := key("erased", "one")
 	for _, tab := range []string{
 		"root " + path + " " + key("whole", "one"),
 		"root " + path + " " + key("part", "xxoneyy") + " keyfile-offset=2,keyfile-size=3",
 		"root " + path + " word keyscript=" + script,
+		"root " + path + " none keyscript=" + told + `,keyslot=0,read-only,x-a-b=c\040d`,
 		"root " + path + " " + erased + " keyfile-erase",
 	} {
 		o := booted(t, nil, tab, "", nil)
@@ -208,6 +251,11 @@ func TestKeyFiles(t *testing.T) {
 	o = booted(t, says("one"), "root "+path+" "+dir+"/missing", "", nil)
 	if o.err != nil || !o.told(SourceFailed) {
 		t.Errorf("after a missing key: %v", o.err)
+	}
+	o = booted(t, nil, "root "+path+" "+dir+"/missing headless", "", nil)
+	var missing *KeyFileError
+	if !errors.As(o.err, &missing) || missing.Source != "key file "+dir+"/missing" {
+		t.Errorf("a missing key alone: %v", o.err)
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -48,15 +50,33 @@ func (s *scriptSource) Secrets(ctx context.Context, try open.Try) error {
 	return last
 }
 
+// environment is what crypttab(5) of Debian says a script is told: each option by a name of its own, in
+// which "-" is "_", a flag as "yes".
+func (s *scriptSource) environment(tried int) []string {
+	t := s.target
+	all := []string{
+		"CRYPTTAB_NAME=" + t.Name, "CRYPTTAB_SOURCE=" + t.Node, "CRYPTTAB_KEY=" + t.Key.Argument,
+		fmt.Sprintf("CRYPTTAB_TRIED=%d", tried), "_CRYPTTAB_NAME=" + t.Name, "_CRYPTTAB_SOURCE=" + t.Device.String(),
+	}
+	var words []string
+	for _, w := range crypttab.Words(t.Written) {
+		value, text := "yes", w.Name
+		if w.Has {
+			value, text = w.Value, w.Name+"="+w.Value
+		}
+		words = append(words, text)
+		all = append(all, "CRYPTTAB_OPTION_"+strings.ReplaceAll(w.Name, "-", "_")+"="+value)
+	}
+	return append(all, "CRYPTTAB_OPTIONS="+strings.Join(words, ","))
+}
+
 func (s *scriptSource) run(ctx context.Context, tried int) (key open.Secret, err error) {
 	path := s.target.Key.Path
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(scriptFolder, path)
 	}
 	cmd := exec.CommandContext(ctx, path, s.target.Key.Argument)
-	cmd.Env = append(os.Environ(),
-		"CRYPTTAB_NAME="+s.target.Name, "CRYPTTAB_SOURCE="+s.target.Node, "CRYPTTAB_KEY="+s.target.Key.Argument,
-		fmt.Sprintf("CRYPTTAB_TRIED=%d", tried), "_CRYPTTAB_NAME="+s.target.Name, "_CRYPTTAB_SOURCE="+s.target.Device.String())
+	cmd.Env = append(os.Environ(), s.environment(tried)...)
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type task struct {
 	outcome  Outcome
 	keyslots open.Keyslots
 	opening  *open.Opening
+	share    *share
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.
 	abandoned atomic.Bool
@@ -47,6 +49,11 @@ func (e *engine) newTask(v plan.Volume) *task {
 
 // run does it all and lets go of everything.
 func (t *task) run(ctx context.Context) Outcome {
+	defer func() {
+		if t.share != nil {
+			close(t.share.done)
+		}
+	}()
 	err := t.unlock(ctx)
 	err = errors.Join(err, t.letGo())
 	if err != nil && t.outcome.State != Opened {
@@ -96,9 +103,20 @@ func (t *task) unlock(ctx context.Context) error {
 	if t.target.Options.Type == crypttab.Other {
 		return errors.Join(ErrFormat, errors.New(t.target.Options.Format))
 	}
-	if err := t.locate(ctx); err != nil {
+	found, err := t.locate(ctx)
+	if err != nil {
 		return err
 	}
+	share, leads := t.shares.join(t, found)
+	if !leads {
+		return t.shareWith(ctx, share)
+	}
+	t.share = share
+	return t.open(ctx)
+}
+
+// open is the way of a volume whose device is there.
+func (t *task) open(ctx context.Context) error {
 	if err := t.within(ctx, t.prepare); err != nil {
 		return err
 	}
@@ -111,7 +129,7 @@ func (t *task) unlock(ctx context.Context) error {
 		if err := t.activate(ctx); err != nil {
 			return err
 		}
-		t.outcome.Node = "/dev/mapper/" + t.target.Name
+		t.outcome.Node = "/dev/mapper/" + t.share.name
 	}
 	t.outcome.State, t.outcome.By = Opened, t.by
 	t.report(Event{Kind: Unlocked, Volume: t.target.Name, Source: t.by})
@@ -125,23 +143,27 @@ const answerTimeout = 60 * time.Second
 const noticeable = 2 * time.Second
 
 // locate waits for the data device, and for the header's where it is another.
-func (t *task) locate(ctx context.Context) error {
+func (t *task) locate(ctx context.Context) (device.Identity, error) {
 	begun := time.Now()
 	waiting, cancel := t.patience(ctx)
 	defer cancel()
 	found, err := t.await(waiting, t.target.Device)
 	t.outcome.Waited = time.Since(begun)
 	if err != nil {
-		return err
+		return found, err
+	}
+	if t.target.Unnamed {
+		t.target.Name = "luks-" + strings.ToLower(found.UUID)
+		t.outcome.Name = t.target.Name
 	}
 	t.target.Node, t.target.Header, t.outcome.Device = found.Node, found.Node, found.Node
 	t.report(Event{Kind: Found, Volume: t.target.Name, Text: found.Node})
 	if t.target.Volume.Header.IsZero() || t.target.Options.Type != crypttab.AnyLUKS {
-		return nil
+		return found, nil
 	}
 	err = t.locateHeader(waiting)
 	t.outcome.Waited = time.Since(begun)
-	return err
+	return found, err
 }
 
 // await finds a device, and tells people what is waited for where that takes a while.

@@ -187,6 +187,9 @@ func (b *builder) merge(o *Volume, v Volume) {
 	b.note("%s and %s name one volume, %v: it is opened once", o.From, v.From, v.Device)
 	if b.isRoot(v.Name) {
 		v.Also = append(o.Also, o.Name)
+		if v.Key.Kind == NoKey {
+			v.Key = o.Key
+		}
 		*o = v
 		return
 	}
