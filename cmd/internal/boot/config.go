@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
@@ -37,8 +38,19 @@ type Config struct {
 	// DeriveTimeout bounds one derivation; 5 minutes when zero, and at most a minute for volumes
 	// without which the boot goes on.
 	DeriveTimeout time.Duration
+	// unclaimed and patience stand in for the machine in tests.
+	unclaimed func() []device.Identity
+	patience  time.Duration
+
 	// Limits bound the costs of keyslots; kdf.OpeningLimits when nil.
 	Limits *kdf.Limits
+}
+
+func (c Config) farPatience() time.Duration {
+	if c.patience > 0 {
+		return c.patience
+	}
+	return farPatience
 }
 
 // State is what became of a volume.

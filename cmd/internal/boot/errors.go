@@ -18,6 +18,7 @@ var (
 	ErrHeldByOther = errors.New("the device holds something else")
 	ErrSlow        = errors.New("the key derivation takes too long")
 	ErrKeyLength   = errors.New("the key is shorter than the volume key")
+	ErrFarNotUsed  = errors.New("both heads are lost, and x-orthrus.far=no keeps the far header from being used")
 	ErrUnknown     = errors.New("nothing is known of a volume of that name")
 	ErrSame        = errors.New("the same volume, under another name, is not open")
 )

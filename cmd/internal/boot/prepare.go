@@ -17,12 +17,9 @@ func (t *task) prepare(ctx context.Context) error {
 	if t.target.Options.Type != crypttab.AnyLUKS {
 		return t.preparePlain()
 	}
-	opening, err := open.Inspect(ctx, t.request())
-	if err != nil {
+	if err := t.inspect(ctx); err != nil {
 		return err
 	}
-	t.release = append(t.release, opening.Close)
-	t.opening, t.target.LUKS = opening, opening.Volume
 	if err := judge(t.target.LUKS, t.target.Volume, t.plan.Policy.Ciphers); err != nil {
 		return err
 	}
@@ -45,10 +42,15 @@ func (t *task) prepare(ctx context.Context) error {
 // header was read again.
 func (t *task) mend(ctx context.Context) (reloaded bool) {
 	v := t.target.LUKS
-	if v.Version != 2 || v.Choice.Healthy() {
+	if v.Version != 2 || v.Choice.Healthy() || t.far != nil {
 		return false
 	}
 	event := Event{Kind: HeaderAtRisk, Volume: t.target.Name, Text: v.Choice.Reason.String()}
+	if twins := t.twins(); twins != nil {
+		event.Err = twins
+		t.report(event)
+		return false
+	}
 	healed, err := t.opening.Heal(ctx)
 	if healed {
 		event.Kind = Repaired
@@ -56,6 +58,18 @@ func (t *task) mend(ctx context.Context) (reloaded bool) {
 	event.Err = err
 	t.report(event)
 	return healed
+}
+
+// twins are the devices that answer to the volume's name beside the one in use, with rd.orthrus.twins=first:
+// which of them is the right one is not known, so nothing is written to any.
+func (t *task) twins() error {
+	if t.watcher == nil {
+		return nil
+	}
+	if twins := t.watcher.Twins(t.target.Device); twins != nil {
+		return twins
+	}
+	return nil
 }
 
 // planKeyslots tells which keyslots cannot be tried, and fails where none can.

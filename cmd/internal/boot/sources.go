@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks/open"
 	"github.com/orthrus-luks/orthrus/luks/token"
@@ -22,6 +23,9 @@ const (
 // sourcesOf lists the ways to a volume's key. Those that answer at once are tried before anybody is
 // asked, unless they take too long; the others race with people.
 func (t *task) sourcesOf(v Target) []open.Entry {
+	if t.far != nil && v.Options.Far == crypttab.FarAsk {
+		return []open.Entry{{Source: asking{t.people, t}}}
+	}
 	var all []open.Entry
 	for _, make := range t.config.Sources {
 		if s, ok := make(v); ok {

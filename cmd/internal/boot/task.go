@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
@@ -26,6 +27,7 @@ type task struct {
 	keyslots open.Keyslots
 	opening  *open.Opening
 	share    *share
+	far      *far.Found // stands in for the heads, which are lost
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.
 	abandoned atomic.Bool
@@ -147,7 +149,7 @@ func (t *task) locate(ctx context.Context) (device.Identity, error) {
 	begun := time.Now()
 	waiting, cancel := t.patience(ctx)
 	defer cancel()
-	found, err := t.await(waiting, t.target.Device)
+	found, err := t.awaitVolume(waiting)
 	t.outcome.Waited = time.Since(begun)
 	if err != nil {
 		return found, err
