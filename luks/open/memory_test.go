@@ -60,6 +60,17 @@ func TestKeyslotsAreSortedByWhatTheMachineCanDo(t *testing.T) {
 	}
 }
 
+func TestAReserveIsLeft(t *testing.T) {
+	for n, want := range map[uint64]uint64{0: 1, Reserve: 1, Reserve + 5: 5, 72984 << 10: 72984<<10 - Reserve} {
+		if got := beyondReserve(n, true); got != want {
+			t.Errorf("%d: %d, want %d", n, got, want)
+		}
+	}
+	if got := beyondReserve(1<<30, false); got != 0 {
+		t.Errorf("unknown: %d", got)
+	}
+}
+
 func TestDerivationsTakeTurnsByMemory(t *testing.T) {
 	g := NewGate(func() uint64 { return 100 })
 	enter := func(need uint64) func() {
