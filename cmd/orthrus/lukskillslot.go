@@ -76,7 +76,7 @@ func (v *volume) without(id int) *volume {
 }
 
 func (c *command) kill(ctx context.Context, v *volume, id int) error {
-	if err := v.KillKeyslot(ctx, id); err != nil {
+	if err := v.KillKeyslot(ctx, id, nil); err != nil {
 		return err
 	}
 	c.ui.Verbosef("Key slot %d removed.", id)

@@ -114,7 +114,7 @@ func (c *command) followed(ctx context.Context, path string) error {
 	if err != nil {
 		return deviceError(path, err)
 	}
-	if _, err := v.ResumeFar(ctx); err != nil {
+	if _, err := v.Resume(ctx, nil); err != nil {
 		c.ui.Errorf("WARNING: what was begun on the far header of %s stays unfinished: %v", path, err)
 	}
 	f, err := v.Far(ctx)

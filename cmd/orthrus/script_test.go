@@ -107,7 +107,7 @@ func costs(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(next.Metadata.ReplaceKeyslot(slot))
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	ts.Check(err)
-	ts.Check(commit.Apply(dev, plan))
+	ts.Check(commit.Apply(dev, commit.Mending(nil, plan)))
 }
 
 // holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:
