@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -138,7 +139,7 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 		}
 		end := s.Offset + s.recorded
 		switch {
-		case s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= roundUp(areasEnd, 1<<20):
+		case s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= extent.Up(areasEnd, 1<<20):
 			r.add(Note, fmt.Sprintf("segment %d: its data lies on another device; this is a detached header or a backup of one", s.ID))
 		case s.Offset >= r.DeviceSize:
 			r.add(Healable, fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
@@ -180,5 +181,3 @@ func (r *Report) segments2(m *luks2.Metadata, size uint64) {
 	}
 	slices.SortFunc(r.Segments, func(a, b Segment) int { return a.ID - b.ID })
 }
-
-func roundUp(n, unit uint64) uint64 { return (n + unit - 1) / unit * unit }

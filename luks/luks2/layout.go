@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // AreaAlignment is the granularity of keyslot areas, bytes.
@@ -27,10 +29,7 @@ func (e *RoomError) Error() string {
 func (e *RoomError) Unwrap() error { return ErrNoRoom }
 
 // Extent is a range of bytes on the device.
-type Extent struct{ Offset, Size uint64 }
-
-// End is the first byte behind the range.
-func (e Extent) End() uint64 { return e.Offset + e.Size }
+type Extent = extent.Extent
 
 // KeyslotsExtent is the range in which keyslot areas may lie.
 func (m *Metadata) KeyslotsExtent(hdrSize uint64) Extent {
@@ -42,7 +41,7 @@ func (m *Metadata) KeyslotsExtent(hdrSize uint64) Extent {
 func (m *Metadata) FindArea(hdrSize, size uint64) (Extent, error) {
 	largest := uint64(0)
 	for _, hole := range m.Holes(hdrSize) {
-		start := alignUp(hole.Offset, AreaAlignment)
+		start := extent.Up(hole.Offset, AreaAlignment)
 		if start < hole.End() && hole.End()-start >= size {
 			return Extent{Offset: start, Size: size}, nil
 		}
@@ -72,7 +71,5 @@ func (m *Metadata) Holes(hdrSize uint64) []Extent {
 
 // AreaSize is the size of a keyslot area for a key of keySize bytes split into stripes.
 func AreaSize(keySize, stripes uint32) uint64 {
-	return alignUp(uint64(keySize)*uint64(stripes), AreaAlignment)
+	return extent.Up(uint64(keySize)*uint64(stripes), AreaAlignment)
 }
-
-func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }

@@ -23,11 +23,13 @@ const (
 var rules = []rule{
 	// The kernel.
 	{pkg: "dm/secret", other: []string{xsys}},
+	{pkg: "dm/extent", pure: true},
+	{pkg: "dm/uuid", pure: true},
 	{pkg: "dm/target", may: []string{"dm/secret"}, pure: true},
-	{pkg: "dm/block", may: []string{"dm/secret"}, other: []string{xsys}},
+	{pkg: "dm/block", may: []string{"dm/extent", "dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
 	{pkg: "dm", may: []string{"dm/block", "dm/secret", "dm/target"}, other: []string{xsys}},
-	{pkg: "udev", other: []string{xsys}},
+	{pkg: "udev", may: []string{"dm/uuid"}, other: []string{xsys}},
 
 	// Algorithms.
 	{pkg: "luks/hashalg", other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
@@ -39,20 +41,20 @@ var rules = []rule{
 	{pkg: "luks/sector", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys, "github.com/aead/serpent"}},
 
 	// Formats.
-	{pkg: "luks/signature", pure: true},
+	{pkg: "luks/signature", may: []string{"dm/uuid"}, pure: true},
 	{pkg: "luks/sealed", pure: true},
-	{pkg: "luks/luks1", may: []string{"luks/hashalg"}, pure: true},
-	{pkg: "luks/luks2", may: []string{"luks/hashalg"}, pure: true},
+	{pkg: "luks/luks1", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
+	{pkg: "luks/luks2", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
 	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/header/far", may: []string{"luks/header", "luks/luks2"}, pure: true},
 
 	// Operations.
-	{pkg: "luks/keyslot", may: []string{"dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
+	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
 	{pkg: "luks/convert", may: []string{"luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/rescue", may: []string{"luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/inspect", may: []string{"luks/header", "luks/header/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
+	{pkg: "luks/rescue", may: []string{"dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/header", "luks/header/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"luks/header", "luks/header/far", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
 	{pkg: "luks/relocate", may: []string{"luks/header", "luks/header/far", "luks/luks2"}},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},
@@ -63,7 +65,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
-	{pkg: "cmd/internal/undo", may: []string{"luks", "luks/repair"}, other: []string{xsys}},
+	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"dm/target"}, pure: true},
@@ -79,7 +81,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/kmod"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"dm/block", "cmd/cpio", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
 	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
 
