@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -212,9 +212,9 @@ func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 		if backup.Version == 1 {
 			head = backupUnit
 		}
-		if err := header.WriteArea(dev, "keyslot areas", head, image[head:]); err != nil {
+		if err := commit.WriteArea(dev, "keyslot areas", head, image[head:]); err != nil {
 			return err
 		}
-		return header.WriteArea(dev, "header", 0, image[:head])
+		return commit.WriteArea(dev, "header", 0, image[:head])
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/convert"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -95,7 +96,7 @@ func (v *Volume) convertUp() error {
 	if err != nil {
 		return err
 	}
-	if err := header.Settle(v.dev); err != nil {
+	if err := commit.Settle(v.dev); err != nil {
 		return err
 	}
 	heads, err := header.PlanFormat(plan.Copy, rand.Reader)
@@ -148,11 +149,11 @@ func (v *Volume) switchUp(heads header.Plan) error {
 		{"primary header", luks1Room, mixed[luks1Room:]},
 		{"sector 0", 0, mixed[:luks1.SectorSize]},
 	} {
-		if err := header.WriteArea(v.dev, w.what, w.offset, w.bytes); err != nil {
+		if err := commit.WriteArea(v.dev, w.what, w.offset, w.bytes); err != nil {
 			return err
 		}
 	}
-	return header.Apply(v.dev, header.Plan{Writes: heads.Writes[:1]})
+	return commit.Apply(v.dev, header.Plan{Writes: heads.Writes[:1]})
 }
 
 // settle moves keyslots of a LUKS2 volume, each by a commit of its own.
@@ -186,7 +187,7 @@ func (v *Volume) convertDown() error {
 		{"sector 1", luks1.SectorSize, raw[luks1.SectorSize:]},
 		{"sector 0", 0, raw[:luks1.SectorSize]},
 	} {
-		if err := header.WriteArea(v.dev, w.what, w.offset, w.bytes); err != nil {
+		if err := commit.WriteArea(v.dev, w.what, w.offset, w.bytes); err != nil {
 			return err
 		}
 	}
@@ -213,14 +214,14 @@ func (v *Volume) wholeAgain() error {
 	if err != nil {
 		return err
 	}
-	return header.Apply(v.dev, plan)
+	return commit.Apply(v.dev, plan)
 }
 
 // forgetHeads overwrites what is left of LUKS2 behind the LUKS1 header, the secondary first.
 func (v *Volume) forgetHeads(end uint64) error {
 	secondary := end / 2
-	if err := header.WriteArea(v.dev, "old secondary header", secondary, make([]byte, end-secondary)); err != nil {
+	if err := commit.WriteArea(v.dev, "old secondary header", secondary, make([]byte, end-secondary)); err != nil {
 		return err
 	}
-	return header.WriteArea(v.dev, "old primary header", luks1Room, make([]byte, secondary-luks1Room))
+	return commit.WriteArea(v.dev, "old primary header", luks1Room, make([]byte, secondary-luks1Room))
 }

@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -158,7 +159,7 @@ func (s source) build(head luks2.Copy, old *far.Found) (far.Desired, error) {
 		}
 	}
 	for e, err := range s.failed {
-		return d, &header.WriteError{What: "far header", Op: "copy", Offset: e.Offset, Err: err}
+		return d, &commit.WriteError{What: "far header", Op: "copy", Offset: e.Offset, Err: err}
 	}
 	return d, nil
 }

@@ -11,8 +11,9 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -505,7 +506,7 @@ func TestSyncFixesASegmentThatReachesOverTheFarHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := header.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, plan); err != nil {
 		t.Fatal(err)
 	}
 	v = loadFrom(t, dev)
@@ -556,7 +557,7 @@ func TestDamageIsSeenWhileAnUpdateIsAnnounced(t *testing.T) {
 	v := loadFrom(t, dev)
 	f := farOf(t, v)
 	announced := f.Recorded.Locator.Successor(f.Want.Contents, uint64(dev.Size()))
-	if err := far.Announce(dev, announced); err != nil {
+	if err := commit.FarAnnounce(dev, announced); err != nil {
 		t.Fatal(err)
 	}
 	k, err := v.Keyslot(0)

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 )
 
 // DisableFar wipes the far header and gives its room back: a data segment that ends where the far header

@@ -8,8 +8,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -203,14 +204,14 @@ func (v *Volume) concludeEnable(heads header.Heads, choice header.Choice, t far.
 		return err
 	}
 	if begun != nil {
-		err = far.Update(v.dev, s.locator(), s.desired.Body)
+		err = commit.FarUpdate(v.dev, s.locator(), s.desired.Body)
 	} else {
-		err = far.Create(v.dev, far.New(next.Header.UUID, t.To, s.desired.Contents, t.ToDeviceSize), s.desired.Body)
+		err = commit.FarCreate(v.dev, far.New(next.Header.UUID, t.To, s.desired.Contents, t.ToDeviceSize), s.desired.Body)
 	}
 	if err != nil {
 		return err
 	}
-	if err := header.Apply(v.dev, plan); err != nil {
+	if err := commit.Apply(v.dev, plan); err != nil {
 		return v.salvage(err, plan.Now)
 	}
 	return nil

@@ -5,8 +5,9 @@ package luks
 import (
 	"context"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -43,7 +44,7 @@ func formatFar(dev Device, head luks2.Copy, plan header.Plan, place far.Place) e
 	if err := s.prepare(plan); err != nil {
 		return err
 	}
-	return far.Create(dev, far.New(head.Header.UUID, place, s.desired.Contents, uint64(dev.Size())), s.desired.Body)
+	return commit.FarCreate(dev, far.New(head.Header.UUID, place, s.desired.Contents, uint64(dev.Size())), s.desired.Body)
 }
 
 // EveryFar finds the far headers of any volume near the device's end, and those whose places heads that
@@ -79,7 +80,7 @@ func wipeEveryFar(ctx context.Context, dev Device, detached bool) error {
 		if detached && f.State != far.Whole {
 			continue
 		}
-		if err := far.Wipe(dev, f); err != nil {
+		if err := commit.FarWipe(dev, f); err != nil {
 			return &FarError{Place: f.Place, Err: err}
 		}
 	}

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -92,7 +93,7 @@ func (s *farStep) before(plan header.Plan) error {
 	}
 	l := s.locator()
 	s.announced = &l
-	return far.Announce(s.v.dev, l)
+	return commit.FarAnnounce(s.v.dev, l)
 }
 
 // prepare builds the body from the device and the heads that the plan writes.
@@ -144,13 +145,13 @@ func (s *farStep) write(plan header.Plan) error {
 		return err
 	}
 	if s.announced != nil && s.desired.Contents.Equal(s.announced.Contents) {
-		return far.Fulfil(s.v.dev, *s.announced, s.desired.Body)
+		return commit.FarFulfil(s.v.dev, *s.announced, s.desired.Body)
 	}
 	if s.announced != nil {
 		s.old.Locator = *s.announced
 	}
 	// The heads were written since, and began with a sync.
-	return far.UpdateSettled(s.v.dev, s.locator(), s.desired.Body)
+	return commit.FarUpdateSettled(s.v.dev, s.locator(), s.desired.Body)
 }
 
 // left lists the revoked keyslots whose material the far header still has, or may have where it cannot

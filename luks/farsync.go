@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -71,7 +72,7 @@ func (v *Volume) SyncFar(ctx context.Context, room *Room, others []far.Found) (F
 			return err
 		}
 		if f.Standing == far.InStep {
-			err = header.Settle(v.dev)
+			err = commit.Settle(v.dev)
 		} else {
 			done.Updated, err = true, v.writeFar(f)
 		}
@@ -88,9 +89,9 @@ func (v *Volume) SyncFar(ctx context.Context, room *Room, others []far.Found) (F
 
 // writeFar brings a far header that was judged to be ours into step.
 func (v *Volume) writeFar(f FarHeader) error {
-	write, l := far.Conclude, f.Recorded.Locator
+	write, l := commit.FarConclude, f.Recorded.Locator
 	if !l.Announces(f.Want.Contents, v.UUID) {
-		write, l = far.Update, l.Successor(f.Want.Contents, uint64(v.dev.Size())).Renamed(v.UUID)
+		write, l = commit.FarUpdate, l.Successor(f.Want.Contents, uint64(v.dev.Size())).Renamed(v.UUID)
 	}
 	if err := write(v.dev, l, f.Want.Body); err != nil {
 		return &FarError{Place: f.Token.Far, Err: err}
@@ -177,7 +178,7 @@ func (v *Volume) commitPlain(heads header.Heads, choice header.Choice, next luks
 	if err != nil {
 		return heads, choice, err
 	}
-	if err := header.Apply(v.dev, plan); err != nil {
+	if err := commit.Apply(v.dev, plan); err != nil {
 		return heads, choice, v.salvage(err, plan.Now)
 	}
 	heads = header.Read(v.dev)
@@ -234,5 +235,5 @@ func (v *Volume) wipeOne(seen far.Found, inForce far.Place, reached []luks2.Exte
 	case far.Reaches(reached, f.Place):
 		return far.ErrCovered
 	}
-	return far.Wipe(v.dev, f)
+	return commit.FarWipe(v.dev, f)
 }

@@ -9,7 +9,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -123,7 +123,7 @@ func (f formatting) carryOut(ctx context.Context, dev Device, o FormatOptions) e
 		return err
 	}
 	if err := dev.Sync(); err != nil {
-		return &header.WriteError{What: "wiped area", Op: "sync", Err: err}
+		return &commit.WriteError{What: "wiped area", Op: "sync", Err: err}
 	}
 	if err := writeAreas(dev, f.areas); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (w *wiper) fill(r luks2.Extent, random bool) error {
 			}
 		}
 		if _, err := w.dev.WriteAt(p, int64(at)); err != nil {
-			return &header.WriteError{What: "wiped area", Op: "write", Offset: at, Err: err}
+			return &commit.WriteError{What: "wiped area", Op: "write", Offset: at, Err: err}
 		}
 		at += uint64(len(p))
 		w.done += uint64(len(p))

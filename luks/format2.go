@@ -6,9 +6,10 @@ import (
 	"context"
 	"crypto/rand"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -135,7 +136,7 @@ func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOp
 					return err
 				}
 			}
-			return header.Apply(dev, plan)
+			return commit.Apply(dev, plan)
 		},
 	}, err
 }

@@ -7,8 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 	"github.com/orthrus-luks/orthrus/luks/signature"
@@ -36,7 +37,7 @@ func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) 
 			return err
 		}
 		healed = len(plan.Writes) > 0
-		if err := header.Apply(v.dev, plan); err != nil {
+		if err := commit.Apply(v.dev, plan); err != nil {
 			return v.salvage(err, plan.Now)
 		}
 		if err := v.load(); err != nil || !healed {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -281,7 +282,7 @@ func TestUnmetRequirementsForbidChangesButNotUnlocking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := header.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, plan); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = luks.Load(ctx, dev); err != nil {
@@ -356,7 +357,7 @@ func TestAWrappingUpdateCommitsTheWrapByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := header.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, plan); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = luks.Load(ctx, dev); err != nil {

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )

@@ -7,7 +7,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -162,7 +162,7 @@ func (v *Volume) take(s step1) error {
 	if err != nil {
 		return err
 	}
-	if err := header.Settle(v.dev); err != nil {
+	if err := commit.Settle(v.dev); err != nil {
 		return err
 	}
 	if err := writeAreas(v.dev, s.before); err != nil {

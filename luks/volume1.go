@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
-	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -93,7 +93,7 @@ func (v *Volume) update1(ctx context.Context, change func(h luks1.Header) (luks1
 // writeSectors makes each sector durable before the next one.
 func writeSectors(dev Device, writes []luks1.Write) error {
 	for _, w := range writes {
-		if err := header.Commit(dev, "LUKS1 header", uint64(w.Offset), w.Data); err != nil {
+		if err := commit.Commit(dev, "LUKS1 header", uint64(w.Offset), w.Data); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
@@ -101,7 +102,7 @@ type areaWrite struct {
 
 func writeAreas(dev Device, writes []areaWrite) error {
 	for _, w := range writes {
-		if err := header.WriteArea(dev, w.what, w.offset, w.bytes); err != nil {
+		if err := commit.WriteArea(dev, w.what, w.offset, w.bytes); err != nil {
 			return err
 		}
 	}
@@ -167,7 +168,7 @@ func (v *Volume) commit(plan header.Plan, c change) error {
 	if err := writeAreas(v.dev, c.before); err != nil {
 		return v.salvage(err, plan.Now)
 	}
-	if err := header.Apply(v.dev, plan); err != nil {
+	if err := commit.Apply(v.dev, plan); err != nil {
 		return v.salvage(err, plan.Now)
 	}
 	if err := writeAreas(v.dev, c.after); err != nil {
@@ -177,7 +178,7 @@ func (v *Volume) commit(plan header.Plan, c change) error {
 }
 
 func (v *Volume) salvage(err error, c luks2.Copy) error {
-	return header.Salvage(v.dev, err, c, rand.Reader)
+	return commit.Salvage(v.dev, err, c, rand.Reader)
 }
 
 // current reads the heads again and makes them fit to be changed: the same volume as before, not

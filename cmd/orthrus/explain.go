@@ -18,9 +18,10 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	converting "github.com/orthrus-luks/orthrus/luks/convert"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -104,7 +105,7 @@ var advice = []struct {
 	{header.ErrUnreadable, "Try again; if the read error stays, give the copy up that cannot be read: {program} repair --choose primary {device} (or --choose secondary keeps that one)"},
 	{header.ErrConflict, "See both copies: {program} check {device}; then keep one of them: {program} repair --choose primary {device} (or --choose secondary)"},
 	{header.ErrForeign, "If the device is still LUKS, put the good copy over the damaged one: {program} repair {device}"},
-	{header.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
+	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
 	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; until then nothing is done to the far header."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free."},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
 // farHeader works on the third copy of a LUKS2 header, near the device's end.

@@ -9,7 +9,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
 // resume concludes or takes back what was begun in several steps and cut off, as any verb does that

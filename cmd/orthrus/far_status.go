@@ -8,7 +8,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
 // farReport is what far status --json prints. Offsets and sizes are in bytes.

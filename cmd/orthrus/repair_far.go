@@ -10,8 +10,8 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	repairing "github.com/orthrus-luks/orthrus/luks/repair"
 )
 

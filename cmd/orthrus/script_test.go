@@ -17,6 +17,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -106,7 +107,7 @@ func costs(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(next.Metadata.ReplaceKeyslot(slot))
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	ts.Check(err)
-	ts.Check(header.Apply(dev, plan))
+	ts.Check(commit.Apply(dev, plan))
 }
 
 // holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:

@@ -5,8 +5,8 @@ package relocate
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -173,6 +173,6 @@ func (r *relocation) concludeRebuilding(dev header.Device, deviceSize uint64) er
 	if err := far.Remove(next.Metadata); err != nil {
 		return err
 	}
-	r.steps = append(r.steps, commit("commit: there is no far header any more", next))
+	r.steps = append(r.steps, heads("commit: there is no far header any more", next))
 	return nil
 }

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -39,13 +40,13 @@ func (w writeFar) run(s *session) error {
 			return nil
 		}
 		l := found.Locator.Successor(want.Contents, uint64(s.dev.Size()))
-		return s.wrote(l, far.UpdateSettled(s.dev, l, want.Body))
+		return s.wrote(l, commit.FarUpdateSettled(s.dev, l, want.Body))
 	}
 	if err := s.free(found); err != nil {
 		return err
 	}
 	l := far.New(s.now.Header.UUID, w.place, want.Contents, uint64(s.dev.Size()))
-	return s.wrote(l, far.Create(s.dev, l, want.Body))
+	return s.wrote(l, commit.FarCreate(s.dev, l, want.Body))
 }
 
 // wrote remembers a far header that was written, and read back, by this very session.
@@ -185,7 +186,7 @@ func (w wipeFar) run(s *session) error {
 	if err := s.uncovered(w.place); err != nil {
 		return err
 	}
-	return far.Wipe(s.dev, old)
+	return commit.FarWipe(s.dev, old)
 }
 
 // Preflight holds the rooms that steps are going to fill with a new far header against what lies there

@@ -128,7 +128,7 @@ func (r *resize) commit(what string, change func(m *luks2.Metadata) error) error
 	if _, err := luks2.Encode(next); err != nil {
 		return err
 	}
-	r.steps, r.now = append(r.steps, commit(what, next)), next
+	r.steps, r.now = append(r.steps, heads(what, next)), next
 	return nil
 }
 
@@ -174,7 +174,7 @@ func (r *resize) conclude() error {
 		return err
 	}
 	if old == next.Header.Size {
-		r.steps = append(r.steps, commit("conclude", next))
+		r.steps = append(r.steps, heads("conclude", next))
 		return nil
 	}
 	r.steps = append(r.steps, exchange(fmt.Sprintf("write heads of %d bytes", next.Header.Size), old, next))

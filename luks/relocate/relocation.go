@@ -5,7 +5,7 @@ package relocate
 import (
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -77,7 +77,7 @@ func (r *relocation) commit(what string, t far.Token, data uint64) error {
 	if err != nil {
 		return err
 	}
-	r.steps = append(r.steps, commit(what, next))
+	r.steps = append(r.steps, heads(what, next))
 	r.head, r.token = next, t
 	r.segment.Size = data
 	return nil

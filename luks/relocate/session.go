@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -43,7 +44,7 @@ type Options struct {
 // start makes sure that the heads are durable, in order, and still those a plan was made for.
 func start(dev header.Device, planned luks2.Copy, o Options) (*session, error) {
 	s := &session{dev: dev, random: rand.Reader, o: o}
-	if err := header.Settle(dev); err != nil {
+	if err := commit.Settle(dev); err != nil {
 		return nil, err
 	}
 	if err := s.look(); err != nil {
@@ -93,7 +94,7 @@ func (s *session) run(steps []Step) error {
 			s.o.Tell(step)
 		}
 		if err := step.act.run(s); err != nil {
-			return fmt.Errorf("%s: %w", step.What, header.Salvage(s.dev, err, s.now, s.random))
+			return fmt.Errorf("%s: %w", step.What, commit.Salvage(s.dev, err, s.now, s.random))
 		}
 	}
 	return nil
@@ -118,7 +119,7 @@ func (c commitHeads) run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := header.ApplySettled(s.dev, plan); err != nil {
+	if err := commit.ApplySettled(s.dev, plan); err != nil {
 		return err
 	}
 	return s.look()
@@ -131,7 +132,7 @@ func (c copyArea) run(s *session) error {
 	if n, err := s.dev.ReadAt(material, int64(c.from.Offset)); n < len(material) {
 		return errors.Join(err, io.ErrUnexpectedEOF)
 	}
-	return header.WriteArea(s.dev, fmt.Sprintf("area of keyslot %d", c.keyslot), c.to.Offset, material)
+	return commit.WriteArea(s.dev, fmt.Sprintf("area of keyslot %d", c.keyslot), c.to.Offset, material)
 }
 
 type wipeRanges struct {
@@ -145,7 +146,7 @@ func (w wipeRanges) run(s *session) error {
 		if _, err := io.ReadFull(s.random, noise); err != nil {
 			return err
 		}
-		if err := header.WriteArea(s.dev, w.what, r.Offset, noise); err != nil {
+		if err := commit.WriteArea(s.dev, w.what, r.Offset, noise); err != nil {
 			return err
 		}
 	}
@@ -169,13 +170,13 @@ func (e exchangeHeads) run(s *session) error {
 				writes = append(writes, w)
 			}
 		}
-		return header.ApplySettled(s.dev, header.Plan{Writes: writes})
+		return commit.ApplySettled(s.dev, header.Plan{Writes: writes})
 	}
 	if err := one(header.Secondary); err != nil {
 		return err
 	}
 	// A reader that finds the primary torn looks for a secondary at the lowest offset first.
-	if err := header.WriteArea(s.dev, "old secondary header", e.old, make([]byte, luks2.BinarySize)); err != nil {
+	if err := commit.WriteArea(s.dev, "old secondary header", e.old, make([]byte, luks2.BinarySize)); err != nil {
 		return err
 	}
 	if err := one(header.Primary); err != nil {

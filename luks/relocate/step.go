@@ -35,8 +35,8 @@ type action interface {
 	run(s *session) error
 }
 
-// commit brings the same metadata to both heads, which keep their places.
-func commit(what string, next luks2.Copy) Step {
+// heads brings the same metadata to both heads, which keep their places.
+func heads(what string, next luks2.Copy) Step {
 	size := next.Header.Size
 	return Step{what, []luks2.Extent{{Size: size}, {Offset: size, Size: size}}, commitHeads{next}}
 }

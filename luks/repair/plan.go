@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 )
@@ -194,22 +195,22 @@ func Apply(dev header.Device, p Plan) error {
 // of LUKS1 one by one.
 func (p Plan) write(dev header.Device, random io.Reader) error {
 	// What reads well is not known to be durable, nor is what an earlier repair wrote that was killed.
-	if err := header.Settle(dev); err != nil {
+	if err := commit.Settle(dev); err != nil {
 		return err
 	}
 	for _, w := range p.areas {
-		if err := header.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
-			return header.Salvage(dev, err, p.heads.Now, random)
+		if err := commit.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
+			return commit.Salvage(dev, err, p.heads.Now, random)
 		}
 	}
 	if p.Version == 2 {
-		if err := header.ApplySettled(dev, p.heads); err != nil {
-			return header.Salvage(dev, err, p.heads.Next, random)
+		if err := commit.ApplySettled(dev, p.heads); err != nil {
+			return commit.Salvage(dev, err, p.heads.Next, random)
 		}
 		return nil
 	}
 	for _, w := range p.Writes {
-		if err := header.Commit(dev, w.What, w.Offset, w.Bytes); err != nil {
+		if err := commit.Commit(dev, w.What, w.Offset, w.Bytes); err != nil {
 			return err
 		}
 	}

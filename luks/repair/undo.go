@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/sealed"
 )
@@ -122,7 +123,7 @@ func (u Undo) Check(dev header.Device) error {
 func (u Undo) Revert(dev header.Device) error {
 	for i := len(u.Ranges) - 1; i >= 0; i-- {
 		r := u.Ranges[i]
-		if err := header.WriteArea(dev, r.What, r.Offset, r.Before); err != nil {
+		if err := commit.WriteArea(dev, r.What, r.Offset, r.Before); err != nil {
 			return err
 		}
 	}

@@ -47,19 +47,20 @@ var rules = []rule{
 	{pkg: "luks/luks2", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
 	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
-	{pkg: "luks/header/far", may: []string{"luks/header", "luks/luks2"}, pure: true},
+	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
+	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
-	{pkg: "luks/convert", may: []string{"luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "luks/convert", may: []string{"dm/extent", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/header", "luks/header/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
-	{pkg: "luks/repair", may: []string{"luks/header", "luks/header/far", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
-	{pkg: "luks/relocate", may: []string{"luks/header", "luks/header/far", "luks/luks2"}},
+	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/header", "luks/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
+	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/header", "luks/far", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
+	{pkg: "luks/relocate", may: []string{"dm/extent", "luks/commit", "luks/header", "luks/far", "luks/luks2"}},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
-	{pkg: "luks", may: []string{"dm/block", "dm/secret", "luks/..."}},
+	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},

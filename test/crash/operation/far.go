@@ -10,7 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"

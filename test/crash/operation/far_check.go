@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/test/crash"

@@ -81,11 +81,11 @@ func (p Place) Extent() luks2.Extent {
 
 // Extents are the ranges that the far header occupies.
 func (p Place) Extents() []luks2.Extent {
-	return []luks2.Extent{p.Body, p.slot(0), p.slot(1)}
+	return []luks2.Extent{p.Body, p.Slot(0), p.Slot(1)}
 }
 
-// slot is where generations of that parity of the locator lie.
-func (p Place) slot(generation uint64) luks2.Extent {
+// Slot is where generations of that parity of the locator lie.
+func (p Place) Slot(generation uint64) luks2.Extent {
 	return luks2.Extent{Offset: p.Locator + generation%2*SlotDistance, Size: SlotSize}
 }
 

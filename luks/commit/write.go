@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package header
+package commit
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -31,7 +32,7 @@ func (e *WriteError) Unwrap() error { return e.Err }
 // Apply carries out the plan, one copy after the other, and stops at the first error: the copies
 // not yet reached are then as they were. What was read may be the work of a program that was killed before
 // its sync, so that comes first: one of two copies must be durable before the other is touched.
-func Apply(dev Device, plan Plan) error {
+func Apply(dev header.Device, plan header.Plan) error {
 	if err := Settle(dev); err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func Apply(dev Device, plan Plan) error {
 }
 
 // Settle makes durable whatever was written to the device before.
-func Settle(dev Device) error {
+func Settle(dev header.Device) error {
 	if err := dev.Sync(); err != nil {
 		return &WriteError{"what was written before", "sync", 0, err}
 	}
@@ -47,7 +48,7 @@ func Settle(dev Device) error {
 }
 
 // ApplySettled is Apply where what was read is known to be durable.
-func ApplySettled(dev Device, plan Plan) error {
+func ApplySettled(dev header.Device, plan header.Plan) error {
 	for _, w := range plan.Writes {
 		if err := writeCopy(dev, w); err != nil {
 			return err
@@ -57,24 +58,24 @@ func ApplySettled(dev Device, plan Plan) error {
 }
 
 // writeCopy writes the JSON first and the binary header, with the checksum, last.
-func writeCopy(dev Device, w Write) error {
+func writeCopy(dev header.Device, w header.Write) error {
 	what := w.Place.String() + " header"
 	return commit(dev, Area{what, w.Offset + luks2.BinarySize, w.Bytes[luks2.BinarySize:]}, Area{what, w.Offset, w.Bytes[:luks2.BinarySize]})
 }
 
 // Commit is WriteArea for what others go by: a locator, or a sector of a LUKS1 header. Where it cannot be
 // made durable, what was there is put back.
-func Commit(dev Device, what string, offset uint64, p []byte) error {
+func Commit(dev header.Device, what string, offset uint64, p []byte) error {
 	return commit(dev, Area{what, offset, p})
 }
 
 // commit writes in order and syncs. Where the sync fails, and fails again, the bytes would read well, and
 // whoever comes next would take them for durable: so the old ones are written over them.
-func commit(dev Device, areas ...Area) error {
+func commit(dev header.Device, areas ...Area) error {
 	old := make([]Area, 0, len(areas))
 	for _, a := range areas {
 		p := make([]byte, len(a.Bytes))
-		if ReadFull(dev, p, a.Offset) == nil {
+		if header.ReadFull(dev, p, a.Offset) == nil {
 			old = append(old, Area{a.What, a.Offset, p})
 		}
 	}
@@ -88,14 +89,14 @@ func commit(dev Device, areas ...Area) error {
 // Salvage is for an error of any write, which it returns. After an ErrReadBack it puts c to both places again
 // where no valid copy is left: a write that went elsewhere may have hit the head that was to hold. Both
 // copies get fresh salts from random. A c without Metadata is none, and nothing is written.
-func Salvage(dev Device, failed error, c luks2.Copy, random io.Reader) error {
+func Salvage(dev header.Device, failed error, c luks2.Copy, random io.Reader) error {
 	if !errors.Is(failed, ErrReadBack) || c.Metadata == nil {
 		return failed
 	}
-	if _, err := Choose(Read(dev)); !errors.Is(err, ErrNoHeader) {
+	if _, err := header.Choose(header.Read(dev)); !errors.Is(err, header.ErrNoHeader) {
 		return failed
 	}
-	plan, err := PlanFormat(c, random)
+	plan, err := header.PlanFormat(c, random)
 	if err != nil {
 		return errors.Join(failed, err)
 	}
@@ -103,7 +104,7 @@ func Salvage(dev Device, failed error, c luks2.Copy, random io.Reader) error {
 }
 
 // WriteArea writes p at offset (bytes), syncs and reads it back. What names it in errors.
-func WriteArea(dev Device, what string, offset uint64, p []byte) error {
+func WriteArea(dev header.Device, what string, offset uint64, p []byte) error {
 	return WriteAreas(dev, []Area{{what, offset, p}})
 }
 
@@ -116,7 +117,7 @@ type Area struct {
 
 // WriteAreas writes all, syncs once, and reads all back. Where the sync fails, all is written and synced once
 // more, since it reads well from then on; the error stands.
-func WriteAreas(dev Device, areas []Area) error {
+func WriteAreas(dev header.Device, areas []Area) error {
 	if len(areas) == 0 {
 		return nil
 	}
@@ -137,7 +138,7 @@ func WriteAreas(dev Device, areas []Area) error {
 	return nil
 }
 
-func writeAll(dev Device, areas []Area) error {
+func writeAll(dev header.Device, areas []Area) error {
 	for _, a := range areas {
 		if _, err := dev.WriteAt(a.Bytes, int64(a.Offset)); err != nil {
 			return &WriteError{a.What, "write", a.Offset, err}
@@ -154,9 +155,9 @@ type doubtful struct{ error }
 func (d doubtful) Unwrap() []error { return []error{d.error, errInDoubt} }
 
 // compare reads back.
-func compare(dev Device, a Area) error {
+func compare(dev header.Device, a Area) error {
 	got := make([]byte, len(a.Bytes))
-	if err := ReadFull(dev, got, a.Offset); err != nil {
+	if err := header.ReadFull(dev, got, a.Offset); err != nil {
 		return &WriteError{a.What, "read back", a.Offset, err}
 	}
 	if !bytes.Equal(got, a.Bytes) {

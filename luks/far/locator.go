@@ -140,7 +140,7 @@ func agreed(c, d Contents) []Part {
 // withUnknown adds the ranges, which no part overlaps, as parts of which nothing is known. Where that
 // makes the list too long, nothing is known of all that lies between its ends.
 func withUnknown(parts []Part, unknown []luks2.Extent) []Part {
-	for _, e := range coalesce(unknown) {
+	for _, e := range Coalesce(unknown) {
 		parts = append(parts, Part{Extent: e})
 	}
 	slices.SortFunc(parts, func(p, q Part) int { return cmp.Compare(p.Offset, q.Offset) })
@@ -151,8 +151,8 @@ func withUnknown(parts []Part, unknown []luks2.Extent) []Part {
 	return parts
 }
 
-// coalesce joins ranges that touch or overlap.
-func coalesce(list []luks2.Extent) []luks2.Extent {
+// Coalesce joins ranges that touch or overlap.
+func Coalesce(list []luks2.Extent) []luks2.Extent {
 	list = slices.Clone(list)
 	slices.SortFunc(list, func(a, b luks2.Extent) int { return cmp.Compare(a.Offset, b.Offset) })
 	var joined []luks2.Extent

@@ -62,7 +62,7 @@ func Read(dev io.ReaderAt, p Place) Found {
 // Look reads the locator at byte offset at, and the body that it names.
 func Look(dev io.ReaderAt, at uint64) Found {
 	f := Found{Place: Place{Locator: at}}
-	l, unread, err := readLocator(dev, at)
+	l, unread, err := ReadLocator(dev, at)
 	if err != nil {
 		return f.failed(err)
 	}
@@ -83,9 +83,9 @@ func Look(dev io.ReaderAt, at uint64) Found {
 	return f
 }
 
-// readLocator reads each slot for itself: one that cannot be read, of which unread tells, does not hide
+// ReadLocator reads each slot for itself: one that cannot be read, of which unread tells, does not hide
 // the other.
-func readLocator(dev io.ReaderAt, at uint64) (l Locator, unread, err error) {
+func ReadLocator(dev io.ReaderAt, at uint64) (l Locator, unread, err error) {
 	p, q := make([]byte, SlotSize), make([]byte, SlotSize)
 	unread = cmp.Or(header.ReadFull(dev, p, at), header.ReadFull(dev, q, at+SlotDistance))
 	if l, err = Decode(p, q, at); err != nil {
