@@ -31,7 +31,9 @@ func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
 		return nil
 	})
 	if err == nil && v.Version == 1 {
-		clear(image[luks1Room:backupUnit])
+		for _, gap := range v.LUKS1.Gaps(backupUnit) {
+			clear(image[gap.Offset:gap.End()])
+		}
 	}
 	return image, err
 }
@@ -210,7 +212,7 @@ func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 	return locked(ctx, dev, true, func() error {
 		head := 2 * backup.Choice.Copy.Header.Size
 		if backup.Version == 1 {
-			head = backupUnit
+			head = luks1Room
 		}
 		if err := commit.WriteArea(dev, "keyslot areas", head, image[head:]); err != nil {
 			return err

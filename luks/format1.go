@@ -90,11 +90,7 @@ func splitCipher(spec string) (name, mode string) {
 }
 
 // materialRoom1 spans the material of all eight keyslots, bytes.
-func materialRoom1(h luks1.Header) luks2.Extent {
-	start, _ := h.Material(0)
-	last, length := h.Material(luks1.KeyslotCount - 1)
-	return luks2.Extent{Offset: uint64(start), Size: uint64(last + length - start)}
-}
+func materialRoom1(h luks1.Header) luks2.Extent { return h.MaterialRoom() }
 
 // headerRoom1 is what an earlier header of either version can have used, bytes.
 func headerRoom1(h luks1.Header, size uint64) uint64 {

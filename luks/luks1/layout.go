@@ -92,3 +92,30 @@ func (h Header) claims(at, length int64) bool {
 	}
 	return false
 }
+
+// MaterialRoom spans the key material of all eight keyslots, in whatever order it lies.
+func (h Header) MaterialRoom() extent.Extent {
+	order := h.byOffset()
+	start, _ := h.Material(order[0])
+	last, length := h.Material(order[KeyslotCount-1])
+	return extent.Extent{Offset: uint64(start), Size: uint64(last + length - start)}
+}
+
+// Gaps lists what belongs to nothing between the header and the byte end, ascending. Headers of the first
+// tools have key material from sector 2 on; today's begin at sector 8, with a gap before it that a header
+// of LUKS2 has passed over.
+func (h Header) Gaps(end uint64) []extent.Extent {
+	var list []extent.Extent
+	at := uint64(ReservedSize)
+	for _, i := range h.byOffset() {
+		offset, length := h.Material(i)
+		if stop := min(uint64(offset), end); at < stop {
+			list = append(list, extent.Extent{Offset: at, Size: stop - at})
+		}
+		at = max(at, uint64(offset+length))
+	}
+	if at < end {
+		list = append(list, extent.Extent{Offset: at, Size: end - at})
+	}
+	return list
+}
