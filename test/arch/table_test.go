@@ -52,7 +52,7 @@ var rules = []rule{
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
-	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
+	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg", "luks/sector"}, pure: true},
 	{pkg: "luks/convert", may: []string{"dm/extent", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/header", "luks/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
