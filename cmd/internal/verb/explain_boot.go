@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // bootSentence is the one line on an error that only a boot has.
@@ -38,11 +39,11 @@ func bootSentence(err error) string {
 		return "No tries are left."
 	case errors.Is(err, ask.ErrLate):
 		return "Nobody answered in time."
-	case errors.Is(err, boot.ErrHangs):
+	case errors.Is(err, open.ErrHangs):
 		return "The device does not answer."
 	case errors.Is(err, boot.ErrSlow):
 		return "The key derivation of a keyslot takes longer than a boot can wait."
-	case errors.Is(err, boot.ErrNoSource), errors.Is(err, ask.ErrNobody):
+	case errors.Is(err, open.ErrNoSource), errors.Is(err, ask.ErrNobody):
 		return "There is no key, and nobody who could be asked for a passphrase."
 	}
 	return ""

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package boot
+package open
 
 import (
-	"context"
-	"sync"
-
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -56,8 +53,8 @@ func (k Keyslots) MemoryError() error {
 	return &luks.KeyslotError{Keyslot: least.ID, Err: &kdf.MemoryError{Needed: least.Spec.KDF.MemoryBytes(), Available: k.Available}}
 }
 
-// allows tells whether a keyslot is among the usable ones.
-func (k Keyslots) allows(slot luks.Keyslot) bool {
+// Allows tells whether a keyslot is among the usable ones.
+func (k Keyslots) Allows(slot luks.Keyslot) bool {
 	for _, u := range k.Usable {
 		if u.ID == slot.ID {
 			return true
@@ -66,59 +63,11 @@ func (k Keyslots) allows(slot luks.Keyslot) bool {
 	return false
 }
 
-// memory is the most that one of the usable keyslots takes, in bytes.
-func (k Keyslots) memory() uint64 {
+// Memory is the most that one of the usable keyslots takes, in bytes.
+func (k Keyslots) Memory() uint64 {
 	most := uint64(0)
 	for _, slot := range k.Usable {
 		most = max(most, slot.Spec.KDF.MemoryBytes())
 	}
 	return most
-}
-
-// gate lets derivations run side by side while memory lasts. One that needs none, or one when no
-// other runs, is always let through: what is too much for the machine is refused elsewhere.
-type gate struct {
-	available func() uint64
-
-	mu      sync.Mutex
-	taken   uint64 // bytes, by those that run
-	changed chan struct{}
-}
-
-func newGate(available func() uint64) *gate {
-	return &gate{available: available, changed: make(chan struct{})}
-}
-
-// enter waits for memory; the returned step gives it back.
-func (g *gate) enter(ctx context.Context, need uint64) (leave func(), err error) {
-	for {
-		changed, ok := g.take(need)
-		if ok {
-			return func() { g.giveBack(need) }, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-changed:
-		}
-	}
-}
-
-// take succeeds where half of what is free would do: those that run have not taken all of theirs yet.
-func (g *gate) take(need uint64) (changed <-chan struct{}, ok bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if need == 0 || g.taken == 0 || (g.taken+need)*2 <= g.available() {
-		g.taken += need
-		return nil, true
-	}
-	return g.changed, false
-}
-
-func (g *gate) giveBack(need uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.taken -= need
-	close(g.changed)
-	g.changed = make(chan struct{})
 }

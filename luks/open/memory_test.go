@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package boot
+package open
 
 import (
 	"context"
@@ -10,16 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/orthrus-luks/orthrus/dm/keyring"
-	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
 
 func TestKeyslotsAreSortedByWhatTheMachineCanDo(t *testing.T) {
-	_, v := image(t, "one", nil)
+	first := volume(t).Keyslots[0]
 	slot := func(id int, change func(*luks.Keyslot)) luks.Keyslot {
-		k := v.Keyslots[0]
+		k := first
 		k.ID = id
 		change(&k)
 		return k
@@ -62,13 +60,24 @@ func TestKeyslotsAreSortedByWhatTheMachineCanDo(t *testing.T) {
 	}
 }
 
+func TestAReserveIsLeft(t *testing.T) {
+	for n, want := range map[uint64]uint64{0: 1, Reserve: 1, Reserve + 5: 5, 72984 << 10: 72984<<10 - Reserve} {
+		if got := beyondReserve(n, true); got != want {
+			t.Errorf("%d: %d, want %d", n, got, want)
+		}
+	}
+	if got := beyondReserve(1<<30, false); got != 0 {
+		t.Errorf("unknown: %d", got)
+	}
+}
+
 func TestDerivationsTakeTurnsByMemory(t *testing.T) {
-	g := newGate(func() uint64 { return 100 })
+	g := NewGate(func() uint64 { return 100 })
 	enter := func(need uint64) func() {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		leave, err := g.enter(ctx, need)
+		leave, err := g.Enter(ctx, need)
 		if err != nil {
 			t.Fatalf("%d: %v", need, err)
 		}
@@ -90,7 +99,7 @@ func TestDerivationsTakeTurnsByMemory(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := g.enter(cancelled, 20); !errors.Is(err, context.Canceled) {
+	if _, err := g.Enter(cancelled, 20); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	big()
@@ -100,38 +109,10 @@ func TestDerivationsTakeTurnsByMemory(t *testing.T) {
 	second()
 }
 
-func TestTheMostTellingLossIsTold(t *testing.T) {
-	other := errors.New("other")
-	for _, c := range []struct {
-		all  []error
-		want error
-	}{
-		{[]error{keyring.ErrNoKey, other, ErrNoSource}, other},
-		{[]error{keyring.ErrNoKey, nil, ErrNoSource}, ErrNoSource},
-		{[]error{other, errors.Join(ErrTries, luks.ErrPassphrase), kdf.ErrMemory}, ErrTries},
-		{[]error{luks.ErrPassphrase, kdf.ErrMemory}, kdf.ErrMemory},
-	} {
-		var l losses
-		for _, err := range c.all {
-			l.add(err)
-		}
-		if got := l.worst(); !errors.Is(got, c.want) {
-			t.Errorf("%v: %v, want %v", c.all, got, c.want)
-		}
+func ids(slots []luks.Keyslot) []int {
+	var all []int
+	for _, s := range slots {
+		all = append(all, s.ID)
 	}
-}
-
-func TestKeptPassphrasesAreNotRepeated(t *testing.T) {
-	fresh, err := secret.From([]byte("new"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := merged(fresh, []byte("old\x00new\x00\x00older"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.Close()
-	if string(all.Bytes()) != "new\x00old\x00older" {
-		t.Errorf("%q", all.Bytes())
-	}
+	return all
 }
