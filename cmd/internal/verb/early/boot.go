@@ -105,6 +105,7 @@ func Boot() verb.Verb {
 				{What: "One volume of the crypttab, on a running system:", Line: "orthrus boot --main-system data"},
 				{What: "Answer the prompt of a machine that is booting, over ssh:", Line: "orthrus boot --answer"},
 			},
+			SeeAlso: []string{"mkinitramfs"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return bootVolumes(ctx, c, &o) },
 	}

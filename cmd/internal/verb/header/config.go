@@ -42,6 +42,11 @@ func Config() verb.Verb {
 				"Changes what LUKS2 metadata says without touching keys. Setting only one of label and subsystem " +
 					"clears the other.",
 			},
+			Examples: []cli.Example{
+				{What: "Give a volume a label:", Line: "orthrus config --label backup /dev/sdb2"},
+				{What: "Try keyslot 1 before all others:", Line: "orthrus config --priority prefer --key-slot 1 /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksUUID"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return config(ctx, c, &o) },
 	}

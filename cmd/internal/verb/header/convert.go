@@ -36,6 +36,11 @@ func Convert() verb.Verb {
 					"has more is refused. Label, subsystem, persistent flags and priorities are lost, which the " +
 					"question says.",
 			},
+			Examples: []cli.Example{
+				{What: "To LUKS2:", Line: "orthrus convert --type luks2 /dev/sdb2"},
+				{What: "See what would be written, changing nothing:", Line: "orthrus convert --type luks2 --dry-run /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksHeaderBackup"},
 		},
 		Run: convert,
 	}

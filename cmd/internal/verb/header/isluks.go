@@ -30,6 +30,15 @@ func IsLuks() verb.Verb {
 					{Path: "uuid", Type: "string", About: "UUID of the volume"},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "In a script:", Line: "orthrus isLuks /dev/sdb2 && echo yes"},
+				{What: "Only LUKS2:", Line: "orthrus isLuks --type luks2 /dev/sdb2"},
+			},
+			Exits: []cli.Exit{
+				{Code: 0, Means: "It is a LUKS device."},
+				{Code: 1, Means: "It is none."},
+			},
+			SeeAlso: []string{"luksDump"},
 		},
 		Run: isLuks,
 	}

@@ -31,6 +31,11 @@ func LuksDump() verb.Verb {
 					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
 			},
 			Report: luksDumpReport(),
+			Examples: []cli.Example{
+				{What: "Show the header:", Line: "orthrus luksDump /dev/sdb2"},
+				{What: "The same for programs:", Line: "orthrus luksDump --json /dev/sdb2"},
+			},
+			SeeAlso: []string{"check"},
 		},
 		Run: luksDump,
 	}

@@ -62,6 +62,7 @@ func LuksFormat() verb.Verb {
 				{What: "A volume with a label:", Line: "orthrus luksFormat --label backup /dev/sdb2"},
 				{What: "From a script, the passphrase on a pipe:", Line: "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2"},
 			},
+			SeeAlso: []string{"open", "luksAddKey", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return luksFormat(ctx, c, &o) },
 	}

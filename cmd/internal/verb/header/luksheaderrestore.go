@@ -27,6 +27,11 @@ func LuksHeaderRestore() verb.Verb {
 			About: []string{
 				"Writes a header and its keyslots back from a backup. All keyslots that were made since are lost.",
 			},
+			Examples: []cli.Example{
+				{What: "See what would be written, changing nothing:", Line: "orthrus luksHeaderRestore --dry-run --header-backup-file sdb2.luks /dev/sdb2"},
+				{What: "Write it:", Line: "orthrus luksHeaderRestore --header-backup-file sdb2.luks /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksHeaderBackup", "repair"},
 		},
 		Run: luksHeaderRestore,
 	}

@@ -58,7 +58,9 @@ func LuksAddKey() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Old key and new key on one stream:", Line: "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2"},
+				{What: "Add a passphrase:", Line: "orthrus luksAddKey /dev/sdb2"},
 			},
+			SeeAlso: []string{"luksChangeKey", "luksRemoveKey", "luksKillSlot"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return luksAddKey(ctx, c, &o) },
 	}

@@ -25,6 +25,11 @@ func LuksConvertKey() verb.Verb {
 				"Derives the key of a keyslot anew, with other costs or another function, from the same " +
 					"passphrase.",
 			},
+			Examples: []cli.Example{
+				{What: "Let a boot loader open keyslot 1:", Line: "orthrus luksConvertKey --key-slot 1 --pbkdf pbkdf2 --hash sha256 /dev/sdb2"},
+				{What: "Let deriving the key take four seconds:", Line: "orthrus luksConvertKey --iter-time 4000 /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksChangeKey"},
 		},
 		Run: luksConvertKey,
 	}

@@ -46,7 +46,9 @@ func Token() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Show token 0:", Line: "orthrus token export --token-id 0 /dev/sdb2"},
+				{What: "Unlock by a passphrase in the kernel's keyring:", Line: "orthrus token add --key-description vault /dev/sdb2"},
 			},
+			SeeAlso: []string{"luksAddKey", "open"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return token(ctx, c, &o) },
 	}

@@ -57,7 +57,9 @@ func Close() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Remove it once its last user is gone:", Line: "orthrus close --deferred data"},
+				{What: "Remove it now:", Line: "orthrus close data"},
 			},
+			SeeAlso: []string{"open"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return closeVolume(ctx, c, &o) },
 	}

@@ -63,6 +63,7 @@ func Open() verb.Verb {
 				{What: "Unlock, with what is to be unlocked named by its UUID:", Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data"},
 				{What: "Ask whether a key file opens keyslot 1:", Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2"},
 			},
+			SeeAlso: []string{"close", "luksFormat", "status"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return openVolume(ctx, c, &o) },
 	}

@@ -51,6 +51,14 @@ func Status() verb.Verb {
 					{Path: "flags", Type: "list of string", About: "activation flags"},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "Look at a mapping:", Line: "orthrus status data"},
+				{What: "The same for programs:", Line: "orthrus status --json data"},
+			},
+			Exits: []cli.Exit{
+				{Code: 4, Means: "There is no such mapping."},
+			},
+			SeeAlso: []string{"open", "close"},
 		},
 		Run: status,
 	}

@@ -102,6 +102,11 @@ func Benchmark() verb.Verb {
 					{Path: "ciphers[].decrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "Everything:", Line: "orthrus benchmark"},
+				{What: "One cipher:", Line: "orthrus benchmark --cipher serpent-xts --key-size 512"},
+			},
+			SeeAlso: []string{"luksFormat"},
 		},
 		Run: benchmark,
 	}

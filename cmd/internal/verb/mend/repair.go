@@ -61,6 +61,11 @@ func Repair() verb.Verb {
 					"that differ under the same number, and one that cannot be read and may be newer than the other, " +
 					"are left alone until --choose names the one to keep.",
 			},
+			Examples: []cli.Example{
+				{What: "See what would be written, changing nothing:", Line: "orthrus repair --dry-run /dev/sdb2"},
+				{What: "Of two copies that differ keep the primary:", Line: "orthrus repair --choose primary /dev/sdb2"},
+			},
+			SeeAlso: []string{"check", "rescue", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return repair(ctx, c, &o) },
 	}

@@ -62,6 +62,14 @@ func Rescue() verb.Verb {
 				"Searches a device whose header is lost for what is left of it, and can write a header that open " +
 					"--header accepts. The device is only read.",
 			},
+			Examples: []cli.Example{
+				{What: "List what is left:", Line: "orthrus rescue /dev/sdb"},
+				{What: "Put the header of the second find into a file, and try it:", Line: "orthrus rescue --find 2 --output header.img /dev/sdb\northrus open --test-passphrase --header header.img /dev/sdb"},
+			},
+			Exits: []cli.Exit{
+				{Code: 1, Means: "Nothing was found."},
+			},
+			SeeAlso: []string{"check", "repair", "luksHeaderRestore"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return rescue(ctx, c, &o) },
 	}

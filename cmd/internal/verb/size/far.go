@@ -59,6 +59,10 @@ func Far() verb.Verb {
 				{What: "Give an older volume a far header:", Line: "orthrus far enable --shrink-data /dev/sdb2"},
 				{What: "Bring back a header both of whose copies are gone:", Line: "orthrus repair --from-far /dev/sdb2"},
 			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something is to be done, as status says."},
+			},
+			SeeAlso: []string{"repair", "grow"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return farHeader(ctx, c, &o) },
 	}

@@ -53,6 +53,7 @@ func Grow() verb.Verb {
 				{What: "Show the steps, then take them:", Line: "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2"},
 				{What: "A mapped volume, by its name:", Line: "orthrus grow vault && resize2fs /dev/mapper/vault"},
 			},
+			SeeAlso: []string{"shrink", "resize", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return grow(ctx, c, &o) },
 	}

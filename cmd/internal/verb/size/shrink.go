@@ -40,7 +40,9 @@ func Shrink() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Shrink a logical volume:", Line: "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+				{What: "Take it back, where the device has not been cut:", Line: "orthrus shrink --cancel vault"},
 			},
+			SeeAlso: []string{"grow"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return shrink(ctx, c, &o) },
 	}
