@@ -93,7 +93,10 @@ func TestVerbsAreDeclaredSoundly(t *testing.T) {
 			t.Errorf("%s: no description, fewer than two examples, or nothing else to see", v.Name)
 		}
 		for _, other := range v.SeeAlso {
-			if !slices.ContainsFunc(verbs(), func(o cli.Verb) bool { return string(o.Name) == other && o.Lacks == "" }) {
+			if !slices.ContainsFunc(verbs(), func(o cli.Verb) bool {
+				return string(o.Name) == other &&
+					o.Lacks == ""
+			}) {
 				t.Errorf("%s: there is no page of %s to see", v.Name, other)
 			}
 		}

@@ -88,7 +88,10 @@ const (
 
 // Groups lists them.
 func Groups() []Group {
-	return []Group{GroupMapping, GroupKeys, GroupHeader, GroupRepair, GroupSize, GroupGuard, GroupBoot, GroupMeasure, GroupRefused}
+	return []Group{
+		GroupMapping, GroupKeys, GroupHeader, GroupRepair, GroupSize, GroupGuard, GroupBoot, GroupMeasure,
+		GroupRefused,
+	}
 }
 
 // Spellings are all names of the action, its own first.

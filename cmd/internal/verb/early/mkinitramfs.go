@@ -48,8 +48,9 @@ func MkInitramfs() verb.Verb {
 					Help: "bring modules for common hardware, not only for this machine",
 				},
 				{
-					Long: "list", Arg: "WHAT", Into: &o.list, Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
-					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
+					Long: "list", Arg: "WHAT", Into: &o.list,
+					Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
+					Help:  "make no image, but list what one by another program needs: crypttab, modules or files",
 				},
 				{
 					Long: "include-keys", Into: &o.includeKeys,
@@ -72,7 +73,10 @@ func MkInitramfs() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "For the running kernel:", Line: "orthrus mkinitramfs --output /boot/orthrus.img"},
-				{What: "For another one, on other hardware too:", Line: "orthrus mkinitramfs --kernel 6.12.0-1-amd64 --generic --output /boot/orthrus.img"},
+				{
+					What: "For another one, on other hardware too:",
+					Line: "orthrus mkinitramfs --kernel 6.12.0-1-amd64 --generic --output /boot/orthrus.img",
+				},
 			},
 			SeeAlso: []string{"boot"},
 		},

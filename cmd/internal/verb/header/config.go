@@ -30,10 +30,10 @@ func Config() verb.Verb {
 			Takes: cli.OfWriter + "key-slot label subsystem",
 			Options: []cli.Option{
 				{
-					Long: "priority", Arg: "STRING", Into: &o.priority, Values: []string{
-						"prefer", "normal", "ignore",
-					}, Check: cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore", "normal", "prefer"),
-					Help: "a keyslot's priority: prefer, normal or ignore",
+					Long: "priority", Arg: "STRING", Into: &o.priority,
+					Values: []string{"prefer", "normal", "ignore"},
+					Check:  cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore", "normal", "prefer"),
+					Help:   "a keyslot's priority: prefer, normal or ignore",
 				},
 			},
 			Rules: []cli.Rule{o.slotRule},
@@ -44,7 +44,8 @@ func Config() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Give a volume a label:", Line: "orthrus config --label backup /dev/sdb2"},
-				{What: "Try keyslot 1 before all others:", Line: "orthrus config --priority prefer --key-slot 1 /dev/sdb2"},
+				{What: "Try keyslot 1 before all " +
+					"others:", Line: "orthrus config --priority prefer --key-slot 1 /dev/sdb2"},
 			},
 			SeeAlso: []string{"luksUUID"},
 		},
@@ -71,7 +72,8 @@ func config(ctx context.Context, c *verb.Command, o *configOptions) error {
 	}
 	defer v.Close()
 	if v.Version != 2 {
-		return verb.Failure(ui.Failed, "Device %s is LUKS%d: only LUKS2 has priorities, labels and subsystems.", v.Path, v.Version)
+		return verb.Failure(ui.Failed, "Device %s is LUKS%d: only LUKS2 has priorities, labels and subsystems.",
+			v.Path, v.Version)
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return err

@@ -31,7 +31,10 @@ func LuksUUID() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Print it:", Line: "orthrus luksUUID /dev/sdb2"},
-				{What: "Give a copy of a volume a UUID of its own:", Line: "orthrus luksUUID --uuid \"$(uuidgen)\" /dev/sdc2"},
+				{
+					What: "Give a copy of a volume a UUID of its own:",
+					Line: "orthrus luksUUID --uuid \"$(uuidgen)\" /dev/sdc2",
+				},
 			},
 			SeeAlso: []string{"config"},
 		},

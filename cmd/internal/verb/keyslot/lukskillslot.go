@@ -36,7 +36,10 @@ func LuksKillSlot() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Destroy keyslot 3:", Line: "orthrus luksKillSlot /dev/sdb2 3"},
-				{What: "From a script, shown by a key file that stays:", Line: "orthrus luksKillSlot -q --key-file k /dev/sdb2 3"},
+				{
+					What: "From a script, shown by a key file that stays:",
+					Line: "orthrus luksKillSlot -q --key-file k /dev/sdb2 3",
+				},
 			},
 			SeeAlso: []string{"luksRemoveKey", "erase"},
 		},

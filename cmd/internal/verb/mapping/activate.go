@@ -53,7 +53,9 @@ func mapping(c *verb.Command, v *volume.Volume, name string, data *dataDevice) (
 	return m, verb.DeviceError(data.shown, err)
 }
 
-func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, m activate.Mapping, key *luks.Key) error {
+func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, m activate.Mapping,
+	key *luks.Key,
+) error {
 	m.Key = key.Buffer
 	if v.Version == 2 && !c.Opt.DisableKeyring {
 		m.KeyDescription = activate.LogonDescription(v.UUID, key.Digest)
@@ -96,7 +98,8 @@ func notTooShort(c *verb.Command, v *volume.Volume, data *dataDevice, key *luks.
 		return nil
 	}
 	if uint64(inside.End) > v.Data.Size {
-		return &verb.Notice{Text: fmt.Sprintf("The %s inside %s is %d bytes long, and the data before the far header only %d: it grew under an older tool. "+
+		return &verb.Notice{Text: fmt.Sprintf("The %s inside %s is %d bytes long, and the data before the far "+
+			"header only %d: it grew under an older tool. "+
 			"Give the room of the far header back with \"%s far disable %s\".", inside.Kind, data.shown, inside.End, v.Data.Size, c.Program, data.shown), Code: ui.Failed}
 	}
 	return nil

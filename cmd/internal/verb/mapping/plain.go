@@ -97,7 +97,9 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 	return mapPlain(ctx, c, control, p, data, key)
 }
 
-func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
+func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice,
+	key *secret.Buffer,
+) error {
 	length, err := activate.Length(data.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
 	if err != nil {
 		return verb.DeviceError(data.shown, err)
