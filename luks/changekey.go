@@ -182,7 +182,7 @@ func detour1(session *commit.Session1, expect commit.Expect, id int, s sealed) e
 			Before: []commit.Area{{What: areaName(id), Offset: uint64(step.to), Bytes: s.material}},
 		})
 		if errors.Is(err, luks1.ErrStraddles) {
-			return &InPlaceError{id, err}
+			return &InPlaceError{id, nil}
 		}
 		if err != nil {
 			return err

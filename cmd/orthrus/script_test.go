@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -26,7 +27,7 @@ import (
 
 // TestMain lets the test binary stand in for the program under both of its names.
 func TestMain(m *testing.M) {
-	program := func() { os.Exit(run(os.Args)) }
+	program := func() { os.Exit(all.Run(os.Args, version)) }
 	testscript.Main(m, map[string]func(){"cryptsetup": program, "orthrus": program, "with-key": withKey})
 }
 
