@@ -12,7 +12,6 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // bootWords is what people are told about an event of a boot; empty for what they need not know.
