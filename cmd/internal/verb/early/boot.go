@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/units"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm"
@@ -30,6 +31,7 @@ type bootOptions struct {
 	degraded      bool
 	consoles      []string
 	answer        bool
+	units         cli.Value[string]
 }
 
 // Boot declares the verb.
@@ -68,6 +70,10 @@ func Boot() verb.Verb {
 				{
 					Long: "console", Arg: "TTY", Into: &o.consoles,
 					Help: "ask at this terminal; may be given more than once",
+				},
+				{
+					Long: "units", Arg: "DIR", Into: &o.units,
+					Help: "unlock nothing, but write systemd's units for the crypttab into this folder",
 				},
 				{Long: "answer", Into: &o.answer, Help: "answer the questions of a boot that is under way"},
 			},
@@ -121,6 +127,9 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 	if o.answer {
 		return answerBoot(ctx, c)
 	}
+	if o.units.Set {
+		return writeUnits(o)
+	}
 	p, err := bootPlan(c, o)
 	if err != nil {
 		return err
@@ -158,10 +167,28 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 // retryPause keeps a boot that fails at once from doing so all the time.
 const retryPause = 2 * time.Second
 
-// bootPlan reads crypttab and command line; a crypttab that is not there has no lines.
-func bootPlan(c *verb.Command, o *bootOptions) (plan.Plan, error) {
+// writeUnits is the work of systemd's generator.
+func writeUnits(o *bootOptions) error {
+	tab, err := o.table()
+	if err != nil {
+		return err
+	}
+	return units.Write(o.units.V, units.Make(tab))
+}
+
+// table reads the crypttab; one that is not there has no lines.
+func (o *bootOptions) table() ([]byte, error) {
 	tab, err := os.ReadFile(o.crypttab.Or("/etc/crypttab"))
-	if err != nil && (o.crypttab.Set || !errors.Is(err, fs.ErrNotExist)) {
+	if err != nil && !o.crypttab.Set && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return tab, err
+}
+
+// bootPlan reads crypttab and command line.
+func bootPlan(c *verb.Command, o *bootOptions) (plan.Plan, error) {
+	tab, err := o.table()
+	if err != nil {
 		return plan.Plan{}, err
 	}
 	line, err := os.ReadFile(o.commandLine.Or("/proc/cmdline"))
