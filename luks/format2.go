@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -42,7 +43,7 @@ func Geometry2(o FormatOptions, size uint64) (Geometry, error) {
 		return g, geometry("keyslots size", "%d bytes", g.KeyslotsSize)
 	}
 	if !o.Detached && g.DataOffset == 0 {
-		g.DataOffset = roundUp(g.Room(), o.alignment())
+		g.DataOffset = extent.Up(g.Room(), o.alignment())
 	}
 	return g, checkGeometry(g, o, size)
 }
@@ -88,8 +89,6 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 
 // VerySmall tells that few keyslots fit.
 func (g Geometry) VerySmall() bool { return g.KeyslotsSize < smallKeyslotsLimit }
-
-func roundUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
 
 // format2 prepares a LUKS2 volume; nothing is written yet.
 func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOptions) (f commit.Format, err error) {
