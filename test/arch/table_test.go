@@ -78,6 +78,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
 	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target"}, pure: true},
+	{pkg: "cmd/internal/boot/units", may: []string{"cmd/internal/boot/crypttab", "cmd/internal/boot/plan"}},
 	{pkg: "cmd/internal/guard/policy", pure: true},
 	{pkg: "cmd/internal/guard/queue", pure: true},
 	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo"}, other: []string{xsys}},
