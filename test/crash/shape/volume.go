@@ -133,7 +133,7 @@ func (s Shape) fillKeyslots(v *luks.Volume, key *luks.Key) error {
 		}
 	}
 	for _, id := range s.Keyslots[:s.Removed] {
-		if err := v.KillKeyslot(ctx, id); err != nil {
+		if err := v.KillKeyslot(ctx, id, nil); err != nil {
 			return fmt.Errorf("keyslot %d: %w", id, err)
 		}
 	}
