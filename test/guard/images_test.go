@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // tick is what the kernel counts processor time in; one may be charged to whoever runs when it ends.
@@ -16,7 +18,7 @@ const tick = 10 * time.Millisecond
 // Many volumes: all are looked at, in a time that is printed; rest costs nothing, and a change costs one
 // look.
 func TestManyImages(t *testing.T) {
-	count := long(100, 1000)
+	count := part.Count(t, "images", 1000, 100)
 	g := newGuarded(t, "repair = proven")
 	for i := range count {
 		image, _ := newVolume(t, i)

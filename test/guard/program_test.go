@@ -44,14 +44,6 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// long chooses between a slice for every run and the number that is promised.
-func long(slice, promised int) int {
-	if os.Getenv("ORTHRUS_LONG") == "1" {
-		return promised
-	}
-	return slice
-}
-
 // ram is a volume in memory.
 type ram []byte
 
