@@ -117,13 +117,6 @@ func (v *VM) PowerCut(t *testing.T) {
 	must(t, v.m.PowerOn(t.Context()))
 }
 
-// Host runs f on the host only.
-func (v *VM) Host(f func(m *Machine)) {
-	if !IsInside() {
-		f(v.m)
-	}
-}
-
 // reportTime, on a quiet machine, is kept free before a deadline, first inside and
 // then here, so that a guest that hangs is reported before the binary is ended.
 const reportTime = 5 * time.Second
