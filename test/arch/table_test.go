@@ -26,11 +26,14 @@ var rules = []rule{
 	{pkg: "dm/target", may: []string{"dm/secret"}, pure: true},
 	{pkg: "dm/block", may: []string{"dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
+	{pkg: "dm/sm3", pure: true},
+	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
+	{pkg: "dm/verity", may: []string{"dm/sm3", "dm/verity/rs"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
 	{pkg: "dm", may: []string{"dm/block", "dm/secret", "dm/target"}, other: []string{xsys}},
 	{pkg: "udev", other: []string{xsys}},
 
 	// Algorithms.
-	{pkg: "luks/hashalg", other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "luks/hashalg", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
 	{pkg: "luks/af", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
 	{pkg: "luks/digest", may: []string{"dm/secret", "luks/hashalg", "luks/kdf/pbkdf2"}, pure: true},
 	{pkg: "luks/kdf/argon2", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys}},
