@@ -76,3 +76,11 @@ func (c *Code) Parity(parity, sums [][]byte) {
 
 // locator is the value that stands for a column: alpha to the power of its x.
 func locator(column int) byte { return gf.pow(Columns - 1 - column) }
+
+// Shift adds to the sums what a change of one column of the codeword adds to them. With the parity columns folded in
+// as well, sums are the syndromes.
+func (c *Code) Shift(syndromes [][]byte, change []byte, column int) {
+	for t := range c.roots {
+		addProduct(syndromes[t], change, power(locator(column), t))
+	}
+}
