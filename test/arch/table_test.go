@@ -29,11 +29,14 @@ var rules = []rule{
 	{pkg: "dm/target", may: []string{"dm/secret"}, pure: true},
 	{pkg: "dm/block", may: []string{"dm/extent", "dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
+	{pkg: "dm/sm3", pure: true},
+	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
+	{pkg: "dm/verity", may: []string{"dm/sm3", "dm/verity/rs"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
 	{pkg: "dm", may: []string{"dm/block", "dm/secret", "dm/target"}, other: []string{xsys}},
 	{pkg: "udev", may: []string{"dm/uuid"}, other: []string{xsys}},
 
 	// Algorithms.
-	{pkg: "luks/hashalg", other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "luks/hashalg", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
 	{pkg: "luks/af", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
 	{pkg: "luks/digest", may: []string{"dm/secret", "luks/hashalg", "luks/kdf/pbkdf2"}, pure: true},
 	{pkg: "luks/kdf/argon2", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys}},
@@ -73,6 +76,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual", "cmd/internal/verb/all"}},
+	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/keyring", "dm/target", "dm/verity", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/fstab", pure: true},
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
@@ -97,7 +101,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/verb/keys", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
-	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
+	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
 	{
 		pkg: "cmd/internal/verb/...", other: []string{xsys},
 		may: []string{

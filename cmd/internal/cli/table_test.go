@@ -86,7 +86,7 @@ func TestVerbsAreDeclaredSoundly(t *testing.T) {
 				t.Errorf("%s takes --%s, which is no common option", v.Name, name)
 			}
 		}
-		if !slices.Contains(cli.Groups(), v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
+		if !slices.Contains(groups, v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
 			t.Errorf("%s: no group, or no summary without a full stop", v.Name)
 		}
 		if v.Lacks == "" && (len(v.About) == 0 || len(v.Examples) < 2 || len(v.SeeAlso) == 0) {
@@ -120,4 +120,10 @@ func TestExamplesCanBeRun(t *testing.T) {
 			}
 		}
 	}
+}
+
+// groups are those that a manual has.
+var groups = []cli.Group{
+	cli.GroupMapping, cli.GroupKeys, cli.GroupHeader, cli.GroupRepair, cli.GroupSize, cli.GroupGuard, cli.GroupBoot,
+	cli.GroupMeasure, cli.GroupRefused,
 }

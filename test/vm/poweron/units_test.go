@@ -41,9 +41,6 @@ $(sed -n 's/^ExecStop=//p' /usr/lib/systemd/system/orthrus@.service | sed 's/%I/
 echo all is well`
 
 func TestUnitsUnlockWhatCrypttabLists(t *testing.T) {
-	if !long() {
-		t.Skip("a machine of its own: make test-boot")
-	}
 	stage := filepath.Join(t.TempDir(), "stage")
 	must(t, install(t.Context(), stage))
 	cfg := Workshop(secondDisk(t))

@@ -4,6 +4,7 @@ package crypttab
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/target"
 )
@@ -28,7 +29,10 @@ type option struct {
 	set        func(o *Options, value string, has bool) bool // false: the value cannot be
 }
 
-var options = append(flagOptions(), []option{
+// options are all of them, put together when a table is read: starting the program costs nothing for them.
+var options = sync.OnceValue(func() []option { return append(flagOptions(), table[:]...) })
+
+var table = [...]option{
 	// Formats.
 	{name: "luks", set: func(o *Options, _ string, _ bool) bool { return o.become(AnyLUKS) }},
 	{name: "plain", set: func(o *Options, _ string, _ bool) bool { return o.become(Plain) }},
@@ -98,7 +102,7 @@ var options = append(flagOptions(), []option{
 	{name: "check", also: []string{"checkargs"}, kind: kept},
 	{name: "loud", also: []string{"quiet"}, kind: kept},
 	{name: "noearly", also: []string{"precheck", "loop", "allow-key-file-in-initramfs"}, kind: obsolete},
-}...)
+}
 
 // become: swap and tmp imply a plain volume; the word plain beside them changes nothing.
 func (o *Options) become(t Type) bool {
