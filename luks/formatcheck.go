@@ -5,6 +5,7 @@ package luks
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -31,12 +32,12 @@ func (o FormatOptions) check1(size uint64) (Geometry, error) {
 	if _, err := sector.ParseSpec(o.Cipher); err != nil {
 		return Geometry{}, err
 	}
-	layout, err := o.layout1(o.KeySize)
+	parts, err := o.layout1(o.KeySize)
 	if err != nil {
 		return Geometry{}, err
 	}
-	material := materialRoom1(layout.Apply(luks1.Header{KeyBytes: uint32(o.KeySize)}))
-	g := Geometry{KeyslotsSize: material.End(), DataOffset: uint64(layout.Payload) * 512}
+	material := layout.Material1(parts.Apply(luks1.Header{KeyBytes: uint32(o.KeySize)}))
+	g := Geometry{KeyslotsSize: material.End(), DataOffset: uint64(parts.Payload) * 512}
 	return g, g.fits(o, size)
 }
 
