@@ -60,6 +60,8 @@ func (c Chain) Relate(m Mark) Relation {
 		return Stranger
 	case sameState(tip.Mark, m):
 		return Same
+	case c.Fork != nil && sameState(c.Fork.Mark, m):
+		return c.Fork.Relation
 	case c.Fork != nil:
 		return Forked
 	case m.Version == 1 || tip.Version == 1:

@@ -44,6 +44,8 @@ type Head struct {
 	Parts      []Part `json:"parts"`
 	Sums       []Sum  `json:"sums"` // of the keyslot areas
 	Rest       []Sum  `json:"rest"` // of what no keyslot claims between and behind them
+	// Elsewhere: the data lies on another device, which was mapped while this was seen.
+	Elsewhere bool `json:"elsewhere"`
 	// Mark tells which state of which volume this is.
 	Mark identity.Mark `json:"mark"`
 }

@@ -249,3 +249,19 @@ func TestConflictIsAPersonsDecision(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+func TestMappedVolumeIsReadFromTheMappersUUID(t *testing.T) {
+	for uuid, want := range map[string]string{
+		"CRYPT-LUKS2-11111111222243338444555555555555-vault": "11111111-2222-4333-8444-555555555555",
+		"CRYPT-LUKS1-11111111222243338444555555555555-a-b-c": "11111111-2222-4333-8444-555555555555",
+		"CRYPT-PLAIN-x":         "",
+		"CRYPT-LUKS2-short-x":   "",
+		"LVM-abc":               "",
+		"CRYPT-TEMP-vault":      "",
+		"CRYPT-VERITY-0123-x-y": "",
+	} {
+		if got := VolumeOf(uuid); got != want {
+			t.Errorf("%s: %q", uuid, got)
+		}
+	}
+}
