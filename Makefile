@@ -124,6 +124,12 @@ test-long: setup
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
 
+## guard-sequences    what happens to disks, drawn at random in sequences of ten, under the guard's eyes (SEQUENCES=number)
+.PHONY: guard-sequences
+SEQUENCES ?= 5000
+guard-sequences:
+	GUARD_SEQUENCES=$(SEQUENCES) $(test) -timeout 180m -v -run 'TestNothingThatHappens' ./cmd/internal/guard
+
 test-guard-long:
 	ORTHRUS_LONG=1 $(test) -timeout 60m -v ./test/guard/...
 

@@ -62,6 +62,16 @@ func (g *Guard) doubt(l *look, next identity.Chain, r identity.Relation, file *l
 	l.sight.Known.Chain = next
 }
 
+// ended remembers that somebody made an end of the volume.
+func (g *Guard) ended(l *look, file *luks.File) {
+	text := l.sight.Ends()
+	if _, seen := l.chain.Tip(); !seen || text == "" || l.chain.Ended != "" || len(l.sight.Clones) > 0 {
+		return
+	}
+	l.chain.Ended = text
+	g.remember(l, l.chain, nil, file)
+}
+
 func doubtText(r identity.Relation) string {
 	switch r {
 	case identity.Stranger:
@@ -124,7 +134,8 @@ func (l *look) doubtFinding() string {
 		return ""
 	}
 	if r := l.sight.Known.Chain.Relate(*l.sight.Mark); !r.Continues() {
-		return fmt.Sprintf("%s; nothing is written until guard accept %s says that this one counts", doubtText(r), l.uuid)
+		return fmt.Sprintf("%s; nothing is written until guard accept %s says that this one counts",
+			doubtText(r), l.device.Path)
 	}
 	return ""
 }

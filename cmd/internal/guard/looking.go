@@ -130,8 +130,11 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	if !l.mapped {
 		g.release(l.uuid)
 	}
-	if inOrder(l.sight.Evidence) && l.bears {
+	switch {
+	case inOrder(l.sight.Evidence) && l.bears:
 		g.keep(&l, file)
+	case !o.done && !l.mapped:
+		g.ended(&l, file)
 	}
 	if o.decision.Refused(verdict.Locked) {
 		g.requeue(l.device.ID, 2*time.Second)

@@ -18,6 +18,8 @@ type Link struct {
 type Chain struct {
 	Links []Link `json:"links"` // the last is the tip
 	Fork  *Fork  `json:"fork,omitempty"`
+	// Ended tells what was seen since, by which somebody made an end of the volume: "" for nothing.
+	Ended string `json:"ended,omitempty"`
 }
 
 // Fork is the state seen last where that was not the tip, nor follows it.
@@ -87,8 +89,12 @@ func (c Chain) relateUnnumbered(m Mark) Relation {
 // nothing away.
 func (c Chain) See(m Mark, time, device string) Chain {
 	link := Link{m, time, device}
-	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork}
-	switch r := c.Relate(m); r {
+	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork, Ended: c.Ended}
+	r := c.Relate(m)
+	if r.Continues() {
+		next.Ended = ""
+	}
+	switch r {
 	case Unknown, Newer:
 		next.Links = append(next.Links, link)
 		next.Links = next.Links[max(0, len(next.Links)-MaxLinks):]
@@ -115,7 +121,7 @@ func (c Chain) Accept(m Mark, time, device string) Chain {
 
 // Equal tells whether both tell the same, whenever and wherever it was seen.
 func (c Chain) Equal(o Chain) bool {
-	if len(c.Links) != len(o.Links) || (c.Fork == nil) != (o.Fork == nil) {
+	if len(c.Links) != len(o.Links) || c.Ended != o.Ended || (c.Fork == nil) != (o.Fork == nil) {
 		return false
 	}
 	for i := range c.Links {

@@ -68,6 +68,15 @@ func (s Store) Forget(uuid string) error {
 	return errors.Join(failed...)
 }
 
+// Drop destroys all that is kept of a volume, and what happened to it.
+func (s Store) Drop(uuid string) error {
+	failed := []error{s.Forget(uuid)}
+	for _, root := range s.roots() {
+		failed = append(failed, os.RemoveAll(volume(root, uuid)))
+	}
+	return errors.Join(failed...)
+}
+
 // Purge destroys what could bring a revoked key back: every head, and every undo copy of the volume. What
 // happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {

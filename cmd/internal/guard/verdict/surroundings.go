@@ -37,6 +37,9 @@ func (s Sight) surroundings(step Step, allowed policy.Policy) proof {
 func (s Sight) place(p *proof) {
 	foreign := s.foreign()
 	p.need(Foreign, len(foreign) == 0, "nothing but LUKS is on the device", "the device bears a signature of "+strings.Join(foreign, ", "))
+	if s.Known != nil {
+		p.need(Foreign, s.Known.Chain.Ended == "", "nothing else was seen here since", "since the volume was in order, there was "+s.Known.Chain.Ended)
+	}
 	users := s.strangers()
 	p.need(InUse, len(users) == 0, "nobody uses the device but the volume's own mapping", "the device is in use: "+strings.Join(users, ", "))
 	p.need(Reencrypt, !s.reencrypts(), "no reencryption is under way",
@@ -64,4 +67,16 @@ func (s Sight) foreign() []string {
 		}
 	}
 	return kinds
+}
+
+// Ends tells by what somebody made an end of the volume: something else was put over it, or its magics were
+// taken. Remembered, it outlives the next thing that is written there. "" for nothing.
+func (s Sight) Ends() string {
+	if foreign := s.foreign(); len(foreign) > 0 {
+		return "a signature of " + strings.Join(foreign, ", ")
+	}
+	if len(s.Evidence.Wiped) > 0 {
+		return "a head that only lacked its magic, as after wipefs"
+	}
+	return ""
 }

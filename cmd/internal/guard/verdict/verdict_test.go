@@ -200,6 +200,7 @@ func TestDecisions(t *testing.T) {
 		{name: "far header of another volume key", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = theirsMark(5) }, policy: proven, step: FromFar, why: []Kind{Older}},
 		{name: "far header with no head in it", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = nil }, policy: proven, step: FromFar, why: []Kind{Older}},
 		{name: "wipefs", sight: lostToFar(), change: func(s *Sight) { s.Evidence.Wiped = []inspect.Wiped{{Version: 2}} }, policy: proven, step: FromFar, why: []Kind{Wiped}},
+		{name: "something else was seen since", sight: lostPrimary(), change: func(s *Sight) { s.Known.Chain.Ended = "swap" }, policy: proven, step: Repair, why: []Kind{Foreign}},
 		{name: "wipefs under the mapping", sight: lostBoth(), change: func(s *Sight) { s.Evidence.Wiped = []inspect.Wiped{{Version: 2}} }, policy: proven, step: Restore},
 
 		{name: "reencryption, seen now", sight: lostPrimary(), change: func(s *Sight) { s.Mark.Reencrypt = true }, policy: proven, step: Repair, why: []Kind{Reencrypt}},
