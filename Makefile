@@ -153,6 +153,12 @@ test-interop-long: quiet = 60m
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -v ./test/interop/...
 
+## guard-sequences    what happens to disks, drawn at random in sequences of ten, under the guard's eyes (SEQUENCES=number)
+.PHONY: guard-sequences
+SEQUENCES ?= 5000
+guard-sequences:
+	GUARD_SEQUENCES=$(SEQUENCES) $(test) -v -run 'TestNothingThatHappens' ./cmd/internal/guard
+
 test-guard-long: quiet = 30m
 test-guard-long:
 	ORTHRUS_LONG=1 $(test) -v ./test/guard/...
