@@ -139,3 +139,13 @@ func (s source) area(offset, size int64) []byte {
 	}
 	return area
 }
+
+// ReadAt reads the copies that begin at a place of a file and reach at most so far.
+func ReadAt(path string, base, room int64, keys *Keyring) (primary, secondary *View, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	return readHeads(f, base, room, keys)
+}
