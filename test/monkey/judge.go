@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/test/monkey/programs"
@@ -29,9 +30,9 @@ func (w *World) accept(j judged) error {
 	if j.result.Killed() {
 		return w.acceptKilled(j)
 	}
-	want := j.action.Apply(j.before)
+	want := w.wanted(j)
 	if j.result.Code != 0 && !j.action.Reads {
-		if text := w.state.differs(j.before); text != "" && !(w.tolerated(j) && anyOf(w.state, want) == "") {
+		if text := w.state.differs(w.open(j.before)); text != "" && !(w.tolerated(j) && anyOf(w.state, want) == "") {
 			return fault("changed although it failed: " + text)
 		}
 		if j.action.Denied && j.result.Code == 0 {
@@ -45,8 +46,38 @@ func (w *World) accept(j judged) error {
 	if text := anyOf(w.state, want); text != "" && !(j.action.Reads && j.result.Code != 0) {
 		return fault("said done and is not: " + text)
 	}
-	if w.cut && w.sizes != nil && j.by.Ours && j.action.Args[0] == "repair" {
+	return w.concluded(j)
+}
+
+// wanted are the states that the command may leave; who meets what was killed may conclude it.
+func (w *World) wanted(j judged) []State {
+	list := j.action.Apply(j.before)
+	for i := range list {
+		list[i] = w.open(list[i])
+	}
+	return list
+}
+
+func (w *World) open(s State) State {
+	if !w.cut {
+		return s
+	}
+	return s.leave("data size", "far header", "tokens", "metadata size", "keyslots size")
+}
+
+// concluded: after a repair nothing is left of what was killed, and the metadata area has one of its sizes.
+func (w *World) concluded(j judged) error {
+	switch j.action.Args[0] {
+	case "header", "luksHeaderRestore", "convert", "luksFormat":
+		w.unsure = nil
+	case "repair":
+		if !w.cut || !j.by.Ours {
+			return nil
+		}
 		w.cut = false
+		if w.unsure != nil && !slices.Contains(w.unsure, [2]int64{w.state.Header, w.state.Keyslots}) {
+			return fault(fmt.Sprintf("repaired, and the metadata area is another: %d and %d bytes of %v", w.state.Header, w.state.Keyslots, w.unsure))
+		}
 	}
 	return nil
 }
@@ -76,8 +107,17 @@ func anyOf(s State, want []State) string {
 
 // acceptKilled: every passphrase that was not to go still opens, none is there that was not to come.
 func (w *World) acceptKilled(j judged) error {
-	w.cut, w.lag = true, true
 	after := j.action.Apply(j.before)
+	if !w.cut {
+		w.unsure = nil
+		for _, s := range append(slices.Clone(after), j.before) {
+			w.unsure = append(w.unsure, [2]int64{s.Header, s.Keyslots})
+		}
+	}
+	if len(after) > 0 && after[0].Free["keyslots size"] {
+		w.unsure = nil
+	}
+	w.cut, w.lag = true, true
 	wanted := map[string]bool{}
 	for _, s := range append(after, j.before) {
 		for _, name := range s.names() {

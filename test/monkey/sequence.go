@@ -54,7 +54,7 @@ func drawStep(r *rand.Rand) Step {
 		s.By = 1 + r.IntN(2)
 	}
 	if r.IntN(40) == 0 {
-		s.Kill = 1 + r.IntN(30)
+		s.Kill = 1 + r.IntN(12)
 	}
 	return s
 }
@@ -105,6 +105,7 @@ type Runner struct {
 	Table *Table
 
 	lanes [2]*programs.Lane
+	bases map[int]*base // of races
 	// Broken stands in for one of our verbs, for the test of the driver itself.
 	Broken func(w *World, step Step) bool
 }

@@ -50,7 +50,9 @@ type World struct {
 	scarred bool // something was, and need not be mended
 	cut     bool // something was killed, and need not be concluded
 	lag     bool // the far header need not be in step
-	sizes   []([2]int64)
+	// unsure are the sizes of the metadata area, one of which it has again once what was killed is concluded; nil
+	// where that is not known.
+	unsure [][2]int64
 
 	script []string
 }
@@ -135,7 +137,8 @@ func (w *World) format(g Geometry, ours bool) Action {
 				"cipher", "sector size", "digest", "tokens", "far header"))
 		},
 		Done: func(w *World) error {
-			w.geo, w.volumeKey = g, w.state.Slots[0].Key
+			// A backup of the volume that was there is one of other data.
+			w.geo, w.volumeKey, w.backups = g, w.state.Slots[0].Key, nil
 			return w.fill()
 		},
 	}

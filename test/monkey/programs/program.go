@@ -87,7 +87,7 @@ func buildOurs(dir string) (*Program, error) {
 		return nil, fmt.Errorf("go build cmd/orthrus: %w\n%s", err, out)
 	}
 	argv := []string{path}
-	return &Program{Name: "orthrus", Argv: argv, Ours: true, serve: argv, env: append(os.Environ(), "ORTHRUS_MONKEY_SERVES=1")}, nil
+	return &Program{Name: "orthrus", Argv: argv, Ours: true, serve: argv, env: append(os.Environ(), "ORTHRUS_MONKEY_SERVES=1", "GOGC=800")}, nil
 }
 
 func buildLibrary(dir string) (string, error) {

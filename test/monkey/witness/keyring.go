@@ -5,6 +5,8 @@ package witness
 import (
 	"fmt"
 	"hash/maphash"
+	"maps"
+	"slices"
 )
 
 // Keyring are the passphrases that the driver ever used. The zero value has none.
@@ -67,4 +69,9 @@ func (k *Keyring) identity(l lock, area []byte) uint64 {
 	fmt.Fprintf(&h, "%v", l)
 	h.Write(area)
 	return h.Sum64()
+}
+
+// Clone is a keyring that learns on its own.
+func (k *Keyring) Clone() Keyring {
+	return Keyring{names: slices.Clone(k.names), seed: k.seed, known: maps.Clone(k.known)}
 }
