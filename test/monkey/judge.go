@@ -268,13 +268,16 @@ func (w *World) revoked(before State, by *programs.Program) {
 	}
 }
 
-// ask lets a drawn program say whether a drawn passphrase opens, which must be what the witness says.
+// ask lets a drawn program, or all of them, say whether a drawn passphrase opens, which must be what the witness says.
 func (w *World) ask(r *rand.Rand, all bool) error {
 	list := w.set.All()
-	for i, p := range list {
-		if !all && i != r.IntN(len(list)) {
-			continue
-		}
+	switch {
+	case !all && r.IntN(2) == 0:
+		return nil
+	case !all:
+		list = []*programs.Program{list[r.IntN(len(list))]}
+	}
+	for _, p := range list {
 		if err := w.askOne(r, p); err != nil {
 			return err
 		}
@@ -300,7 +303,7 @@ func (w *World) askOne(r *rand.Rand, p *programs.Program) error {
 			return fault("an acknowledged key does not open: " + firstLine(result.Stderr))
 		}
 	}
-	if gone := w.goneNames(w.state); len(gone) > 0 && len(names) > 0 && r.IntN(2) == 0 {
+	if gone := w.goneNames(w.state); len(gone) > 0 && len(names) > 0 && r.IntN(4) == 0 {
 		result, err := w.run(p, d.on("open", "--test-passphrase", "--key-file", gone[r.IntN(len(gone))]))
 		if err != nil {
 			return err

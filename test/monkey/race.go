@@ -356,17 +356,21 @@ func outcomes(s State, a, b []Action) []State {
 // peersFault: cryptsetup writes and wipes keyslot areas before it looks whether somebody else was there, and of
 // LUKS1 it never looks.
 func (w *World) peersFault(sides *[2]racer) bool {
-	ours, refused := true, false
+	ours, refused, many := true, false, false
 	for _, s := range sides {
-		if !s.by.Ours {
-			ours = false
-			refused = refused || s.succeeded() < len(s.actions)
+		if s.by.Ours {
+			continue
+		}
+		ours = false
+		for i, a := range s.actions {
+			refused = refused || s.results[i].Code != 0
+			many = many || s.results[i].Code != 0 && a.Many
 		}
 	}
 	switch {
 	case ours:
 		return false
-	case !sides[0].by.Ours && !sides[1].by.Ours, w.state.Version == 1:
+	case !sides[0].by.Ours && !sides[1].by.Ours, w.state.Version == 1, many:
 		return true
 	}
 	for _, slot := range w.state.Slots {

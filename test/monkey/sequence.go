@@ -53,7 +53,7 @@ func drawStep(r *rand.Rand) Step {
 	if s.Verb = drawVerb(r); verbNamed(s.Verb).peers && r.IntN(3) == 0 {
 		s.By = 1 + r.IntN(2)
 	}
-	if r.IntN(40) == 0 {
+	if r.IntN(50) == 0 {
 		s.Kill = 1 + r.IntN(12)
 	}
 	return s
@@ -248,6 +248,7 @@ func (r *Runner) begin(w *World, q Sequence) error {
 	if err := w.read(); err != nil {
 		return err
 	}
+	w.remember()
 	if err := errors.Join(w.accept(j), action.Done(w)); err != nil {
 		return err
 	}

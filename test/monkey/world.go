@@ -83,7 +83,9 @@ func (w *World) headerFile() string {
 
 func (w *World) path(name string) string { return filepath.Join(w.dir, name) }
 
-func (w *World) say(format string, args ...any) { w.script = append(w.script, fmt.Sprintf(format, args...)) }
+func (w *World) say(format string, args ...any) {
+	w.script = append(w.script, fmt.Sprintf(format, args...))
+}
 
 // newKey makes a key file, which holds its own name.
 func (w *World) newKey() string {
