@@ -33,7 +33,7 @@ type Geometry struct {
 // commands take their detours.
 func drawGeometry(r *rand.Rand) Geometry {
 	g := Geometry{Version: 2, Device: pick(r, 20*mib, 24*mib, 32*mib+4096, 64*mib, 300*mib), KeyBits: pick(r, 256, 256, 256, 512), ByPeer: r.IntN(4) == 0}
-	g.Sector = pick(r, int64(0), 512, 4096)
+	g.Sector = pick(r, int64(0), 512, 512, 4096)
 	g.Inner = r.IntN(2) == 0
 	if r.IntN(5) == 0 {
 		g.Version, g.Sector = 1, 0
@@ -80,7 +80,7 @@ func (g Geometry) fitted() Geometry {
 	if g.Version == 1 && g.Detached {
 		g.Header = max(g.Header, 4*mib)
 	}
-	if g.Far {
+	if g.Far || g.Inner && g.Version == 2 && !g.Detached {
 		length := 16*mib + mib
 		if g.Keyslots > 0 {
 			length = g.end()

@@ -100,7 +100,8 @@ func planResize(d *draw) (Action, bool) {
 	if d.s.Version == 1 {
 		return Action{}, false
 	}
-	args := []string{"header", "resize", "-q", "--luks2-metadata-size", pick(d.Rand, "16k", "32k", "64k", "128k")}
+	size := min(d.s.Header*pick(d.Rand, int64(1), 2, 2, 4), 512*kib)
+	args := []string{"header", "resize", "-q", "--luks2-metadata-size", strconv.FormatInt(size, 10)}
 	if d.IntN(2) == 0 {
 		args = append(args, "--luks2-keyslots-size", pick(d.Rand, "512k", "1m", "2m", strconv.FormatInt(d.s.Keyslots, 10)))
 	}
@@ -168,7 +169,8 @@ func planShrink(d *draw) (Action, bool) {
 		return Action{}, false
 	}
 	auth, denied, ok := d.key()
-	to := d.w.size() - pick(d.Rand, mib, 3*mib)
+	length := d.w.volume.FarToken.Length
+	to := (d.w.size() - pick(d.Rand, mib, length+mib, 2*length+3*mib)) &^ (mib - 1)
 	if !ok || denied || to < d.s.Offset+d.w.used() {
 		return Action{}, false
 	}

@@ -20,6 +20,7 @@ type judged struct {
 	result programs.Result
 	before State
 	farOK  bool // the far header was in step before
+	wrote  bool // files were written to
 }
 
 // accept compares what a command line did with what its exit code says.
@@ -171,7 +172,7 @@ func (w *World) sound(j judged) error {
 			return fault("a keyslot holds another volume key")
 		}
 	}
-	wrote := j.result.Code == 0 && !j.action.Reads
+	wrote := j.result.Code == 0 && !j.action.Reads && j.wrote
 	if wrote && c.Version == 2 {
 		if v.Primary == nil || v.Secondary == nil {
 			return fault("done, and a head is not valid")

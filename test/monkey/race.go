@@ -295,7 +295,7 @@ func (w *World) judgeRace(rnd *rand.Rand, before State, sides *[2]racer) error {
 		return fault(text)
 	}
 	by := w.set.Ours
-	j := judged{by: by, action: Action{Args: []string{""}}, before: before, farOK: false}
+	j := judged{by: by, action: Action{Args: []string{""}}, before: before, wrote: true}
 	for _, s := range sides {
 		w.revoked(before, s.by)
 	}
