@@ -42,7 +42,7 @@ test    := $(GO) test -vet=off -count=1 $(GOTESTFLAGS)
 arches  := arm64 riscv64 386 s390x
 
 # Packages that touch neither files nor the kernel: they also run on 386.
-pure    := ./dm/target ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header/... ./luks/kdf/... \
+pure    := ./dm/target ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/commit ./luks/kdf/... \
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector $(wildcard ./luks/signature) ./cmd/internal/cli \
 	./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -153,13 +154,13 @@ func TestFormatAddChangeKill(t *testing.T) {
 		if !opens(t, dev, "one") || opens(t, dev, "two") || !opens(t, dev, "three") {
 			t.Fatal("after changing")
 		}
-		if err := v.KillKeyslot(ctx, 0); err != nil {
+		if err := v.KillKeyslot(ctx, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		if opens(t, dev, "one") || !opens(t, dev, "three") {
 			t.Fatal("after killing")
 		}
-		if err := v.KillKeyslot(ctx, 0); !errors.Is(err, luks.ErrKeyslotInactive) {
+		if err := v.KillKeyslot(ctx, 0, nil); !errors.Is(err, luks.ErrKeyslotInactive) {
 			t.Errorf("killing again: %v", err)
 		}
 		if v.BoundKeyslots() != 1 {
@@ -281,7 +282,7 @@ func TestUnmetRequirementsForbidChangesButNotUnlocking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := header.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, commit.Mending(nil, plan)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = luks.Load(ctx, dev); err != nil {
@@ -356,7 +357,7 @@ func TestAWrappingUpdateCommitsTheWrapByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := header.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, commit.Mending(nil, plan)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = luks.Load(ctx, dev); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +16,10 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,7 +28,7 @@ import (
 
 // TestMain lets the test binary stand in for the program under both of its names.
 func TestMain(m *testing.M) {
-	program := func() { os.Exit(run(os.Args)) }
+	program := func() { os.Exit(all.Run(os.Args, version)) }
 	testscript.Main(m, map[string]func(){"cryptsetup": program, "orthrus": program, "with-key": withKey})
 }
 
@@ -55,7 +58,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               writeKeyFiles,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds, "fill": fill},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds, "fill": fill, "poke": poke, "label": label},
 	})
 }
 
@@ -106,7 +109,7 @@ func costs(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(next.Metadata.ReplaceKeyslot(slot))
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	ts.Check(err)
-	ts.Check(header.Apply(dev, plan))
+	ts.Check(commit.Apply(dev, commit.Mending(nil, plan)))
 }
 
 // holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:
@@ -141,4 +144,32 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 		add := []string{"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "k1", args[0], "k2"}
 		ts.Check(ts.Exec("cryptsetup", add...))
 	}
+}
+
+// poke overwrites bytes, given as a Go string: "poke a.img 168 \x1b[2J".
+func poke(ts *testscript.TestScript, _ bool, args []string) {
+	offset, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	text, err := strconv.Unquote(`"` + args[2] + `"`)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte(text), offset)
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// label gives a volume a label, and a token of that type, as a Go string: "label a.img \x1b[2J".
+func label(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	dev, err := luks.OpenDevice(ts.MkAbs(args[0]), luks.DeviceOptions{Write: true})
+	ts.Check(err)
+	defer dev.Close()
+	v, err := luks.Load(context.Background(), dev)
+	ts.Check(err)
+	ts.Check(v.SetLabels(context.Background(), text, ""))
+	token, err := json.Marshal(map[string]any{"type": text, "keyslots": []string{}})
+	ts.Check(err)
+	_, err = v.SetToken(context.Background(), 5, token)
+	ts.Check(err)
 }

@@ -113,6 +113,24 @@ func formatted(t *testing.T) string {
 	return dir
 }
 
+// A key that opens no data is nobody's last keyslot.
+func TestRemovingAnUnboundKeyAsksForNoConfirmation(t *testing.T) {
+	dir := formatted(t)
+	s := onTerminal(t, dir, append(cheap, "luksAddKey", "--unbound", "--key-size", "256", "a.img")...)
+	s.answer("Enter new passphrase for key slot: ", "unbound\n")
+	s.answer("Verify passphrase: ", "unbound\n")
+	s.ends(0, "")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "-v", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "unbound\n")
+	s.ends(0, "Key slot 1 unlocked.\nKeyslot 1 is selected for deletion.\nKey slot 1 removed.\nCommand successful.\n")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "pass one\n")
+	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+	s.ends(2, "")
+}
+
 func TestDialogues(t *testing.T) {
 	dir := formatted(t)
 

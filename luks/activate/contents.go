@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/signature"
@@ -13,7 +14,7 @@ import (
 )
 
 // Contents tells where what lies on a mapped device ends, as signature.Inside does, for the node at
-// path. It reads through the page cache, in which a mounted ext4 keeps its superblock. XFS keeps its
+// path. It reads through the page cache, in which a mounted ext4 keeps its superblock; a suspended mapping, whose reads would wait, is a StateError. XFS keeps its
 // own apart and may write it back long after it grew, so it is also asked for its size where it is
 // mounted.
 func Contents(path string) (_ signature.Contents, err error) {
@@ -22,6 +23,9 @@ func Contents(path string) (_ signature.Contents, err error) {
 		return signature.Contents{}, err
 	}
 	defer func() { err = errors.Join(err, dev.Close()) }()
+	if block.Attribute(dev.Major(), dev.Minor(), "dm/suspended") == "1" {
+		return signature.Contents{}, &StateError{filepath.Base(path), ErrSuspended}
+	}
 	inside, err := signature.Inside(dev, dev.Size())
 	if err != nil || inside.Kind != "xfs" {
 		return inside, err

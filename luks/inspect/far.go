@@ -5,7 +5,7 @@ package inspect
 import (
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
 // FarEvidence is what was found of the third copy near the device's end.

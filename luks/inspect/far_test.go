@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 

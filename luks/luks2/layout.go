@@ -26,12 +26,6 @@ func (e *RoomError) Error() string {
 
 func (e *RoomError) Unwrap() error { return ErrNoRoom }
 
-// Extent is a range of bytes on the device.
-type Extent struct{ Offset, Size uint64 }
-
-// End is the first byte behind the range.
-func (e Extent) End() uint64 { return e.Offset + e.Size }
-
 // KeyslotsExtent is the range in which keyslot areas may lie.
 func (m *Metadata) KeyslotsExtent(hdrSize uint64) Extent {
 	return Extent{Offset: 2 * hdrSize, Size: m.KeyslotsSize()}
@@ -42,7 +36,7 @@ func (m *Metadata) KeyslotsExtent(hdrSize uint64) Extent {
 func (m *Metadata) FindArea(hdrSize, size uint64) (Extent, error) {
 	largest := uint64(0)
 	for _, hole := range m.Holes(hdrSize) {
-		start := alignUp(hole.Offset, AreaAlignment)
+		start := AlignUp(hole.Offset)
 		if start < hole.End() && hole.End()-start >= size {
 			return Extent{Offset: start, Size: size}, nil
 		}
@@ -72,7 +66,5 @@ func (m *Metadata) Holes(hdrSize uint64) []Extent {
 
 // AreaSize is the size of a keyslot area for a key of keySize bytes split into stripes.
 func AreaSize(keySize, stripes uint32) uint64 {
-	return alignUp(uint64(keySize)*uint64(stripes), AreaAlignment)
+	return AlignUp(uint64(keySize) * uint64(stripes))
 }
-
-func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }

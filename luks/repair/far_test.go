@@ -13,8 +13,9 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/repair"
 )
@@ -164,7 +165,11 @@ func moved(t *testing.T, tail []byte, l far.Locator) []byte {
 	next.Place.Body.Offset += 4 * mib
 	next.DeviceSize += 4 * mib
 	there := &memory{make([]byte, 28*mib), 28 * mib, -1}
-	if err := far.Create(there, far.New(next.UUID, next.Place, next.Contents, next.DeviceSize), f.Body); err != nil {
+	plan, err := commit.FarMaking(there, far.New(next.UUID, next.Place, next.Contents, next.DeviceSize), f.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := commit.Apply(there, plan); err != nil {
 		t.Fatal(err)
 	}
 	return there.image[24*mib:]

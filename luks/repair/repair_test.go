@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -304,7 +305,7 @@ func TestLostWriteIsNoSuccess(t *testing.T) {
 	d.image[0] = 0
 	p := plan(t, d, KeepNone)
 	d.lose = true
-	if err := Apply(d, p); !errors.Is(err, header.ErrReadBack) {
+	if err := Apply(d, p); !errors.Is(err, commit.ErrReadBack) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -15,8 +15,9 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/udev"
@@ -92,7 +93,7 @@ func olderSecondary(t *testing.T, file string) {
 		if err != nil {
 			return err
 		}
-		return header.Apply(v.Device(), plan)
+		return commit.Apply(v.Device(), commit.Mending(nil, plan))
 	})
 }
 

@@ -13,8 +13,9 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
@@ -154,7 +155,7 @@ func relabel(ctx context.Context, file *luks.File) error {
 	if err != nil {
 		return err
 	}
-	return header.Apply(file, plan)
+	return commit.Apply(file, commit.Mending(nil, plan))
 }
 
 func TestAStaleFarHeaderIsBroughtIntoStep(t *testing.T) {

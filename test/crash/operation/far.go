@@ -10,7 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"
@@ -74,7 +74,7 @@ func eraseFar(v *luks.Volume, _ *luks.Key) error {
 	if err := v.EraseFar(context.Background()); err != nil {
 		return err
 	}
-	return v.KillKeyslot(context.Background(), 0)
+	return v.KillKeyslot(context.Background(), 0, nil)
 }
 
 // restoreFar brings back the header as it was formatted.

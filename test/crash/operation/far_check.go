@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/test/crash"
@@ -299,7 +299,7 @@ func settle(ctx context.Context, dev crash.Device, stale bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.ResumeFar(ctx); err != nil {
+	if _, err := v.Resume(ctx, nil); err != nil {
 		return err
 	}
 	f, err := v.Far(ctx)

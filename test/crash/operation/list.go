@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
@@ -127,7 +128,7 @@ func fullKeyslotsArea(v *luks.Volume, key *luks.Key) error {
 	if err != nil {
 		return err
 	}
-	return header.Apply(v.Device(), plan)
+	return commit.Apply(v.Device(), commit.Mending(nil, plan))
 }
 
 // replaceKey0 puts another passphrase into keyslot 0.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/header/far"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )

@@ -28,7 +28,7 @@ type option struct {
 	set        func(o *Options, value string, has bool) bool // false: the value cannot be
 }
 
-var options = [...]option{
+var options = append(flagOptions(), []option{
 	// Formats.
 	{name: "luks", set: func(o *Options, _ string, _ bool) bool { return o.become(AnyLUKS) }},
 	{name: "plain", set: func(o *Options, _ string, _ bool) bool { return o.become(Plain) }},
@@ -59,6 +59,7 @@ var options = [...]option{
 	{name: "keyfile-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.KeyFileTimeout) }},
 	{name: "keyscript", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.KeyScript = v; return true }},
 	{name: "link-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.LinkVolumeKey = v; return true }},
+	{name: "fixate-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Fixed = v; return true }},
 	{name: "try-empty-password", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.TryEmpty) }},
 	{name: "password-cache", needsValue: true, set: setCache},
 
@@ -71,12 +72,6 @@ var options = [...]option{
 
 	// The mapping.
 	{name: "readonly", also: []string{"read-only"}, set: func(o *Options, _ string, _ bool) bool { o.ReadOnly = true; return true }},
-	{name: "discard", also: []string{"allow-discards"}, set: flag(target.AllowDiscards)},
-	{name: "same-cpu-crypt", also: []string{"perf-same_cpu_crypt"}, set: flag(target.SameCPUCrypt)},
-	{name: "submit-from-crypt-cpus", also: []string{"perf-submit_from_crypt_cpus"}, set: flag(target.SubmitFromCryptCPUs)},
-	{name: "no-read-workqueue", also: []string{"perf-no_read_workqueue"}, set: flag(target.NoReadWorkqueue)},
-	{name: "no-write-workqueue", also: []string{"perf-no_write_workqueue"}, set: flag(target.NoWriteWorkqueue)},
-	{name: "high-priority", also: []string{"perf-high_priority"}, set: flag(target.HighPriority)},
 
 	// Boot.
 	{name: "x-systemd.device-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.DeviceTimeout) }},
@@ -89,6 +84,7 @@ var options = [...]option{
 	// This program's own.
 	{name: "x-orthrus.degraded", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) }},
 	{name: "x-orthrus.ciphers", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true }},
+	{name: "x-orthrus.far", needsValue: true, set: setFar},
 	{name: "x-orthrus.pin", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) }},
 
 	// What other key sources will read.
@@ -102,7 +98,7 @@ var options = [...]option{
 	{name: "check", also: []string{"checkargs"}, kind: kept},
 	{name: "loud", also: []string{"quiet"}, kind: kept},
 	{name: "noearly", also: []string{"precheck", "loop", "allow-key-file-in-initramfs"}, kind: obsolete},
-}
+}...)
 
 // become: swap and tmp imply a plain volume; the word plain beside them changes nothing.
 func (o *Options) become(t Type) bool {
@@ -111,6 +107,17 @@ func (o *Options) become(t Type) bool {
 	}
 	o.Type = t
 	return true
+}
+
+// flagOptions are the flags of the mapping that a crypttab has words for.
+func flagOptions() []option {
+	var list []option
+	for _, f := range target.AllCryptFlags() {
+		if len(f.Table) > 0 {
+			list = append(list, option{name: f.Table[0], also: f.Table[1:], set: flag(f.Flag)})
+		}
+	}
+	return list
 }
 
 func flag(f target.CryptFlags) func(*Options, string, bool) bool {
@@ -168,6 +175,12 @@ func setEcho(o *Options, value string, _ bool) bool {
 		o.Echo = EchoNo
 	}
 	return true
+}
+
+func setFar(o *Options, value string, _ bool) bool {
+	way, known := map[string]Far{"ask": FarAsk, "open": FarOpen, "no": FarNo}[value]
+	o.Far = way
+	return known
 }
 
 func number(text string, to *uint64) bool {

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package commit
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/test/vectors"
+)
+
+// disk is an image in memory with unreadable 512-byte sectors and switchable faults.
+type disk struct {
+	image     []byte
+	bad       map[int64]bool // sector numbers
+	dropWrite bool
+	failSyncs map[int]bool // which ones, counted from 0
+	syncs     int
+	writes    []int64 // offsets
+}
+
+func (d *disk) Size() int64 { return int64(len(d.image)) }
+
+func (d *disk) ReadAt(p []byte, off int64) (int, error) {
+	if off >= d.Size() {
+		return 0, io.EOF
+	}
+	for sector := off / 512; sector*512 < off+int64(len(p)); sector++ {
+		if d.bad[sector] {
+			return 0, syscall.EIO
+		}
+	}
+	n := copy(p, d.image[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (d *disk) WriteAt(p []byte, off int64) (int, error) {
+	d.writes = append(d.writes, off)
+	if !d.dropWrite {
+		copy(d.image[off:], p)
+	}
+	return len(p), nil
+}
+
+func (d *disk) Sync() error {
+	d.syncs++
+	if d.failSyncs[d.syncs-1] {
+		return syscall.EIO
+	}
+	return nil
+}
+
+func volume(t *testing.T) *disk {
+	t.Helper()
+	image, _ := vectors.Open("luks2-argon2id-4096")
+	return &disk{image: image, bad: map[int64]bool{}}
+}
+
+func chosen(t *testing.T, d header.Device) (header.Heads, header.Choice) {
+	t.Helper()
+	h := header.Read(d)
+	c, err := header.Choose(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, c
+}
+
+func planOf(heads header.Plan) Plan {
+	var p Plan
+	p.heads(heads)
+	return p
+}
+
+// update commits a new label and returns the error of Apply.
+func update(t *testing.T, d header.Device, label string) error {
+	t.Helper()
+	h, c := chosen(t, d)
+	next := c.Copy
+	next.Header.Label = label
+	plan, err := header.PlanUpdate(h, c, next, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Apply(d, planOf(plan))
+}
+
+func TestUpdateRaisesTheNumberKeepsSaltsAndStartsWithTheWeakerCopy(t *testing.T) {
+	cases := []struct {
+		name  string
+		hurt  func(*disk)
+		first int64
+	}{
+		{"both healthy", func(*disk) {}, luks2.BinarySize},
+		{"damaged primary", func(d *disk) { d.image[9] ^= 1 }, luks2.BinarySize},
+		{"damaged secondary", func(d *disk) { d.image[luks2.MinSize+20] ^= 1 }, luks2.MinSize + luks2.BinarySize},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			d := volume(t)
+			tc.hurt(d)
+			h, c := chosen(t, d)
+			if err := update(t, d, "new"); err != nil {
+				t.Fatal(err)
+			}
+			if d.writes[0] != tc.first {
+				t.Errorf("first write at %d, want %d", d.writes[0], tc.first)
+			}
+			after, now := chosen(t, d)
+			if now.Reason != header.BothAgree || now.Copy.Header.SeqID != c.Copy.Header.SeqID+1 || now.Copy.Header.Label != "new" {
+				t.Errorf("after: %v, %+v", now.Reason, now.Copy.Header)
+			}
+			for _, place := range []header.Place{header.Primary, header.Secondary} {
+				old := h.At(place)
+				if kept := old.Copy.Header.Salt == after.At(place).Copy.Header.Salt; kept != (old.State == header.Valid) {
+					t.Errorf("%v: salt kept %v", place, kept)
+				}
+			}
+		})
+	}
+}
+
+func TestUpdateWrapsTheSequenceNumber(t *testing.T) {
+	d := volume(t)
+	_, c := chosen(t, d)
+	next := c.Copy
+	next.Header.SeqID = math.MaxUint64
+	plan, err := header.PlanFormat(next, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Apply(d, planOf(plan)); err != nil {
+		t.Fatal(err)
+	}
+	if err := update(t, d, "wrapped"); err != nil {
+		t.Fatal(err)
+	}
+	if _, c := chosen(t, d); c.Reason != header.BothAgree || c.Copy.Header.SeqID != 0 || c.Copy.Header.Label != "wrapped" {
+		t.Errorf("%v, %+v", c.Reason, c.Copy.Header)
+	}
+}
+
+func TestLostWritesAndFailedSyncsAreNeverSuccess(t *testing.T) {
+	lost := volume(t)
+	lost.dropWrite = true
+	if err := update(t, lost, "x"); !errors.Is(err, ErrReadBack) {
+		t.Errorf("lost write: %v", err)
+	}
+	if len(lost.writes) != 2 {
+		t.Errorf("%d writes; the second copy was touched after the first failed", len(lost.writes))
+	}
+	unsynced := volume(t)
+	unsynced.failSyncs = map[int]bool{0: true}
+	err := update(t, unsynced, "x")
+	var w *WriteError
+	if !errors.As(err, &w) || w.Op != "sync" || !errors.Is(err, syscall.EIO) {
+		t.Errorf("failed sync: %v", err)
+	}
+	if len(unsynced.writes) != 0 {
+		t.Errorf("%d writes, and what was read is not known to be durable", len(unsynced.writes))
+	}
+}
+
+// What a sync failed for reads well and may never be durable: it is written and synced once more, and where
+// that fails too, what was there is put back. The second copy is not touched in either case.
+func TestWhatASyncFailedForIsWrittenAgainOrTakenBack(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		fail   map[int]bool
+		writes []int64
+		kept   bool // the heads say what they said
+	}{
+		{"once", map[int]bool{1: true}, []int64{luks2.BinarySize, 0, luks2.BinarySize, 0}, false},
+		{
+			"twice",
+			map[int]bool{1: true, 2: true},
+			[]int64{luks2.BinarySize, 0, luks2.BinarySize, 0, luks2.BinarySize, 0},
+			true,
+		},
+	} {
+		d := volume(t)
+		_, before := chosen(t, d)
+		d.failSyncs = c.fail
+		err := update(t, d, "new")
+		var w *WriteError
+		if !errors.As(err, &w) || w.Op != "sync" || !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if !slices.Equal(d.writes, c.writes) {
+			t.Errorf("%s: writes at %d", c.name, d.writes)
+		}
+		_, now := chosen(t, d)
+		if kept := now.Copy.Header == before.Copy.Header; kept != c.kept || now.Healthy() != c.kept {
+			t.Errorf("%s: label %q, %v", c.name, now.Copy.Header.Label, now.Reason)
+		}
+	}
+}
+
+func TestWriteErrorsAreOneLine(t *testing.T) {
+	text := fmt.Sprint(&WriteError{"primary header", "sync", 0, syscall.EIO})
+	if text == "" || strings.Contains(text, "\n") {
+		t.Errorf("%q", text)
+	}
+}
