@@ -19,6 +19,9 @@ HOOKDIR  ?= /usr
 FUZZTIME ?= 10m
 # Images that make crash draws, beside those that are always tried; one in how many of these; and the seed.
 IMAGES   ?= 500000
+# What make monkey and make monkey-races play.
+SEQUENCES ?= 10000
+PAIRS    ?= 5000
 THIN     ?= 1
 SEED     ?= 1
 # Passed to go test: make test-vm RUN=TestOpen
@@ -227,6 +230,15 @@ crash-far:
 ## test-crash         the crash simulator's own tests
 test-crash:
 	$(test) ./test/crash/...
+
+## monkey             random commands on random volumes, ours and cryptsetup's: SEQUENCES= or FOR=2m, SEED=; a failing one as a script
+.PHONY: monkey monkey-races
+monkey: setup
+	$(GO) run ./test/monkey/cmd -sequences $(SEQUENCES) -seed $(SEED) $(if $(FOR),-for $(FOR))
+
+## monkey-races       the same for pairs of commands at once (PAIRS=, FOR=)
+monkey-races: setup
+	$(GO) run ./test/monkey/cmd -pairs $(PAIRS) -seed $(SEED) $(if $(FOR),-for $(FOR))
 
 ## man                bin/man: manual pages, one for each action and an overview
 man:
