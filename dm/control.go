@@ -48,7 +48,7 @@ func (c *Control) negotiate() error {
 		return noDeviceMapper(err)
 	}
 	v := a.header.Version
-	c.version = Version{v[0], v[1], v[2]}
+	c.version = Version{Major: v[0], Minor: v[1], Patch: v[2]}
 	return nil
 }
 

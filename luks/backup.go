@@ -3,14 +3,15 @@
 package luks
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
-	"github.com/orthrus-luks/orthrus/luks/far"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/layout"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/restore"
 )
 
 // ErrBackup is the kind of failure to use a header backup.
@@ -23,7 +24,7 @@ const backupUnit = 4096
 // backup file, which holds key material. It fails on a read error.
 func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
 	image := make([]byte, v.backupSize())
-	err := locked(ctx, v.dev, false, func() error {
+	err := commit.Locked(ctx, v.dev, false, func() error {
 		n, err := v.dev.ReadAt(image, 0)
 		if n < len(image) {
 			return fmt.Errorf("reading the header: %w", err)
@@ -41,9 +42,9 @@ func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
 // backupSize is the length of a backup in bytes.
 func (v *Volume) backupSize() uint64 {
 	if v.Version == 1 {
-		return min(roundUp(materialRoom1(v.LUKS1).End(), backupUnit), uint64(v.dev.Size()))
+		return min(extent.Up(v.LUKS1.MaterialRoom().End(), backupUnit), uint64(v.dev.Size()))
 	}
-	return v.Metadata().KeyslotsExtent(v.Choice.Copy.Header.Size).End()
+	return layout.Metadata(v.Choice.Copy)
 }
 
 // Restore brings the header in backup, a volume loaded from a backup file, to this volume's
@@ -57,9 +58,20 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 		return err
 	}
 	if v.Version == 1 {
-		return v.restore1(ctx, backup)
+		return v.enter1(ctx, func(s *commit.Session1) error {
+			changes, err := restore.LUKS1(v.dev, s.Now(), backup.dev, backup.LUKS1)
+			for _, c := range changes {
+				if err != nil {
+					return err
+				}
+				err = s.Do(c)
+			}
+			return err
+		})
 	}
-	return v.restore2(ctx, backup)
+	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) {
+		return restore.LUKS2(v.dev, s.Now(), backup.dev, backup.Choice.Copy)
+	})
 }
 
 func (v *Volume) fits(backup *Volume) error {
@@ -78,125 +90,14 @@ func (v *Volume) fits(backup *Volume) error {
 	return nil
 }
 
-// restore2 works against the header as it is under the lock, whatever its uuid.
-func (v *Volume) restore2(ctx context.Context, backup *Volume) error {
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
-		c := change{next: backup.Choice.Copy}
-		c.next.Metadata = backup.Metadata().Clone()
-		c.next.Header.SeqID = now.Header.SeqID
-		if err := keepRoom(c.next.Metadata, now.Metadata); err != nil {
-			return c, err
-		}
-		err := placeRestored(&c, v.dev, now, backup)
-		return c, err
-	})
-}
-
-// keepRoom lets the size of the data, and what the heads know of the far header, be as they are now: a
-// backup may be older than the far header, or than a growth of the device.
-func keepRoom(next, now *luks2.Metadata) error {
-	if err := keepSegmentSize(next, now); err != nil {
-		return err
-	}
-	t, _, found, err := far.Find(now)
-	switch {
-	case err != nil:
-		return err
-	case found:
-		return far.Put(next, t)
-	}
-	return far.Remove(next)
-}
-
-func keepSegmentSize(next, now *luks2.Metadata) error {
-	mine, found := now.DefaultSegment()
-	theirs, also := next.DefaultSegment()
-	if !found || !also || len(now.Segments()) != 1 || len(next.Segments()) != 1 {
-		return nil
-	}
-	return next.SetSegmentSize(theirs.ID, mine.Size)
-}
-
-// placeRestored decides where each keyslot of the backup goes.
-func placeRestored(c *change, dev Device, now luks2.Copy, backup *Volume) error {
-	m := c.next.Metadata
-	for _, slot := range backup.Metadata().Keyslots() {
-		material := make([]byte, slot.Area.Size)
-		if n, err := backup.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
-			return &KeyslotError{slot.ID, err}
-		}
-		// What no head names is written in any case: after a sync that failed it may read well and not be on the medium.
-		if inUse(now.Metadata, slot.Area) {
-			present := make([]byte, len(material))
-			if n, err := dev.ReadAt(present, int64(slot.Area.Offset)); n == len(present) && err == nil && bytes.Equal(present, material) {
-				continue
-			}
-			free, err := freeInBoth(m, now.Metadata, c.next.Header.Size, slot.Area.Size)
-			if err != nil {
-				return err
-			}
-			slot.Area.Offset = free.Offset
-			if err := m.MoveArea(slot.ID, free.Offset); err != nil {
-				return err
-			}
-		}
-		c.before = append(c.before, areaWrite{areaName(slot.ID), slot.Area.Offset, material})
-	}
-	return wipeRemains(c, dev, m)
-}
-
-func inUse(m *luks2.Metadata, area luks2.Area) bool {
-	for _, slot := range m.Keyslots() {
-		if slot.Area.Offset < area.End() && area.Offset < slot.Area.End() {
-			return true
+// placed1 tells whether both headers keep the material of each keyslot at the same place.
+func placed1(a, b luks1.Header) bool {
+	for i := range a.Keyslots {
+		if a.Keyslots[i].Offset != b.Keyslots[i].Offset || a.Keyslots[i].Stripes != b.Keyslots[i].Stripes {
+			return false
 		}
 	}
-	return false
-}
-
-// freeInBoth finds a hole that neither header uses.
-func freeInBoth(next, now *luks2.Metadata, hdrSize, size uint64) (luks2.Extent, error) {
-	for _, hole := range next.Holes(hdrSize) {
-		for at := hole.Offset; at+size <= hole.End(); at += luks2.AreaAlignment {
-			if !inUse(now, luks2.Area{Offset: at, Size: size}) {
-				return luks2.Extent{Offset: at, Size: size}, nil
-			}
-		}
-	}
-	return luks2.Extent{}, &luks2.RoomError{Kind: luks2.KeyslotsArea, Needed: size}
-}
-
-// wipeRemains overwrites, once the restored header is durable, all material that it does not name: its
-// passphrases are revoked by the restore, or were by an earlier one that was cut off.
-func wipeRemains(c *change, dev Device, next *luks2.Metadata) error {
-	for _, hole := range next.Holes(c.next.Header.Size) {
-		e := remains(dev, hole)
-		if e.Size == 0 {
-			continue
-		}
-		wipe, err := noise("free keyslots area", e.Offset, e.Size)
-		if err != nil {
-			return err
-		}
-		c.after = append(c.after, wipe)
-	}
-	return nil
-}
-
-// remains is the part of a range from its first to its last byte that is not zero, in whole blocks; the
-// whole range where it cannot be read.
-func remains(dev Device, e luks2.Extent) luks2.Extent {
-	p := make([]byte, e.Size)
-	if n, _ := dev.ReadAt(p, int64(e.Offset)); n < len(p) {
-		return e
-	}
-	const block = luks2.AreaAlignment
-	used := uint64(len(bytes.TrimRight(p, "\x00")))
-	first := (e.Size - uint64(len(bytes.TrimLeft(p, "\x00")))) / block * block
-	if used == 0 {
-		return luks2.Extent{}
-	}
-	return luks2.Extent{Offset: e.Offset + first, Size: min(roundUp(used, block), e.Size) - first}
+	return true
 }
 
 // WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first,
@@ -209,14 +110,9 @@ func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 	if int64(len(image)) > dev.Size() {
 		return fmt.Errorf("%w: %d bytes for a device of %d", ErrBackup, len(image), dev.Size())
 	}
-	return locked(ctx, dev, true, func() error {
-		head := 2 * backup.Choice.Copy.Header.Size
-		if backup.Version == 1 {
-			head = luks1Room
-		}
-		if err := commit.WriteArea(dev, "keyslot areas", head, image[head:]); err != nil {
-			return err
-		}
-		return commit.WriteArea(dev, "header", 0, image[:head])
-	})
+	head := 2 * backup.Choice.Copy.Header.Size
+	if backup.Version == 1 {
+		head = luks1.ReservedSize
+	}
+	return commit.Locked(ctx, dev, true, func() error { return commit.Whole(dev, image, head) })
 }

@@ -32,7 +32,7 @@ func TestRestoreBringsBackTheOldKeysAndRevokesTheNew(t *testing.T) {
 		if _, err := v.AddKey(ctx, key, []byte("two"), cheap); err != nil {
 			t.Fatal(err)
 		}
-		if err := v.KillKeyslot(ctx, 0); err != nil {
+		if err := v.KillKeyslot(ctx, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := v.Restore(ctx, old); err != nil {
@@ -55,10 +55,10 @@ func TestRestoreMovesAKeyslotWhoseAreaIsInUse(t *testing.T) {
 	if _, err := v.AddKey(ctx, key, []byte("two"), cheap); err != nil {
 		t.Fatal(err)
 	}
-	if err := v.KillKeyslot(ctx, 0); err != nil {
+	if err := v.KillKeyslot(ctx, 0, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.AddKey(ctx, key, []byte("three"), cheap); err != nil {
+	if _, err := v.AddKey(ctx, unlock(t, v, "two"), []byte("three"), cheap); err != nil {
 		t.Fatal(err)
 	}
 	if err := v.Restore(ctx, old); err != nil {
@@ -143,12 +143,12 @@ func replaced(t *testing.T, v *luks.Volume, fill int) {
 			t.Fatal(err)
 		}
 	}
-	if err := v.KillKeyslot(ctx, 0); err != nil {
+	if err := v.KillKeyslot(ctx, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	n := cheap
 	n.ID = 0
-	if _, err := v.AddKey(ctx, key, []byte("other"), n); err != nil {
+	if _, err := v.AddKey(ctx, unlock(t, v, "other"), []byte("other"), n); err != nil {
 		t.Fatal(err)
 	}
 }

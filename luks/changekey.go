@@ -7,177 +7,204 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
 // InPlaceError refuses to change a keyslot over itself. It wraps luks2.ErrNoRoom.
-type InPlaceError struct{ Keyslot int }
-
-func (e *InPlaceError) Error() string {
-	return fmt.Sprintf("%v for a second copy of keyslot %d, which would hold no key for a moment if it were changed in place", luks2.ErrNoRoom, e.Keyslot)
+type InPlaceError struct {
+	Keyslot int
+	Err     error // why there is no detour; may be nil
 }
 
-// Unwrap gives luks2.ErrNoRoom.
-func (e *InPlaceError) Unwrap() error { return luks2.ErrNoRoom }
+func (e *InPlaceError) Error() string {
+	text := fmt.Sprintf(
+		"%v for a second copy of keyslot %d, which would hold no key for a moment if it were changed in place", luks2.ErrNoRoom, e.Keyslot,
+	)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap gives luks2.ErrNoRoom, and the reason.
+func (e *InPlaceError) Unwrap() []error { return []error{luks2.ErrNoRoom, e.Err} }
 
 // ChangeKey puts key under a new passphrase in place of the keyslot it came from, which keeps its
 // id (LUKS2), links, priority and unknown members. The new material is durable and named by the
 // header before the old one is wiped, so there is no moment without a key. Where the keyslots area
-// is full, the keyslot takes a detour over room between that area and the data, and comes back. A
-// volume without such room either is refused with an InPlaceError. In LUKS1, whose keyslots have
-// fixed places, the key moves to a free keyslot if there is one. The keyslot's id is returned.
+// is full, the keyslot takes a detour over room between that area and the data, and comes back: a transaction
+// that Resume concludes. A volume without such room either is refused with an InPlaceError. In LUKS1, whose
+// keyslots have fixed places, the key moves to a free keyslot if there is one, and comes back where n.ID names
+// the keyslot itself. The keyslot's id is returned. ErrMeanwhile: it is another keyslot by now.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (int, error) {
 	if err := v.CheckRequirements(); err != nil {
+		return 0, err
+	}
+	slot, err := v.Keyslot(key.Keyslot)
+	if err != nil {
 		return 0, err
 	}
 	s, err := v.seal(ctx, key.Bytes(), passphrase, n)
 	if err != nil {
 		return 0, err
 	}
+	expect := v.allowedBy(key)
+	expect.Keyslots = []commit.Identity{slot.identity}
 	if v.Version == 1 {
-		return v.changeKey1(ctx, key.Keyslot, s)
+		return v.changeKey1(ctx, expect, s, slot.ID, n.ID == slot.ID)
 	}
-	return key.Keyslot, locked(ctx, v.dev, true, func() error { return v.changeKey2(key.Keyslot, s) })
+	return slot.ID, v.enter(ctx, commit.Options{Free: true}, func(session *commit.Session) error {
+		return changeKey2(session, expect, slot.ID, s)
+	})
 }
 
-// changeKey2 holds the lock.
-func (v *Volume) changeKey2(id int, s sealed) error {
-	err := v.amend2(func(now luks2.Copy) (change, error) { return replacing(now, id, s) })
+func changeKey2(session *commit.Session, expect commit.Expect, id int, s sealed) error {
+	if !session.Holds(expect.Keyslots[0]) {
+		return &commit.MeanwhileError{Keyslot: id, Token: -1}
+	}
+	c, err := replacing(session.Now(), id, s)
 	var full *luks2.RoomError
-	if !errors.As(err, &full) || full.Kind != luks2.KeyslotsArea {
+	if errors.As(err, &full) && full.Kind == luks2.KeyslotsArea {
+		return detour2(session, expect, id, s)
+	}
+	if err != nil {
 		return err
 	}
-	return v.detour2(id, s)
+	c.Expect = expect
+	return session.Do(c)
 }
 
 // replacing gives a keyslot new material in a free area and wipes the old one.
-func replacing(now luks2.Copy, id int, s sealed) (change, error) {
+func replacing(now luks2.Copy, id int, s sealed) (c commit.Change, err error) {
 	old, err := now.Metadata.Keyslot(id)
 	if err != nil {
-		return change{}, &KeyslotError{id, ErrKeyslotInactive}
+		return c, &KeyslotError{id, ErrKeyslotInactive}
 	}
 	fresh, err := describe(now.Metadata, now.Header.Size, id, s)
 	if err != nil {
-		return change{}, err
+		return c, err
 	}
 	wipe, err := noise(areaName(id), old.Area.Offset, old.Area.Size)
-	if err != nil {
-		return change{}, err
-	}
-	before := areaWrite{areaName(id), fresh.Area.Offset, s.material}
-	return change{next: now, before: []areaWrite{before}, after: []areaWrite{wipe}}, now.Metadata.ReplaceKeyslot(fresh)
+	c.Before = []commit.Area{{What: areaName(id), Offset: fresh.Area.Offset, Bytes: s.material}}
+	c.After, c.Next = []commit.Area{wipe}, now
+	return c, errors.Join(err, now.Metadata.ReplaceKeyslot(fresh))
 }
 
-// detour2 makes the keyslots area longer for as long as the new material lies there, and then moves
-// that to where the old one was. Each of the two is a commit of its own.
-func (v *Volume) detour2(id int, s sealed) error {
-	old, err := v.Metadata().Keyslot(id)
+// detour2 makes the keyslots area longer for as long as the new material lies there; see relocate.PlanDetour.
+func detour2(session *commit.Session, expect commit.Expect, id int, s sealed) error {
+	now, dev := session.Now(), session.Device()
+	d := relocate.Detour{
+		Keyslot: func(at luks2.Extent) luks2.Keyslot { return s.keyslot2(id, at) }, Size: s.areaSize(),
+		Material: s.material, Expect: expect,
+	}
+	steps, err := relocate.PlanDetour(now, d, id, uint64(dev.Size()))
+	if errors.Is(err, luks2.ErrNoRoom) {
+		return &InPlaceError{id, nil}
+	}
 	if err != nil {
-		return &KeyslotError{id, ErrKeyslotInactive}
+		return &InPlaceError{id, err}
 	}
-	size := v.Metadata().KeyslotsSize()
-	needed := luks2.AreaSize(uint32(s.spec.KeySize), uint32(s.spec.Stripes))
-	longer := v.roomForKeyslots()
-	if needed > old.Area.Size || longer < size+needed {
-		return &InPlaceError{id}
+	if relocate.HasFar(now) {
+		if err := movable(dev, now, nil, true); err != nil {
+			return &InPlaceError{id, err}
+		}
 	}
-	err = v.amend2(func(now luks2.Copy) (change, error) {
-		now.Metadata.SetSizes(now.Header.Size, longer)
-		return replacing(now, id, s)
+	return session.Run(now, steps)
+}
+
+// changeKey1 moves the key to a free keyslot, and back where it is to stay.
+func (v *Volume) changeKey1(ctx context.Context, expect commit.Expect, s sealed, old int, stay bool) (id int, err error) {
+	err = v.enter1(ctx, func(session *commit.Session1) error {
+		free, found := session.Now().FreeKeyslot()
+		if !found {
+			id = old
+			return detour1(session, expect, old, s)
+		}
+		id = free
+		if err := carry1(session, expect, old, free, s); err != nil || !stay {
+			return err
+		}
+		id = old
+		return carry1(session, commit.Expect{}, free, old, s)
 	})
+	return id, err
+}
+
+// carry1 puts the material into one keyslot and, with the same change, disables another one.
+func carry1(session *commit.Session1, expect commit.Expect, from, to int, s sealed) error {
+	now := session.Now()
+	offset, _ := now.Material(to)
+	next := now.WithKeyslot(to, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt)).WithoutKeyslot(from)
+	wipe, err := noise1(now, from)
 	if err != nil {
 		return err
 	}
-	return v.amend2(func(now luks2.Copy) (change, error) {
-		c, err := v.moving(now, id, old.Area.Offset)
-		now.Metadata.SetSizes(now.Header.Size, size)
-		return c, err
+	return session.Do(commit.Change1{
+		Expect: expect, Next: next, After: []commit.Area{wipe},
+		Before: []commit.Area{{What: areaName(to), Offset: uint64(offset), Bytes: s.material}},
 	})
 }
 
-// roomForKeyslots is how long the keyslots area could be, bytes.
-func (v *Volume) roomForKeyslots() uint64 {
-	end := v.Data.Offset
-	if end == 0 {
-		end = uint64(max(v.dev.Size(), 0))
-	}
-	heads := 2 * v.Choice.Copy.Header.Size
-	return min((max(end, heads)-heads)/luks2.AreaAlignment*luks2.AreaAlignment, luks2.MaxKeyslotsSize)
-}
-
-// moving copies a keyslot's material to another place and wipes the one it leaves.
-func (v *Volume) moving(now luks2.Copy, id int, to uint64) (change, error) {
-	slot, err := now.Metadata.Keyslot(id)
-	if err != nil {
-		return change{}, err
-	}
-	material := make([]byte, slot.Area.Size)
-	if n, err := v.dev.ReadAt(material, int64(slot.Area.Offset)); n < len(material) {
-		return change{}, &KeyslotError{id, err}
-	}
-	wipe, err := noise(areaName(id), slot.Area.Offset, slot.Area.Size)
-	if err != nil {
-		return change{}, err
-	}
-	before := areaWrite{areaName(id), to, material}
-	return change{next: now, before: []areaWrite{before}, after: []areaWrite{wipe}}, now.Metadata.MoveArea(id, to)
-}
-
-func (v *Volume) changeKey1(ctx context.Context, old int, s sealed) (int, error) {
-	id, err := v.addKey1(ctx, s, AnyKeyslot)
-	if errors.Is(err, luks2.ErrNoID) {
-		return old, locked(ctx, v.dev, true, func() error { return v.detour1(old, s) })
-	}
-	if err != nil {
-		return 0, err
-	}
-	return id, v.KillKeyslot(ctx, old)
+func noise1(h luks1.Header, id int) (commit.Area, error) {
+	offset, length := h.Material(id)
+	return noise(areaName(id), uint64(offset), uint64(length))
 }
 
 // detour1 puts the new material behind all keyslots and names that place together with its salt,
 // which one sector of the header does, then moves it to where the old one was. Keyslot 6 lies in two
-// sectors. The caller holds the lock.
-func (v *Volume) detour1(id int, s sealed) error {
-	now, err := readLUKS1(v.dev)
-	if err != nil {
-		return err
-	}
-	if now.UUID != v.UUID {
-		return ErrAnotherVolume
-	}
-	place, found := v.behindKeyslots(now)
-	if !found {
-		return &InPlaceError{id}
+// sectors.
+func detour1(session *commit.Session1, expect commit.Expect, id int, s sealed) error {
+	now, size := session.Now(), session.Device().Size()
+	place, found := now.Unclaimed(int64(now.MaterialRoom().End()), int64(layout.Limit1(now, uint64(size))))
+	if !found || noLUKSMeta(session.Device(), now) != nil {
+		return &InPlaceError{id, nil}
 	}
 	away := now.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))
 	back := away
 	away.Keyslots[id].Offset = uint32(place / luks1.SectorSize)
-	first, second := step1{next: away}, step1{next: back}
-	if err := errors.Join(first.wipe(now, id), second.wipe(away, id)); err != nil {
-		return err
-	}
-	offset, _ := now.Material(id)
-	first.before = []areaWrite{{areaName(id), uint64(place), s.material}}
-	second.before = []areaWrite{{areaName(id), uint64(offset), s.material}}
-	for _, step := range []step1{first, second} {
-		if err := v.take(step); errors.Is(err, luks1.ErrStraddles) {
-			return &InPlaceError{id}
-		} else if err != nil {
+	home, _ := now.Material(id)
+	for _, step := range []struct {
+		next, leave luks1.Header
+		to          int64
+		expect      commit.Expect
+	}{{away, now, place, expect}, {back, away, home, commit.Expect{}}} {
+		wipe, err := noise1(step.leave, id)
+		if err != nil {
+			return err
+		}
+		err = session.Do(commit.Change1{
+			Expect: step.expect, Next: step.next, After: []commit.Area{wipe},
+			Before: []commit.Area{{What: areaName(id), Offset: uint64(step.to), Bytes: s.material}},
+		})
+		if errors.Is(err, luks1.ErrStraddles) {
+			return &InPlaceError{id, nil}
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return v.load()
+	return nil
 }
 
-// behindKeyslots finds room before the data that neither a keyslot claims nor luksmeta uses.
-func (v *Volume) behindKeyslots(h luks1.Header) (int64, bool) {
-	end := int64(h.PayloadOffset) * luks1.SectorSize
-	if end == 0 {
-		end = v.dev.Size()
+// luksMeta begins what luksmeta stores, at the first 4 KiB behind all keyslots.
+const luksMeta = "LUKSMETA"
+
+// ErrLUKSMeta refuses what would go over data of luksmeta behind the keyslots of LUKS1.
+var ErrLUKSMeta = errors.New("LUKSMETA data lies behind the keyslots")
+
+func noLUKSMeta(dev Device, h luks1.Header) error {
+	p := make([]byte, len(luksMeta))
+	err := header.ReadFull(dev, p, luks2.AlignUp(h.MaterialRoom().End()))
+	if err == nil && string(p) == luksMeta {
+		return ErrLUKSMeta
 	}
-	if v.noLUKSMeta(h) != nil {
-		return 0, false
+	if err != nil && h.PayloadOffset != 0 {
+		return fmt.Errorf("looking for LUKSMETA data: %w", err)
 	}
-	return h.Unclaimed(int64(materialRoom1(h).End()), end)
+	return nil
 }

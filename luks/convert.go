@@ -3,7 +3,6 @@
 package luks
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,12 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/convert"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
-
-// ErrLUKSMeta refuses to convert a LUKS1 volume with data of luksmeta behind its keyslots, where
-// LUKS2 would have its own.
-var ErrLUKSMeta = errors.New("LUKSMETA data lies behind the keyslots")
 
 // CheckConvert tells whether Convert would refuse; it writes nothing. Errors: convert.Error,
 // ErrLUKSMeta, RequirementsError, header.ErrConflict, ErrUnsupported for another version than 1 and
@@ -44,7 +38,7 @@ func (v *Volume) Convert(ctx context.Context, version int) error {
 	if err := v.CheckConvert(version); err != nil {
 		return err
 	}
-	return locked(ctx, v.dev, true, func() error {
+	return commit.Locked(ctx, v.dev, true, func() error {
 		uuid := v.UUID
 		if err := v.load(); err != nil {
 			return err
@@ -52,33 +46,19 @@ func (v *Volume) Convert(ctx context.Context, version int) error {
 		if v.UUID != uuid || v.Version == version {
 			return ErrAnotherVolume
 		}
+		err := v.convertDown
 		if version == 2 {
-			return v.convertUp()
+			err = v.convertUp
 		}
-		return v.convertDown()
+		return errors.Join(err(), v.load())
 	})
 }
 
 func (v *Volume) planUp(h luks1.Header) (convert.Up, error) {
-	if err := v.noLUKSMeta(h); err != nil {
+	if err := noLUKSMeta(v.dev, h); err != nil {
 		return convert.Up{}, err
 	}
 	return convert.PlanUp(h, uint64(max(v.dev.Size(), 0)))
-}
-
-// luksMeta begins what luksmeta stores, at the first 4 KiB behind all keyslots.
-const luksMeta = "LUKSMETA"
-
-func (v *Volume) noLUKSMeta(h luks1.Header) error {
-	p := make([]byte, len(luksMeta))
-	n, err := v.dev.ReadAt(p, int64(roundUp(materialRoom1(h).End(), luks2.AreaAlignment)))
-	if n == len(p) && string(p) == luksMeta {
-		return ErrLUKSMeta
-	}
-	if n < len(p) && v.LUKS1.PayloadOffset != 0 {
-		return fmt.Errorf("looking for LUKSMETA data: %w", err)
-	}
-	return nil
 }
 
 func (v *Volume) planDown(choice header.Choice) (convert.Down, error) {
@@ -92,79 +72,83 @@ func (v *Volume) planDown(choice header.Choice) (convert.Down, error) {
 }
 
 func (v *Volume) convertUp() error {
-	plan, err := v.planUp(v.LUKS1)
+	session, err := commit.Begin1(v.dev, v.UUID)
 	if err != nil {
 		return err
 	}
-	if err := commit.Settle(v.dev); err != nil {
+	plan, err := v.planUp(session.Now())
+	if err != nil {
 		return err
 	}
 	heads, err := header.PlanFormat(plan.Copy, rand.Reader)
 	if err != nil {
 		return err
 	}
-	for _, step := range plan.Clear {
-		if err := v.relocate1(step); err != nil {
-			return err
-		}
-	}
-	if err := v.switchUp(heads); err != nil {
+	if err := carry(session, plan.Clear); err != nil {
 		return err
 	}
-	if err := v.load(); err != nil {
+	if err := session.Up(heads); err != nil {
 		return err
 	}
 	return v.settle(plan.Settle)
 }
 
-// relocate1 moves a keyslot of a LUKS1 volume.
-func (v *Volume) relocate1(s convert.Step) error {
-	material := make([]byte, s.Header.MaterialSectors()*luks1.SectorSize)
-	if n, err := v.dev.ReadAt(material, int64(s.From)); n < len(material) {
-		return &KeyslotError{s.Keyslot, err}
-	}
-	wipe, err := noise(areaName(s.Keyslot), s.From, uint64(len(material)))
-	if err != nil {
-		return err
-	}
-	before := areaWrite{areaName(s.Keyslot), s.To, material}
-	return v.take(step1{before: []areaWrite{before}, next: s.Header, after: []areaWrite{wipe}})
-}
-
-// switchUp writes both heads around the LUKS1 header, whose second sector stays within the primary's
-// padding until sector 0 has made it LUKS2.
-func (v *Volume) switchUp(heads header.Plan) error {
-	primary, secondary := heads.Writes[0], heads.Writes[1]
-	old, err := readLUKS1Sectors(v.dev)
-	if err != nil {
-		return err
-	}
-	mixed := bytes.Clone(primary.Bytes)
-	copy(mixed[luks1.SectorSize:], old[luks1.SectorSize:])
-	if err := luks2.Seal(mixed); err != nil {
-		return err
-	}
-	for _, w := range []areaWrite{
-		{"secondary header", secondary.Offset, secondary.Bytes},
-		{"primary header", luks1Room, mixed[luks1Room:]},
-		{"sector 0", 0, mixed[:luks1.SectorSize]},
-	} {
-		if err := commit.WriteArea(v.dev, w.what, w.offset, w.bytes); err != nil {
+// carry moves keyslots of a LUKS1 volume, each by a change of its own.
+func carry(session *commit.Session1, steps []convert.Step) error {
+	for _, s := range steps {
+		material := make([]byte, s.Header.MaterialSectors()*luks1.SectorSize)
+		if err := header.ReadFull(session.Device(), material, s.From); err != nil {
+			return &KeyslotError{s.Keyslot, err}
+		}
+		wipe, err := noise(areaName(s.Keyslot), s.From, uint64(len(material)))
+		if err != nil {
 			return err
 		}
-	}
-	return commit.Apply(v.dev, header.Plan{Writes: heads.Writes[:1]})
-}
-
-// settle moves keyslots of a LUKS2 volume, each by a commit of its own.
-func (v *Volume) settle(moves []convert.Move) error {
-	for _, m := range moves {
-		err := v.amend2(func(now luks2.Copy) (change, error) { return v.moving(now, m.Keyslot, m.To) })
-		if err != nil {
+		before := commit.Area{What: areaName(s.Keyslot), Offset: s.To, Bytes: material}
+		c := commit.Change1{Before: []commit.Area{before}, Next: s.Header, After: []commit.Area{wipe}}
+		if err := session.Do(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settle moves keyslots of a LUKS2 volume, each by a commit of its own.
+func (v *Volume) settle(moves []convert.Move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	session, err := commit.Begin(v.dev, commit.Options{UUID: v.UUID})
+	if err != nil {
+		return err
+	}
+	for _, m := range moves {
+		c, err := moving(session, m.Keyslot, m.To)
+		if err != nil {
+			return err
+		}
+		if err := session.Do(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moving copies a keyslot's material to another place and wipes the one it leaves.
+func moving(session *commit.Session, id int, to uint64) (c commit.Change, err error) {
+	c.Next = session.Now()
+	slot, err := c.Next.Metadata.Keyslot(id)
+	if err != nil {
+		return c, err
+	}
+	material := make([]byte, slot.Area.Size)
+	if err := header.ReadFull(session.Device(), material, slot.Area.Offset); err != nil {
+		return c, &KeyslotError{id, err}
+	}
+	wipe, err := noise(areaName(id), slot.Area.Offset, slot.Area.Size)
+	c.Before = []commit.Area{{What: areaName(id), Offset: to, Bytes: material}}
+	c.After = []commit.Area{wipe}
+	return c, errors.Join(err, c.Next.Metadata.MoveArea(id, to))
 }
 
 func (v *Volume) convertDown() error {
@@ -175,53 +159,16 @@ func (v *Volume) convertDown() error {
 	if err := v.settle(plan.Settle); err != nil {
 		return err
 	}
-	if err := v.wholeAgain(); err != nil {
-		return err
-	}
-	headsEnd := 2 * v.Choice.Copy.Header.Size
-	raw, err := plan.Header.Encode()
+	session, err := commit.Begin(v.dev, commit.Options{UUID: v.UUID})
 	if err != nil {
 		return err
 	}
-	for _, w := range []areaWrite{
-		{"sector 1", luks1.SectorSize, raw[luks1.SectorSize:]},
-		{"sector 0", 0, raw[:luks1.SectorSize]},
-	} {
-		if err := commit.WriteArea(v.dev, w.what, w.offset, w.bytes); err != nil {
-			return err
-		}
-	}
-	if err := v.forgetHeads(headsEnd); err != nil {
+	if err := session.Down(plan.Header); err != nil {
 		return err
 	}
-	for _, step := range plan.Return {
-		if err := v.relocate1(step); err != nil {
-			return err
-		}
-	}
-	return v.load()
-}
-
-// wholeAgain makes both heads equal, and durable, before the primary goes: the secondary alone speaks for the
-// volume while sector 0 is written.
-func (v *Volume) wholeAgain() error {
-	heads := header.Read(v.dev)
-	choice, err := header.Choose(heads)
+	back, err := commit.Begin1(v.dev, v.UUID)
 	if err != nil {
 		return err
 	}
-	plan, err := v.planHeal(heads, choice, false)
-	if err != nil {
-		return err
-	}
-	return commit.Apply(v.dev, plan)
-}
-
-// forgetHeads overwrites what is left of LUKS2 behind the LUKS1 header, the secondary first.
-func (v *Volume) forgetHeads(end uint64) error {
-	secondary := end / 2
-	if err := commit.WriteArea(v.dev, "old secondary header", secondary, make([]byte, end-secondary)); err != nil {
-		return err
-	}
-	return commit.WriteArea(v.dev, "old primary header", luks1Room, make([]byte, secondary-luks1Room))
+	return carry(back, plan.Return)
 }

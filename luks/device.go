@@ -7,6 +7,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -14,11 +15,11 @@ import (
 // Device holds a volume's metadata: a block device, an image, memory. See header.Device.
 type Device = header.Device
 
-// Locker is a Device that several processes may use at once. Changes are made under its exclusive
-// lock; a Device without this method is taken to belong to the caller alone.
-type Locker interface {
-	LockMetadata(ctx context.Context, exclusive bool) (release func() error, err error)
-}
+// Locker is a Device that several processes may use at once; see commit.Locker.
+type Locker = commit.Locker
+
+// Reached is a Device that knows which of its ranges mappings reach over; see commit.Reached.
+type Reached = commit.Reached
 
 // File is a block device or image file with cryptsetup's locks.
 type File struct {
@@ -67,24 +68,6 @@ func (f *File) LockMetadata(ctx context.Context, exclusive bool) (func() error, 
 		return nil, err
 	}
 	return lock.Release, nil
-}
-
-// locked runs do under the device's lock and counts the error of giving it back.
-func locked(ctx context.Context, dev Device, exclusive bool, do func() error) (err error) {
-	locker, shared := dev.(Locker)
-	if !shared {
-		return do()
-	}
-	release, err := locker.LockMetadata(ctx, exclusive)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if releaseErr := release(); err == nil {
-			err = releaseErr
-		}
-	}()
-	return do()
 }
 
 // Live asks the device-mapper which ranges mappings reach over: see Reached.

@@ -7,19 +7,26 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // The kinds of failure, beside those of the packages below.
 var (
-	ErrNotLUKS          = errors.New("not a LUKS volume")
-	ErrPassphrase       = errors.New("no key available with this passphrase")
-	ErrNoUsableKeyslot  = errors.New("no usable keyslot is available")
-	ErrKeyslotInactive  = errors.New("keyslot is not active")
-	ErrVolumeKey        = errors.New("volume key does not match the volume")
-	ErrUnsupported      = errors.New("not supported")
-	ErrGeometry         = errors.New("impossible geometry")
-	ErrAnotherVolume    = errors.New("the device holds another volume than before")
+	ErrNotLUKS         = errors.New("not a LUKS volume")
+	ErrPassphrase      = errors.New("no key available with this passphrase")
+	ErrNoUsableKeyslot = errors.New("no usable keyslot is available")
+	ErrKeyslotInactive = errors.New("keyslot is not active")
+	ErrVolumeKey       = errors.New("volume key does not match the volume")
+	ErrUnsupported     = errors.New("not supported")
+	ErrGeometry        = errors.New("impossible geometry")
+	ErrAnotherVolume   = commit.ErrAnotherVolume
+	// ErrMeanwhile: what an operation believed turned out otherwise under the lock, and nothing was written.
+	ErrMeanwhile = commit.ErrMeanwhile
+	// ErrLastKey: the operation would now leave nothing that opens the data. It comes with ErrMeanwhile.
+	ErrLastKey = commit.ErrLastKey
+	// ErrAuthority: the passphrase that allowed the operation was revoked. It comes with ErrMeanwhile.
+	ErrAuthority        = commit.ErrAuthority
 	ErrNullCipherSecret = errors.New("null cipher opens with an empty passphrase only")
 )
 

@@ -5,51 +5,61 @@ package luks
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
-// Reached is a Device that knows which of its ranges mappings reach over. Nothing outside the heads and
-// keyslot areas is written below a live mapping. A Device without this method is taken to have none.
-type Reached interface {
-	// Live lists the ranges in bytes; they may overlap and reach beyond the device's end.
-	Live() ([]luks2.Extent, error)
-}
-
-func live(dev Device) ([]luks2.Extent, error) {
-	if r, ok := dev.(Reached); ok {
-		return r.Live()
-	}
-	return nil, nil
-}
-
 // FarHeader is what there is of the third copy, and how it stands to the heads.
-type FarHeader struct {
-	far.Judgement
-	Token    far.Token // with HasToken
-	HasToken bool
-	Recorded far.Found // at the place that the heads name
-	Want     far.Desired
-	// Damaged are the keyslots whose material on the device is not what the far header says it was.
-	Damaged []int
+type FarHeader = far.Status
+
+// FarPlan is where a far header would go.
+type FarPlan = relocate.FarPlan
+
+// FarError says that the heads were changed as asked for, and that the far header was left behind.
+type FarError = commit.FarError
+
+// RoomError says that the contents reach to where the far header is to lie.
+type RoomError = relocate.RoomError
+
+// The refusals of a far header.
+var (
+	ErrFarLeft    = commit.ErrFarLeft
+	ErrFarUUID    = commit.ErrFarUUID
+	ErrNoFar      = relocate.ErrNoFar
+	ErrNoFarRoom  = relocate.ErrNoFarRoom
+	ErrFarPresent = relocate.ErrFarPresent
+)
+
+// Room says why the room behind the data is free.
+type Room struct {
+	// End is where the contents of the volume end, in bytes of the data: signature.Contents.End.
+	End uint64
+	// Shorten makes every mapping of the volume no longer than size bytes; nil where there is none.
+	Shorten func(size uint64) error
+}
+
+func (r Room) shorten(size uint64) error {
+	if r.Shorten == nil {
+		return nil
+	}
+	return r.Shorten(size)
 }
 
 // Far looks at the far header. It never writes.
-func (v *Volume) Far(ctx context.Context) (FarHeader, error) {
-	var f FarHeader
+func (v *Volume) Far(ctx context.Context) (f FarHeader, err error) {
 	if v.Version != 2 {
 		return f, nil
 	}
-	err := locked(ctx, v.dev, false, func() (err error) {
+	err = commit.Locked(ctx, v.dev, false, func() (err error) {
 		if err := v.load(); err != nil {
 			return err
 		}
-		f, err = v.farHeader(v.Heads, v.Choice)
+		f, err = LookFar(v.dev, v.Heads, v.Choice)
 		return err
 	})
 	return f, err
@@ -58,142 +68,141 @@ func (v *Volume) Far(ctx context.Context) (FarHeader, error) {
 // LookFar looks at the far header of a LUKS2 volume whose heads were read, by a caller that still holds the
 // device's lock. It never writes.
 func LookFar(dev Device, heads header.Heads, choice header.Choice) (FarHeader, error) {
-	v := Volume{dev: dev}
-	return v.farHeader(heads, choice)
+	return far.Examine(dev, heads, choice.Copy, func() ([]luks2.Extent, error) { return commit.Live(dev) })
 }
 
-// farHeader gathers the evidence and judges it; the caller holds the lock.
-func (v *Volume) farHeader(heads header.Heads, choice header.Choice) (FarHeader, error) {
-	e := v.farEvidence(choice.Copy)
-	f := FarHeader{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded}
-	if e.Recorded.State == far.Whole {
-		source, err := farSource(v.dev, heads, choice, e.Recorded)
-		if err != nil {
-			return f, err
-		}
-		if e.Want, err = source.build(choice.Copy, &e.Recorded); err != nil {
-			return f, err
-		}
-		f.Want, f.Damaged = e.Want, e.Recorded.Damage(source.bytes, choice.Copy)
+// PlanFar says where a far header of this volume would lie, on its device as large as that is now, and
+// refuses volumes that cannot have one: ErrNoFar, ErrNoFarRoom, ErrFarPresent, luks2.ErrNoRoom.
+func (v *Volume) PlanFar() (FarPlan, error) {
+	if v.Version != 2 {
+		return FarPlan{}, errors.Join(ErrNoFar, errors.New("it is LUKS1; convert it to LUKS2 first"))
 	}
-	if !e.Token.Far.None() {
-		var err error
-		if e.Live, err = live(v.dev); err != nil {
-			return f, err
-		}
-	}
-	f.Judgement = far.Judge(e)
-	return f, nil
+	return relocate.CheckEnable(v.Choice.Copy, far.Gather(v.dev, v.Choice.Copy))
 }
 
-// farEvidence reads what lies where far headers may lie.
-func (v *Volume) farEvidence(head luks2.Copy) far.Evidence {
-	e := far.Evidence{Head: head, DeviceSize: uint64(max(v.dev.Size(), 0))}
-	e.Token, _, e.HasToken, e.TokenErr = far.Find(head.Metadata)
-	seen := map[uint64]bool{}
-	if e.TokenErr == nil && !e.Token.Far.None() {
-		e.Recorded = far.Read(v.dev, e.Token.Far)
-		seen[e.Token.Far.Locator] = true
+// EnableFar gives the volume a far header at the end of its device. The contents must be known to end
+// below it. It goes in logged steps, which Resume concludes or takes back after a crash: the data
+// segment gets a fixed size, mappings are made as short, the far header is written, the heads name it.
+func (v *Volume) EnableFar(ctx context.Context, room Room) (p FarPlan, err error) {
+	if v.Version != 2 {
+		return v.PlanFar()
 	}
-	if e.TokenErr == nil && !e.Token.To.None() && !seen[e.Token.To.Locator] {
-		e.Others = append(e.Others, far.Read(v.dev, e.Token.To))
-		seen[e.Token.To.Locator] = true
+	err = v.transact(ctx, commit.Options{Free: true}, func(s *commit.Session) ([]commit.Step, error) {
+		now := s.Now()
+		e := far.Gather(v.dev, now)
+		if p, err = relocate.CheckEnable(now, e); err != nil {
+			return nil, err
+		}
+		if err := roomIsFree(v.dev, e, p, room); err != nil {
+			return nil, err
+		}
+		return relocate.PlanEnable(now, p, e.DeviceSize, func() error { return v.shortenBelow(p, room) })
+	})
+	if t, pending, _ := v.Pending(); err != nil && pending && far.Phase(t.Phase) == far.Enabling {
+		_, back := v.Resume(ctx, nil)
+		err = errors.Join(err, back)
 	}
-	if at, ok := far.LocatorAt(e.DeviceSize); ok && !seen[at] {
-		e.Others = append(e.Others, far.Look(v.dev, at))
-	}
-	return e
+	return p, err
 }
 
-// source is the device's start, as far as a far header copies it.
-type source struct {
-	bytes []byte
-	// failed are the parts that could not be read, with the device's errors.
-	failed map[luks2.Extent]error
+// shortenBelow makes the mappings shorter and sees that none reaches over the far header's place any more.
+func (v *Volume) shortenBelow(p FarPlan, room Room) error {
+	if err := room.shorten(p.DataSize); err != nil {
+		return err
+	}
+	reached, err := commit.Live(v.dev)
+	if err == nil && far.Reaches(reached, p.Place) {
+		return far.ErrCovered
+	}
+	return err
 }
 
-// farSource reads the heads and areas that head names. A head that is not in order counts as what the
-// far header has of it, where that fits the other one; so does one that differs from that only where no
-// reader looks and no checksum reaches.
-func farSource(dev Device, heads header.Heads, choice header.Choice, recorded far.Found) (source, error) {
-	head := choice.Copy
-	layout, err := far.Layout(head)
-	if err != nil {
-		return source{}, err
+// roomIsFree is the proof, but for mappings: what lies inside ends low enough, and nothing else has put
+// its signature on the device.
+func roomIsFree(dev Device, e far.Evidence, p FarPlan, room Room) error {
+	if room.End > p.DataSize {
+		return &RoomError{End: room.End, Size: p.DataSize}
 	}
-	s := source{make([]byte, far.Length(head)), map[luks2.Extent]error{}}
-	for _, e := range layout {
-		if n, err := dev.ReadAt(s.bytes[e.Offset:e.End()], int64(e.Offset)); uint64(n) < e.Size {
-			s.failed[e] = err
-		}
+	if j := far.Judge(e); errors.Is(j.Why, far.ErrRestored) {
+		return j.Why
 	}
-	for _, found := range []header.Found{heads.Primary, heads.Secondary} {
-		e := luks2.Extent{Offset: uint64(found.Place) * head.Header.Size, Size: head.Header.Size}
-		if e.End() > uint64(len(recorded.Body)) {
-			continue
-		}
-		mine, copied := s.bytes[e.Offset:e.End()], recorded.Body[e.Offset:e.End()]
-		if found.State == header.Valid && found.Copy.Header.SeqID == head.Header.SeqID {
-			if luks2.Same(mine, copied) {
-				copy(mine, copied)
+	foreign, err := commit.ForeignSignatures(dev)
+	if err != nil || len(foreign) == 0 {
+		return err
+	}
+	return &relocate.SignatureError{Kind: foreign[0].Kind, Offset: foreign[0].Offset}
+}
+
+// DisableFar wipes the far header and gives its room back: a data segment that ends where the far header
+// made it end reaches to the device's end again. Where what lies at its place is not ours to wipe, the
+// heads forget it all the same, and a FarError names what remains. Mappings stay as they are. It refuses
+// with far.ErrRestored, far.ErrCovered, far.ErrUnderWay, far.ErrUnsure or a far.TokenError.
+func (v *Volume) DisableFar(ctx context.Context) error {
+	if v.Version != 2 {
+		return far.ErrNone
+	}
+	var left error
+	err := v.transact(ctx, commit.Options{}, func(s *commit.Session) (steps []commit.Step, err error) {
+		steps, left, err = planDisable(v.dev, s)
+		return steps, err
+	})
+	return errors.Join(err, left)
+}
+
+func planDisable(dev Device, s *commit.Session) (steps []commit.Step, left, err error) {
+	e := far.Gather(dev, s.Now())
+	if e.Live, err = commit.Live(dev); err != nil {
+		return nil, nil, err
+	}
+	steps, gone, err := relocate.PlanDisable(e)
+	if gone != nil {
+		left = &FarError{Place: e.Token.Far, Err: gone}
+	}
+	return steps, left, err
+}
+
+// EraseFar wipes every far header of the volume, forgotten ones near the device's end too, before its
+// keyslots are destroyed. What cannot be wiped is named by a FarError, and the rest is wiped all the same.
+func (v *Volume) EraseFar(ctx context.Context) error {
+	if v.Version != 2 {
+		return nil
+	}
+	if _, err := v.Heal(ctx, false); err != nil {
+		return err
+	}
+	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error {
+		var all []error
+		t, _, found, err := far.Find(s.Now().Metadata)
+		if found && err == nil {
+			steps, left, err := planDisable(v.dev, s)
+			if err == nil {
+				err = errors.Join(s.Run(s.Now(), steps), left)
 			}
-			continue
+			all = append(all, named(t.Far, err))
+		} else {
+			all = append(all, err)
 		}
-		if c, err := luks2.Decode(copied, e.Offset); err == nil && c.Header.SeqID == head.Header.SeqID {
-			copy(mine, copied)
-			delete(s.failed, e)
+		others, err := EveryFar(ctx, v.dev)
+		all = append(all, err)
+		for _, f := range others {
+			// What the heads name was disabled above, or could not be.
+			if f.Locator.Of(v.UUID) && !slices.Contains(t.Places(), f.Place) {
+				all = append(all, named(f.Place, s.Wipe(f, far.Place{})))
+			}
 		}
-	}
-	return s, nil
+		return errors.Join(all...)
+	})
 }
 
-// build makes the body; a part that could not be read must have been kept from the old one.
-func (s source) build(head luks2.Copy, old *far.Found) (far.Desired, error) {
-	d, err := far.Build(s.bytes, head, old)
-	if err != nil {
-		return d, err
+// named is a FarError for the place.
+func named(place far.Place, err error) error {
+	var left *FarError
+	if err == nil || errors.As(err, &left) {
+		return err
 	}
-	for _, id := range d.Kept {
-		if k, err := head.Metadata.Keyslot(id); err == nil {
-			delete(s.failed, luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size})
-		}
-	}
-	for e, err := range s.failed {
-		return d, &commit.WriteError{What: "far header", Op: "copy", Offset: e.Offset, Err: err}
-	}
-	return d, nil
+	return &FarError{Place: place, Err: err}
 }
 
-// ErrFarLeft is the kind of FarError.
-var ErrFarLeft = errors.New("the far header was left behind")
-
-// FarError says that the heads were changed as asked for, and that the far header still holds what was
-// to go, or was not written.
-type FarError struct {
-	Keyslots []int // revoked in the heads, and alive in the far header
-	Place    far.Place
-	Err      error
-}
-
-func (e *FarError) Error() string {
-	if len(e.Keyslots) == 0 {
-		return fmt.Sprintf("%v: at byte %d: %v", ErrFarLeft, e.Place.Start(), e.Err)
-	}
-	ids := make([]string, len(e.Keyslots))
-	for i, id := range e.Keyslots {
-		ids[i] = fmt.Sprint(id)
-	}
-	return fmt.Sprintf("%v: at byte %d it still holds the old material of keyslot %s: %v",
-		ErrFarLeft, e.Place.Start(), strings.Join(ids, ", "), e.Err)
-}
-
-func (e *FarError) Unwrap() []error { return []error{ErrFarLeft, e.Err} }
-
-// ErrFarToken refuses to change the token by which the heads know the far header.
-var ErrFarToken = errors.New("this token belongs to the far header, which has verbs of its own")
-
-// isFarToken tells whether text is, or claims to be, the far header's token.
-func isFarToken(m *luks2.Metadata, id int) bool {
-	t, err := m.Token(id)
-	return err == nil && t.Type == far.TokenType
-}
+// EveryFar finds the far headers of any volume near the device's end, and those whose places heads that
+// can still be read name.
+func EveryFar(ctx context.Context, dev Device) ([]far.Found, error) { return far.Every(ctx, dev) }

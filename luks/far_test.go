@@ -110,7 +110,7 @@ func TestFarHeaderFollowsEveryChange(t *testing.T) {
 			return err
 		}},
 		{"change key", func() error { _, err := v.ChangeKey(ctx, key, []byte("three"), cheap); return err }},
-		{"kill key", func() error { return v.KillKeyslot(ctx, 1) }},
+		{"kill key", func() error { return v.KillKeyslot(ctx, 1, nil) }},
 		{"uuid", func() error { return v.SetUUID(ctx, "99999999-2222-4333-8444-555555555555") }},
 		{"label", func() error { return v.SetLabels(ctx, "label", "") }},
 		{"priority", func() error { return v.SetPriority(ctx, 0, luks2.PriorityPrefer) }},
@@ -351,7 +351,7 @@ func TestStaleAndRevokedCopiesAreSyncedByTheNextWriter(t *testing.T) {
 			t.Fatal(err)
 		}
 		key.Close()
-		asOther(t, dev, func(v *luks.Volume) error { return v.KillKeyslot(ctx, 1) })
+		asOther(t, dev, func(v *luks.Volume) error { return v.KillKeyslot(ctx, 1, nil) })
 		v = loadFrom(t, dev)
 		f := farOf(t, v)
 		if f.Standing != far.Stale || len(f.Revoked) != 1 {
@@ -390,7 +390,7 @@ func TestDisplacedFarHeaderIsNeverWritten(t *testing.T) {
 		t.Errorf("a label: %v, lag %v", err, v.FarLag)
 	}
 	var left *luks.FarError
-	if err := v.KillKeyslot(ctx, 1); !errors.As(err, &left) || !slices.Equal(left.Keyslots, []int{1}) || !errors.Is(err, far.ErrDisplaced) {
+	if err := v.KillKeyslot(ctx, 1, nil); !errors.As(err, &left) || !slices.Equal(left.Keyslots, []int{1}) || !errors.Is(err, far.ErrDisplaced) {
 		t.Errorf("a kill: %v", err)
 	}
 	if _, err := v.Keyslot(1); err == nil {
@@ -506,7 +506,7 @@ func TestSyncFixesASegmentThatReachesOverTheFarHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := commit.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, commit.Mending(nil, plan)); err != nil {
 		t.Fatal(err)
 	}
 	v = loadFrom(t, dev)
@@ -557,9 +557,11 @@ func TestDamageIsSeenWhileAnUpdateIsAnnounced(t *testing.T) {
 	v := loadFrom(t, dev)
 	f := farOf(t, v)
 	announced := f.Recorded.Locator.Successor(f.Want.Contents, uint64(dev.Size()))
-	if err := commit.FarAnnounce(dev, announced); err != nil {
+	slot, err := announced.Encode()
+	if err != nil {
 		t.Fatal(err)
 	}
+	copy(dev.image[announced.Place.Slot(announced.Generation).Offset:], slot)
 	k, err := v.Keyslot(0)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,6 @@ const (
 	DefaultHeaderRoom  = 16 << 20 // heads and keyslots area together, bytes
 	DefaultHeaderSize  = luks2.MinSize
 	maxHeaderWipe      = 136 << 20  // how far old metadata can reach, bytes
-	wipePiece          = 1 << 20    // bytes per write while wiping
 	formatSeqID        = 3          // as if header and first keyslot had been written one after the other
 	smallKeyslotsLimit = 4064 << 10 // below this a keyslots area is called very small, bytes
 )
@@ -66,7 +65,7 @@ func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions)
 	defer key.Close()
 	v := &Volume{dev: dev, Version: o.Version}
 	v.Data.Cipher, v.Data.KeySize = o.Cipher, key.Len()
-	var f formatting
+	var f commit.Format
 	switch o.Version {
 	case 1:
 		f, err = v.format1(ctx, key.Bytes(), passphrase, o)
@@ -78,8 +77,9 @@ func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions)
 	if err != nil {
 		return nil, err
 	}
-	return v, locked(ctx, dev, true, func() error {
-		if err := f.carryOut(ctx, dev, o); err != nil {
+	return v, commit.Locked(ctx, dev, true, func() error {
+		f.Detached, f.Progress = o.Detached, o.Progress
+		if err := f.Write(ctx, dev); err != nil {
 			return err
 		}
 		return v.load()
@@ -96,71 +96,6 @@ func (o FormatOptions) volumeKey() (*secret.Buffer, error) {
 	}
 	_, err = rand.Read(key.Bytes())
 	return key, err
-}
-
-// formatting is a format that is ready to be written.
-type formatting struct {
-	wipe   []luks2.Extent         // zeroed
-	noise  luks2.Extent           // filled with random bytes
-	areas  []areaWrite            // keyslot material
-	header func(dev Device) error // the far header, and then the header itself
-}
-
-func (f formatting) carryOut(ctx context.Context, dev Device, o FormatOptions) error {
-	if err := wipeEveryFar(ctx, dev, o.Detached); err != nil {
-		return err
-	}
-	w := wiper{ctx: ctx, dev: dev, progress: o.Progress, total: f.noise.Size}
-	for _, r := range f.wipe {
-		w.total += r.Size
-	}
-	for _, r := range f.wipe {
-		if err := w.fill(r, false); err != nil {
-			return err
-		}
-	}
-	if err := w.fill(f.noise, true); err != nil {
-		return err
-	}
-	if err := dev.Sync(); err != nil {
-		return &commit.WriteError{What: "wiped area", Op: "sync", Err: err}
-	}
-	if err := writeAreas(dev, f.areas); err != nil {
-		return err
-	}
-	return f.header(dev)
-}
-
-// wiper overwrites ranges in pieces, so that it can be stopped and watched.
-type wiper struct {
-	ctx         context.Context
-	dev         Device
-	progress    func(done, total uint64)
-	done, total uint64
-}
-
-func (w *wiper) fill(r luks2.Extent, random bool) error {
-	piece := make([]byte, wipePiece)
-	for at := r.Offset; at < r.End(); {
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		p := piece[:min(uint64(len(piece)), r.End()-at)]
-		if random {
-			if _, err := rand.Read(p); err != nil {
-				return err
-			}
-		}
-		if _, err := w.dev.WriteAt(p, int64(at)); err != nil {
-			return &commit.WriteError{What: "wiped area", Op: "write", Offset: at, Err: err}
-		}
-		at += uint64(len(p))
-		w.done += uint64(len(p))
-		if w.progress != nil {
-			w.progress(w.done, w.total)
-		}
-	}
-	return nil
 }
 
 // firstKeyslot is the id of the keyslot a new volume begins with.

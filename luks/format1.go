@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -14,38 +15,37 @@ import (
 )
 
 // format1 prepares a LUKS1 volume; nothing is written yet.
-func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOptions) (formatting, error) {
+func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOptions) (f commit.Format, err error) {
 	o.KeySize = len(key)
 	if _, err := o.check1(uint64(v.dev.Size())); err != nil {
-		return formatting{}, err
+		return f, err
 	}
-	layout, err := o.layout1(len(key))
+	parts, err := o.layout1(len(key))
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	h, err := newHeader1(ctx, key, o)
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
-	h = layout.Apply(h)
+	h = parts.Apply(h)
 	v.LUKS1 = h
 	s, err := v.seal(ctx, key, passphrase, o.Keyslot)
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	id := o.firstKeyslot()
 	h = h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))
 	if err := h.Validate(v.dev.Size()); err != nil {
-		return formatting{}, err
+		return f, err
 	}
-	writes, err := luks1.Fresh(h)
 	offset, _ := h.Material(id)
-	return formatting{
-		wipe:   append(o.Wipe, luks2.Extent{Size: headerRoom1(h, uint64(v.dev.Size()))}),
-		noise:  materialRoom1(h),
-		areas:  []areaWrite{{areaName(id), uint64(offset), s.material}},
-		header: func(dev Device) error { return writeSectors(dev, writes) },
-	}, err
+	return commit.Format{
+		Zero:    append(o.Wipe, luks2.Extent{Size: headerRoom1(h, uint64(v.dev.Size()))}),
+		Noise:   h.MaterialRoom(),
+		Areas:   []commit.Area{{What: areaName(id), Offset: uint64(offset), Bytes: s.material}},
+		Header1: &h,
+	}, nil
 }
 
 func checkLUKS1(o FormatOptions, keySize int) error {
@@ -89,11 +89,8 @@ func splitCipher(spec string) (name, mode string) {
 	return spec, ""
 }
 
-// materialRoom1 spans the material of all eight keyslots, bytes.
-func materialRoom1(h luks1.Header) luks2.Extent { return h.MaterialRoom() }
-
 // headerRoom1 is what an earlier header of either version can have used, bytes.
 func headerRoom1(h luks1.Header, size uint64) uint64 {
-	end := materialRoom1(h).End()
+	end := h.MaterialRoom().End()
 	return min(max(end, uint64(h.PayloadOffset)*512), maxHeaderWipe, size)
 }

@@ -5,12 +5,14 @@ package luks
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/far"
-	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
 // Geometry is where the parts of a new LUKS2 volume lie, in bytes.
@@ -41,7 +43,7 @@ func Geometry2(o FormatOptions, size uint64) (Geometry, error) {
 		return g, geometry("keyslots size", "%d bytes", g.KeyslotsSize)
 	}
 	if !o.Detached && g.DataOffset == 0 {
-		g.DataOffset = roundUp(g.Room(), o.alignment())
+		g.DataOffset = extent.Up(g.Room(), o.alignment())
 	}
 	return g, checkGeometry(g, o, size)
 }
@@ -88,57 +90,47 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 // VerySmall tells that few keyslots fit.
 func (g Geometry) VerySmall() bool { return g.KeyslotsSize < smallKeyslotsLimit }
 
-func roundUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
-
 // format2 prepares a LUKS2 volume; nothing is written yet.
-func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOptions) (formatting, error) {
+func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOptions) (f commit.Format, err error) {
 	o.KeySize = len(key)
 	if err := checkCipher(o.Cipher, len(key), o.SectorSize); err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	g, err := Geometry2(o, uint64(v.dev.Size()))
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	m, err := newMetadata2(ctx, key, g, o)
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	o.Keyslot.Hash = o.Hash
 	s, err := v.seal(ctx, key, passphrase, o.Keyslot)
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	slot, err := describe(m, g.HeaderSize, o.firstKeyslot(), s)
 	if err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	if err := m.AddKeyslot(slot); err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	if err := m.AssignDigest(0, slot.ID); err != nil {
-		return formatting{}, err
+		return f, err
 	}
 	var place far.Place
 	if o.FarHeader {
 		if place, err = o.placeFar(m, g, uint64(v.dev.Size())); err != nil {
-			return formatting{}, err
+			return f, err
 		}
 	}
-	plan, err := planFormat2(m, g, o)
-	return formatting{
-		wipe:  append(o.Wipe, oldMetadata(g, o, uint64(v.dev.Size()))),
-		noise: m.KeyslotsExtent(g.HeaderSize),
-		areas: []areaWrite{{areaName(slot.ID), slot.Area.Offset, s.material}},
-		header: func(dev Device) error {
-			if o.FarHeader {
-				if err := formatFar(dev, o.headOf(m, g), plan, place); err != nil {
-					return err
-				}
-			}
-			return commit.Apply(dev, plan)
-		},
-	}, err
+	return commit.Format{
+		Zero:  append(o.Wipe, oldMetadata(g, o, uint64(v.dev.Size()))),
+		Noise: m.KeyslotsExtent(g.HeaderSize),
+		Areas: []commit.Area{{What: areaName(slot.ID), Offset: slot.Area.Offset, Bytes: s.material}},
+		Head:  o.headOf(m, g), Far: place,
+	}, o.checkLabels()
 }
 
 // newMetadata2 is the metadata without keyslots.
@@ -157,11 +149,30 @@ func newMetadata2(ctx context.Context, key []byte, g Geometry, o FormatOptions) 
 	return m, err
 }
 
-func planFormat2(m *luks2.Metadata, g Geometry, o FormatOptions) (header.Plan, error) {
-	if err := o.checkLabels(); err != nil {
-		return header.Plan{}, err
+// FarPlace says where the far header of a new volume with that geometry would lie on a device of size
+// bytes, and refuses, with ErrNoFar or ErrNoFarRoom, what cannot have one.
+func (o FormatOptions) FarPlace(g Geometry, size uint64) (FarPlan, error) {
+	switch {
+	case o.Version == 1:
+		return FarPlan{}, fmt.Errorf("%w: LUKS1 has no room for the place of one", ErrNoFar)
+	case o.Detached:
+		return FarPlan{}, fmt.Errorf("%w: its header is detached", ErrNoFar)
 	}
-	return header.PlanFormat(o.headOf(m, g), rand.Reader)
+	m := luks2.NewMetadata(g.HeaderSize, g.KeyslotsSize)
+	m.AddCrypt(luks2.Segment{Offset: g.DataOffset, Dynamic: true, Encryption: o.Cipher, SectorSize: uint32(o.SectorSize)})
+	return relocate.PlaceFar(o.headOf(m, g), size)
+}
+
+// placeFar gives the metadata a data segment that ends before the far header, and its token.
+func (o FormatOptions) placeFar(m *luks2.Metadata, g Geometry, size uint64) (far.Place, error) {
+	p, err := o.FarPlace(g, size)
+	if err != nil {
+		return p.Place, err
+	}
+	if err := m.SetSegmentSize(0, p.DataSize); err != nil {
+		return p.Place, err
+	}
+	return p.Place, far.Put(m, far.Token{Phase: far.Stable, Far: p.Place, DeviceSize: size, DataSize: p.DataSize})
 }
 
 func (o FormatOptions) headOf(m *luks2.Metadata, g Geometry) luks2.Copy {

@@ -31,12 +31,12 @@ func (o FormatOptions) check1(size uint64) (Geometry, error) {
 	if _, err := sector.ParseSpec(o.Cipher); err != nil {
 		return Geometry{}, err
 	}
-	layout, err := o.layout1(o.KeySize)
+	parts, err := o.layout1(o.KeySize)
 	if err != nil {
 		return Geometry{}, err
 	}
-	material := materialRoom1(layout.Apply(luks1.Header{KeyBytes: uint32(o.KeySize)}))
-	g := Geometry{KeyslotsSize: material.End(), DataOffset: uint64(layout.Payload) * 512}
+	material := parts.Apply(luks1.Header{KeyBytes: uint32(o.KeySize)}).MaterialRoom()
+	g := Geometry{KeyslotsSize: material.End(), DataOffset: uint64(parts.Payload) * 512}
 	return g, g.fits(o, size)
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/af"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
@@ -85,8 +86,8 @@ func areaCipher(cipher string, keySize int) (string, int) {
 }
 
 // AddKey protects key, which Unlock or VerifyKey gave, with one more passphrase and returns the
-// new keyslot's id. Errors: luks2.ErrTaken, luks2.ErrNoID, luks2.ErrNoRoom, those of the KDF and
-// of writing.
+// new keyslot's id. Errors: luks2.ErrTaken, luks2.ErrNoID, luks2.ErrNoRoom, ErrMeanwhile where the passphrase
+// that gave the key was revoked since, those of the KDF and of writing.
 func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (int, error) {
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
@@ -95,12 +96,25 @@ func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewK
 	if err != nil {
 		return 0, err
 	}
+	expect := v.allowedBy(key)
 	if v.Version == 1 {
-		return v.addKey1(ctx, s, n.ID)
+		return v.addKey1(ctx, expect, s, n.ID)
 	}
-	return v.place2(ctx, s, n, func(m *luks2.Metadata, id int) error {
+	return v.place2(ctx, expect, s, n, func(m *luks2.Metadata, id int) error {
 		return m.AssignDigest(key.Digest, id)
 	})
+}
+
+// allowedBy is what an operation believes that a key allows: the keyslot which gave it still stands, or the
+// data still have the digest that it satisfied.
+func (v *Volume) allowedBy(key *Key) commit.Expect {
+	switch {
+	case key == nil:
+		return commit.Expect{}
+	case key.from != nil:
+		return commit.Expect{Authority: key.from}
+	}
+	return commit.Expect{VolumeKey: v.KeyDigest()}
 }
 
 // AddUnboundKey stores a key of its own, which does not open the data. LUKS2 only.
@@ -119,7 +133,7 @@ func (v *Volume) AddUnboundKey(ctx context.Context, key, passphrase []byte, n Ne
 	if err != nil {
 		return 0, err
 	}
-	return v.place2(ctx, s, n, func(m *luks2.Metadata, id int) error {
+	return v.place2(ctx, commit.Expect{}, s, n, func(m *luks2.Metadata, id int) error {
 		_, err := m.AddDigest(luks2.Digest{
 			Type: "pbkdf2", Keyslots: []int{id}, Hash: d.Hash, Iterations: d.Iterations, Salt: d.Salt, Value: d.Sum,
 		})
@@ -129,196 +143,117 @@ func (v *Volume) AddUnboundKey(ctx context.Context, key, passphrase []byte, n Ne
 
 // place2 finds id and area under the lock, writes the material, and only then the header that
 // names it.
-func (v *Volume) place2(ctx context.Context, s sealed, n NewKeyslot, link func(*luks2.Metadata, int) error) (int, error) {
+func (v *Volume) place2(ctx context.Context, expect commit.Expect, s sealed, n NewKeyslot, link func(*luks2.Metadata, int) error) (int, error) {
 	id := n.ID
-	err := v.update2(ctx, func(now luks2.Copy) (change, error) {
-		m := now.Metadata
+	err := v.update2(ctx, func(session *commit.Session) (c commit.Change, err error) {
+		c = commit.Change{Expect: expect, Next: session.Now()}
+		m := c.Next.Metadata
 		if id == AnyKeyslot {
-			var err error
 			if id, err = m.FreeKeyslotID(); err != nil {
-				return change{}, err
+				return c, err
 			}
 		}
-		slot, err := describe(m, now.Header.Size, id, s)
+		slot, err := describe(m, c.Next.Header.Size, id, s)
 		if err != nil {
-			return change{}, err
+			return c, err
 		}
 		slot.Priority = n.Priority
-		if err := m.AddKeyslot(slot); err != nil {
-			return change{}, err
-		}
-		if err := link(m, id); err != nil {
-			return change{}, err
-		}
-		return change{next: now, before: []areaWrite{{areaName(id), slot.Area.Offset, s.material}}}, nil
+		c.Before = []commit.Area{{What: areaName(id), Offset: slot.Area.Offset, Bytes: s.material}}
+		return c, errors.Join(m.AddKeyslot(slot), link(m, id))
 	})
 	return id, err
 }
 
 // describe gives the sealed keyslot a free area.
 func describe(m *luks2.Metadata, hdrSize uint64, id int, s sealed) (luks2.Keyslot, error) {
-	area, err := m.FindArea(hdrSize, luks2.AreaSize(uint32(s.spec.KeySize), uint32(s.spec.Stripes)))
+	area, err := m.FindArea(hdrSize, s.areaSize())
 	if err != nil {
 		return luks2.Keyslot{}, err
 	}
+	return s.keyslot2(id, area), nil
+}
+
+// areaSize is how much room the material takes in LUKS2, bytes.
+func (s sealed) areaSize() uint64 {
+	return luks2.AreaSize(uint32(s.spec.KeySize), uint32(s.spec.Stripes))
+}
+
+func (s sealed) keyslot2(id int, area luks2.Extent) luks2.Keyslot {
 	return luks2.Keyslot{
 		ID: id, Type: luks2.TypeLUKS2, KeySize: uint32(s.spec.KeySize), Priority: luks2.PriorityNormal,
-		AF:   luks2.AF{Type: "luks1", Stripes: uint32(s.spec.Stripes), Hash: s.spec.AFHash},
-		Area: luks2.Area{Type: "raw", Offset: area.Offset, Size: area.Size, Encryption: s.spec.Cipher, KeySize: uint32(s.spec.CipherKeySize)},
-		KDF:  luks2.KDF(s.spec.KDF),
-	}, nil
+		AF: luks2.AF{Type: "luks1", Stripes: uint32(s.spec.Stripes), Hash: s.spec.AFHash},
+		Area: luks2.Area{
+			Type: "raw", Offset: area.Offset, Size: area.Size, Encryption: s.spec.Cipher, KeySize: uint32(s.spec.CipherKeySize),
+		},
+		KDF: luks2.KDF(s.spec.KDF),
+	}
 }
 
 func areaName(id int) string { return fmt.Sprintf("area of keyslot %d", id) }
 
-func (v *Volume) addKey1(ctx context.Context, s sealed, id int) (int, error) {
-	err := v.update1(ctx, func(h luks1.Header) (luks1.Header, []areaWrite, error) {
+func (v *Volume) addKey1(ctx context.Context, expect commit.Expect, s sealed, id int) (int, error) {
+	err := v.update1(ctx, func(h luks1.Header) (c commit.Change1, err error) {
 		if id == AnyKeyslot {
 			free, found := h.FreeKeyslot()
 			if !found {
-				return h, nil, luks2.ErrNoID
+				return c, luks2.ErrNoID
 			}
 			id = free
 		}
 		if id < 0 || id >= luks1.KeyslotCount {
-			return h, nil, &KeyslotError{id, luks2.ErrNoID}
+			return c, &KeyslotError{id, luks2.ErrNoID}
 		}
 		if h.Keyslots[id].Enabled() {
-			return h, nil, &KeyslotError{id, luks2.ErrTaken}
+			return c, &KeyslotError{id, luks2.ErrTaken}
 		}
 		offset, _ := h.Material(id)
-		next := h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))
-		return next, []areaWrite{{areaName(id), uint64(offset), s.material}}, nil
+		c = commit.Change1{Expect: expect, Next: h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))}
+		c.Before = []commit.Area{{What: areaName(id), Offset: uint64(offset), Bytes: s.material}}
+		return c, nil
 	})
 	return id, err
 }
 
-// KillKeyslot wipes the keyslot's material, then removes it from the header. Whether it is the
-// last one is the caller's question to ask: see BoundKeyslots.
-func (v *Volume) KillKeyslot(ctx context.Context, id int) error {
-	if _, err := v.Keyslot(id); err != nil {
+// KillKeyslot wipes the material of a keyslot that this volume shows, then removes it from the header. by is the
+// key whose passphrase allowed that; nil for none. The last keyslot that opens the data goes only where
+// it was the last when the volume was loaded, so that the caller could ask: see BoundKeyslots. Errors:
+// ErrKeyslotInactive, ErrMeanwhile where the keyslot is another one by now, with ErrLastKey where the others
+// went, with ErrAuthority where the passphrase did.
+func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
+	slot, err := v.Keyslot(id)
+	if err != nil {
 		return err
 	}
+	expect := v.allowedBy(by)
+	expect.Keyslots = []commit.Identity{slot.identity}
+	expect.Remains = slot.opensData() && v.BoundKeyslots() > 1
 	if v.Version == 1 {
-		return v.update1(ctx, func(h luks1.Header) (luks1.Header, []areaWrite, error) {
-			if !h.Keyslots[id].Enabled() {
-				return h, nil, &KeyslotError{id, ErrKeyslotInactive}
-			}
+		return v.update1(ctx, func(h luks1.Header) (commit.Change1, error) {
 			offset, length := h.Material(id)
 			wipe, err := noise(areaName(id), uint64(offset), uint64(length))
-			return h.WithoutKeyslot(id), []areaWrite{wipe}, err
+			return commit.Change1{Expect: expect, Next: h.WithoutKeyslot(id), Before: []commit.Area{wipe}}, err
 		})
 	}
-	return v.update2(ctx, func(now luks2.Copy) (change, error) {
-		slot, err := now.Metadata.Keyslot(id)
-		if err != nil {
-			return change{}, &KeyslotError{id, ErrKeyslotInactive}
+	return v.update2(ctx, func(s *commit.Session) (c commit.Change, err error) {
+		c = commit.Change{Expect: expect, Next: s.Now()}
+		if !s.Holds(slot.identity) {
+			return c, &commit.MeanwhileError{Keyslot: id, Token: -1}
 		}
 		wipe, err := noise(areaName(id), slot.Area.Offset, slot.Area.Size)
-		if err != nil {
-			return change{}, err
-		}
-		return change{next: now, before: []areaWrite{wipe}}, now.Metadata.RemoveKeyslot(id)
+		c.Before = []commit.Area{wipe}
+		return c, errors.Join(err, c.Next.Metadata.RemoveKeyslot(id))
 	})
 }
 
-// maxArea bounds what is taken for one keyslot's area, bytes.
-const maxArea = luks2.MaxKeyslotsSize
+// opensData tells whether the keyslot holds the key of the data.
+func (k Keyslot) opensData() bool { return k.Openable() && !k.Unbound }
 
 // noise overwrites with random bytes, from which freed and used areas cannot be told apart.
-func noise(what string, offset, size uint64) (areaWrite, error) {
-	if size > maxArea {
-		return areaWrite{}, geometry(what, "%d bytes", size)
+func noise(what string, offset, size uint64) (commit.Area, error) {
+	if size > luks2.MaxKeyslotsSize {
+		return commit.Area{}, geometry(what, "%d bytes", size)
 	}
 	p := make([]byte, size)
 	_, err := rand.Read(p)
-	return areaWrite{what, offset, p}, err
-}
-
-// SetUUID changes the volume's uuid, of either version.
-func (v *Volume) SetUUID(ctx context.Context, uuid string) error {
-	if v.Version == 2 {
-		return v.relabel(ctx, func(h *luks2.Header) { h.UUID = uuid })
-	}
-	return v.update1(ctx, func(h luks1.Header) (luks1.Header, []areaWrite, error) {
-		v.UUID = uuid
-		return h.WithUUID(uuid), nil, nil
-	})
-}
-
-// SetLabels changes label and subsystem of a LUKS2 volume.
-func (v *Volume) SetLabels(ctx context.Context, label, subsystem string) error {
-	if len(label) >= luks2.LabelSize || len(subsystem) >= luks2.LabelSize {
-		return geometry("label", "at most %d bytes", luks2.LabelSize-1)
-	}
-	return v.relabel(ctx, func(h *luks2.Header) { h.Label, h.Subsystem = label, subsystem })
-}
-
-// SetPriority changes a keyslot's priority. LUKS2 only.
-func (v *Volume) SetPriority(ctx context.Context, id int, p luks2.Priority) error {
-	if v.Version != 2 {
-		return fmt.Errorf("keyslot priorities in LUKS1: %w", ErrUnsupported)
-	}
-	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
-		return change{next: now}, now.Metadata.SetPriority(id, p)
-	})
-}
-
-// SetFlags replaces the persistent activation flags. LUKS2 only.
-func (v *Volume) SetFlags(ctx context.Context, flags []string) error {
-	if v.Version != 2 {
-		return fmt.Errorf("persistent flags in LUKS1: %w", ErrUnsupported)
-	}
-	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
-		now.Metadata.SetFlags(flags)
-		return change{next: now}, nil
-	})
-}
-
-// SetToken writes or, with nil text, removes a token; an id of AnyKeyslot takes the lowest free
-// one. It returns the id. LUKS2 only.
-func (v *Volume) SetToken(ctx context.Context, id int, text []byte) (int, error) {
-	if v.Version != 2 {
-		return 0, errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
-	}
-	err := v.settings2(ctx, func(now luks2.Copy) (change, error) {
-		m := now.Metadata
-		if isFarToken(m, id) {
-			return change{}, ErrFarToken
-		}
-		if text == nil {
-			return change{next: now}, m.RemoveToken(id)
-		}
-		if id == AnyKeyslot {
-			var err error
-			if id, err = m.FreeTokenID(); err != nil {
-				return change{}, err
-			}
-		}
-		return change{next: now}, m.SetToken(id, text)
-	})
-	return id, err
-}
-
-// AssignToken adds a keyslot to a token's list; the rest of the token stays. LUKS2 only.
-func (v *Volume) AssignToken(ctx context.Context, token, keyslot int) error {
-	if v.Version != 2 {
-		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
-	}
-	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
-		if isFarToken(now.Metadata, token) {
-			return change{}, ErrFarToken
-		}
-		return change{next: now}, now.Metadata.AssignToken(token, keyslot)
-	})
-}
-
-// UnassignToken takes a keyslot out of a token's list; the rest of the token stays. LUKS2 only.
-func (v *Volume) UnassignToken(ctx context.Context, token, keyslot int) error {
-	if v.Version != 2 {
-		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no tokens"))
-	}
-	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
-		return change{next: now}, now.Metadata.UnassignToken(token, keyslot)
-	})
+	return commit.Area{What: what, Offset: offset, Bytes: p}, err
 }

@@ -154,13 +154,13 @@ func TestFormatAddChangeKill(t *testing.T) {
 		if !opens(t, dev, "one") || opens(t, dev, "two") || !opens(t, dev, "three") {
 			t.Fatal("after changing")
 		}
-		if err := v.KillKeyslot(ctx, 0); err != nil {
+		if err := v.KillKeyslot(ctx, 0, nil); err != nil {
 			t.Fatal(err)
 		}
 		if opens(t, dev, "one") || !opens(t, dev, "three") {
 			t.Fatal("after killing")
 		}
-		if err := v.KillKeyslot(ctx, 0); !errors.Is(err, luks.ErrKeyslotInactive) {
+		if err := v.KillKeyslot(ctx, 0, nil); !errors.Is(err, luks.ErrKeyslotInactive) {
 			t.Errorf("killing again: %v", err)
 		}
 		if v.BoundKeyslots() != 1 {
@@ -282,7 +282,7 @@ func TestUnmetRequirementsForbidChangesButNotUnlocking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := commit.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, commit.Mending(nil, plan)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = luks.Load(ctx, dev); err != nil {
@@ -357,7 +357,7 @@ func TestAWrappingUpdateCommitsTheWrapByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := commit.Apply(dev, plan); err != nil {
+	if err := commit.Apply(dev, commit.Mending(nil, plan)); err != nil {
 		t.Fatal(err)
 	}
 	if v, err = luks.Load(ctx, dev); err != nil {

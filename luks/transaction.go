@@ -5,30 +5,54 @@ package luks
 import (
 	"context"
 	"errors"
-	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
+// Step is one step of a transaction.
+type Step = commit.Step
+
+// enter runs do under the exclusive lock, on this volume as it is then, and loads it again.
+func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Session) error) error {
+	o.UUID = v.UUID
+	return commit.Locked(ctx, v.dev, true, func() error {
+		s, err := commit.Begin(v.dev, o)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(do(s), v.load())
+		v.FarLag = s.Lag()
+		return err
+	})
+}
+
 // transact heals the heads, plans against what they say under the lock, and carries the steps out.
-func (v *Volume) transact(ctx context.Context, o relocate.Options, plan func(now luks2.Copy) ([]relocate.Step, error)) error {
+func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *commit.Session) ([]Step, error)) error {
+	if v.Version != 2 {
+		return far.ErrNone
+	}
 	if _, err := v.Heal(ctx, false); err != nil {
 		return err
 	}
-	o.Live = func() ([]luks2.Extent, error) { return live(v.dev) }
-	return locked(ctx, v.dev, true, func() error {
-		_, choice, err := v.current()
+	return v.enter(ctx, o, func(s *commit.Session) error {
+		steps, err := plan(s)
 		if err != nil {
 			return err
 		}
-		steps, err := plan(choice.Copy)
-		if err != nil {
-			return err
-		}
-		return errors.Join(relocate.Run(v.dev, choice.Copy, steps, o), v.load())
+		return s.Run(s.Now(), steps)
 	})
+}
+
+func runPlanned(s *commit.Session, plan func(luks2.Copy) ([]Step, error)) error {
+	steps, err := plan(s.Now())
+	if err != nil {
+		return err
+	}
+	return s.Run(s.Now(), steps)
 }
 
 // Transaction is a change in more than one step that was begun and not concluded, as the heads tell of
@@ -65,16 +89,13 @@ func (v *Volume) Pending() (Transaction, bool, error) {
 // passphrase. It writes nothing where there is nothing to do, and refuses where the ownership rules of
 // the far header forbid to write: far.ErrRestored, far.ErrCovered, far.ErrUnsure, a relocate.SizeError
 // for a device that was cut.
-func (v *Volume) Resume(ctx context.Context, tell func(relocate.Step)) (resumed bool, err error) {
+func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err error) {
 	pending, found, err := v.Pending()
 	if err != nil || !found {
 		return false, err
 	}
-	switch far.Phase(pending.Phase) {
-	case far.Enabling, far.Disabling:
-		return v.ResumeFar(ctx)
-	}
-	if err := v.transact(ctx, relocate.Options{Tell: tell}, v.planResume); err != nil {
+	err = v.transact(ctx, commit.Options{Tell: tell}, func(s *commit.Session) ([]Step, error) { return planResume(v.dev, s.Now()) })
+	if err != nil {
 		return true, err
 	}
 	// A shrink that was concluded awaits a cut that may have been made; a resize may leave a far header to
@@ -85,53 +106,21 @@ func (v *Volume) Resume(ctx context.Context, tell func(relocate.Step)) (resumed 
 	return v.Resume(ctx, tell)
 }
 
-// PlanResume tells the steps in which Resume would conclude or take back a relocation or a resize, and
-// writes nothing.
-func (v *Volume) PlanResume() ([]relocate.Step, error) {
+// PlanResume tells the steps in which Resume would conclude or take back what was begun, and writes nothing.
+func (v *Volume) PlanResume() ([]Step, error) {
 	if _, found, err := v.Pending(); err != nil || !found {
 		return nil, err
 	}
-	return v.planResume(v.Choice.Copy)
+	return planResume(v.dev, v.Choice.Copy)
 }
 
-func (v *Volume) planResume(now luks2.Copy) ([]relocate.Step, error) {
-	if err := v.notRestored(now); err != nil {
-		return nil, err
+func planResume(dev Device, now luks2.Copy) ([]Step, error) {
+	e := far.Gather(dev, now)
+	if j := far.Judge(e); j.Standing == far.Restored { // heads from a backup
+		return nil, j.Why
 	}
 	if _, _, resizing, err := relocate.FindLog(now.Metadata); resizing || err != nil {
-		return relocate.PlanResume(v.dev, now, v.metadataLimit(now))
+		return relocate.PlanResume(dev, now, layout.Limit(now, e.DeviceSize))
 	}
-	return relocate.PlanConclude(v.dev, now)
-}
-
-// notRestored refuses heads that are older than a far header of this volume: they came from a backup.
-func (v *Volume) notRestored(now luks2.Copy) error {
-	if j := far.Judge(v.farEvidence(now)); j.Standing == far.Restored {
-		return j.Why
-	}
-	return nil
-}
-
-// movable refuses a relocation unless the far header is ours, and both it and the room that steps take
-// are under no mapping; free: whatever lies in that room does not count.
-func (v *Volume) movable(now luks2.Copy, steps []relocate.Step, free bool) error {
-	e := v.farEvidence(now)
-	var err error
-	if e.Live, err = live(v.dev); err != nil {
-		return err
-	}
-	if e.TokenErr != nil {
-		return e.TokenErr
-	}
-	if uint64(v.dev.Size()) < e.Token.DeviceSize && e.HasToken && e.Token.Phase == far.Stable {
-		return &relocate.SizeError{Kind: relocate.ErrShrunk, Device: uint64(v.dev.Size()), Known: e.Token.DeviceSize}
-	}
-	j := far.Judge(e)
-	if j.Exposed {
-		return fmt.Errorf("%w: the data segment reaches over it", far.ErrDisplaced)
-	}
-	if err := j.Writable(); err != nil {
-		return err
-	}
-	return relocate.Preflight(v.dev, now, steps, relocate.Options{Free: free, Live: func() ([]luks2.Extent, error) { return e.Live, nil }})
+	return relocate.PlanConclude(dev, now)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -22,6 +23,8 @@ type Key struct {
 	*secret.Buffer
 	Keyslot int // AnyKeyslot where the key was given
 	Digest  int // LUKS2: id of the digest that verified it; 0 for LUKS1
+	// from is what the keyslot was that the key came from; nil where the key was given.
+	from *commit.Identity
 }
 
 // Close wipes the key; nil has nothing to wipe.
@@ -155,7 +158,7 @@ func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit
 	}
 	fits, err := slot.digest.Verify(ctx, key.Bytes())
 	if err == nil && fits {
-		return &Key{Buffer: key, Keyslot: slot.ID, Digest: v.digestOf(slot.ID)}, nil
+		return &Key{Buffer: key, Keyslot: slot.ID, Digest: v.digestOf(slot.ID), from: &slot.identity}, nil
 	}
 	if closeErr := key.Close(); closeErr != nil || err != nil {
 		return nil, &KeyslotError{slot.ID, errors.Join(err, closeErr)}
@@ -203,7 +206,7 @@ func (v *Volume) VerifyKey(ctx context.Context, key *secret.Buffer) (*Key, error
 func (v *Volume) BoundKeyslots() int {
 	count := 0
 	for _, k := range v.Keyslots {
-		if k.Openable() && !k.Unbound {
+		if k.opensData() {
 			count++
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
@@ -56,6 +57,7 @@ type Keyslot struct {
 	Area     luks2.Extent   // where the material lies, bytes
 	Spec     keyslot.Spec   // how to open it; zero for other types
 	digest   *digest.Digest // nil where no digest of a known type lists it
+	identity commit.Identity
 }
 
 // Openable tells whether the type is one that a passphrase can open.
@@ -66,7 +68,7 @@ func (k Keyslot) Openable() bool { return k.Spec.KeySize > 0 && k.digest != nil 
 // *luks1.FieldError.
 func Load(ctx context.Context, dev Device) (*Volume, error) {
 	v := &Volume{dev: dev}
-	return v, locked(ctx, dev, false, v.load)
+	return v, commit.Locked(ctx, dev, false, v.load)
 }
 
 // FromHeads is the volume of LUKS2 heads that were read from dev already.
@@ -79,7 +81,7 @@ func FromHeads(dev Device, heads header.Heads, choice header.Choice) *Volume {
 // load reads again; the caller holds the lock.
 func (v *Volume) load() error {
 	fresh := Volume{dev: v.dev}
-	if h, err := readLUKS1(v.dev); err == nil {
+	if h, err := header.Read1(v.dev); err == nil {
 		fresh.setLUKS1(h)
 		*v = fresh
 		return nil

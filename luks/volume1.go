@@ -4,9 +4,6 @@ package luks
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
@@ -15,31 +12,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
-
-// luks1Room is what is read of a LUKS1 header: its two sectors, bytes.
-const luks1Room = 1024
-
-func readLUKS1(dev Device) (luks1.Header, error) {
-	raw, err := readLUKS1Sectors(dev)
-	if err != nil {
-		return luks1.Header{}, err
-	}
-	h, err := luks1.Decode(raw)
-	if err != nil {
-		return h, err
-	}
-	return h, h.Validate(dev.Size())
-}
-
-// readLUKS1Sectors: an unreadable or too short device has no LUKS1 magic; LUKS2 may still be found
-// by its secondary, and reports the read error otherwise.
-func readLUKS1Sectors(dev Device) ([]byte, error) {
-	raw := make([]byte, luks1Room)
-	if n, err := dev.ReadAt(raw, 0); n < len(raw) {
-		return nil, fmt.Errorf("%w: %w", luks1.ErrMagic, errors.Join(err, io.ErrUnexpectedEOF))
-	}
-	return raw, nil
-}
 
 func (v *Volume) setLUKS1(h luks1.Header) {
 	v.Version, v.UUID, v.LUKS1 = 1, h.UUID, h
@@ -58,7 +30,7 @@ func (v *Volume) keyslot1(h luks1.Header, id int) Keyslot {
 	slot := h.Keyslots[id]
 	return Keyslot{
 		ID: id, Type: "luks1", Priority: luks2.PriorityNormal, digest: v.digest,
-		Area: luks2.Extent{Offset: uint64(offset), Size: uint64(length)},
+		Area: luks2.Extent{Offset: uint64(offset), Size: uint64(length)}, identity: commit.IdentityOf1(h, id),
 		Spec: spec1(h, slot.Iterations, slot.Salt[:]),
 	}
 }
@@ -71,31 +43,27 @@ func spec1(h luks1.Header, iterations uint32, salt []byte) keyslot.Spec {
 	}
 }
 
-// update1 changes a LUKS1 header under the exclusive lock: change gets the header as it is now and
-// returns it as it is to be, with the material to be durable before the first write of the header.
-func (v *Volume) update1(ctx context.Context, change func(h luks1.Header) (luks1.Header, []areaWrite, error)) error {
-	return locked(ctx, v.dev, true, func() error {
-		h, err := readLUKS1(v.dev)
+// update1 changes a LUKS1 header under the exclusive lock: derive gets the header as it is then.
+func (v *Volume) update1(ctx context.Context, derive func(h luks1.Header) (commit.Change1, error)) error {
+	return v.enter1(ctx, func(s *commit.Session1) error {
+		c, err := derive(s.Now())
 		if err != nil {
 			return err
 		}
-		if h.UUID != v.UUID {
-			return ErrAnotherVolume
-		}
-		next, areas, err := change(h)
-		if err != nil {
-			return err
-		}
-		return errors.Join(v.take(step1{before: areas, next: next}), v.load())
+		return s.Do(c)
 	})
 }
 
-// writeSectors makes each sector durable before the next one.
-func writeSectors(dev Device, writes []luks1.Write) error {
-	for _, w := range writes {
-		if err := commit.Commit(dev, "LUKS1 header", uint64(w.Offset), w.Data); err != nil {
+// enter1 is enter for LUKS1.
+func (v *Volume) enter1(ctx context.Context, do func(*commit.Session1) error) error {
+	return commit.Locked(ctx, v.dev, true, func() error {
+		s, err := commit.Begin1(v.dev, v.UUID)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		if err := do(s); err != nil {
+			return err
+		}
+		return v.load()
+	})
 }

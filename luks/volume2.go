@@ -4,8 +4,6 @@ package luks
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
@@ -61,7 +59,7 @@ func digest2(d luks2.Digest) *digest.Digest {
 func (v *Volume) keyslot2(m *luks2.Metadata, slot luks2.Keyslot) Keyslot {
 	k := Keyslot{
 		ID: slot.ID, Type: slot.Type, Priority: slot.Priority, Unbound: true,
-		Area: luks2.Extent{Offset: slot.Area.Offset, Size: slot.Area.Size},
+		Area: luks2.Extent{Offset: slot.Area.Offset, Size: slot.Area.Size}, identity: commit.IdentityOf(m, slot),
 	}
 	if d, found := m.DigestOfKeyslot(slot.ID); found {
 		k.Unbound = d.ID != v.Data.DigestID
@@ -93,129 +91,27 @@ func (v *Volume) CheckRequirements() error {
 	return nil
 }
 
-// areaWrite is material that must be durable before, or wiped after, the header that goes with it.
-type areaWrite struct {
-	what   string
-	offset uint64 // bytes
-	bytes  []byte
-}
-
-func writeAreas(dev Device, writes []areaWrite) error {
-	for _, w := range writes {
-		if err := commit.WriteArea(dev, w.what, w.offset, w.bytes); err != nil {
+// update2 changes a LUKS2 header under the exclusive lock, against the metadata as they are then: what
+// somebody else committed since this volume was loaded stays.
+func (v *Volume) update2(ctx context.Context, derive func(s *commit.Session) (commit.Change, error)) error {
+	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error {
+		c, err := derive(s)
+		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// change is what one operation does to a LUKS2 header.
-type change struct {
-	next   luks2.Copy
-	before []areaWrite // durable before the header
-	after  []areaWrite // only once both copies are durable
-}
-
-// update2 changes a LUKS2 header under the exclusive lock, against the metadata as it is then:
-// what somebody else committed since this volume was loaded stays. The plan, and with it the check
-// that the JSON fits, is made before the first write.
-func (v *Volume) update2(ctx context.Context, derive func(now luks2.Copy) (change, error)) error {
-	return locked(ctx, v.dev, true, func() error { return v.amend2(derive) })
-}
-
-// amend2 is update2 for a caller that holds the lock.
-func (v *Volume) amend2(derive func(now luks2.Copy) (change, error)) error {
-	heads, choice, err := v.current()
-	if err != nil {
-		return err
-	}
-	now := choice.Copy
-	now.Metadata = now.Metadata.Clone()
-	c, err := derive(now)
-	if err != nil {
-		return err
-	}
-	c.next.Metadata.DropIdleDigests()
-	plan, err := header.PlanUpdate(heads, choice, c.next, rand.Reader)
-	if err != nil {
-		return err
-	}
-	step, err := v.stepFar(choice.Copy, c.next)
-	if err != nil {
-		return err
-	}
-	return v.carryOut(plan, c, step)
-}
-
-// carryOut writes heads and areas, and then the far header. Its error after that does not hide what
-// was done: the volume is loaded as it is now.
-func (v *Volume) carryOut(plan header.Plan, c change, step *farStep) error {
-	if err := step.before(plan); err != nil {
-		return err
-	}
-	if err := v.commit(plan, c); err != nil {
-		return err
-	}
-	lag, err := step.after(plan)
-	err = errors.Join(err, v.load())
-	v.FarLag = lag
-	return err
-}
-
-// commit carries the change out. Where a write turns out to have gone elsewhere, a head is put
-// back that names what is durable: the old one until the new one is, the new one from then on.
-func (v *Volume) commit(plan header.Plan, c change) error {
-	if err := writeAreas(v.dev, c.before); err != nil {
-		return v.salvage(err, plan.Now)
-	}
-	if err := commit.Apply(v.dev, plan); err != nil {
-		return v.salvage(err, plan.Now)
-	}
-	if err := writeAreas(v.dev, c.after); err != nil {
-		return v.salvage(err, plan.Next)
-	}
-	return nil
-}
-
-func (v *Volume) salvage(err error, c luks2.Copy) error {
-	return commit.Salvage(v.dev, err, c, rand.Reader)
-}
-
-// current reads the heads again and makes them fit to be changed: the same volume as before, not
-// conflicting, no foreign signature over a damaged copy, and not at the end of the sequence
-// numbers. An update that wraps carries no other change, so that whichever copy the next reader
-// takes for the newer one says the same.
-func (v *Volume) current() (header.Heads, header.Choice, error) {
-	heads := header.Read(v.dev)
-	choice, err := header.Choose(heads)
-	if err != nil {
-		return heads, choice, err
-	}
-	if choice.Copy.Header.UUID != v.UUID {
-		return heads, choice, ErrAnotherVolume
-	}
-	if _, err := v.planHeal(heads, choice, false); err != nil {
-		return heads, choice, err
-	}
-	return v.wrapped(heads, choice)
+		return s.Do(c)
+	})
 }
 
 // settings2 is update2 for what says how a volume is to be used: it needs the header to be understood
 // wholly, so a requirement that is not met here is an error.
-func (v *Volume) settings2(ctx context.Context, derive func(now luks2.Copy) (change, error)) error {
+func (v *Volume) settings2(ctx context.Context, expect commit.Expect, set func(h *luks2.Header, m *luks2.Metadata) error) error {
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}
-	return v.update2(ctx, derive)
-}
-
-// relabel changes the binary header's texts.
-func (v *Volume) relabel(ctx context.Context, set func(h *luks2.Header)) error {
-	if v.Version != 2 {
-		return errors.Join(ErrUnsupported, errors.New("LUKS1 has no such field"))
-	}
-	return v.settings2(ctx, func(now luks2.Copy) (change, error) {
-		set(&now.Header)
-		return change{next: now}, nil
+	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) {
+		next := s.Now()
+		err := set(&next.Header, next.Metadata)
+		return commit.Change{Expect: expect, Next: next}, err
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -26,7 +27,7 @@ import (
 
 // TestMain lets the test binary stand in for the program under both of its names.
 func TestMain(m *testing.M) {
-	program := func() { os.Exit(run(os.Args)) }
+	program := func() { os.Exit(all.Run(os.Args, version)) }
 	testscript.Main(m, map[string]func(){"cryptsetup": program, "orthrus": program, "with-key": withKey})
 }
 
@@ -107,7 +108,7 @@ func costs(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(next.Metadata.ReplaceKeyslot(slot))
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	ts.Check(err)
-	ts.Check(commit.Apply(dev, plan))
+	ts.Check(commit.Apply(dev, commit.Mending(nil, plan)))
 }
 
 // holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:

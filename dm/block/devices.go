@@ -43,6 +43,17 @@ func (r root) devices() ([]Info, error) {
 	return all, nil
 }
 
+// Now is the size in bytes and the sequence number (0 before Linux 5.15) of the disk that has a device
+// number at this moment, without opening it. The error is of kind fs.ErrNotExist where none has.
+func Now(major, minor uint32) (size int64, sequence uint64, err error) {
+	n := number{major, minor}
+	dir, err := system.sysDir(n)
+	if err != nil {
+		return 0, 0, &PathError{Op: "resolve", Path: n.String(), Err: err}
+	}
+	return integer(dir, "size") * 512, uint64(integer(wholeDisk(dir), "diskseq")), nil
+}
+
 // describe reads the sysfs directory of one device.
 func (r root) describe(dir string) (Info, bool) {
 	n, ok := numberOf(dir)

@@ -52,6 +52,20 @@ func Holders(major, minor uint32) ([]Holder, error) {
 }
 
 func (r root) holders(n number) ([]Holder, error) {
+	return r.lookedFor(n, r.mounts, r.swaps, r.openers)
+}
+
+// Users tells who keeps others from the device, as the kernel would for an exclusive open: devices on
+// top, mounts of this mount namespace and swap, of its partitions too. A file has none.
+func (d *Device) Users() ([]Holder, error) {
+	if !d.block {
+		return nil, nil
+	}
+	return system.lookedFor(number{d.Major(), d.Minor()}, system.mounts, system.swaps)
+}
+
+// lookedFor lists what is on top of a device, and what the looks find.
+func (r root) lookedFor(n number, looks ...func(map[number]string) ([]Holder, error)) ([]Holder, error) {
 	dir, err := r.sysDir(n)
 	if err != nil {
 		return nil, &PathError{Op: "resolve", Path: n.String(), Err: err}
@@ -65,7 +79,7 @@ func (r root) holders(n number) ([]Holder, error) {
 		}
 		all = append(all, above(partition, name)...)
 	}
-	for _, look := range []func(map[number]string) ([]Holder, error){r.mounts, r.swaps, r.openers} {
+	for _, look := range looks {
 		found, err := look(held)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return all, &PathError{Op: "resolve", Path: n.String(), Err: err}

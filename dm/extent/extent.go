@@ -19,7 +19,9 @@ func (e Extent) End() uint64 {
 }
 
 // Overlaps tells whether a byte lies in both ranges.
-func (e Extent) Overlaps(other Extent) bool { return e.Offset < other.End() && other.Offset < e.End() }
+func (e Extent) Overlaps(other Extent) bool {
+	return e.Size > 0 && other.Size > 0 && e.Offset < other.End() && other.Offset < e.End()
+}
 
 // Contains tells whether the other range lies in this one.
 func (e Extent) Contains(other Extent) bool {
@@ -39,3 +41,36 @@ func Down[N number](n, unit N) N { return n / unit * unit }
 
 // Up is the smallest multiple of unit that is not below n, which must leave room for it.
 func Up[N number](n, unit N) N { return (n + unit - 1) / unit * unit }
+
+// Clip is the part before byte `end`.
+func (e Extent) Clip(end uint64) Extent {
+	if e.Offset >= end {
+		return Extent{Offset: end}
+	}
+	return Extent{e.Offset, min(e.Size, end-e.Offset)}
+}
+
+// Outside lists what is left of e outside of all ranges, ascending.
+func (e Extent) Outside(ranges []Extent) []Extent {
+	if e.Size == 0 {
+		return nil
+	}
+	left := []Extent{e}
+	for _, r := range ranges {
+		var rest []Extent
+		for _, l := range left {
+			if !l.Overlaps(r) {
+				rest = append(rest, l)
+				continue
+			}
+			if l.Offset < r.Offset {
+				rest = append(rest, Extent{l.Offset, r.Offset - l.Offset})
+			}
+			if r.End() < l.End() {
+				rest = append(rest, Extent{r.End(), l.End() - r.End()})
+			}
+		}
+		left = rest
+	}
+	return left
+}

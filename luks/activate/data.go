@@ -29,10 +29,23 @@ func Inspect(path string, shared bool) (Data, error) {
 	if err != nil {
 		return Data{}, err
 	}
+	d, err := Describe(dev)
+	return d, errors.Join(err, dev.Close())
+}
+
+// Describe is what a mapping needs to know of an open block device.
+func Describe(dev *block.Device) (Data, error) {
 	t, err := dev.Topology()
-	d := Data{
+	return Data{
 		Device: dm.Number{Major: dev.Major(), Minor: dev.Minor()},
 		Size:   uint64(dev.Size()), ReadAhead: uint(t.ReadAhead), ReadOnly: t.ReadOnly, DiskSeq: t.DiskSeq,
-	}
-	return d, errors.Join(err, dev.Close())
+	}, err
+}
+
+// Again is the data with the size and the disk that its device number has now. The error is of kind
+// fs.ErrNotExist where it has none.
+func Again(d Data) (Data, error) {
+	size, sequence, err := block.Now(d.Device.Major, d.Device.Minor)
+	d.Size, d.DiskSeq = uint64(size), sequence
+	return d, err
 }

@@ -3,100 +3,76 @@
 package commit
 
 import (
+	"io"
+
 	"github.com/orthrus-luks/orthrus/luks/far"
-	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// FarUpdate brings the body to what l announces, the successor of what was found: the locator (updating),
-// what changes in the body, the locator (final), each synced and read back. target is the whole body as it
-// is to be; bytes outside what changes are not looked at. Whether the place may be written is for the caller
-// to have judged.
-func FarUpdate(dev header.Device, l far.Locator, target []byte) error {
-	if err := FarAnnounce(dev, l); err != nil {
-		return err
+// farUpdate brings the body to what l announces, the successor of what was found: the locator (updating), what
+// changes in the body, the locator (final). target is the whole body as it is to be; bytes outside what
+// changes are not looked at. Whether the place may be written is for the caller to have judged.
+func farUpdate(l far.Locator, target []byte, holds luks2.Copy) ([]Stage, error) {
+	announced, err := locatorStage(l, holds)
+	if err != nil {
+		return nil, err
 	}
-	return FarFulfil(dev, l, target)
+	fulfilled, err := farFulfil(l, target, holds)
+	return append([]Stage{announced}, fulfilled...), err
 }
 
-// FarUpdateSettled is Update where what was found is known to be durable.
-func FarUpdateSettled(dev header.Device, l far.Locator, target []byte) error {
-	if err := announce(dev, l); err != nil {
-		return err
-	}
-	return FarFulfil(dev, l, target)
-}
-
-// FarAnnounce writes the locator of an Update and no more. The one that was found must be durable before this
-// one goes over what was true earlier.
-func FarAnnounce(dev header.Device, l far.Locator) error {
-	if err := Settle(dev); err != nil {
-		return err
-	}
-	return announce(dev, l)
-}
-
-func announce(dev header.Device, l far.Locator) error {
+// locatorStage writes one slot of the locator.
+func locatorStage(l far.Locator, holds luks2.Copy) (Stage, error) {
 	p, err := l.Encode()
 	if err != nil {
-		return err
+		return Stage{}, err
 	}
-	return Commit(dev, "far header locator", l.Place.Slot(l.Generation).Offset, p)
+	return Stage{Areas: []Area{{"far header locator", l.Place.Slot(l.Generation).Offset, p}}, Firm: true, Holds: holds}, nil
 }
 
-// FarCreate makes a far header at a place that is free. l is what New returned. What may be left there of
+// farCreate makes a far header at a place that is free. l is what far.New returned. What may be left there of
 // another one's locator is outdone by a greater generation.
-func FarCreate(dev header.Device, l far.Locator, body []byte) error {
+func farCreate(dev io.ReaderAt, l far.Locator, body []byte, holds luks2.Copy) ([]Stage, error) {
 	if before, _, err := far.ReadLocator(dev, l.Place.Locator); err == nil {
 		l.Generation = before.Generation
 	}
 	l.Generation++
-	return FarUpdateSettled(dev, l, body)
+	return farUpdate(l, body, holds)
 }
 
-// FarConclude carries out what was found announced. It writes the final locator that belongs to the
-// announcement, so that nothing is taken back where that had been written already and cannot be read.
-func FarConclude(dev header.Device, l far.Locator, target []byte) error {
-	if err := Settle(dev); err != nil {
-		return err
-	}
-	return FarFulfil(dev, l, target)
-}
-
-// FarFulfil carries out what was announced.
-func FarFulfil(dev header.Device, l far.Locator, target []byte) error {
-	var areas []Area
+// farFulfil carries out what was announced. The final locator is the one that belongs to the announcement, so
+// that nothing is taken back where it had been written already and cannot be read.
+func farFulfil(l far.Locator, target []byte, holds luks2.Copy) ([]Stage, error) {
+	body := Stage{Holds: holds}
 	for _, e := range far.Coalesce(far.Changes(*l.Old, l.Contents)) {
-		areas = append(areas, Area{
-			What: "far header", Offset: l.Place.Body.Offset + e.Offset, Bytes: target[e.Offset:e.End()],
-		})
+		body.Areas = append(body.Areas, Area{"far header", l.Place.Body.Offset + e.Offset, target[e.Offset:e.End()]})
 	}
-	if err := WriteAreas(dev, areas); err != nil {
-		return err
-	}
-	return announce(dev, l.Final())
+	final, err := locatorStage(l.Final(), holds)
+	return []Stage{body, final}, err
 }
 
-// FarWipe overwrites a far header, which must have been found Whole, with zeros: parts first, locator
+// farWipe overwrites a far header, which must have been found Whole, with zeros: parts first, locator
 // last. Cut off anywhere, it is found Whole again, until nothing of it is left.
-func FarWipe(dev header.Device, f far.Found) error {
+func farWipe(f far.Found, holds luks2.Copy) ([]Stage, error) {
 	l := f.Locator.Successor(far.Contents{SeqID: f.Locator.SeqID}, f.Locator.DeviceSize)
-	if err := FarAnnounce(dev, l); err != nil {
-		return err
+	announced, err := locatorStage(l, holds)
+	if err != nil {
+		return nil, err
 	}
-	var areas []Area
+	body := Stage{Holds: holds}
 	for _, e := range far.Coalesce(far.Changes(*l.Old, l.Contents)) {
-		areas = append(areas, Area{
-			What: "wiped far header", Offset: l.Place.Body.Offset + e.Offset, Bytes: make([]byte, e.Size),
-		})
+		body.Areas = append(body.Areas, Area{"wiped far header", l.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
 	}
-	if err := WriteAreas(dev, areas); err != nil {
-		return err
-	}
+	stages := []Stage{announced, body}
 	for _, generation := range []uint64{l.Generation + 1, l.Generation} { // the one that counts goes last
 		at := l.Place.Slot(generation).Offset
-		if err := WriteArea(dev, "wiped far header locator", at, make([]byte, far.SlotSize)); err != nil {
-			return err
-		}
+		stages = append(stages, Stage{Areas: []Area{{"wiped far header locator", at, make([]byte, far.SlotSize)}}, Holds: holds})
 	}
-	return nil
+	return stages, nil
+}
+
+// FarMaking is the plan that makes a far header at a place that is free; see farCreate.
+func FarMaking(dev io.ReaderAt, l far.Locator, body []byte) (Plan, error) {
+	stages, err := farCreate(dev, l, body, luks2.Copy{})
+	return Plan{stages}, err
 }

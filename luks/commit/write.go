@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -29,95 +28,54 @@ func (e *WriteError) Error() string {
 
 func (e *WriteError) Unwrap() error { return e.Err }
 
-// Apply carries out the plan, one copy after the other, and stops at the first error: the copies
-// not yet reached are then as they were. What was read may be the work of a program that was killed before
-// its sync, so that comes first: one of two copies must be durable before the other is touched.
-func Apply(dev header.Device, plan header.Plan) error {
-	if err := Settle(dev); err != nil {
-		return err
-	}
-	return ApplySettled(dev, plan)
-}
-
-// Settle makes durable whatever was written to the device before.
-func Settle(dev header.Device) error {
-	if err := dev.Sync(); err != nil {
-		return &WriteError{"what was written before", "sync", 0, err}
-	}
-	return nil
-}
-
-// ApplySettled is Apply where what was read is known to be durable.
-func ApplySettled(dev header.Device, plan header.Plan) error {
-	for _, w := range plan.Writes {
-		if err := writeCopy(dev, w); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeCopy writes the JSON first and the binary header, with the checksum, last.
-func writeCopy(dev header.Device, w header.Write) error {
-	what := w.Place.String() + " header"
-	return commit(dev, Area{what, w.Offset + luks2.BinarySize, w.Bytes[luks2.BinarySize:]}, Area{what, w.Offset, w.Bytes[:luks2.BinarySize]})
-}
-
-// Commit is WriteArea for what others go by: a locator, or a sector of a LUKS1 header. Where it cannot be
-// made durable, what was there is put back.
-func Commit(dev header.Device, what string, offset uint64, p []byte) error {
-	return commit(dev, Area{what, offset, p})
-}
-
-// commit writes in order and syncs. Where the sync fails, and fails again, the bytes would read well, and
-// whoever comes next would take them for durable: so the old ones are written over them.
-func commit(dev header.Device, areas ...Area) error {
-	old := make([]Area, 0, len(areas))
-	for _, a := range areas {
-		p := make([]byte, len(a.Bytes))
-		if header.ReadFull(dev, p, a.Offset) == nil {
-			old = append(old, Area{a.What, a.Offset, p})
-		}
-	}
-	err := WriteAreas(dev, areas)
-	if errors.Is(err, errInDoubt) {
-		_ = writeAll(dev, old) // the error is the sync's
-	}
-	return err
-}
-
-// Salvage is for an error of any write, which it returns. After an ErrReadBack it puts c to both places again
-// where no valid copy is left: a write that went elsewhere may have hit the head that was to hold. Both
-// copies get fresh salts from random. A c without Metadata is none, and nothing is written.
-func Salvage(dev header.Device, failed error, c luks2.Copy, random io.Reader) error {
-	if !errors.Is(failed, ErrReadBack) || c.Metadata == nil {
-		return failed
-	}
-	if _, err := header.Choose(header.Read(dev)); !errors.Is(err, header.ErrNoHeader) {
-		return failed
-	}
-	plan, err := header.PlanFormat(c, random)
-	if err != nil {
-		return errors.Join(failed, err)
-	}
-	return errors.Join(failed, Apply(dev, plan))
-}
-
-// WriteArea writes p at offset (bytes), syncs and reads it back. What names it in errors.
-func WriteArea(dev header.Device, what string, offset uint64, p []byte) error {
-	return WriteAreas(dev, []Area{{what, offset, p}})
-}
-
-// Area is material to be written; What names it in errors.
+// Area is a run of bytes to be written; What names it in errors.
 type Area struct {
 	What   string
 	Offset uint64 // bytes
 	Bytes  []byte
 }
 
-// WriteAreas writes all, syncs once, and reads all back. Where the sync fails, all is written and synced once
+// Extent is where it goes.
+func (a Area) Extent() luks2.Extent {
+	return luks2.Extent{Offset: a.Offset, Size: uint64(len(a.Bytes))}
+}
+
+func extents(areas []Area) []luks2.Extent {
+	list := make([]luks2.Extent, len(areas))
+	for i, a := range areas {
+		list[i] = a.Extent()
+	}
+	return list
+}
+
+// settle makes durable whatever was written to the device before.
+func settle(dev header.Device) error {
+	if err := dev.Sync(); err != nil {
+		return &WriteError{"what was written before", "sync", 0, err}
+	}
+	return nil
+}
+
+// write carries out a stage. Of a firm one, what was there is put back where the sync fails, and fails again:
+// the bytes would read well, and whoever comes next would take them for durable.
+func write(dev header.Device, s Stage) error {
+	old := make([]Area, 0, len(s.Areas))
+	for _, a := range s.Areas {
+		p := make([]byte, len(a.Bytes))
+		if s.Firm && header.ReadFull(dev, p, a.Offset) == nil {
+			old = append(old, Area{a.What, a.Offset, p})
+		}
+	}
+	err := writeAreas(dev, s.Areas)
+	if errors.Is(err, errInDoubt) {
+		_ = writeAll(dev, old) // the error is the sync's
+	}
+	return err
+}
+
+// writeAreas writes all, syncs once, and reads all back. Where the sync fails, all is written and synced once
 // more, since it reads well from then on; the error stands.
-func WriteAreas(dev header.Device, areas []Area) error {
+func writeAreas(dev header.Device, areas []Area) error {
 	if len(areas) == 0 {
 		return nil
 	}

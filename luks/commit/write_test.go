@@ -78,6 +78,12 @@ func chosen(t *testing.T, d header.Device) (header.Heads, header.Choice) {
 	return h, c
 }
 
+func planOf(heads header.Plan) Plan {
+	var p Plan
+	p.heads(heads)
+	return p
+}
+
 // update commits a new label and returns the error of Apply.
 func update(t *testing.T, d header.Device, label string) error {
 	t.Helper()
@@ -88,7 +94,7 @@ func update(t *testing.T, d header.Device, label string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Apply(d, plan)
+	return Apply(d, planOf(plan))
 }
 
 func TestUpdateRaisesTheNumberKeepsSaltsAndStartsWithTheWeakerCopy(t *testing.T) {
@@ -135,7 +141,7 @@ func TestUpdateWrapsTheSequenceNumber(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Apply(d, plan); err != nil {
+	if err := Apply(d, planOf(plan)); err != nil {
 		t.Fatal(err)
 	}
 	if err := update(t, d, "wrapped"); err != nil {

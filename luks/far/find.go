@@ -169,3 +169,25 @@ func (b bodyDevice) ReadAt(p []byte, off int64) (int, error) {
 
 // Device shows the body as what it is, a detached header, for reading only.
 func (f Found) Device() header.Device { return bodyDevice{f.Body} }
+
+// Every finds the far headers of any volume near the device's end, and those whose places heads that
+// can still be read name.
+func Every(ctx context.Context, dev header.Device) ([]Found, error) {
+	var all []Found
+	seen := map[uint64]bool{}
+	add := func(f Found) bool {
+		if f.State >= Foreign && !seen[f.Place.Locator] {
+			seen[f.Place.Locator] = true
+			all = append(all, f)
+		}
+		return true
+	}
+	if choice, err := header.Choose(header.Read(dev)); err == nil {
+		if t, _, found, err := Find(choice.Copy.Metadata); err == nil && found {
+			for _, p := range t.Places() {
+				add(Read(dev, p))
+			}
+		}
+	}
+	return all, Search(ctx, dev, NearEnd(dev), add)
+}

@@ -19,6 +19,7 @@ var (
 	ErrCovered   = errors.New("opened by an older tool: the mapping reaches over the far header")
 	ErrUnderWay  = errors.New("a transaction on the far header is under way")
 	ErrUnsure    = errors.New("the far header cannot be read")
+	ErrLength    = errors.New("the far header was made for metadata of another length")
 )
 
 // Standing is how the far header stands to the heads.
@@ -35,12 +36,13 @@ const (
 	CutOff                      // its place is beyond the device's end
 	Restored                    // it is newer than the heads: those were restored from a backup
 	Unknown                     // it cannot be read, or its token is of another version
+	Misfit                      // it is ours, and of another length than the metadata that it is to copy
 )
 
 func (s Standing) String() string {
 	return [...]string{
 		"none", "in step", "stale", "interrupted", "transaction under way", "displaced", "cut off",
-		"newer than the heads", "unknown",
+		"newer than the heads", "unknown", "of another length",
 	}[s]
 }
 
@@ -141,6 +143,8 @@ func (e Evidence) recorded() (Standing, error) {
 		return Displaced, fmt.Errorf("%w: %w", ErrDisplaced, f.Err)
 	case !f.Locator.Of(e.Head.Header.UUID):
 		return Displaced, fmt.Errorf("%w: its uuid is %s", ErrDisplaced, f.Locator.UUID)
+	case f.Place.Body.Size != Length(e.Head):
+		return Misfit, fmt.Errorf("%w: %d bytes, and they take %d", ErrLength, f.Place.Body.Size, Length(e.Head))
 	case f.Locator.Updating():
 		return Interrupted, nil
 	case f.Locator.Contents.Equal(e.Want.Contents) && f.Locator.UUID == e.Head.Header.UUID:
@@ -181,4 +185,9 @@ func (e Evidence) forgotten() []Found {
 		}
 	}
 	return list
+}
+
+// Ours: a far header of this volume, all of whose bytes are accounted for.
+func Ours(f Found, head luks2.Copy) bool {
+	return f.State == Whole && f.Locator.Of(head.Header.UUID)
 }

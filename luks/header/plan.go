@@ -15,6 +15,9 @@ var (
 	ErrConflict = errors.New("the two header copies differ under the same sequence number")
 	ErrForeign  = errors.New("another signature lies over the damaged copy")
 	ErrChanged  = errors.New("the header was changed by somebody else meanwhile")
+	// ErrReencrypting leaves unequal heads alone: where one announces the zone that is being rewritten and the
+	// other does not yet, that other one is the only proof that the zone's data is still old.
+	ErrReencrypting = errors.New("the header copies differ in the middle of a reencryption")
 	// ErrUnreadable leaves the decision to a person: a read error may pass, and the copy behind it be
 	// newer. See Doubt.
 	ErrUnreadable = errors.New("a header copy cannot be read, and may be newer than the other")
@@ -50,6 +53,19 @@ func Doubt(h Heads, c Choice) error {
 	return fmt.Errorf("%w: %v at byte %d: %w", ErrUnreadable, f.Place, f.Offset, f.Err)
 }
 
+// Damage tells that a copy is not valid, so something else may own its place. A stale copy is ours.
+func Damage(h Heads) bool { return h.Primary.State != Valid || h.Secondary.State != Valid }
+
+// reencrypting tells that a copy which can be read is in the middle of a reencryption.
+func reencrypting(h Heads) bool {
+	for _, f := range []Found{h.Primary, h.Secondary} {
+		if f.State == Valid && f.Copy.Metadata.Reencrypting() {
+			return true
+		}
+	}
+	return false
+}
+
 // Foreign is a signature of something else than LUKS found on the device; bytes.
 type Foreign struct {
 	Kind           string
@@ -73,6 +89,8 @@ func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, err
 	switch {
 	case c.Reason == BothAgree:
 		return Plan{Now: c.Copy, Next: c.Copy}, nil
+	case reencrypting(h):
+		return Plan{}, ErrReencrypting
 	case c.Reason == Conflicting:
 		return Plan{}, ErrConflict
 	case len(foreign) > 0:
@@ -83,9 +101,12 @@ func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, err
 }
 
 // PlanUpdate says how to bring next to both copies. next is what the chosen copy is to become; its
-// sequence number is set here. It refuses conflicting copies.
+// sequence number is set here. It refuses conflicting copies, and unequal heads in the middle of a reencryption.
 func PlanUpdate(h Heads, c Choice, next luks2.Copy, random io.Reader) (Plan, error) {
-	if c.Reason == Conflicting {
+	switch {
+	case !c.Healthy() && reencrypting(h):
+		return Plan{}, ErrReencrypting
+	case c.Reason == Conflicting:
 		return Plan{}, ErrConflict
 	}
 	next.Header.SeqID = c.Copy.Header.SeqID + 1

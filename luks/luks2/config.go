@@ -86,3 +86,10 @@ func (m *Metadata) Requirements() []string {
 	}
 	return names
 }
+
+// Reencrypting tells that a reencryption is under way, of any version, on line or off.
+func (m *Metadata) Reencrypting() bool {
+	return slices.ContainsFunc(m.Requirements(), func(name string) bool {
+		return isOnlineReencrypt(name) || name == "offline-reencrypt"
+	})
+}

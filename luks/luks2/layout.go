@@ -6,8 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-
-	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // AreaAlignment is the granularity of keyslot areas, bytes.
@@ -28,9 +26,6 @@ func (e *RoomError) Error() string {
 
 func (e *RoomError) Unwrap() error { return ErrNoRoom }
 
-// Extent is a range of bytes on the device.
-type Extent = extent.Extent
-
 // KeyslotsExtent is the range in which keyslot areas may lie.
 func (m *Metadata) KeyslotsExtent(hdrSize uint64) Extent {
 	return Extent{Offset: 2 * hdrSize, Size: m.KeyslotsSize()}
@@ -41,7 +36,7 @@ func (m *Metadata) KeyslotsExtent(hdrSize uint64) Extent {
 func (m *Metadata) FindArea(hdrSize, size uint64) (Extent, error) {
 	largest := uint64(0)
 	for _, hole := range m.Holes(hdrSize) {
-		start := extent.Up(hole.Offset, AreaAlignment)
+		start := AlignUp(hole.Offset)
 		if start < hole.End() && hole.End()-start >= size {
 			return Extent{Offset: start, Size: size}, nil
 		}
@@ -71,5 +66,5 @@ func (m *Metadata) Holes(hdrSize uint64) []Extent {
 
 // AreaSize is the size of a keyslot area for a key of keySize bytes split into stripes.
 func AreaSize(keySize, stripes uint32) uint64 {
-	return extent.Up(uint64(keySize)*uint64(stripes), AreaAlignment)
+	return AlignUp(uint64(keySize) * uint64(stripes))
 }

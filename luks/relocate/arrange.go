@@ -23,7 +23,7 @@ func arrange(slots []luks2.Keyslot, room, wide luks2.Extent) ([]move, error) {
 	needed := uint64(0)
 	for _, k := range slots {
 		a.at[k.ID] = luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
-		needed += alignUp(k.Area.Size)
+		needed += luks2.AlignUp(k.Area.Size)
 	}
 	if needed > room.Size {
 		return nil, &luks2.RoomError{Kind: "keyslots area", Needed: needed, Available: room.Size}
@@ -33,10 +33,6 @@ func arrange(slots []luks2.Keyslot, room, wide luks2.Extent) ([]move, error) {
 		return simple.moves, nil
 	}
 	return a.moves, a.pack()
-}
-
-func alignUp(n uint64) uint64 {
-	return (n + luks2.AreaAlignment - 1) / luks2.AreaAlignment * luks2.AreaAlignment
 }
 
 // arrangement is where the areas lie after the moves.
@@ -64,7 +60,7 @@ func (a *arrangement) move(id int, to uint64) {
 // fill moves the areas that lie outside, the largest first, into the first hole that takes them.
 func (a *arrangement) fill() bool {
 	outside := a.ids(func(x, y luks2.Extent) int { return cmp.Compare(y.Size, x.Size) })
-	outside = slices.DeleteFunc(outside, func(id int) bool { return within(a.at[id], a.room) })
+	outside = slices.DeleteFunc(outside, func(id int) bool { return a.room.Contains(a.at[id]) })
 	for _, id := range outside {
 		to, ok := a.hole(a.room, a.at[id].Size)
 		if !ok {
@@ -79,15 +75,15 @@ func (a *arrangement) fill() bool {
 // then the others. What lies in the way, or across its own place, first goes to a hole elsewhere.
 func (a *arrangement) pack() error {
 	order := a.ids(func(x, y luks2.Extent) int {
-		if in, other := within(x, a.room), within(y, a.room); in != other {
+		if in, other := a.room.Contains(x), a.room.Contains(y); in != other {
 			return map[bool]int{true: -1, false: 1}[in]
 		}
 		return cmp.Compare(x.Offset, y.Offset)
 	})
-	next := alignUp(a.room.Offset)
+	next := luks2.AlignUp(a.room.Offset)
 	for _, id := range order {
 		place := luks2.Extent{Offset: next, Size: a.at[id].Size}
-		next += alignUp(place.Size)
+		next += luks2.AlignUp(place.Size)
 		if a.at[id] == place {
 			continue
 		}
@@ -102,7 +98,7 @@ func (a *arrangement) pack() error {
 // clear moves what lies in the place to holes elsewhere.
 func (a *arrangement) clear(place luks2.Extent) error {
 	for _, id := range a.ids(byOffset) {
-		if !overlap(a.at[id], place) {
+		if !a.at[id].Overlaps(place) {
 			continue
 		}
 		to, ok := a.hole(a.wide, a.at[id].Size, place)
@@ -133,37 +129,11 @@ func (a *arrangement) hole(inside luks2.Extent, size uint64, taken ...luks2.Exte
 		taken = append(taken, a.at[id])
 	}
 	slices.SortFunc(taken, byOffset)
-	at := alignUp(inside.Offset)
+	at := luks2.AlignUp(inside.Offset)
 	for _, e := range taken {
-		if overlap(e, luks2.Extent{Offset: at, Size: size}) {
-			at = alignUp(max(at, e.End()))
+		if e.Overlaps(luks2.Extent{Offset: at, Size: size}) {
+			at = luks2.AlignUp(max(at, e.End()))
 		}
 	}
 	return at, at+size <= inside.End()
-}
-
-func overlap(a, b luks2.Extent) bool { return a.Offset < b.End() && b.Offset < a.End() }
-
-func within(a, b luks2.Extent) bool { return a.Offset >= b.Offset && a.End() <= b.End() }
-
-// subtract gives what is left of e outside of all ranges.
-func subtract(e luks2.Extent, ranges []luks2.Extent) []luks2.Extent {
-	left := []luks2.Extent{e}
-	for _, r := range ranges {
-		var rest []luks2.Extent
-		for _, l := range left {
-			if !overlap(l, r) {
-				rest = append(rest, l)
-				continue
-			}
-			if l.Offset < r.Offset {
-				rest = append(rest, luks2.Extent{Offset: l.Offset, Size: r.Offset - l.Offset})
-			}
-			if r.End() < l.End() {
-				rest = append(rest, luks2.Extent{Offset: r.End(), Size: l.End() - r.End()})
-			}
-		}
-		left = rest
-	}
-	return left
 }

@@ -35,11 +35,11 @@ func follow(t rapid.TB, slots []luks2.Keyslot, moves []move, wide luks2.Extent) 
 		at[k.ID] = luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
 	}
 	for _, m := range moves {
-		if at[m.keyslot] != m.from || m.to.Size != m.from.Size || m.to.Offset%page != 0 || !within(m.to, wide) {
+		if at[m.keyslot] != m.from || m.to.Size != m.from.Size || m.to.Offset%page != 0 || !wide.Contains(m.to) {
 			t.Fatalf("move %+v of an area at %+v", m, at[m.keyslot])
 		}
 		for id, e := range at {
-			if overlap(e, m.to) {
+			if e.Overlaps(m.to) {
 				t.Fatalf("move %+v onto keyslot %d at %+v", m, id, e)
 			}
 		}
@@ -62,7 +62,7 @@ func TestEveryMoveGoesToAFreePlaceAndAllEndInside(t *testing.T) {
 			return
 		}
 		for id, e := range follow(t, slots, moves, wide) {
-			if !within(e, room) {
+			if !room.Contains(e) {
 				t.Fatalf("keyslot %d ends at %+v, outside %+v", id, e, room)
 			}
 		}
@@ -104,9 +104,9 @@ func TestAreasThatNeedNoMoveStay(t *testing.T) {
 	}
 }
 
-func TestSubtract(t *testing.T) {
+func TestOutside(t *testing.T) {
 	e := func(from, to uint64) luks2.Extent { return luks2.Extent{Offset: from, Size: to - from} }
-	got := subtract(e(10, 100), []luks2.Extent{e(0, 20), e(30, 40), e(35, 50), e(90, 200)})
+	got := e(10, 100).Outside([]luks2.Extent{e(0, 20), e(30, 40), e(35, 50), e(90, 200)})
 	want := []luks2.Extent{e(20, 30), e(50, 90)}
 	if len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%+v", got)

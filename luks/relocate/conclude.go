@@ -5,6 +5,7 @@ package relocate
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -12,8 +13,11 @@ import (
 
 // PlanConclude plans what concludes a relocation that the heads tell of, from the heads and what lies at
 // the places they name, or, where that cannot be, what takes it back. Nothing to do is an empty plan.
-// The token is hostile input: see check. Enabling and disabling are not its business.
+// The token is hostile input: see check.
 func PlanConclude(dev header.Device, head luks2.Copy) ([]Step, error) {
+	if t, _, found, err := far.Find(head.Metadata); err == nil && found && (t.Phase == far.Enabling || t.Phase == far.Disabling) {
+		return concludeEnabling(dev, head, t)
+	}
 	r, err := begin(head)
 	if err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func (r *relocation) concludeMoving(dev header.Device, deviceSize uint64) error 
 	if found.State == far.Unreadable {
 		return fmt.Errorf("%w: %w", far.ErrUnsure, found.Err)
 	}
-	if !ours(found, r.head) && (&session{dev: dev}).free(found) != nil {
+	if commit.FreePlace(dev, r.head, found) != nil {
 		return r.goBack(deviceSize)
 	}
 	return r.moving()
@@ -148,9 +152,9 @@ func (r *relocation) concludeWiping(dev header.Device, deviceSize uint64) error 
 	switch {
 	case made.State == far.Unreadable:
 		return fmt.Errorf("%w: %w", far.ErrUnsure, made.Err)
-	case ours(made, r.head):
+	case far.Ours(made, r.head):
 		return r.wiping()
-	case t.To.End() <= deviceSize && ours(far.Read(dev, t.To), r.head):
+	case t.To.End() <= deviceSize && far.Ours(far.Read(dev, t.To), r.head):
 		return r.keepAt(t.To)
 	case t.Far.End() > deviceSize:
 		return &SizeError{ErrShrunk, deviceSize, t.ToDeviceSize}
@@ -165,7 +169,7 @@ func (r *relocation) concludeRebuilding(dev header.Device, deviceSize uint64) er
 	if t.To.End() <= deviceSize {
 		return r.rebuild()
 	}
-	if t.Far.End() <= deviceSize && ours(far.Read(dev, t.Far), r.head) {
+	if t.Far.End() <= deviceSize && far.Ours(far.Read(dev, t.Far), r.head) {
 		return r.keepAt(t.Far)
 	}
 	next := r.head

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -17,7 +18,7 @@ var (
 	ErrAwaitingCut = errors.New("the volume is about to be cut")
 	ErrNotAwaiting = errors.New("the volume is not about to be cut")
 	ErrTarget      = errors.New("impossible size for the device")
-	ErrNotFree     = errors.New("the room for the far header is not proven to be free")
+	ErrNotFree     = commit.ErrNotFree
 	ErrSegment     = errors.New("the data segment is not the one that the far header belongs to")
 )
 
@@ -41,12 +42,3 @@ func (e *OverlapError) Error() string {
 }
 
 func (e *OverlapError) Unwrap() error { return ErrOverlap }
-
-// NotFreeError tells what lies where the far header would go.
-type NotFreeError struct{ Offset uint64 }
-
-func (e *NotFreeError) Error() string {
-	return fmt.Sprintf("%v: byte %d is not zero", ErrNotFree, e.Offset)
-}
-
-func (e *NotFreeError) Unwrap() error { return ErrNotFree }

@@ -5,6 +5,7 @@ package relocate
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -105,7 +106,7 @@ func (r *relocation) stay(t far.Token) error {
 		return err
 	}
 	what := fmt.Sprintf("bring the far header at %s into step", at(t.Far))
-	return r.writing(what, writeFar{place: t.Far, keep: true, after: true}, next, t.ToDataSize)
+	return r.writing(what, commit.FarWrite{Place: t.Far, Keep: true, After: true}, next, t.ToDataSize)
 }
 
 // rebuild goes on from phase Rebuilding: the old far header is wiped first, while its locator proves

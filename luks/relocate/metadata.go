@@ -31,11 +31,11 @@ func impossible(what, format string, args ...any) error {
 func DefaultKeyslots(now luks2.Copy, hdrSize, limit uint64) uint64 {
 	needed := uint64(0)
 	for _, k := range now.Metadata.Keyslots() {
-		needed += alignUp(k.Area.Size)
+		needed += luks2.AlignUp(k.Area.Size)
 	}
 	end := SizesOf(now).End()
 	if end < 2*hdrSize+needed {
-		end = limit / luks2.AreaAlignment * luks2.AreaAlignment
+		end = luks2.AlignDown(limit)
 	}
 	if end < 2*hdrSize {
 		return 0
@@ -98,7 +98,7 @@ type resize struct {
 // clean wipes what an earlier attempt may have left, where no keyslot has come to lie since.
 func (r *resize) clean(log Log) {
 	for _, e := range []luks2.Extent{log.Left, log.Next} {
-		if e.Size > 0 && within(e, r.wide) {
+		if e.Size > 0 && r.wide.Contains(e) {
 			r.wipe("wipe what an earlier attempt left", e)
 		}
 	}
@@ -110,7 +110,7 @@ func (r *resize) wipe(what string, e luks2.Extent) {
 	for _, k := range r.now.Metadata.Keyslots() {
 		claimed = append(claimed, luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size})
 	}
-	if free := subtract(e, claimed); len(free) > 0 {
+	if free := e.Outside(claimed); len(free) > 0 {
 		r.steps = append(r.steps, wipe(what, free))
 	}
 }

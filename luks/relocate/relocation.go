@@ -5,6 +5,7 @@ package relocate
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -85,27 +86,43 @@ func (r *relocation) commit(what string, t far.Token, data uint64) error {
 
 // write puts a far header to a place, with the heads as the commit of t and data will leave them.
 func (r *relocation) write(what string, p far.Place, t far.Token, data uint64) error {
-	return r.writing(what, writeFar{place: p, other: r.token.Far}, t, data)
+	return r.writing(what, commit.FarWrite{Place: p, Other: r.token.Far}, t, data)
 }
 
 // follow brings the far header at t.Far into step with the heads as the commit of t and data will leave
 // them. Where what lies there is not ours it stays as it is.
 func (r *relocation) follow(t far.Token, data uint64) error {
-	return r.writing(fmt.Sprintf("bring the far header at %s into step", at(t.Far)), writeFar{place: t.Far, keep: true}, t, data)
+	return r.writing(fmt.Sprintf("bring the far header at %s into step", at(t.Far)), commit.FarWrite{Place: t.Far, Keep: true}, t, data)
 }
 
-func (r *relocation) writing(what string, w writeFar, t far.Token, data uint64) (err error) {
-	if w.next, err = r.next(t, data); err != nil {
+func (r *relocation) writing(what string, w commit.FarWrite, t far.Token, data uint64) (err error) {
+	if w.Next, err = r.next(t, data); err != nil {
 		return err
 	}
-	r.steps = append(r.steps, Step{what, w.place.Extents(), w})
+	r.steps = append(r.steps, Step{What: what, Writes: w.Place.Extents(), Act: w})
 	return nil
 }
 
 // wipe takes an old far header away, where it is ours and, unless inForce is none, older than that one.
 func (r *relocation) wipe(what string, p, inForce far.Place) {
-	r.steps = append(r.steps, Step{what, p.Extents(), wipeFar{p, inForce}})
+	r.steps = append(r.steps, Step{What: what, Writes: p.Extents(), Act: commit.FarWipe{Place: p, InForce: inForce}})
 }
 
 // at names a far header by its first byte.
 func at(p far.Place) string { return fmt.Sprintf("byte %d", p.Start()) }
+
+// Movable refuses a relocation unless the far header is ours and under no mapping, and the data segment ends
+// before it. Errors: a SizeError, those of package far.
+func Movable(e far.Evidence) error {
+	if e.TokenErr != nil {
+		return e.TokenErr
+	}
+	if e.DeviceSize < e.Token.DeviceSize && e.HasToken && e.Token.Phase == far.Stable {
+		return &SizeError{Kind: ErrShrunk, Device: e.DeviceSize, Known: e.Token.DeviceSize}
+	}
+	j := far.Judge(e)
+	if j.Exposed {
+		return fmt.Errorf("%w: the data segment reaches over it", far.ErrDisplaced)
+	}
+	return j.Writable()
+}

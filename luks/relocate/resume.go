@@ -9,19 +9,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// Run carries out steps that were planned from heads like planned. It stops at the first error; what
-// was begun is then in the log.
-func Run(dev header.Device, planned luks2.Copy, steps []Step, o Options) error {
-	if len(steps) == 0 {
-		return nil
-	}
-	s, err := start(dev, planned, o)
-	if err != nil {
-		return err
-	}
-	return s.run(steps)
-}
-
 // PlanResume plans what concludes a resize of the metadata area that the heads tell of, or, where it
 // cannot be concluded any more, takes it back. Without one the plan is empty.
 func PlanResume(dev header.Device, now luks2.Copy, limit uint64) ([]Step, error) {
@@ -55,11 +42,11 @@ func planTakeBack(now luks2.Copy, log Log) ([]Step, error) {
 func strayHead(dev header.Device, now luks2.Copy, log Log) (Step, bool) {
 	at := log.To.Header
 	head := luks2.Extent{Offset: at, Size: luks2.BinarySize}
-	if at == now.Header.Size || !luks2.LegalSize(at) || !within(head, now.Metadata.KeyslotsExtent(now.Header.Size)) {
+	if at == now.Header.Size || !luks2.LegalSize(at) || !now.Metadata.KeyslotsExtent(now.Header.Size).Contains(head) {
 		return Step{}, false
 	}
 	for _, k := range now.Metadata.Keyslots() {
-		if overlap(head, luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}) {
+		if head.Overlaps(luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}) {
 			return Step{}, false
 		}
 	}

@@ -165,7 +165,11 @@ func moved(t *testing.T, tail []byte, l far.Locator) []byte {
 	next.Place.Body.Offset += 4 * mib
 	next.DeviceSize += 4 * mib
 	there := &memory{make([]byte, 28*mib), 28 * mib, -1}
-	if err := commit.FarCreate(there, far.New(next.UUID, next.Place, next.Contents, next.DeviceSize), f.Body); err != nil {
+	plan, err := commit.FarMaking(there, far.New(next.UUID, next.Place, next.Contents, next.DeviceSize), f.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := commit.Apply(there, plan); err != nil {
 		t.Fatal(err)
 	}
 	return there.image[24*mib:]

@@ -3,7 +3,6 @@
 package repair
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -178,7 +177,7 @@ func describe(g luks1.Glitch) string {
 // Apply writes the plan and looks whether the header is in order then. The caller holds the lock
 // and has compared generations.
 func Apply(dev header.Device, p Plan) error {
-	if err := p.write(dev, rand.Reader); err != nil {
+	if err := commit.Apply(dev, p.plan()); err != nil {
 		return err
 	}
 	after, err := Make(dev, KeepNone, noRandom{})
@@ -191,30 +190,21 @@ func Apply(dev header.Device, p Plan) error {
 	return nil
 }
 
-// write writes keyslot areas first, then applies the heads of LUKS2 as an update does, or the sectors
+// plan is what Apply writes: keyslot areas first, then the heads of LUKS2 as an update does, or the sectors
 // of LUKS1 one by one.
-func (p Plan) write(dev header.Device, random io.Reader) error {
-	// What reads well is not known to be durable, nor is what an earlier repair wrote that was killed.
-	if err := commit.Settle(dev); err != nil {
-		return err
-	}
-	for _, w := range p.areas {
-		if err := commit.WriteArea(dev, w.What, w.Offset, w.Bytes); err != nil {
-			return commit.Salvage(dev, err, p.heads.Now, random)
-		}
+func (p Plan) plan() commit.Plan {
+	areas := make([]commit.Area, len(p.areas))
+	for i, w := range p.areas {
+		areas[i] = commit.Area{What: w.What, Offset: w.Offset, Bytes: w.Bytes}
 	}
 	if p.Version == 2 {
-		if err := commit.ApplySettled(dev, p.heads); err != nil {
-			return commit.Salvage(dev, err, p.heads.Next, random)
-		}
-		return nil
+		return commit.Mending(areas, p.heads)
 	}
-	for _, w := range p.Writes {
-		if err := commit.Commit(dev, w.What, w.Offset, w.Bytes); err != nil {
-			return err
-		}
+	sectors := make([]luks1.Write, len(p.Writes))
+	for i, w := range p.Writes {
+		sectors[i] = luks1.Write{Offset: int64(w.Offset), Data: w.Bytes}
 	}
-	return nil
+	return commit.Mending1(sectors)
 }
 
 // noRandom: a plan that is only looked at may have any salt.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -121,11 +122,9 @@ func (u Undo) Check(dev header.Device) error {
 // Revert puts back what was overwritten, the last range first. Check comes before it, under the
 // same lock.
 func (u Undo) Revert(dev header.Device) error {
-	for i := len(u.Ranges) - 1; i >= 0; i-- {
-		r := u.Ranges[i]
-		if err := commit.WriteArea(dev, r.What, r.Offset, r.Before); err != nil {
-			return err
-		}
+	areas := make([]commit.Area, 0, len(u.Ranges))
+	for _, r := range slices.Backward(u.Ranges) {
+		areas = append(areas, commit.Area{What: r.What, Offset: r.Offset, Bytes: r.Before})
 	}
-	return nil
+	return commit.Apply(dev, commit.Restoring(areas))
 }

@@ -8,6 +8,7 @@ package arch
 type rule struct {
 	pkg   string
 	may   []string // of this module
+	above []string // of what it may: not those, which lie above it
 	other []string // of other modules
 	pure  bool     // bytes and values only: no files, no kernel, no network
 }
@@ -45,31 +46,35 @@ var rules = []rule{
 	{pkg: "luks/sealed", pure: true},
 	{pkg: "luks/luks1", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
 	{pkg: "luks/luks2", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
-	{pkg: "luks/token", may: []string{"dm/secret", "luks/luks2"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
-	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}},
+	{pkg: "luks/layout", may: []string{"dm/extent", "luks/far", "luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg", "luks/sector"}, pure: true},
 	{pkg: "luks/convert", may: []string{"dm/extent", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/header", "luks/far", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
-	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/header", "luks/far", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
-	{pkg: "luks/relocate", may: []string{"dm/extent", "luks/commit", "luks/header", "luks/far", "luks/luks2"}},
-	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/luks1", "luks/luks2", "luks/header", "luks/signature"}, other: []string{xsys}},
+	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
+	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
+	{pkg: "luks/relocate", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks2"}, pure: true},
+	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/header", "luks/luks1", "luks/luks2", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
-	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}},
+	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/luks2", "luks/token/..."}},
+	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
+	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "luks", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/ui", may: []string{"dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
-	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2"}, pure: true}, // what programs parse
+	{pkg: "cmd/internal/text", may: []string{"dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
-	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual"}},
+	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual", "cmd/internal/verb/all"}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
-	{pkg: "cmd/internal/boot/crypttab", may: []string{"dm/target"}, pure: true},
+	{pkg: "cmd/internal/boot/fstab", pure: true},
+	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
 	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/guard/policy", pure: true},
@@ -82,9 +87,24 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"dm/block", "cmd/cpio", "cmd/internal/kmod"}, other: []string{xsys}},
-	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
-	{pkg: "cmd/orthrus", may: []string{"dm/...", "luks/...", "udev", "cmd/..."}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "dm/block"}, other: []string{xsys}},
+	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
+	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
+	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/volume", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/keys", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
+	{
+		pkg: "cmd/internal/verb/...", other: []string{xsys},
+		may: []string{
+			"dm/...", "luks/...", "udev", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/text", "cmd/internal/undo", "cmd/internal/boot",
+			"cmd/internal/boot/...", "cmd/internal/guard", "cmd/internal/guard/...", "cmd/internal/initramfs", "cmd/internal/kmod", "cmd/internal/startup",
+			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/mapped", "cmd/internal/verb/guarded",
+		},
+	},
+	{pkg: "cmd/orthrus", may: []string{"cmd/internal/verb/all"}},
 
 	// Test support: may use everything, is used by tests only.
 	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid"}},

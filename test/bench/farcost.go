@@ -51,7 +51,7 @@ var keyChanges = []keyChange{
 		_, err := v.ChangeKey(context.Background(), key, []byte("three"), cheap)
 		return err
 	}},
-	{"kill a keyslot", func(v *luks.Volume, _ *luks.Key) error { return v.KillKeyslot(context.Background(), 1) }},
+	{"kill a keyslot", func(v *luks.Volume, _ *luks.Key) error { return v.KillKeyslot(context.Background(), 1, nil) }},
 }
 
 var cheap = luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}

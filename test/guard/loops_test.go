@@ -93,7 +93,7 @@ func olderSecondary(t *testing.T, file string) {
 		if err != nil {
 			return err
 		}
-		return commit.Apply(v.Device(), plan)
+		return commit.Apply(v.Device(), commit.Mending(nil, plan))
 	})
 }
 

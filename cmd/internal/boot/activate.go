@@ -12,37 +12,31 @@ import (
 
 // activate maps the volume, with its key linked into a keyring where that was asked for.
 func (t *task) activate(ctx context.Context) error {
-	if err := t.unchanged(); err != nil {
+	if err := t.opening.Unchanged(); err != nil {
 		return err
 	}
-	m, err := t.mapping()
+	name := t.share.settle()
+	m, err := t.mapping(name)
 	if err != nil {
 		return err
 	}
 	undo := t.link()
-	if _, err := activate.Activate(ctx, t.control, m); err != nil {
+	if _, err := t.opening.Map(ctx, t.control, m); err != nil {
 		return errors.Join(err, undo())
 	}
 	if t.target.Options.Type == crypttab.Swap || t.target.Options.Type == crypttab.Tmp {
-		return t.makeContents(ctx, "/dev/mapper/"+t.target.Name)
+		return t.makeContents(ctx, "/dev/mapper/"+name)
 	}
 	return nil
 }
 
-func (t *task) mapping() (activate.Mapping, error) {
+func (t *task) mapping(name string) (activate.Mapping, error) {
 	if t.target.LUKS == nil {
-		return t.plainMapping()
+		return t.plainMapping(name)
 	}
-	m, err := t.target.LUKS.Mapping(t.target.Name, t.data)
-	if err != nil {
-		return m, err
-	}
+	m, err := t.opening.Mapping(name, t.key, false)
 	m.Flags |= t.target.Options.Flags
-	m.Key = t.key.Buffer
-	if t.target.LUKS.Version == 2 {
-		m.KeyDescription = activate.LogonDescription(t.target.LUKS.UUID, t.key.Digest)
-	}
-	return m, nil
+	return m, err
 }
 
 // link hands the volume key to whoever looks in a keyring for it. That it cannot be is no reason not

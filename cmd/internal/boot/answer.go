@@ -35,9 +35,17 @@ func (p *people) question(seats []*seat) ask.Question {
 	}
 	q.Title = "Passphrase for " + strings.Join(names, ", ")
 	if len(seats) == 1 {
-		q.Title += " (" + seats[0].target.Node + ")"
+		q.Title += " (" + seats[0].target.Node + seats[0].farNote() + ")"
 	}
 	return q
+}
+
+// farNote says what a passphrase is typed into.
+func (t *task) farNote() string {
+	if t.far == nil {
+		return ""
+	}
+	return ", whose header is lost: opened by its far header"
 }
 
 // onlyOptional tells that the boot waits for none of these volumes, though it had others to wait for.
@@ -144,7 +152,7 @@ func (s *seat) tryTyped(a ask.Answer) error {
 	if err != nil {
 		return err
 	}
-	return s.tryFrom("a passphrase from "+a.By)(s.ctx, typed(passphrase))
+	return s.try(s.ctx, typed(passphrase, "a passphrase from "+a.By))
 }
 
 // wrong counts a try and says why it failed.

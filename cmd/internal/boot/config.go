@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/open"
 	"github.com/orthrus-luks/orthrus/udev"
 )
 
@@ -26,7 +28,7 @@ type Config struct {
 	// built in or missing are no error. Nil leaves it to the kernel.
 	LoadModules func(names []string) error
 	// Sources are further ways to the key of a volume.
-	Sources []func(Target) (Source, bool)
+	Sources []func(Target) (open.Source, bool)
 	// NoGrow leaves volumes as long as they are, though their devices have gained. Otherwise one with a
 	// far header follows its device before it is mapped; that it cannot is reported and stops nothing.
 	NoGrow bool
@@ -36,8 +38,19 @@ type Config struct {
 	// DeriveTimeout bounds one derivation; 5 minutes when zero, and at most a minute for volumes
 	// without which the boot goes on.
 	DeriveTimeout time.Duration
+	// unclaimed and patience stand in for the machine in tests.
+	unclaimed func() []device.Identity
+	patience  time.Duration
+
 	// Limits bound the costs of keyslots; kdf.OpeningLimits when nil.
 	Limits *kdf.Limits
+}
+
+func (c Config) farPatience() time.Duration {
+	if c.patience > 0 {
+		return c.patience
+	}
+	return farPatience
 }
 
 // State is what became of a volume.

@@ -11,7 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/dm"
-	"github.com/orthrus-luks/orthrus/luks/kdf/argon2"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // mountDirectory is where key devices are mounted while they are read.
@@ -24,8 +24,9 @@ type engine struct {
 	watcher *device.Watcher
 	control *dm.Control // nil where nothing is mapped
 	mounts  *mounts
-	gate    *gate
+	gate    *open.Gate
 	people  *people
+	shares  shares
 	// requiredDone is closed when no required volume is under way any more.
 	requiredDone chan struct{}
 
@@ -38,21 +39,21 @@ type engine struct {
 func Run(ctx context.Context, config Config) (Result, error) {
 	begun := time.Now()
 	e := &engine{
-		config: config, plan: config.Plan, gate: newGate(available),
-		mounts: newMounts(mountDirectory), requiredDone: make(chan struct{}),
+		config: config, plan: config.Plan, gate: open.NewGate(open.Available),
+		mounts: newMounts(mountDirectory), requiredDone: make(chan struct{}), shares: shares{all: map[string]*share{}},
 	}
 	for _, note := range config.Plan.Notes {
 		e.report(Event{Kind: Note, Text: note})
 	}
 	if len(config.Plan.Volumes) == 0 {
-		return Result{Took: time.Since(begun)}, nil
+		return Result{Took: time.Since(begun)}, e.unknown()
 	}
 	if err := e.open(ctx); err != nil {
 		return Result{Took: time.Since(begun)}, errors.Join(err, e.close())
 	}
 	result := e.run(ctx)
 	result.Took = time.Since(begun)
-	return result, errors.Join(result.judge(), e.close())
+	return result, errors.Join(result.judge(e.plan.Initrd), e.unknown(), e.close())
 }
 
 // open gets what all tasks share. A kernel that cannot map is told before anybody is asked.
@@ -140,10 +141,22 @@ func (e *engine) degraded(outcomes []Outcome) bool {
 	return any
 }
 
-// judge is a *FailedError where a required volume is not open.
-func (r Result) judge() error {
+// unknown is an *UnknownError where volumes were asked for that are in no table.
+func (e *engine) unknown() error {
+	if len(e.plan.Unknown) == 0 {
+		return nil
+	}
+	return &UnknownError{e.plan.Unknown}
+}
+
+// judge is a *FailedError where a required volume is not open. In the initial file system nothing but
+// the root is: once it is open, the system in there takes care of the rest.
+func (r Result) judge(initrd bool) error {
 	var failed []Outcome
 	for _, o := range r.Volumes {
+		if initrd && o.Root && o.State == Opened {
+			return nil
+		}
 		if o.Required && o.State != Opened {
 			failed = append(failed, o)
 		}
@@ -193,13 +206,4 @@ func modulesOf(fs string) []string {
 		names = append(names, "nls_cp437", "nls_iso8859-1", "nls_ascii", "nls_utf8")
 	}
 	return names
-}
-
-// available is the memory that one derivation may take now, in bytes; 0 where it is not known.
-func available() uint64 {
-	n, known := argon2.Available()
-	if !known {
-		return 0
-	}
-	return n
 }

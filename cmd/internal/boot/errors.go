@@ -16,11 +16,11 @@ var (
 	ErrCipher      = errors.New("cipher not allowed")
 	ErrPin         = errors.New("not the volume key that is pinned")
 	ErrHeldByOther = errors.New("the device holds something else")
-	ErrReplaced    = errors.New("the disk was exchanged meanwhile")
-	ErrNoSource    = errors.New("nothing can give a key")
-	ErrHangs       = errors.New("the device does not answer")
 	ErrSlow        = errors.New("the key derivation takes too long")
 	ErrKeyLength   = errors.New("the key is shorter than the volume key")
+	ErrFarNotUsed  = errors.New("both heads are lost, and x-orthrus.far=no keeps the far header from being used")
+	ErrUnknown     = errors.New("nothing is known of a volume of that name")
+	ErrSame        = errors.New("the same volume, under another name, is not open")
 )
 
 // FailedError names the required volumes that are not open.
@@ -42,6 +42,25 @@ func (e *FailedError) Unwrap() []error {
 	}
 	return all
 }
+
+// UnknownError names volumes that were asked for and are in no table.
+type UnknownError struct{ Names []string }
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("nothing is known of a volume named %s", strings.Join(e.Names, ", "))
+}
+
+func (e *UnknownError) Unwrap() error { return ErrUnknown }
+
+// KeyFileError says which key could not be read.
+type KeyFileError struct {
+	Source string // "key file /k on LABEL=keys"
+	Err    error
+}
+
+func (e *KeyFileError) Error() string { return fmt.Sprintf("%s cannot be read: %v", e.Source, e.Err) }
+
+func (e *KeyFileError) Unwrap() error { return e.Err }
 
 // VolumeError says which volume a failure belongs to.
 type VolumeError struct {

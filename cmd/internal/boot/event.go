@@ -14,6 +14,7 @@ const (
 	Found         Kind = "found"          // the device
 	Repaired      Kind = "repaired"       // a damaged header copy
 	HeaderAtRisk  Kind = "header at risk" // one of two copies is damaged and stays so
+	FarHeader     Kind = "far header"     // is what is left of the header; Text is where. With Err it is not used
 	KeyslotsShort Kind = "keyslots short" // some keyslots need more memory than there is
 	KeyslotsNull  Kind = "keyslots null"  // some keyslots are not used, since their cipher hides nothing
 	SourceFailed  Kind = "source failed"  // one way to a key; others go on

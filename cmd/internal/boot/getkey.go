@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/keyring"
+	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/open"
+	"github.com/orthrus-luks/orthrus/luks/token"
 )
 
 const (
@@ -20,49 +23,34 @@ const (
 
 // getKey lets all sources race, and returns when one has won or all have lost.
 func (t *task) getKey(ctx context.Context) error {
-	racing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	t.won = cancel
-	first, others := t.sourcesOf(t.target)
-	var running sync.WaitGroup
 	var losses losses
-	for _, s := range others {
-		running.Go(func() { losses.add(t.compete(racing, s)) })
-	}
-	running.Go(func() {
-		for _, s := range first {
-			if err := t.compete(racing, s); err == nil || racing.Err() != nil {
-				return
-			} else {
-				losses.add(err)
-			}
-		}
-		losses.add(t.people.serve(racing, t))
-	})
-	running.Wait()
-	if t.key != nil {
+	race := open.Race{Open: t.attempt, Lost: func(s open.Source, err error) {
+		losses.add(err)
+		t.tellLoss(s, err)
+	}}
+	win, err := race.Run(ctx, t.sourcesOf(t.target))
+	switch {
+	case err == nil:
+		t.key, t.by = win.Key, win.By
 		return nil
-	}
-	if err := ctx.Err(); err != nil {
-		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
 	return losses.worst()
 }
 
-// compete runs one source and reports a loss that people should know of.
-func (t *task) compete(ctx context.Context, s Source) error {
-	err := s.Secrets(ctx, t.tryFrom(s.Name()))
+// tellLoss reports a loss that people should know of.
+func (t *task) tellLoss(s open.Source, err error) {
+	_, cache := s.(cacheSource)
+	_, asked := s.(asking)
 	switch {
-	case err == nil || ctx.Err() != nil:
+	case asked, errors.Is(err, keyring.ErrNoKey), errors.Is(err, keyring.ErrUnsupported), errors.Is(err, token.ErrAbsent):
+	case errors.Is(err, luks.ErrPassphrase) && cache:
 	case errors.Is(err, luks.ErrPassphrase):
-		if _, usual := s.(*keyringSource); !usual {
-			t.report(Event{Kind: WrongKey, Volume: t.target.Name, Source: s.Name()})
-		}
-	case errors.Is(err, keyring.ErrNoKey), errors.Is(err, keyring.ErrUnsupported):
+		t.report(Event{Kind: WrongKey, Volume: t.target.Name, Source: s.Name()})
 	default:
 		t.report(Event{Kind: SourceFailed, Volume: t.target.Name, Source: s.Name(), Err: err})
 	}
-	return err
 }
 
 // losses are the errors of the sources of one volume.
@@ -92,81 +80,63 @@ func (l *losses) worst() error {
 		}
 	}
 	for i := len(l.all) - 1; i >= 0; i-- {
-		if !errors.Is(l.all[i], keyring.ErrNoKey) && !errors.Is(l.all[i], ErrNoSource) {
+		if !errors.Is(l.all[i], keyring.ErrNoKey) && !errors.Is(l.all[i], token.ErrAbsent) && !errors.Is(l.all[i], open.ErrNoSource) {
 			return l.all[i]
 		}
 	}
-	return ErrNoSource
+	return open.ErrNoSource
 }
 
-// tryFrom is what a source gives its secrets to.
-func (t *task) tryFrom(source string) Try {
-	return func(ctx context.Context, s Secret) error {
-		defer s.Close()
-		key, err := t.derive(ctx, s)
-		if err != nil {
-			return err
-		}
-		if !t.take(key, source) {
-			return key.Close() // another source was quicker by a moment
-		}
-		if s.VolumeKey || t.target.LUKS == nil {
-			return nil
-		}
-		if err := keep(t.target, s.Bytes()); err != nil {
-			t.report(Event{Kind: KeptFailed, Volume: t.target.Name, Err: err})
-		}
-		return nil
-	}
-}
-
-// take makes the first key the volume's and ends all sources.
-func (t *task) take(key *luks.Key, source string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.key != nil {
-		return false
-	}
-	t.key, t.by = key, source
-	t.won()
-	return true
-}
-
-// derive turns a secret into the volume key: when it is its turn, and in bounded time.
-func (t *task) derive(ctx context.Context, s Secret) (*luks.Key, error) {
+// attempt turns a secret into the volume key, and keeps what opened the volume where that was asked for.
+func (t *task) attempt(ctx context.Context, s open.Secret) (*luks.Key, error) {
 	if t.target.LUKS == nil {
 		return t.plainKey(s)
 	}
-	leave, err := t.gate.enter(ctx, t.keyslots.memory())
+	key, err := t.derive(ctx, s)
+	if err != nil || s.VolumeKey {
+		return key, err
+	}
+	if err := keep(t.target, s.Bytes()); err != nil {
+		t.report(Event{Kind: KeptFailed, Volume: t.target.Name, Err: err})
+	}
+	return key, nil
+}
+
+// derive unlocks when it is its turn, and in bounded time. A disk that hangs meanwhile is left to
+// itself with a secret of its own.
+func (t *task) derive(ctx context.Context, s open.Secret) (*luks.Key, error) {
+	leave, err := t.gate.Enter(ctx, t.keyslots.Memory())
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
+	own, err := secret.Copy(s.Bytes())
+	if err != nil {
+		leave()
+		return nil, err
+	}
 	begun := time.Now()
 	defer func() { t.spent(time.Since(begun)) }()
 	limited, cancel := context.WithTimeoutCause(ctx, t.deriveTimeout(), ErrSlow)
 	defer cancel()
-	key, err := t.open(limited, s)
+	key, err := open.Bounded(limited, closeKey, func(ctx context.Context) (*luks.Key, error) {
+		defer leave()
+		s.Buffer = own
+		key, err := t.opening.Attempt(ctx, s, t.unlocking())
+		return key, errors.Join(err, own.Close())
+	})
+	if errors.Is(err, open.ErrHangs) {
+		t.abandoned.Store(true)
+	}
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
 		return nil, ErrSlow
 	}
 	return key, err
 }
 
-func (t *task) open(ctx context.Context, s Secret) (*luks.Key, error) {
-	v := t.target.LUKS
-	if s.VolumeKey {
-		copied, err := copyOf(s)
-		if err != nil {
-			return nil, err
-		}
-		return v.VerifyKey(ctx, copied)
-	}
-	keyslot := s.Keyslot
-	if only := t.anyOrSlot(); only != luks.AnyKeyslot {
-		keyslot = only
-	}
-	return v.Unlock(ctx, s.Bytes(), luks.UnlockOptions{Keyslot: keyslot, Only: t.keyslots.allows, Admit: t.admit})
+func closeKey(k *luks.Key) { _ = k.Close() }
+
+func (t *task) unlocking() luks.UnlockOptions {
+	return luks.UnlockOptions{Keyslot: t.anyOrSlot(), Only: t.keyslots.Allows, Admit: t.admit}
 }
 
 func (t *task) admit(p kdf.Params) error {

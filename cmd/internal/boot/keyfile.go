@@ -14,7 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/open"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,8 +38,8 @@ func (s *fileSource) Name() string {
 }
 
 // Secrets reads the one key.
-func (s *fileSource) Secrets(ctx context.Context, try Try) error {
-	if err := once(ctx, try, func() (Secret, error) { return s.read(ctx) }); err != nil {
+func (s *fileSource) Secrets(ctx context.Context, try open.Try) error {
+	if err := (open.One{Get: s.read}).Secrets(ctx, try); err != nil {
 		return err
 	}
 	if s.key.Erase && s.key.Device.IsZero() {
@@ -48,14 +48,17 @@ func (s *fileSource) Secrets(ctx context.Context, try Try) error {
 	return nil
 }
 
-func (s *fileSource) read(ctx context.Context) (Secret, error) {
+func (s *fileSource) read(ctx context.Context) (open.Secret, error) {
 	key, err := s.bytes(ctx)
-	return Secret{Buffer: key, Keyslot: luks.AnyKeyslot}, err
+	if err != nil && ctx.Err() == nil {
+		err = &KeyFileError{s.Name(), err}
+	}
+	return open.Passphrase(key), err
 }
 
 func (s *fileSource) bytes(ctx context.Context) (*secret.Buffer, error) {
 	if s.key.Device.IsZero() {
-		return s.local(ctx)
+		return s.answer(ctx, s.local)
 	}
 	waiting, cancel := ctx, context.CancelFunc(func() {})
 	if s.timeout > 0 {
@@ -69,10 +72,23 @@ func (s *fileSource) bytes(ctx context.Context) (*secret.Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.key.Kind == plan.RawKey {
-		return s.open(ctx, found.Node)
+	return s.answer(ctx, func(ctx context.Context) (*secret.Buffer, error) {
+		if s.key.Kind == plan.RawKey {
+			return s.open(ctx, found.Node)
+		}
+		return s.mounted(ctx, found.Node)
+	})
+}
+
+// answer bounds what a dying stick, a dead server behind a path or a FIFO may take.
+func (s *fileSource) answer(ctx context.Context, read func(context.Context) (*secret.Buffer, error)) (*secret.Buffer, error) {
+	limit := s.timeout
+	if limit == 0 {
+		limit = answerTimeout
 	}
-	return s.mounted(ctx, found.Node)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return open.Bounded(limited, func(late *secret.Buffer) { _ = late.Close() }, read)
 }
 
 // local reads a file of the present root, or what a program behind a socket says.

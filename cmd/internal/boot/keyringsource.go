@@ -12,7 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // The keys under which others keep passphrases.
@@ -23,37 +23,17 @@ const (
 	debianTimeout  = 60 * time.Second
 )
 
-// keyringSource tries what the kernel's keyrings have: passphrases that tokens of the header name,
-// those that systemd keeps, and those of Debian's decrypt_keyctl.
-type keyringSource struct {
-	target Target
-	cached []string // descriptions of caches to look in
-}
+// cacheSource tries the passphrases that others keep in the kernel's keyrings: systemd, and Debian's
+// decrypt_keyctl.
+type cacheSource struct{ descriptions []string }
 
 // Name is what messages call it.
-func (s *keyringSource) Name() string { return "the kernel keyring" }
+func (cacheSource) Name() string { return "the kernel keyring" }
 
 // Secrets tries one after the other; a key that is not there is none to try.
-func (s *keyringSource) Secrets(ctx context.Context, try Try) error {
+func (s cacheSource) Secrets(ctx context.Context, try open.Try) error {
 	last := error(keyring.ErrNoKey)
-	for _, named := range s.named() {
-		passphrase, err := keyring.Passphrase(named.description)
-		if err != nil {
-			continue
-		}
-		for _, keyslot := range named.keyslots {
-			copied, err := secret.Copy(passphrase.Bytes())
-			if err == nil {
-				err = try(ctx, Secret{Buffer: copied, Keyslot: keyslot})
-			}
-			if err == nil || ctx.Err() != nil {
-				return errors.Join(err, passphrase.Close())
-			}
-			last = err
-		}
-		_ = passphrase.Close()
-	}
-	for _, description := range s.cached {
+	for _, description := range s.descriptions {
 		opened, err := tryCache(ctx, description, try)
 		if opened || ctx.Err() != nil {
 			return err
@@ -65,28 +45,8 @@ func (s *keyringSource) Secrets(ctx context.Context, try Try) error {
 	return last
 }
 
-// namedKey is a key that a token names, and the keyslots it is for.
-type namedKey struct {
-	description string
-	keyslots    []int
-}
-
-func (s *keyringSource) named() []namedKey {
-	if s.target.LUKS == nil || s.target.LUKS.Version != 2 {
-		return nil
-	}
-	var all []namedKey
-	for _, t := range s.target.LUKS.Metadata().Tokens() {
-		description, found := t.KeyringDescription()
-		if found && t.Type == luks2.TypeKeyring {
-			all = append(all, namedKey{description, t.Keyslots})
-		}
-	}
-	return all
-}
-
 // tryCache tries each of the passphrases of one key.
-func tryCache(ctx context.Context, description string, try Try) (opened bool, err error) {
+func tryCache(ctx context.Context, description string, try open.Try) (opened bool, err error) {
 	cache, err := keyring.Passphrase(description)
 	if err != nil {
 		return false, nil
@@ -100,7 +60,7 @@ func tryCache(ctx context.Context, description string, try Try) (opened bool, er
 		if err != nil {
 			return false, err
 		}
-		if err = try(ctx, Secret{Buffer: passphrase, Keyslot: luks.AnyKeyslot}); err == nil {
+		if err = try(ctx, open.Passphrase(passphrase)); err == nil {
 			return true, nil
 		} else if ctx.Err() != nil || !errors.Is(err, luks.ErrPassphrase) {
 			return false, err

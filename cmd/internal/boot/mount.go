@@ -27,8 +27,11 @@ type mounts struct {
 	active map[string]*mounted // by node
 }
 
+// mounted is one file system. Its own lock is held while it is mounted and taken away, which a dying
+// stick can make last: that holds up nobody but those who want the same one.
 type mounted struct {
-	path  string
+	mu    sync.Mutex
+	path  string // empty where it is not mounted
 	users int
 }
 
@@ -36,57 +39,66 @@ func newMounts(directory string) *mounts {
 	return &mounts{directory: directory, active: map[string]*mounted{}}
 }
 
-// use mounts the file system on node, of the given type or of the one its superblock tells, and
-// returns where; the returned step lets go of it.
-func (m *mounts) use(node, fs string) (path string, release func() error, err error) {
+func (m *mounts) at(node string) *mounted {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	on := m.active[node]
 	if on == nil {
-		if on, err = m.mount(node, fs); err != nil {
-			return "", nil, err
-		}
+		on = &mounted{}
 		m.active[node] = on
 	}
-	on.users++
-	return on.path, sync.OnceValue(func() error { return m.release(node) }), nil
+	return on
 }
 
-func (m *mounts) release(node string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	on := m.active[node]
+// use mounts the file system on node, of the given type or of the one its superblock tells, and
+// returns where; the returned step lets go of it.
+func (m *mounts) use(node, fs string) (path string, release func() error, err error) {
+	on := m.at(node)
+	on.mu.Lock()
+	defer on.mu.Unlock()
+	if on.path == "" {
+		if on.path, err = m.mount(node, fs); err != nil {
+			return "", nil, err
+		}
+	}
+	on.users++
+	return on.path, sync.OnceValue(on.release), nil
+}
+
+func (on *mounted) release() error {
+	on.mu.Lock()
+	defer on.mu.Unlock()
 	if on.users--; on.users > 0 {
 		return nil
 	}
-	delete(m.active, node)
-	if err := unix.Unmount(on.path, unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmounting %s: %w", on.path, err)
+	path := on.path
+	on.path = ""
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmounting %s: %w", path, err)
 	}
-	return os.Remove(on.path)
+	return os.Remove(path)
 }
 
-func (m *mounts) mount(node, fs string) (*mounted, error) {
+func (m *mounts) mount(node, fs string) (at string, err error) {
 	if fs == "" || fs == "auto" {
-		var err error
 		if fs, err = fileSystemOn(node); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	if err := os.MkdirAll(m.directory, 0o700); err != nil {
-		return nil, err
+		return "", err
 	}
 	path, err := os.MkdirTemp(m.directory, "mount.")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	for _, data := range readOnlyOptions(fs) {
 		err = unix.Mount(node, path, fs, unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NOATIME, data)
 		if err == nil {
-			return &mounted{path: path}, nil
+			return path, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("mounting %s as %s: %w", node, fs, err), os.Remove(path))
+	return "", errors.Join(fmt.Errorf("mounting %s as %s: %w", node, fs, err), os.Remove(path))
 }
 
 // fileSystemOn finds out what to mount a device as.

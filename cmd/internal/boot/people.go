@@ -11,7 +11,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // optionalPatience is how long people are waited for when nothing but volumes is left without which
@@ -37,6 +37,7 @@ type people struct {
 type seat struct {
 	*task
 	ctx    context.Context
+	try    open.Try
 	since  time.Time
 	left   int // tries
 	result chan error
@@ -61,13 +62,23 @@ func (p *people) close() error {
 	return errors.Join(errs...)
 }
 
-// serve gets a passphrase for a volume: one that has opened another, or what people say. It returns
-// nil once the volume is open.
-func (p *people) serve(ctx context.Context, t *task) error {
+// asking is the source of what people say for one volume.
+type asking struct {
+	*people
+	task *task
+}
+
+// Name is what messages call it.
+func (asking) Name() string { return "people" }
+
+// Secrets gets a passphrase for a volume: one that has opened another, or what people say.
+func (a asking) Secrets(ctx context.Context, try open.Try) error { return a.serve(ctx, a.task, try) }
+
+func (p *people) serve(ctx context.Context, t *task, try open.Try) error {
 	if t.target.Options.Headless || len(p.engine.config.Frontends) == 0 {
-		return ErrNoSource
+		return open.ErrNoSource
 	}
-	s := &seat{task: t, ctx: ctx, since: time.Now(), left: p.engine.triesOf(t.target), result: make(chan error, 1)}
+	s := &seat{task: t, ctx: ctx, try: try, since: time.Now(), left: p.engine.triesOf(t.target), result: make(chan error, 1)}
 	if opened, err := p.join(s); opened || err != nil {
 		return err
 	}
@@ -97,7 +108,7 @@ func (p *people) join(s *seat) (opened bool, err error) {
 			return false, err
 		}
 		tried++
-		err = s.tryFrom("the passphrase of another volume")(s.ctx, typed(passphrase))
+		err = s.try(s.ctx, typed(passphrase, "the passphrase of another volume"))
 		if err == nil {
 			return true, nil
 		}
@@ -107,8 +118,10 @@ func (p *people) join(s *seat) (opened bool, err error) {
 	}
 }
 
-func typed(passphrase *secret.Buffer) Secret {
-	return Secret{Buffer: passphrase, Keyslot: luks.AnyKeyslot, Typed: true}
+func typed(passphrase *secret.Buffer, from string) open.Secret {
+	s := open.Passphrase(passphrase)
+	s.Typed, s.From = true, from
+	return s
 }
 
 func (p *people) rouse() {

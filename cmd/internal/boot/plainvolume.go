@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/open"
 	"github.com/orthrus-luks/orthrus/luks/plain"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -31,6 +32,8 @@ func (t *task) preparePlain() error {
 	if err := t.load(plan.Modules(t.target.Options.Cipher)...); err != nil {
 		return err
 	}
+	t.opening = open.Of(nil, t.request())
+	t.release = append(t.release, t.opening.Close)
 	return t.claim()
 }
 
@@ -78,7 +81,7 @@ func foreign(node string, kind crypttab.Type) error {
 }
 
 // plainKey makes the key: a file's bytes are the key itself, a passphrase is hashed into one.
-func (t *task) plainKey(s Secret) (*luks.Key, error) {
+func (t *task) plainKey(s open.Secret) (*luks.Key, error) {
 	size := t.target.Options.KeySize / 8
 	var key *secret.Buffer
 	var err error
@@ -96,33 +99,26 @@ func (t *task) plainKey(s Secret) (*luks.Key, error) {
 	return &luks.Key{Buffer: key, Keyslot: luks.AnyKeyslot}, nil
 }
 
-func (t *task) plainMapping() (activate.Mapping, error) {
+func (t *task) plainMapping(name string) (activate.Mapping, error) {
 	o := t.target.Options
-	length, err := activate.Length(t.data.Size, o.Offset*512, 0, o.SectorSize)
+	length, err := activate.Length(t.opening.Data.Size, o.Offset*512, 0, o.SectorSize)
 	return activate.Mapping{
-		Name: t.target.Name, Kind: activate.Plain, Device: t.data.Device, Offset: o.Offset, Length: length,
+		Name: name, Kind: activate.Plain, Device: t.opening.Data.Device, Offset: o.Offset, Length: length,
 		IVOffset: o.Skip, Cipher: o.Cipher, SectorSize: o.SectorSize, Key: t.key.Buffer, Flags: o.Flags,
-		ReadOnly: t.data.ReadOnly, ReadAhead: t.data.ReadAhead,
+		ReadOnly: t.opening.Data.ReadOnly, ReadAhead: t.opening.Data.ReadAhead,
 	}, err
 }
 
-// randomSource makes a key up.
-type randomSource struct{ path string }
-
-// Name is what messages call it.
-func (s *randomSource) Name() string { return s.path }
-
-// Secrets reads enough for any cipher; the kernel's generator never runs dry once it is seeded.
-func (s *randomSource) Secrets(ctx context.Context, try Try) error {
-	return once(ctx, try, func() (Secret, error) {
-		f, err := os.Open(s.path)
+// randomSource makes a key up, with enough for any cipher; the kernel's generator never runs dry once
+// it is seeded.
+func randomSource(path string) open.Source {
+	return open.One{Label: path, Get: func(context.Context) (open.Secret, error) {
+		f, err := os.Open(path)
 		if err != nil {
-			return Secret{}, err
+			return open.Secret{}, err
 		}
 		defer f.Close()
 		key, err := secret.ReadFull(f, 256)
-		return Secret{Buffer: key, Keyslot: luks.AnyKeyslot}, err
-	})
+		return open.Passphrase(key), err
+	}}
 }
-
-func copyOf(s Secret) (*secret.Buffer, error) { return secret.Copy(s.Bytes()) }

@@ -23,6 +23,9 @@ func judge(v *luks.Volume, p plan.Volume, ciphers []string) error {
 	if !plan.AllowedCipher(ciphers, v.Data.Cipher) {
 		return &CipherError{Cipher: v.Data.Cipher, Keyslot: -1}
 	}
+	if p.Options.Fixed != "" {
+		return fmt.Errorf("%w: fixate-volume-key= is systemd's own, and not checked here: x-orthrus.pin= is", ErrPin)
+	}
 	return checkPin(v, p.Options.Pin)
 }
 

@@ -4,15 +4,12 @@ package boot
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
-	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/activate"
-	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // prepare does all that needs no key, so that nobody is asked in vain.
@@ -20,12 +17,7 @@ func (t *task) prepare(ctx context.Context) error {
 	if t.target.Options.Type != crypttab.AnyLUKS {
 		return t.preparePlain()
 	}
-	file, err := luks.OpenDevice(t.target.Header, luks.DeviceOptions{})
-	if err != nil {
-		return err
-	}
-	t.release = append(t.release, file.Close)
-	if t.target.LUKS, err = luks.Load(ctx, file); err != nil {
+	if err := t.inspect(ctx); err != nil {
 		return err
 	}
 	if err := judge(t.target.LUKS, t.target.Volume, t.plan.Policy.Ciphers); err != nil {
@@ -50,31 +42,39 @@ func (t *task) prepare(ctx context.Context) error {
 // header was read again.
 func (t *task) mend(ctx context.Context) (reloaded bool) {
 	v := t.target.LUKS
-	if v.Version != 2 || v.Choice.Healthy() {
+	if v.Version != 2 || v.Choice.Healthy() || t.far != nil {
 		return false
 	}
 	event := Event{Kind: HeaderAtRisk, Volume: t.target.Name, Text: v.Choice.Reason.String()}
-	if t.config.TestOnly || t.target.Options.ReadOnly || v.Choice.Reason == header.Conflicting {
+	if twins := t.twins(); twins != nil {
+		event.Err = twins
 		t.report(event)
 		return false
 	}
-	healed, err := luks.HealDevice(ctx, t.target.Header)
-	if err != nil || !healed {
-		event.Err = err
-		t.report(event)
-		return false
+	healed, err := t.opening.Heal(ctx)
+	if healed {
+		event.Kind = Repaired
 	}
-	event.Kind = Repaired
+	event.Err = err
 	t.report(event)
-	if err := v.Reload(ctx); err != nil {
-		t.report(Event{Kind: Note, Volume: t.target.Name, Err: err})
+	return healed
+}
+
+// twins are the devices that answer to the volume's name beside the one in use, with rd.orthrus.twins=first:
+// which of them is the right one is not known, so nothing is written to any.
+func (t *task) twins() error {
+	if t.watcher == nil {
+		return nil
 	}
-	return true
+	if twins := t.watcher.Twins(t.target.Device); twins != nil {
+		return twins
+	}
+	return nil
 }
 
 // planKeyslots tells which keyslots cannot be tried, and fails where none can.
 func (t *task) planKeyslots() error {
-	t.keyslots = SortKeyslots(t.target.LUKS.Keyslots, t.anyOrSlot(), available(), t.admit)
+	t.keyslots = open.SortKeyslots(t.target.LUKS.Keyslots, t.anyOrSlot(), open.Available(), t.admit)
 	if len(t.keyslots.Null) > 0 {
 		t.report(Event{Kind: KeyslotsNull, Volume: t.target.Name, Damaged: ids(t.keyslots.Null)})
 	}
@@ -104,45 +104,15 @@ func ids(slots []luks.Keyslot) []int {
 	return all
 }
 
-// claim makes sure that nothing else holds the data device; a file gets a loop device.
+// request is what is to be opened.
+func (t *task) request() open.Request {
+	return open.Request{Header: t.target.Header, Data: t.target.Node, ReadOnly: t.target.Options.ReadOnly || t.config.TestOnly}
+}
+
+// claim makes sure that nothing else holds the data device.
 func (t *task) claim() error {
 	if t.config.TestOnly {
 		return nil
 	}
-	dev, err := block.Open(t.target.Node, 0)
-	if err != nil {
-		return err
-	}
-	isBlock := dev.IsBlock()
-	if err := dev.Close(); err != nil {
-		return err
-	}
-	path := t.target.Node
-	if !isBlock {
-		if t.loop, err = block.AttachLoop(path, block.LoopOptions{AutoClear: true, ReadOnly: t.target.Options.ReadOnly}); err != nil {
-			return err
-		}
-		t.release = append(t.release, t.loop.Close)
-		path = t.loop.Path
-	}
-	t.data, err = activate.Inspect(path, false)
-	t.data.ReadOnly = t.data.ReadOnly || t.target.Options.ReadOnly
-	return err
-}
-
-// unchanged compares the disk with the one that was claimed, since a number may come to mean another.
-func (t *task) unchanged() error {
-	path := t.target.Node
-	if t.loop != nil {
-		path = t.loop.Path
-	}
-	now, err := activate.Inspect(path, false)
-	if err != nil {
-		return err
-	}
-	if now.Device != t.data.Device || now.DiskSeq != t.data.DiskSeq {
-		return errors.Join(ErrReplaced, &block.PathError{Op: "map", Path: path})
-	}
-	t.data.Size = now.Size
-	return nil
+	return t.opening.Claim()
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 func TestOnePassphraseForAllVolumes(t *testing.T) {
@@ -37,7 +39,7 @@ func TestOnePassphraseForAllVolumes(t *testing.T) {
 func TestAVolumeThatComesLaterOpensWithWhatIsKnown(t *testing.T) {
 	first, _ := image(t, "one", nil)
 	second, _ := image(t, "one", nil)
-	slow := func(Target) (Source, bool) { return &waiting{}, true }
+	slow := func(Target) (open.Source, bool) { return &waiting{}, true }
 	o := booted(t, says("one"), "first "+first+"\nsecond "+second+" none try-empty-password", "", func(c *Config) {
 		c.Sources = append(c.Sources, slow)
 	})
@@ -51,7 +53,7 @@ type waiting struct{ ended bool }
 
 func (w *waiting) Name() string { return "waiting" }
 
-func (w *waiting) Secrets(ctx context.Context, _ Try) error {
+func (w *waiting) Secrets(ctx context.Context, _ open.Try) error {
 	<-ctx.Done()
 	w.ended = true
 	return ctx.Err()
@@ -59,13 +61,13 @@ func (w *waiting) Secrets(ctx context.Context, _ Try) error {
 
 // given is a source that has a secret once somebody is asked.
 type given struct {
-	secret Secret
+	secret open.Secret
 	after  <-chan struct{}
 }
 
 func (g *given) Name() string { return "a token" }
 
-func (g *given) Secrets(ctx context.Context, try Try) error {
+func (g *given) Secrets(ctx context.Context, try open.Try) error {
 	<-g.after
 	return try(ctx, g.secret)
 }
@@ -86,18 +88,94 @@ func TestTheFirstSourceThatFitsEndsTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer key.Close()
-	for name, make := range map[string]func() Secret{
-		"passphrase": func() Secret { b, _ := secret.From([]byte("one")); return Secret{Buffer: b, Keyslot: luks.AnyKeyslot} },
-		"volume key": func() Secret { b, _ := secret.Copy(key.Bytes()); return Secret{Buffer: b, VolumeKey: true} },
+	for name, make := range map[string]func() open.Secret{
+		"passphrase": func() open.Secret {
+			b, _ := secret.From([]byte("one"))
+			return open.Secret{Buffer: b, Keyslot: luks.AnyKeyslot}
+		},
+		"volume key": func() open.Secret { b, _ := secret.Copy(key.Bytes()); return open.Secret{Buffer: b, VolumeKey: true} },
 	} {
 		who, never := says(), &waiting{}
 		o := booted(t, who, "root "+path, "", func(c *Config) {
 			c.Sources = append(c.Sources,
-				func(Target) (Source, bool) { return never, true },
-				func(Target) (Source, bool) { return &given{make(), who.waiting}, true })
+				func(Target) (open.Source, bool) { return never, true },
+				func(Target) (open.Source, bool) { return &given{make(), who.waiting}, true })
 		})
 		if o.err != nil || o.Volumes[0].By != "a token" || !never.ended {
 			t.Errorf("%s: %+v, %v", name, o.Volumes, o.err)
+		}
+	}
+}
+
+// deaf is a source that no context ends.
+type deaf struct{ hang <-chan struct{} }
+
+func (deaf) Name() string { return "a dying stick" }
+
+func (d deaf) Secrets(context.Context, open.Try) error {
+	<-d.hang
+	return os.ErrClosed
+}
+
+// A read that never returns neither keeps the prompt away nor holds the boot once somebody has typed
+// the right passphrase there, on this volume or on another.
+func TestAKeySourceThatNeverReturnsHoldsNoBoot(t *testing.T) {
+	first, _ := image(t, "one", nil)
+	second, _ := image(t, "one", nil)
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hang := make(chan struct{})
+	t.Cleanup(func() {
+		close(hang)
+		if f, err := os.OpenFile(fifo, os.O_RDWR, 0); err == nil { // lets those go who wait for a writer
+			_ = f.Close()
+		}
+	})
+	o := booted(t, says("one"), "first "+first+" "+fifo+"\nsecond "+second, "", func(c *Config) {
+		c.Sources = append(c.Sources, func(Target) (open.Source, bool) { return deaf{hang}, true })
+	})
+	if o.err != nil || o.states() != "first=opened second=opened" {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+}
+
+func TestOneVolumeUnderTwoNamesIsOpenedOnce(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	tab := "a " + path + "\nb " + link(t, path)
+	o := booted(t, says("one"), tab, "", nil)
+	if o.err != nil || o.states() != "a=opened b=opened" || len(o.person.asked) != 1 {
+		t.Errorf("%s, %v, asked %q", o.states(), o.err, o.person.asked)
+	}
+	if o = booted(t, says("x", "y", "z"), tab, "", nil); !errors.Is(o.err, ErrSame) || !errors.Is(o.err, ErrTries) {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+}
+
+func TestNothingTakesAMachineDownWhoseRootIsOpen(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	other, _ := image(t, "two", nil)
+	tab := "root " + path + "\nother " + other + " none tries=1"
+	o := booted(t, says("one", "x"), tab, "root=/dev/mapper/root", nil)
+	if o.err != nil || o.states() != "root=opened other=failed" || !o.told(GaveUp) {
+		t.Errorf("%s, %v", o.states(), o.err)
+	}
+	o = booted(t, says("one", "x"), tab, "root=/dev/mapper/root", func(c *Config) { c.Plan.Initrd = false })
+	if !errors.Is(o.err, ErrFailed) {
+		t.Errorf("in the main system: %s, %v", o.states(), o.err)
+	}
+}
+
+func TestANameThatNothingIsKnownOfIsAnError(t *testing.T) {
+	path, _ := image(t, "one", nil)
+	for names, states := range map[string]string{"root lost": "root=opened", "lost": ""} {
+		o := booted(t, says("one"), "root "+path, "", func(c *Config) {
+			c.Plan = plan.Make(plan.Request{Crypttab: []byte("root " + path), Names: strings.Fields(names)})
+		})
+		var unknown *UnknownError
+		if !errors.As(o.err, &unknown) || !errors.Is(o.err, ErrUnknown) || unknown.Names[0] != "lost" || o.states() != states {
+			t.Errorf("%s: %s, %v", names, o.states(), o.err)
 		}
 	}
 }
@@ -124,14 +202,14 @@ func TestTriesEnd(t *testing.T) {
 func TestNobodyIsAskedForLong(t *testing.T) {
 	path, _ := image(t, "one", nil)
 	for tab, want := range map[string]error{
-		"root " + path + " none headless":      ErrNoSource,
+		"root " + path + " none headless":      open.ErrNoSource,
 		"root " + path + " none timeout=100ms": ask.ErrLate,
 	} {
 		if o := booted(t, says(), tab, "", nil); !errors.Is(o.err, want) {
 			t.Errorf("%s: %v", tab, o.err)
 		}
 	}
-	if o := booted(t, nil, "root "+path, "", nil); !errors.Is(o.err, ErrNoSource) {
+	if o := booted(t, nil, "root "+path, "", nil); !errors.Is(o.err, open.ErrNoSource) {
 		t.Errorf("without front ends: %v", o.err)
 	}
 }
@@ -146,12 +224,16 @@ func TestKeyFiles(t *testing.T) {
 		}
 		return file
 	}
+	told := key("told", "#!/bin/sh\n[ \"$CRYPTTAB_KEY\" = none ] && [ \"$1\" = none ] && "+
+		"[ \"$CRYPTTAB_OPTIONS\" = \"keyscript=$0,key-slot=0,readonly,x-a-b=c d\" ] && [ \"$CRYPTTAB_OPTION_readonly\" = yes ] && "+
+		"[ \"$CRYPTTAB_OPTION_key_slot$CRYPTTAB_OPTION_x_a_b\" = '0c d' ] && printf one\n")
 	script := key("script", "#!/bin/sh\n[ \"$CRYPTTAB_NAME\" = root ] && [ \"$1\" = word ] && [ \"$CRYPTTAB_TRIED\" = 1 ] && printf one || printf no\n")
 	erased := key("erased", "one")
 	for _, tab := range []string{
 		"root " + path + " " + key("whole", "one"),
 		"root " + path + " " + key("part", "xxoneyy") + " keyfile-offset=2,keyfile-size=3",
 		"root " + path + " word keyscript=" + script,
+		"root " + path + " none keyscript=" + told + `,keyslot=0,read-only,x-a-b=c\040d`,
 		"root " + path + " " + erased + " keyfile-erase",
 	} {
 		o := booted(t, nil, tab, "", nil)
@@ -169,6 +251,11 @@ func TestKeyFiles(t *testing.T) {
 	o = booted(t, says("one"), "root "+path+" "+dir+"/missing", "", nil)
 	if o.err != nil || !o.told(SourceFailed) {
 		t.Errorf("after a missing key: %v", o.err)
+	}
+	o = booted(t, nil, "root "+path+" "+dir+"/missing headless", "", nil)
+	var missing *KeyFileError
+	if !errors.As(o.err, &missing) || missing.Source != "key file "+dir+"/missing" {
+		t.Errorf("a missing key alone: %v", o.err)
 	}
 }
 
@@ -266,7 +353,7 @@ func TestADiskThatHangsIsLeftToItself(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	err := task.within(ctx, func(context.Context) error { <-hang; return nil })
-	if !errors.Is(err, ErrHangs) || !task.abandoned {
+	if !errors.Is(err, open.ErrHangs) || !task.abandoned.Load() {
 		t.Errorf("%v", err)
 	}
 	if err := task.within(t.Context(), func(context.Context) error { return luks.ErrNotLUKS }); !errors.Is(err, luks.ErrNotLUKS) {

@@ -9,10 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // scriptFolder is where Debian's key scripts are that are named without a folder.
@@ -35,10 +38,11 @@ type scriptSource struct {
 func (s *scriptSource) Name() string { return "key script " + s.target.Key.Path }
 
 // Secrets runs the program until it prints a key that fits, as often as there are tries.
-func (s *scriptSource) Secrets(ctx context.Context, try Try) error {
+func (s *scriptSource) Secrets(ctx context.Context, try open.Try) error {
 	var last error
 	for tried := range s.tries {
-		last = once(ctx, try, func() (Secret, error) { return s.run(ctx, tried) })
+		once := open.One{Get: func(ctx context.Context) (open.Secret, error) { return s.run(ctx, tried) }}
+		last = once.Secrets(ctx, try)
 		if !errors.Is(last, luks.ErrPassphrase) || ctx.Err() != nil {
 			return last
 		}
@@ -46,39 +50,53 @@ func (s *scriptSource) Secrets(ctx context.Context, try Try) error {
 	return last
 }
 
-func (s *scriptSource) run(ctx context.Context, tried int) (key Secret, err error) {
+// environment is what crypttab(5) of Debian says a script is told: each option by a name of its own, in
+// which "-" is "_", a flag as "yes".
+func (s *scriptSource) environment(tried int) []string {
+	t := s.target
+	all := []string{
+		"CRYPTTAB_NAME=" + t.Name, "CRYPTTAB_SOURCE=" + t.Node, "CRYPTTAB_KEY=" + t.Key.Argument,
+		fmt.Sprintf("CRYPTTAB_TRIED=%d", tried), "_CRYPTTAB_NAME=" + t.Name, "_CRYPTTAB_SOURCE=" + t.Device.String(),
+	}
+	var words []string
+	for _, w := range crypttab.Words(t.Written) {
+		value, text := "yes", w.Name
+		if w.Has {
+			value, text = w.Value, w.Name+"="+w.Value
+		}
+		words = append(words, text)
+		all = append(all, "CRYPTTAB_OPTION_"+strings.ReplaceAll(w.Name, "-", "_")+"="+value)
+	}
+	return append(all, "CRYPTTAB_OPTIONS="+strings.Join(words, ","))
+}
+
+func (s *scriptSource) run(ctx context.Context, tried int) (key open.Secret, err error) {
 	path := s.target.Key.Path
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(scriptFolder, path)
 	}
 	cmd := exec.CommandContext(ctx, path, s.target.Key.Argument)
-	cmd.Env = append(os.Environ(),
-		"CRYPTTAB_NAME="+s.target.Name, "CRYPTTAB_SOURCE="+s.target.Node, "CRYPTTAB_KEY="+s.target.Key.Argument,
-		fmt.Sprintf("CRYPTTAB_TRIED=%d", tried), "_CRYPTTAB_NAME="+s.target.Name, "_CRYPTTAB_SOURCE="+s.target.Device.String())
+	cmd.Env = append(os.Environ(), s.environment(tried)...)
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
 	r, w, err := os.Pipe()
 	if err != nil {
-		return Secret{}, err
+		return open.Secret{}, err
 	}
 	defer r.Close()
 	cmd.Stdout = w
 	if err := errors.Join(cmd.Start(), w.Close()); err != nil {
-		return Secret{}, err
+		return open.Secret{}, err
 	}
 	printed, readErr := ui.ReadKey(ctx, r, ui.Request{KeyFile: path})
 	if err := errors.Join(readErr, cmd.Wait()); err != nil {
-		return Secret{}, errors.Join(err, printed.Close())
+		return open.Secret{}, errors.Join(err, printed.Close())
 	}
-	return Secret{Buffer: printed, Keyslot: luks.AnyKeyslot}, nil
+	return open.Passphrase(printed), nil
 }
 
 // emptySource tries the empty passphrase, which some installers set for a first boot.
-type emptySource struct{}
-
-// Name is what messages call it.
-func (emptySource) Name() string { return "the empty passphrase" }
-
-// Secrets tries it.
-func (emptySource) Secrets(ctx context.Context, try Try) error {
-	return try(ctx, Secret{Keyslot: luks.AnyKeyslot})
+func emptySource() open.Source {
+	return open.One{Label: "the empty passphrase", Get: func(context.Context) (open.Secret, error) {
+		return open.Passphrase(nil), nil
+	}}
 }

@@ -6,49 +6,77 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/luks/open"
+	"github.com/orthrus-luks/orthrus/luks/token"
 )
 
-// sourcesOf lists the ways to a volume's key, people excepted. Those that answer at once are tried
-// before anybody is asked; the others race with people.
-func (e *engine) sourcesOf(t Target) (first, racing []Source) {
-	o := t.Options
-	if t.LUKS != nil {
-		first = append(first, &keyringSource{target: t, cached: caches(t)})
-		if o.TryEmpty {
-			first = append(first, emptySource{})
+// How long a source holds up those behind it, people at last, before it is left to race beside them.
+const (
+	atOnce = 2 * time.Second // for what is at hand
+	soon   = 5 * time.Second // for what may have to be read
+)
+
+// sourcesOf lists the ways to a volume's key. Those that answer at once are tried before anybody is
+// asked, unless they take too long; the others race with people.
+func (t *task) sourcesOf(v Target) []open.Entry {
+	if t.far != nil && v.Options.Far == crypttab.FarAsk {
+		return []open.Entry{{Source: asking{t.people, t}}}
+	}
+	var all []open.Entry
+	for _, make := range t.config.Sources {
+		if s, ok := make(v); ok {
+			all = append(all, open.Entry{Source: s})
 		}
 	}
-	file := func(key plan.Key) Source {
-		return &fileSource{engine: e, key: key, volume: t.Name, timeout: o.KeyFileTimeout.Or(e.plan.Policy.KeyTimeout)}
+	if v.LUKS != nil {
+		all = append(all, open.Tokens(v.LUKS, token.Help{})...)
+		if cached := caches(v); len(cached) > 0 {
+			all = append(all, open.Entry{Source: cacheSource{cached}, Lead: atOnce})
+		}
+		if v.Options.TryEmpty {
+			all = append(all, open.Entry{Source: emptySource(), Lead: atOnce})
+		}
 	}
-	switch t.Key.Kind {
+	all = append(all, t.namedSources(v)...)
+	return append(all, open.Entry{Source: asking{t.people, t}})
+}
+
+// namedSources are those of the key that the plan names, or of the places where keys usually are. A
+// script talks to people itself, so nobody else does before it has ended.
+func (t *task) namedSources(v Target) (all []open.Entry) {
+	switch key := v.Key; key.Kind {
 	case plan.KeyFile, plan.RawKey:
-		if t.Key.Device.IsZero() {
-			first = append(first, file(t.Key))
-		} else {
-			racing = append(racing, file(t.Key))
+		if key.Device.IsZero() {
+			return []open.Entry{{Source: t.file(v, key), Lead: soon}}
 		}
+		return []open.Entry{{Source: t.file(v, key)}}
 	case plan.RandomKey:
-		first = append(first, &randomSource{path: t.Key.Path})
+		return []open.Entry{{Source: randomSource(key.Path), Lead: open.Alone}}
 	case plan.ScriptKey:
-		if !isKeyctl(t) {
-			first = append(first, &scriptSource{target: t, tries: e.triesOf(t)})
+		if !isKeyctl(v) {
+			return []open.Entry{{Source: &scriptSource{target: v, tries: t.triesOf(v)}, Lead: open.Alone, Limit: v.Options.KeyFileTimeout.V}}
 		}
 	case plan.NoKey:
-		for _, path := range usualKeyFiles(t.Name) {
+		for _, path := range usualKeyFiles(v.Name) {
 			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-				first = append(first, file(plan.Key{Kind: plan.KeyFile, Path: path, Offset: o.KeyFileOffset, Size: o.KeyFileSize, Erase: o.KeyFileErase}))
+				all = append(all, open.Entry{Source: t.file(v, usualKey(path, v)), Lead: soon})
 			}
 		}
 	}
-	for _, make := range e.config.Sources {
-		if s, ok := make(t); ok {
-			racing = append(racing, s)
-		}
-	}
-	return first, racing
+	return all
+}
+
+func (t *task) file(v Target, key plan.Key) open.Source {
+	return &fileSource{engine: t.engine, key: key, volume: v.Name, timeout: v.Options.KeyFileTimeout.Or(t.plan.Policy.KeyTimeout)}
+}
+
+func usualKey(path string, v Target) plan.Key {
+	o := v.Options
+	return plan.Key{Kind: plan.KeyFile, Path: path, Offset: o.KeyFileOffset, Size: o.KeyFileSize, Erase: o.KeyFileErase}
 }
 
 // triesOf is how often people are asked for one volume.

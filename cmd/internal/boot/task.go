@@ -6,15 +6,17 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
-	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // task unlocks one volume.
@@ -22,17 +24,17 @@ type task struct {
 	*engine
 	target   Target
 	outcome  Outcome
-	keyslots Keyslots
-	data     activate.Data
-	loop     *block.Loop
+	keyslots open.Keyslots
+	opening  *open.Opening
+	share    *share
+	far      *far.Found // stands in for the heads, which are lost
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.
-	abandoned bool
+	abandoned atomic.Bool
+	key       *luks.Key // once a secret has fitted
+	by        string
 
-	mu  sync.Mutex
-	key *luks.Key // once a secret has fitted
-	by  string
-	won context.CancelFunc // ends all sources
+	mu sync.Mutex
 	// optionalSince is when people were first asked for nothing but optional volumes, this among them.
 	optionalSince time.Time
 }
@@ -49,6 +51,11 @@ func (e *engine) newTask(v plan.Volume) *task {
 
 // run does it all and lets go of everything.
 func (t *task) run(ctx context.Context) Outcome {
+	defer func() {
+		if t.share != nil {
+			close(t.share.done)
+		}
+	}()
 	err := t.unlock(ctx)
 	err = errors.Join(err, t.letGo())
 	if err != nil && t.outcome.State != Opened {
@@ -62,22 +69,15 @@ func (t *task) run(ctx context.Context) Outcome {
 // within bounds a step that reads the disk: a disk that hangs cannot be interrupted, but it can be
 // left to itself.
 func (t *task) within(ctx context.Context, step func(context.Context) error) error {
-	limit := time.NewTimer(answerTimeout)
-	defer limit.Stop()
-	done := make(chan error, 1)
-	go func() { done <- step(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-limit.C:
-	case <-ctx.Done():
+	err := open.Within(ctx, answerTimeout, step)
+	if errors.Is(err, open.ErrHangs) {
+		t.abandoned.Store(true)
 	}
-	t.abandoned = true
-	return ErrHangs
+	return err
 }
 
 func (t *task) letGo() error {
-	if t.abandoned {
+	if t.abandoned.Load() {
 		return nil // the step that hangs still has it
 	}
 	var errs []error
@@ -105,9 +105,20 @@ func (t *task) unlock(ctx context.Context) error {
 	if t.target.Options.Type == crypttab.Other {
 		return errors.Join(ErrFormat, errors.New(t.target.Options.Format))
 	}
-	if err := t.locate(ctx); err != nil {
+	found, err := t.locate(ctx)
+	if err != nil {
 		return err
 	}
+	share, leads := t.shares.join(t, found)
+	if !leads {
+		return t.shareWith(ctx, share)
+	}
+	t.share = share
+	return t.open(ctx)
+}
+
+// open is the way of a volume whose device is there.
+func (t *task) open(ctx context.Context) error {
 	if err := t.within(ctx, t.prepare); err != nil {
 		return err
 	}
@@ -120,7 +131,7 @@ func (t *task) unlock(ctx context.Context) error {
 		if err := t.activate(ctx); err != nil {
 			return err
 		}
-		t.outcome.Node = "/dev/mapper/" + t.target.Name
+		t.outcome.Node = "/dev/mapper/" + t.share.name
 	}
 	t.outcome.State, t.outcome.By = Opened, t.by
 	t.report(Event{Kind: Unlocked, Volume: t.target.Name, Source: t.by})
@@ -134,23 +145,27 @@ const answerTimeout = 60 * time.Second
 const noticeable = 2 * time.Second
 
 // locate waits for the data device, and for the header's where it is another.
-func (t *task) locate(ctx context.Context) error {
+func (t *task) locate(ctx context.Context) (device.Identity, error) {
 	begun := time.Now()
 	waiting, cancel := t.patience(ctx)
 	defer cancel()
-	found, err := t.await(waiting, t.target.Device)
+	found, err := t.awaitVolume(waiting)
 	t.outcome.Waited = time.Since(begun)
 	if err != nil {
-		return err
+		return found, err
+	}
+	if t.target.Unnamed {
+		t.target.Name = "luks-" + strings.ToLower(found.UUID)
+		t.outcome.Name = t.target.Name
 	}
 	t.target.Node, t.target.Header, t.outcome.Device = found.Node, found.Node, found.Node
 	t.report(Event{Kind: Found, Volume: t.target.Name, Text: found.Node})
 	if t.target.Volume.Header.IsZero() || t.target.Options.Type != crypttab.AnyLUKS {
-		return nil
+		return found, nil
 	}
 	err = t.locateHeader(waiting)
 	t.outcome.Waited = time.Since(begun)
-	return err
+	return found, err
 }
 
 // await finds a device, and tells people what is waited for where that takes a while.
@@ -212,7 +227,12 @@ func (t *task) locateHeader(ctx context.Context) error {
 	if place.Path == "" {
 		return nil
 	}
-	root, release, err := t.mount(found.Node, place.FileSystem)
+	return t.within(ctx, func(context.Context) error { return t.headerFile(found.Node, place) })
+}
+
+// headerFile finds a header on the file system of a device.
+func (t *task) headerFile(node string, place plan.Place) error {
+	root, release, err := t.mount(node, place.FileSystem)
 	if err != nil {
 		return err
 	}

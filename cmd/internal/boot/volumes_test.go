@@ -152,6 +152,16 @@ func booted(t *testing.T, who *person, tab, line string, change func(*Config)) o
 	return o
 }
 
+// link makes another path to a file.
+func link(t *testing.T, path string) string {
+	t.Helper()
+	other := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, other); err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
 // states is "name=state" of all volumes.
 func (o outcome) states() string {
 	var all []string

@@ -4,26 +4,26 @@ package cli
 
 // Values of --type, as scripts write them.
 const (
-	typeLuks    = "luks"
-	typeLuks1   = "luks1"
-	typeLuks2   = "luks2"
-	typePlain   = "plain"
-	typeLoopAES = "loopaes"
-	typeTcrypt  = "tcrypt"
-	typeBitlk   = "bitlk"
-	typeFVault2 = "fvault2"
+	TypeLuks    = "luks"
+	TypeLuks1   = "luks1"
+	TypeLuks2   = "luks2"
+	TypePlain   = "plain"
+	TypeLoopAES = "loopaes"
+	TypeTcrypt  = "tcrypt"
+	TypeBitlk   = "bitlk"
+	TypeFVault2 = "fvault2"
 )
 
 // formatName gives the name of a format this program does not read, empty for one it does.
 func formatName(deviceType string) string {
 	switch deviceType {
-	case typeLoopAES:
+	case TypeLoopAES:
 		return "loop-AES"
-	case typeTcrypt:
+	case TypeTcrypt:
 		return "TCRYPT"
-	case typeBitlk:
+	case TypeBitlk:
 		return "BITLK"
-	case typeFVault2:
+	case TypeFVault2:
 		return "FVAULT2"
 	}
 	return ""

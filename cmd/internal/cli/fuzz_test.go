@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package cli_test
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 )
 
 // FuzzStart feeds whole command lines, words separated by NUL: there is always an answer, and an
@@ -16,11 +19,11 @@ func FuzzStart(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line string) {
 		argv := append([]string{"cryptsetup"}, strings.Split(line, "\x00")...)
-		inv, exit := Start(argv, "0", io.Discard, io.Discard)
+		inv, exit := start(argv, "0", io.Discard, io.Discard)
 		if inv == nil {
 			return
 		}
-		_, _, known := findAction(string(inv.Action))
+		known := slices.ContainsFunc(verbs(), func(v cli.Verb) bool { return v.Name == inv.Action })
 		if !known || exit != 0 || inv.Options.TestArgs {
 			t.Fatalf("%q: started %q with exit code %d", argv, inv.Action, exit)
 		}

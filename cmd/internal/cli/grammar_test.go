@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package cli_test
 
 import (
 	"bytes"
@@ -84,11 +84,11 @@ func TestGrammarAnswersAsCryptsetupDoes(t *testing.T) {
 	for _, r := range readRecordings(t, "testdata/grammar.txt") {
 		var stdout, stderr bytes.Buffer
 		argv := append([]string{"cryptsetup", "--test-args"}, words(r.line)...)
-		inv, exit := Start(argv, "0", &stdout, &stderr)
+		inv, exit := start(argv, "0", &stdout, &stderr)
 		if inv != nil {
 			t.Errorf("%s: --test-args started %s", r.line, inv.Action)
 		}
-		got := strings.TrimPrefix(stderr.String(), Usage("cryptsetup"))
+		got := strings.TrimPrefix(stderr.String(), usage("cryptsetup"))
 		same := got == r.output && r.code == string(rune('0'+exit))
 		switch reason := differs(r.line); {
 		case !same && reason == "":

@@ -19,32 +19,33 @@ const (
 const helpColumn = 42
 
 // Help returns the help text.
-func Help(program, version string) string {
+func Help(program, version string, verbs []Verb) string {
 	var b strings.Builder
 	b.WriteString(Version(program, version))
 	fmt.Fprintf(&b, "Usage: %s [OPTION...] <action> <action-specific>\n\nOptions:\n", program)
+	options := newGrammar(&Options{}, verbs).options
 	for i := range options {
 		writeOptionHelp(&b, &options[i])
 	}
 	b.WriteString("\n<action> is one of:\n")
-	for i := range actions {
-		if !actions[i].own {
-			writeActionHelp(&b, &actions[i])
-		}
-	}
+	writeActions(&b, verbs, false)
 	b.WriteString("\nActions that only orthrus has:\n")
-	for i := range actions {
-		if actions[i].own {
-			writeActionHelp(&b, &actions[i])
-		}
-	}
+	writeActions(&b, verbs, true)
 	b.WriteString("\nOlder names of actions:\n")
-	for i := range actions {
-		writeAliases(&b, &actions[i])
+	for i := range verbs {
+		writeAliases(&b, &verbs[i])
 	}
 	b.WriteString(helpArguments)
 	writeDefaults(&b)
 	return b.String()
+}
+
+func writeActions(b *strings.Builder, verbs []Verb, own bool) {
+	for i := range verbs {
+		if verbs[i].Own == own {
+			writeActionHelp(b, &verbs[i])
+		}
+	}
 }
 
 const helpArguments = `
@@ -54,14 +55,14 @@ const helpArguments = `
 <key file> holds a key that is used as it is; - is standard input
 `
 
-func writeOptionHelp(b *strings.Builder, spec *optionSpec) {
+func writeOptionHelp(b *strings.Builder, spec *Option) {
 	short := "   "
-	if spec.short != 0 {
-		short = fmt.Sprintf("-%c,", spec.short)
+	if spec.Short != 0 {
+		short = fmt.Sprintf("-%c,", spec.Short)
 	}
-	name := "--" + spec.long
-	if spec.arg != "" {
-		name += "=" + spec.arg
+	name := "--" + spec.Long
+	if spec.Arg != "" {
+		name += "=" + spec.Arg
 	}
 	entry := fmt.Sprintf("  %s %s", short, name)
 	if len(entry) > helpColumn-2 {
@@ -70,29 +71,24 @@ func writeOptionHelp(b *strings.Builder, spec *optionSpec) {
 	}
 	w := wrapper{indent: strings.Repeat(" ", helpColumn)}
 	fmt.Fprintf(&w.line, "%-*s", helpColumn-1, entry)
-	for _, word := range strings.Fields(spec.help) {
+	for _, word := range strings.Fields(spec.Help) {
 		w.add(word)
 	}
 	b.WriteString(w.line.String() + "\n")
 }
 
-func writeActionHelp(b *strings.Builder, spec *actionSpec) {
-	fmt.Fprintf(b, "\t%s - %s", strings.TrimSpace(string(spec.name)+" "+spec.args), spec.help)
-	if spec.lacks != "" {
+func writeActionHelp(b *strings.Builder, spec *Verb) {
+	fmt.Fprintf(b, "\t%s - %s", strings.TrimSpace(string(spec.Name)+" "+spec.Args), spec.Summary)
+	if spec.Lacks != "" {
 		b.WriteString(" (not supported)")
 	}
 	b.WriteByte('\n')
 }
 
-func writeAliases(b *strings.Builder, spec *actionSpec) {
-	if len(spec.aliases) == 0 {
-		return
+func writeAliases(b *strings.Builder, v *Verb) {
+	if len(v.Aliases) > 0 {
+		fmt.Fprintf(b, "\t%s: %s\n", v.Name, strings.Join(v.Spellings()[1:], ", "))
 	}
-	names := make([]string, len(spec.aliases))
-	for i, alias := range spec.aliases {
-		names[i] = alias.name
-	}
-	fmt.Fprintf(b, "\t%s: %s\n", spec.name, strings.Join(names, ", "))
 }
 
 // writeDefaults prints what is built in, in the lines that scripts look for.

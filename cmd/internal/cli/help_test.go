@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package cli_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 
 func TestHelpHoldsWhatScriptsLookFor(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if inv, exit := Start([]string{"/usr/sbin/cryptsetup", "--help"}, "1.0", &stdout, &stderr); inv != nil || exit != 0 || stderr.Len() > 0 {
+	if inv, exit := start([]string{"/usr/sbin/cryptsetup", "--help"}, "1.0", &stdout, &stderr); inv != nil || exit != 0 || stderr.Len() > 0 {
 		t.Fatalf("exit %d, %q", exit, stderr.String())
 	}
 	for _, part := range []string{
@@ -27,7 +27,7 @@ func TestHelpHoldsWhatScriptsLookFor(t *testing.T) {
 		}
 	}
 	for _, line := range strings.Split(stdout.String(), "\n") {
-		if strings.HasPrefix(line, "  ") && len(line) > lineWidth {
+		if strings.HasPrefix(line, "  ") && len(line) > 77 {
 			t.Errorf("line too wide: %s", line)
 		}
 	}
@@ -39,7 +39,7 @@ func TestVersionFollowsTheNameOfTheProgram(t *testing.T) {
 		"orthrus":    "orthrus 1.2 (cryptsetup 2.8.6 compatible) flags: UDEV BLKID KEYRING KERNEL_CAPI \n",
 	} {
 		var stdout, stderr bytes.Buffer
-		inv, exit := Start([]string{"/sbin/" + name, "-qV", "--bogus"}, "1.2", &stdout, &stderr)
+		inv, exit := start([]string{"/sbin/" + name, "-qV", "--bogus"}, "1.2", &stdout, &stderr)
 		if inv != nil || exit != 0 || stdout.String() != want || stderr.Len() > 0 {
 			t.Errorf("%s: exit %d, %q %q", name, exit, stdout.String(), stderr.String())
 		}
@@ -47,14 +47,14 @@ func TestVersionFollowsTheNameOfTheProgram(t *testing.T) {
 }
 
 func TestOwnOptionsShowUnderOurNameOnly(t *testing.T) {
-	if strings.Contains(Usage("cryptsetup"), "[--json]") || !strings.Contains(Usage("orthrus"), "[--json]") {
+	if strings.Contains(usage("cryptsetup"), "[--json]") || !strings.Contains(usage("orthrus"), "[--json]") {
 		t.Error("synopsis shows the wrong options")
 	}
 }
 
 func TestKeyFileOptionTakesPrecedenceWithANotice(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	inv, _ := Start([]string{"cryptsetup", "luksFormat", "--key-file", "k", "dev", "other"}, "0", &stdout, &stderr)
+	inv, _ := start([]string{"cryptsetup", "luksFormat", "--key-file", "k", "dev", "other"}, "0", &stdout, &stderr)
 	if inv == nil || len(inv.Notices) != 1 || inv.Notices[0] != "Option --key-file takes precedence over specified key file argument." {
 		t.Errorf("%+v", inv)
 	}

@@ -2,31 +2,38 @@
 
 package cli
 
-// optionSpec describes one option. Whether it takes an argument, and of what kind, follows from the
-// type of the field that field returns: *bool takes none.
-type optionSpec struct {
-	long    string
-	short   byte
-	shortOf Action // the letter is meant where this action comes first; "" is everywhere else
-	arg     string // name of the argument in the synopsis and the help text
-	help    string
+// Option declares one option. Whether it takes an argument, and of what kind, follows from the type
+// of the variable that Into points to: a *bool takes none. *Value[string], *Value[int],
+// *Value[uint32] and *Value[uint64] take one; *[]string and *[]uint32 may be given more than once.
+type Option struct {
+	Long    string
+	Short   byte   // 0 for none
+	ShortOf Action // the letter is meant where this action comes first; "" is everywhere else
+	Arg     string // name of the argument in the synopsis and the help text
+	Help    string
 
-	field  func(*Options) any
-	suffix bool                  // a size that takes k, MiB, s …
-	check  func(*Options) string // run right after the option was read; a reason to refuse, or ""
-	only   []Action              // actions that take it; any action when empty
-	lacks  string                // what this program does not do, empty when it does it
-	own    bool                  // not an option of cryptsetup
+	Into     any
+	All      bool          // any action takes it
+	Suffix   bool          // a size that takes k, MiB, s …
+	Check    func() string // run right after the option was read; a reason to refuse, or ""
+	Lacks    string        // what this program does not do, empty when it does it
+	Values   []string      // what the argument can be, where that is little; for completions
+	File     bool          // the argument is a path; for completions
+	Unlisted bool          // parsed for old scripts or for what is not supported: no page and no completion names it
 }
 
-func (s *optionSpec) isFlag() bool {
-	_, flag := s.field(&Options{}).(*bool)
+// IsOwn tells whether the option is not one of cryptsetup's.
+func (s *Option) IsOwn() bool { return place(s.Long) >= place(firstOwn) }
+
+// isFlag tells whether it takes no argument.
+func (s *Option) isFlag() bool {
+	_, flag := s.Into.(*bool)
 	return flag
 }
 
 // given tells whether the option was on the command line.
-func (s *optionSpec) given(o *Options) bool {
-	switch field := s.field(o).(type) {
+func (s *Option) given() bool {
+	switch field := s.Into.(type) {
 	case *bool:
 		return *field
 	case *Value[string]:
@@ -42,42 +49,27 @@ func (s *optionSpec) given(o *Options) bool {
 	case *[]uint32:
 		return len(*field) > 0
 	}
-	panic("cli: option --" + s.long + " has a field of unknown type")
+	panic("cli: option --" + s.Long + " has a variable of unknown type")
 }
 
-func findLong(name string) *optionSpec {
-	for i := range options {
-		if options[i].long == name {
-			return &options[i]
+// Among is a check for an argument that is one of few words.
+func Among(v *Value[string], reason string, words ...string) func() string {
+	return func() string {
+		for _, word := range words {
+			if v.V == word {
+				return ""
+			}
 		}
+		return reason
 	}
-	return nil
 }
 
-// findShort returns the option of that letter, as meant by the action that was named before it.
-func findShort(letter byte, action Action) *optionSpec {
-	var found *optionSpec
-	for i := range options {
-		s := &options[i]
-		if s.short != letter {
-			continue
-		}
-		if s.shortOf == action && action != "" {
-			return s
-		}
-		if s.shortOf == "" {
-			found = s
-		}
-	}
-	return found
+// NotNegative is a check for numbers that start at 0.
+func NotNegative(v *Value[int], reason string) func() string {
+	return func() string { return Refuse(v.V < 0, reason) }
 }
 
-// takenBy tells whether the action takes the option.
-func (s *optionSpec) takenBy(action Action) bool {
-	for _, other := range s.only {
-		if other == action {
-			return true
-		}
-	}
-	return len(s.only) == 0
+// Positive is a check for numbers that start at 1.
+func Positive(v *Value[uint32], reason string) func() string {
+	return func() string { return Refuse(v.V == 0, reason) }
 }

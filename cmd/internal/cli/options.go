@@ -16,7 +16,7 @@ func (v Value[T]) Or(fallback T) T {
 	return fallback
 }
 
-// Options holds every option of one command line. A flag is a bool; an option with an argument is a
+// Options holds the common options of one command line: those of all actions and of several. A flag is a bool; an option with an argument is a
 // Value; one that may be repeated is a slice in the order given. Sizes are in bytes unless the
 // comment says otherwise.
 type Options struct {
@@ -27,7 +27,6 @@ type Options struct {
 	UUID             Value[string]
 	Label            Value[string]
 	Subsystem        Value[string]
-	Priority         Value[string] // ignore, normal, prefer
 	JSONFile         Value[string]
 
 	// Secrets and where they come from.
@@ -41,8 +40,6 @@ type Options struct {
 	NewKeyDescription    Value[string]
 	VolumeKeyFiles       []string
 	VolumeKeyKeyrings    []string
-	NewVolumeKeyFile     Value[string]
-	NewVolumeKeyKeyring  Value[string]
 	LinkVKToKeyring      []string
 	Timeout              Value[uint32] // seconds per prompt
 	Tries                Value[uint32]
@@ -57,20 +54,16 @@ type Options struct {
 	DumpJSON             bool
 	Unbound              bool
 	KeySlot              Value[int]
-	NewKeySlot           Value[int]
 	TokenID              Value[int]
-	NewTokenID           Value[int]
 	TokenType            Value[string]
 	TokenOnly            bool
-	TokenReplace         bool
 	ExternalTokensPath   Value[string]
 	DisableExternalToken bool
 
 	// Encryption and key derivation.
 	Cipher           Value[string]
 	Hash             Value[string]
-	KeySizes         []uint32      // bits, multiples of 8
-	NewKeySize       Value[uint32] // bits
+	KeySizes         []uint32 // bits, multiples of 8
 	KeyslotCipher    Value[string]
 	KeyslotKeySize   Value[uint32] // bits
 	SectorSize       Value[uint32]
@@ -92,7 +85,6 @@ type Options struct {
 	LUKS2MetadataSize Value[uint64]
 	LUKS2KeyslotsSize Value[uint64]
 	ReduceDeviceSize  Value[uint64]
-	HotzoneSize       Value[uint64]
 
 	// The mapping.
 	AllowDiscards      bool
@@ -100,8 +92,6 @@ type Options struct {
 	Shared             bool
 	Persistent         bool
 	Refresh            bool
-	Deferred           bool
-	CancelDeferred     bool
 	SameCPUCrypt       bool
 	SubmitFromCPUs     bool
 	NoReadWorkqueue    bool
@@ -123,48 +113,8 @@ type Options struct {
 	JSON              bool // own: report as JSON
 	DryRun            bool // own: print what would change, change nothing
 
-	// Our own: of check, repair and rescue.
-	Boot         bool
-	Map          bool
-	SVG          Value[string] // file
-	Choose       Value[string] // primary, secondary
-	IgnoreClones bool
-	Undo         Value[string] // file
-	Find         Value[uint32] // number of a find, from 1
-
-	Crypttab      Value[string] // own: of boot
-	CommandLine   Value[string]
-	MainSystem    bool
-	DeviceTimeout Value[uint32] // seconds
-	OnFailure     Value[string]
-	Degraded      bool
-	Consoles      []string
-	Answer        bool
-	Output        Value[string] // file
-
-	// Of guard, and of open on its behalf.
-	Once         Value[string] // device
-	CheckConfig  bool
-	ConfigFile   Value[string]
-	Metrics      Value[string] // file
-	LinkForGuard bool
-	// Our own: of the far header.
-	FarHeader     bool
-	NoFarHeader   bool
-	ShrinkData    bool
-	ForceSmall    bool // of grow
-	Cancel        bool // of shrink
-	Search        bool // the whole device for forgotten copies
-	FromFar       bool
-	HeaderFromFar bool
-
-	// Of mkinitramfs.
-	Kernel      Value[string]
-	Modules     []string
-	Generic     bool
-	List        Value[string]
-	IncludeKeys bool
-	Sysroot     Value[string]
+	Output        Value[string] // own: file that rescue and mkinitramfs write
+	HeaderFromFar bool          // own: of open
 
 	// Parsed for their spelling; the features they belong to are refused or need nothing from them.
 	ActiveName             Value[string]
@@ -172,16 +122,12 @@ type Options struct {
 	Decrypt                bool
 	DisableVeracrypt       bool
 	Encrypt                bool
-	ForceNoKeyslots        bool
-	ForceOfflineReencrypt  bool
 	HWOpal                 bool
-	HWOpalFactoryReset     bool
 	HWOpalOnly             bool
 	InitOnly               bool
 	IntegrityInline        bool
 	IntegrityLegacyPadding bool
 	IntegrityNoWipe        bool
-	KeepKey                bool
 	Resilience             Value[string]
 	ResilienceHash         Value[string]
 	ResumeOnly             bool

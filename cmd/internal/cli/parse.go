@@ -14,6 +14,8 @@ type Invocation struct {
 	Args    []string // arguments after the action, device before name
 	Options Options
 	Notices []string // remarks that stop nothing, for the caller to print on standard error
+
+	verb *Verb
 }
 
 // UsageError is a command line that cannot be understood; the synopsis is shown with it.
@@ -39,22 +41,30 @@ type UnsupportedError struct{ What string }
 
 func (e *UnsupportedError) Error() string { return e.What }
 
-const badNumber = "invalid numeric value"
+// BadNumber is said of an argument that is no number of the right size.
+const BadNumber = "invalid numeric value"
 
 // Parse understands the command line argv, argv[0] being the name the program was called by. It
-// stops at --help, --usage and --version, without looking at what follows them. The error is a
-// *UsageError, *UnsupportedError or *MissingError.
-func Parse(argv []string) (*Invocation, error) {
+// stops at --help, --usage and --version, without looking at what follows them. The options of the
+// verbs themselves are stored where their declarations say, so that verbs serve one command line. The
+// error is a *UsageError, *UnsupportedError or *MissingError.
+func Parse(argv []string, verbs []Verb) (*Invocation, error) {
 	inv := &Invocation{Program: programName(argv)}
-	words, err := inv.Options.read(argv[min(1, len(argv)):])
+	r := reader{newGrammar(&inv.Options, verbs), &inv.Options}
+	words, err := r.read(argv[min(1, len(argv)):])
 	if err != nil || inv.Options.informs() {
 		return inv, err
 	}
-	spec, err := inv.name(words)
-	if err != nil {
+	if err := inv.name(words, verbs); err != nil {
 		return inv, err
 	}
-	return inv, inv.validate(spec)
+	return inv, inv.validate(r.options)
+}
+
+// reader takes options out of a command line.
+type reader struct {
+	*grammar
+	o *Options
 }
 
 func programName(argv []string) string {
@@ -69,9 +79,9 @@ func (o *Options) informs() bool { return o.showHelp || o.showUsage || o.showVer
 
 // read takes the options out of args and returns the other words. Options may stand anywhere
 // before a "--".
-func (o *Options) read(args []string) ([]string, error) {
+func (r reader) read(args []string) ([]string, error) {
 	var words []string
-	for len(args) > 0 && !o.informs() {
+	for len(args) > 0 && !r.o.informs() {
 		word := args[0]
 		args = args[1:]
 		var err error
@@ -79,9 +89,9 @@ func (o *Options) read(args []string) ([]string, error) {
 		case word == "--":
 			return append(words, args...), nil
 		case strings.HasPrefix(word, "--"):
-			args, err = o.readLong(word, args)
+			args, err = r.readLong(word, args)
 		case len(word) > 1 && word[0] == '-':
-			args, err = o.readShort(word, args, named(words))
+			args, err = r.readShort(word, args, named(words))
 		default:
 			words = append(words, word)
 		}
@@ -93,20 +103,20 @@ func (o *Options) read(args []string) ([]string, error) {
 }
 
 // readLong handles --name, --name=value and --name value; rest follows word on the command line.
-func (o *Options) readLong(word string, rest []string) ([]string, error) {
+func (r reader) readLong(word string, rest []string) ([]string, error) {
 	name, value, joined := strings.Cut(word[2:], "=")
-	spec := findLong(name)
+	spec := r.long(name)
 	switch {
 	case spec == nil:
 		return nil, &UsageError{word, "unknown option"}
 	case spec.isFlag() && joined:
 		return nil, &UsageError{word, "option does not take an argument"}
 	case spec.isFlag() || joined:
-		return rest, o.set(spec, value)
+		return rest, spec.set(value)
 	case len(rest) == 0:
 		return nil, &UsageError{word, "missing argument"}
 	}
-	return rest[1:], o.set(spec, rest[0])
+	return rest[1:], spec.set(rest[0])
 }
 
 // named is the action among the words read so far.
@@ -118,9 +128,9 @@ func named(words []string) Action {
 }
 
 // readShort handles -a, -ab, -xvalue, -x=value and -x value.
-func (o *Options) readShort(word string, rest []string, action Action) ([]string, error) {
-	for i := 1; i < len(word) && !o.informs(); i++ {
-		spec := findShort(word[i], action)
+func (r reader) readShort(word string, rest []string, action Action) ([]string, error) {
+	for i := 1; i < len(word) && !r.o.informs(); i++ {
+		spec := r.short(word[i], action)
 		tail := word[i+1:]
 		switch {
 		case spec == nil:
@@ -128,40 +138,40 @@ func (o *Options) readShort(word string, rest []string, action Action) ([]string
 		case spec.isFlag() && strings.HasPrefix(tail, "="):
 			return nil, &UsageError{word, "option does not take an argument"}
 		case spec.isFlag():
-			if err := o.set(spec, ""); err != nil {
+			if err := spec.set(""); err != nil {
 				return nil, err
 			}
 			continue
 		case tail != "":
-			return rest, o.set(spec, strings.TrimPrefix(tail, "="))
+			return rest, spec.set(strings.TrimPrefix(tail, "="))
 		case len(rest) == 0:
 			return nil, &UsageError{word, "missing argument"}
 		}
-		return rest[1:], o.set(spec, rest[0])
+		return rest[1:], spec.set(rest[0])
 	}
 	return rest, nil
 }
 
 // set stores an option's argument and looks at what can be judged by itself.
-func (o *Options) set(spec *optionSpec, text string) error {
-	if !spec.store(o, text) {
-		if spec.suffix {
-			return &UsageError{Reason: "Invalid size specification in parameter --" + spec.long + "."}
+func (s *Option) set(text string) error {
+	if !s.store(text) {
+		if s.Suffix {
+			return &UsageError{Reason: "Invalid size specification in parameter --" + s.Long + "."}
 		}
-		return &UsageError{Reason: badNumber}
+		return &UsageError{Reason: BadNumber}
 	}
-	if spec.check == nil {
+	if s.Check == nil {
 		return nil
 	}
-	if reason := spec.check(o); reason != "" {
+	if reason := s.Check(); reason != "" {
 		return &UsageError{Reason: reason}
 	}
 	return nil
 }
 
-// store puts text into the option's field; false when it is no number of the right size.
-func (s *optionSpec) store(o *Options, text string) bool {
-	switch field := s.field(o).(type) {
+// store puts text into the option's variable; false when it is no number of the right size.
+func (s *Option) store(text string) bool {
+	switch field := s.Into.(type) {
 	case *bool:
 		*field = true
 	case *Value[string]:
@@ -178,7 +188,7 @@ func (s *optionSpec) store(o *Options, text string) bool {
 		return ok
 	case *Value[uint64]:
 		parse := func(text string) (uint64, bool) { return parseUnsigned(text, 64) }
-		if s.suffix {
+		if s.Suffix {
 			parse = parseSize
 		}
 		n, ok := parse(text)
@@ -193,25 +203,25 @@ func (s *optionSpec) store(o *Options, text string) bool {
 }
 
 // name finds the action among words and applies what an old spelling of it stands for.
-func (inv *Invocation) name(words []string) (*actionSpec, error) {
+func (inv *Invocation) name(words []string, verbs []Verb) error {
 	if len(words) == 0 {
-		return nil, &UsageError{Reason: "Argument <action> missing."}
+		return &UsageError{Reason: "Argument <action> missing."}
 	}
-	spec, alias, known := findAction(words[0])
+	v, alias, known := find(verbs, words[0])
 	if !known {
-		return nil, &UsageError{Reason: "Unknown action."}
+		return &UsageError{Reason: "Unknown action."}
 	}
-	inv.Action, inv.Args = spec.name, words[1:]
-	if alias.device != "" {
-		inv.Options.Type = Value[string]{alias.device, true}
+	inv.verb, inv.Action, inv.Args = v, v.Name, words[1:]
+	if alias.Type != "" {
+		inv.Options.Type = Value[string]{alias.Type, true}
 	}
-	if alias.swapped && len(inv.Args) > 1 {
+	if alias.Swapped && len(inv.Args) > 1 {
 		inv.Args[0], inv.Args[1] = inv.Args[1], inv.Args[0]
 	}
-	inv.Options.Refresh = inv.Options.Refresh || alias.refresh
+	inv.Options.Refresh = inv.Options.Refresh || alias.Refresh
 	inv.Options.Debug = inv.Options.Debug || inv.Options.DebugJSON
-	if len(inv.Args) < spec.minArgs {
-		return nil, &UsageError{Subject: string(spec.name), Reason: "requires " + spec.args + " as arguments"}
+	if len(inv.Args) < v.MinArgs {
+		return &UsageError{Subject: string(v.Name), Reason: "requires " + v.Args + " as arguments"}
 	}
-	return spec, nil
+	return nil
 }

@@ -20,17 +20,17 @@ func Version(program, version string) string {
 
 // Start parses argv and answers whatever needs no work: --help, --usage, --version, --test-args and
 // mistakes. It returns the invocation to carry out, or nil and the process's exit code.
-func Start(argv []string, version string, stdout, stderr io.Writer) (*Invocation, int) {
-	inv, err := Parse(argv)
+func Start(argv []string, version string, verbs []Verb, stdout, stderr io.Writer) (*Invocation, int) {
+	inv, err := Parse(argv, verbs)
 	if err != nil {
-		fmt.Fprint(stderr, explain(inv.Program, err))
+		fmt.Fprint(stderr, explain(inv.Program, verbs, err))
 		return nil, 1
 	}
 	switch o := &inv.Options; {
 	case o.showHelp:
-		fmt.Fprint(stdout, Help(inv.Program, version))
+		fmt.Fprint(stdout, Help(inv.Program, version, verbs))
 	case o.showUsage:
-		fmt.Fprint(stderr, Usage(inv.Program))
+		fmt.Fprint(stderr, Usage(inv.Program, verbs))
 	case o.showVersion:
 		fmt.Fprint(stdout, Version(inv.Program, version))
 	case o.TestArgs:
@@ -45,14 +45,14 @@ func Start(argv []string, version string, stdout, stderr io.Writer) (*Invocation
 }
 
 // explain is what a user is told about a command line that cannot be carried out.
-func explain(program string, err error) string {
+func explain(program string, verbs []Verb, err error) string {
 	var usage *UsageError
 	var unsupported *UnsupportedError
 	switch {
 	case errors.As(err, &usage) && len(usage.Subject) > 0 && usage.Subject[0] == '-':
-		return fmt.Sprintf("%s%s\n", Usage(program), usage)
+		return fmt.Sprintf("%s%s\n", Usage(program, verbs), usage)
 	case errors.As(err, &usage):
-		return fmt.Sprintf("%s%s: %s\n", Usage(program), program, usage)
+		return fmt.Sprintf("%s%s: %s\n", Usage(program, verbs), program, usage)
 	case errors.As(err, &unsupported):
 		return fmt.Sprintf("%s: %s is not supported; nothing was changed.\n", program, unsupported.What)
 	}

@@ -1,80 +1,96 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package cli_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 )
 
-// TestActionsTakeTheOptionsCryptsetupLetsThemTake compares the whole table with what 2.8 accepts:
+// TestActionsTakeTheOptionsCryptsetupLetsThemTake compares all declarations with what 2.8 accepts:
 // each line of the file is an option and the actions that take it, none standing for all.
 func TestActionsTakeTheOptionsCryptsetupLetsThemTake(t *testing.T) {
 	text, err := os.ReadFile("testdata/allowed.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
+	options := map[string]cli.OptionDoc{}
+	for _, o := range cli.Documented(verbs()) {
+		options[o.Long] = o
+	}
 	seen := map[string]bool{"help": true, "usage": true, "version": true, "test-args": true}
 	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
 		fields := strings.Fields(line)
-		spec := findLong(fields[0])
-		if spec == nil {
+		o, known := options[fields[0]]
+		if !known {
 			t.Errorf("--%s is unknown", fields[0])
 			continue
 		}
-		seen[spec.long] = true
-		for i := range actions {
-			if actions[i].own {
-				continue
-			}
-			want := len(fields) == 1 || contains(fields[1:], string(actions[i].name))
-			if got := spec.takenBy(actions[i].name); got != want {
-				t.Errorf("--%s with %s: taken %v, cryptsetup says %v", spec.long, actions[i].name, got, want)
+		seen[o.Long] = true
+		for _, v := range verbs() {
+			want := len(fields) == 1 || slices.Contains(fields[1:], string(v.Name))
+			if got := o.All || slices.Contains(o.Only, v.Name); !v.Own && got != want {
+				t.Errorf("--%s with %s: taken %v, cryptsetup says %v", o.Long, v.Name, got, want)
 			}
 		}
 	}
-	for i := range options {
-		if !options[i].own && !seen[options[i].long] {
-			t.Errorf("--%s is no option of cryptsetup", options[i].long)
+	for name, o := range options {
+		if !o.IsOwn() && !seen[name] {
+			t.Errorf("--%s is no option of cryptsetup", name)
 		}
 	}
 }
 
-func contains(list []string, word string) bool {
-	for _, other := range list {
-		if other == word {
-			return true
-		}
-	}
-	return false
-}
-
-func TestTableIsSound(t *testing.T) {
+func TestOptionsAreDeclaredSoundly(t *testing.T) {
 	names := map[string]bool{}
-	for i := range options {
-		spec := &options[i]
-		for _, name := range []string{"--" + spec.long, "-" + string(rune(spec.short))} {
-			if name[1] != '-' {
-				name += " " + string(spec.shortOf) // a letter may mean something else to one action
-			}
-			if name[1] != 0 && names[name] {
-				t.Errorf("%s stands twice in the table", name)
+	for _, o := range cli.Documented(verbs()) {
+		spellings := []string{"--" + o.Long}
+		if o.Short != 0 { // a letter may mean something else to one action
+			spellings = append(spellings, "-"+string(rune(o.Short))+" "+string(o.ShortOf))
+		}
+		for _, name := range spellings {
+			if names[name] {
+				t.Errorf("%s is declared twice", name)
 			}
 			names[name] = true
 		}
-		if spec.isFlag() != (spec.arg == "") {
-			t.Errorf("--%s: a flag has no argument name, every other option has one", spec.long)
+		if _, flag := o.Into.(*bool); flag != (o.Arg == "") {
+			t.Errorf("--%s: a flag has no argument name, every other option has one", o.Long)
 		}
-		if spec.help == "" || spec.given(&Options{}) {
-			t.Errorf("--%s: no help text, or given without being given", spec.long)
+		if o.Help == "" || !o.All && len(o.Only) == 0 {
+			t.Errorf("--%s: no help text, or no action takes it", o.Long)
 		}
 	}
-	for i := range actions {
-		for _, alias := range actions[i].aliases {
-			if found, _, _ := findAction(alias.name); found != &actions[i] {
-				t.Errorf("%s does not lead to %s", alias.name, actions[i].name)
+}
+
+func TestVerbsAreDeclaredSoundly(t *testing.T) {
+	common := map[string]bool{}
+	for _, o := range cli.Documented(nil) {
+		common[o.Long] = true
+	}
+	names := map[string]bool{}
+	for _, v := range verbs() {
+		for _, name := range v.Spellings() {
+			if folded := strings.ToLower(name); names[folded] {
+				t.Errorf("%s means two actions", name)
+			} else {
+				names[folded] = true
 			}
+		}
+		for _, name := range strings.Fields(v.Takes) {
+			if !common[name] {
+				t.Errorf("%s takes --%s, which is no common option", v.Name, name)
+			}
+		}
+		if !slices.Contains(cli.Groups(), v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
+			t.Errorf("%s: no group, or no summary without a full stop", v.Name)
+		}
+		if v.Lacks == "" && len(v.About) == 0 {
+			t.Errorf("%s is not described", v.Name)
 		}
 	}
 }

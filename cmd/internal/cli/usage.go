@@ -13,10 +13,11 @@ const (
 )
 
 // Usage returns the synopsis. Called as cryptsetup, the program shows only cryptsetup's options.
-func Usage(program string) string {
+func Usage(program string, verbs []Verb) string {
+	options := newGrammar(&Options{}, verbs).options
 	w := wrapper{indent: usageIndent}
 	w.line.WriteString("Usage: " + program)
-	w.add("[-" + shortFlags(program) + "]")
+	w.add("[-" + shortFlags(program, options) + "]")
 	for i := range options {
 		if options[i].shownBy(program) {
 			w.add("[" + options[i].synopsis() + "]")
@@ -27,26 +28,26 @@ func Usage(program string) string {
 }
 
 // shownBy hides our own options where the program stands in for cryptsetup.
-func (s *optionSpec) shownBy(program string) bool { return !s.own || program != "cryptsetup" }
+func (s *Option) shownBy(program string) bool { return !s.IsOwn() || program != "cryptsetup" }
 
-func shortFlags(program string) string {
+func shortFlags(program string, options []Option) string {
 	var letters strings.Builder
 	for i := range options {
-		if options[i].short != 0 && options[i].isFlag() && options[i].shownBy(program) {
-			letters.WriteByte(options[i].short)
+		if options[i].Short != 0 && options[i].isFlag() && options[i].shownBy(program) {
+			letters.WriteByte(options[i].Short)
 		}
 	}
 	return letters.String()
 }
 
 // synopsis is the option as in -s|--key-size=BITS.
-func (s *optionSpec) synopsis() string {
-	text := "--" + s.long
-	if s.short != 0 {
-		text = "-" + string(rune(s.short)) + "|" + text
+func (s *Option) synopsis() string {
+	text := "--" + s.Long
+	if s.Short != 0 {
+		text = "-" + string(rune(s.Short)) + "|" + text
 	}
-	if s.arg != "" {
-		text += "=" + s.arg
+	if s.Arg != "" {
+		text += "=" + s.Arg
 	}
 	return text
 }

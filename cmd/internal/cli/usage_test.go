@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package cli
+package cli_test
 
 import (
 	"os"
@@ -12,7 +12,7 @@ func TestUsageEqualsCryptsetupsSynopsis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := Usage("cryptsetup"); got != string(want) {
+	if got := usage("cryptsetup"); got != string(want) {
 		t.Fatalf("synopsis differs:\n%s", got)
 	}
 }

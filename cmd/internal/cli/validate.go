@@ -2,39 +2,43 @@
 
 package cli
 
-import (
-	"fmt"
-	"strconv"
-)
+import "fmt"
 
-// rule looks at a whole command line and returns the reason to refuse it, or "".
-type rule func(*Invocation) string
+// Rule looks at a whole command line and returns the reason to refuse it, or "".
+type Rule func(*Invocation) string
+
+// Need looks for what an action must know before it starts. The error is a *UsageError or a
+// *MissingError.
+type Need func(*Invocation) error
 
 // validate applies what cannot be judged option by option.
-func (inv *Invocation) validate(spec *actionSpec) error {
-	if reason := inv.optionsTaken(); reason != "" {
+func (inv *Invocation) validate(options []Option) error {
+	if reason := inv.optionsTaken(options); reason != "" {
 		return &UsageError{Reason: reason}
 	}
-	if reason := firstReason(inv, everyAction[:], actionRules(inv.Action)); reason != "" {
+	if reason := firstReason(inv, everyAction[:], inv.verb.Rules); reason != "" {
 		return &UsageError{Reason: reason}
 	}
-	if what := inv.lacks(spec); what != "" {
+	if what := inv.lacks(options); what != "" {
 		return &UnsupportedError{What: what}
 	}
-	inv.notice()
+	if remark := inv.verb.Remark; remark != nil {
+		if text := remark(inv); text != "" {
+			inv.Notices = append(inv.Notices, text)
+		}
+	}
 	if inv.Options.TestArgs {
 		return nil
 	}
-	if err := inv.needs(); err != nil {
-		return err
-	}
-	if inv.Action == Open && inv.Options.Refresh {
-		inv.Action = Refresh
+	for _, need := range inv.verb.Needs {
+		if err := need(inv); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func firstReason(inv *Invocation, lists ...[]rule) string {
+func firstReason(inv *Invocation, lists ...[]Rule) string {
 	for _, rules := range lists {
 		for _, rule := range rules {
 			if reason := rule(inv); reason != "" {
@@ -46,104 +50,27 @@ func firstReason(inv *Invocation, lists ...[]rule) string {
 }
 
 // optionsTaken finds the first option that the action does not take.
-func (inv *Invocation) optionsTaken() string {
+func (inv *Invocation) optionsTaken(options []Option) string {
 	for i := range options {
-		spec := &options[i]
-		if len(spec.only) > 0 && !spec.takenBy(inv.Action) && spec.given(&inv.Options) {
-			return fmt.Sprintf("Option --%s is not allowed with %s action.", spec.long, inv.Action)
+		if s := &options[i]; s.given() && !s.taken(inv.verb) {
+			return fmt.Sprintf("Option --%s is not allowed with %s action.", s.Long, inv.Action)
 		}
 	}
 	return ""
 }
 
 // lacks names what was asked for and this program does not do.
-func (inv *Invocation) lacks(spec *actionSpec) string {
-	if spec.lacks != "" {
-		return spec.lacks
+func (inv *Invocation) lacks(options []Option) string {
+	if inv.verb.Lacks != "" {
+		return inv.verb.Lacks
 	}
-	if format := formatName(inv.Options.Type.V); format != "" && inv.Action != Close { // a mapping of any format can be removed
+	if format := formatName(inv.Options.Type.V); format != "" && !inv.verb.AnyFormat {
 		return "the " + format + " format"
 	}
 	for i := range options {
-		if options[i].lacks != "" && options[i].given(&inv.Options) {
-			return options[i].lacks
+		if options[i].Lacks != "" && options[i].given() {
+			return options[i].Lacks
 		}
 	}
 	return ""
-}
-
-// notice adds remarks on what is legal but may surprise.
-func (inv *Invocation) notice() {
-	positional := inv.Action == LuksFormat || inv.Action == LuksRemoveKey
-	if positional && len(inv.Args) > 1 && len(inv.Options.KeyFiles) > 0 {
-		inv.Notices = append(inv.Notices, "Option --key-file takes precedence over specified key file argument.")
-	}
-}
-
-// needs checks what an action must know before it starts.
-func (inv *Invocation) needs() error {
-	if reason := needsUsage(inv); reason != "" {
-		return &UsageError{Reason: reason}
-	}
-	if reason := needsPlain(inv); reason != "" {
-		return &MissingError{Reason: reason}
-	}
-	return nil
-}
-
-// needsUsage is the part of needs that is answered with the synopsis.
-func needsUsage(inv *Invocation) string {
-	o := &inv.Options
-	switch {
-	case inv.Action == Open && o.TestPassphrase && !opensLuks(o.Type.Or(typeLuks)):
-		return "Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK and FVAULT2 devices."
-	case inv.Action == LuksKillSlot:
-		if _, err := inv.SlotArgument(); err != nil {
-			return "Key slot is invalid."
-		}
-	}
-	return ""
-}
-
-// needsPlain is the part of needs that is answered with one line.
-func needsPlain(inv *Invocation) string {
-	o := &inv.Options
-	switch inv.Action {
-	case Open:
-		if len(inv.Args) < 2 && !o.TestPassphrase && !o.Refresh {
-			return "Command requires device and mapped name as arguments."
-		}
-		if kind := o.Type.Or(typeLuks); kind != typePlain && !opensLuks(kind) {
-			return fmt.Sprintf("Unrecognized metadata device type %s.", kind)
-		}
-	case LuksFormat, LuksResume:
-		if kind := o.Type.Or(typeLuks); !opensLuks(kind) {
-			return fmt.Sprintf("Unrecognized metadata device type %s.", kind)
-		}
-	case Config:
-		if !o.Priority.Set && !o.Label.Set && !o.Subsystem.Set {
-			return "Option --priority, --label or --subsystem is missing."
-		}
-	case Convert:
-		if o.Type.V != typeLuks1 && o.Type.V != typeLuks2 {
-			return "Invalid LUKS type, only luks1 and luks2 are supported."
-		}
-	case LuksHeaderBackup, LuksHeaderRestore:
-		if !o.HeaderBackupFile.Set {
-			return noBackupFile
-		}
-	}
-	return ""
-}
-
-const noBackupFile = "Option --header-backup-file is required."
-
-func opensLuks(kind string) bool {
-	return kind == typeLuks || kind == typeLuks1 || kind == typeLuks2
-}
-
-// SlotArgument is the keyslot number that luksKillSlot was given as its second argument.
-func (inv *Invocation) SlotArgument() (int, error) {
-	slot, err := strconv.ParseUint(inv.Args[1], 10, 31)
-	return int(slot), err
 }

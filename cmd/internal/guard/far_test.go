@@ -155,7 +155,7 @@ func relabel(ctx context.Context, file *luks.File) error {
 	if err != nil {
 		return err
 	}
-	return commit.Apply(file, plan)
+	return commit.Apply(file, commit.Mending(nil, plan))
 }
 
 func TestAStaleFarHeaderIsBroughtIntoStep(t *testing.T) {

@@ -280,7 +280,7 @@ func TestARevokedKeyTakesWhatWasKeptWithIt(t *testing.T) {
 	}
 	v, err := luks.Load(context.Background(), file)
 	if err == nil {
-		err = v.KillKeyslot(context.Background(), v.Keyslots[0].ID)
+		err = v.KillKeyslot(context.Background(), v.Keyslots[0].ID, nil)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ package initramfs
 import (
 	"slices"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 )
 
 // What every image has, by alias: mapped devices, and the cipher of nearly all
@@ -30,7 +32,7 @@ var fileSystems = []string{"ext4", "xfs", "btrfs", "f2fs"}
 // wanted lists the names of the modules that the image needs, each of which the
 // kernel has. Only those asked for by name, and the root's file system, must
 // exist: what is not there may be built in under a name the lists do not tell.
-func (f Facts) wanted(lines []line) []string {
+func (f Facts) wanted(lines []crypttab.Entry) []string {
 	w := want{facts: f}
 	w.ask(always...)
 	if f.Part {
@@ -56,9 +58,9 @@ func (f Facts) wanted(lines []line) []string {
 	return w.names
 }
 
-func needsKeyDisk(l line) bool {
-	_, _, key := onDevice(l.key)
-	_, _, header := onDevice(l.value("header"))
+func needsKeyDisk(l crypttab.Entry) bool {
+	_, _, key := onDevice(l.Key)
+	_, _, header := onDevice(l.Options.Header)
 	return key || header
 }
 

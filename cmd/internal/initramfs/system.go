@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 )
 
@@ -43,11 +44,11 @@ func (s System) Read() (Facts, error) {
 	if f.Crypttab, err = readIfThere(filepath.Join(s.Root, "/etc/crypttab")); err != nil {
 		return f, err
 	}
-	fstab, err := readIfThere(filepath.Join(s.Root, "/etc/fstab"))
+	mounts, err := readIfThere(filepath.Join(s.Root, "/etc/fstab"))
 	if err != nil {
 		return f, err
 	}
-	f.Root = rootMount(fstab)
+	f.Root = rootMount(mounts)
 	if filepath.Clean(s.Root) != "/" {
 		f.Generic = true
 		f.Volumes = namedVolumes(f.Root.Source)
@@ -87,14 +88,9 @@ func readIfThere(file string) (string, error) {
 }
 
 // rootMount returns the line of "/" in fstab.
-func rootMount(fstab string) Mount {
-	for row := range strings.Lines(fstab) {
-		f := append(strings.Fields(row), "", "")
-		if len(f) > 4 && !strings.HasPrefix(f[0], "#") && f[1] == "/" {
-			return Mount{f[0], f[2], f[3]}
-		}
-	}
-	return Mount{}
+func rootMount(text string) Mount {
+	m := fstab.At("/", fstab.Parse(text))
+	return Mount{m.Source, m.Type, m.Options}
 }
 
 // readMachine looks at what the mounted root lies on.

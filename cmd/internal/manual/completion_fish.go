@@ -10,53 +10,54 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 )
 
-func fish() string {
+func (m manual) fish() string {
 	var b strings.Builder
 	b.WriteString("# fish completion for orthrus; generated\n\n")
-	fmt.Fprintf(&b, "set -l actions %s\n\n", strings.Join(allNames(), " "))
-	for _, a := range carriedOut() {
-		for _, name := range names(a) {
-			fmt.Fprintf(&b, "complete -c orthrus -f -n \"not __fish_seen_subcommand_from $actions\" -a %s -d %s\n", name, fishText(a.Help))
+	fmt.Fprintf(&b, "set -l actions %s\n\n", strings.Join(m.allNames(), " "))
+	for i := range m.carriedOut {
+		v := &m.carriedOut[i]
+		for _, name := range names(v) {
+			fmt.Fprintf(&b, "complete -c orthrus -f -n \"not __fish_seen_subcommand_from $actions\" -a %s -d %s\n", name, fishText(v.Summary))
 		}
-		fishFirst(&b, a)
+		fishFirst(&b, v)
 	}
-	for _, o := range cli.OptionDocs() {
+	for _, o := range m.options {
 		if offered(o) {
-			b.WriteString(fishOption(o))
+			b.WriteString(m.fishOption(o))
 		}
 	}
 	return b.String()
 }
 
-func fishFirst(b *strings.Builder, a cli.ActionDoc) {
-	seen := "__fish_seen_subcommand_from " + strings.Join(names(a), " ")
-	switch firstArgument(a) {
+func fishFirst(b *strings.Builder, v *cli.Verb) {
+	seen := "__fish_seen_subcommand_from " + strings.Join(names(v), " ")
+	switch firstArgument(v) {
 	case mapping:
 		fmt.Fprintf(b, "complete -c orthrus -f -n %q -a '(command ls /dev/mapper 2>/dev/null)'\n", seen)
 	case verb:
-		fmt.Fprintf(b, "complete -c orthrus -n %q -a '%s'\n", seen, strings.Join(verbsOf(a), " "))
+		fmt.Fprintf(b, "complete -c orthrus -n %q -a '%s'\n", seen, strings.Join(verbsOf(v), " "))
 	}
 }
 
-func fishOption(o cli.OptionDoc) string {
+func (m manual) fishOption(o cli.OptionDoc) string {
 	line := "complete -c orthrus -l " + o.Long
 	if o.Short != 0 {
 		line += " -s '" + string(rune(o.Short)) + "'"
 	}
 	if len(o.Only) > 0 {
 		var words []string
-		for _, a := range cli.Actions() {
-			if slices.Contains(o.Only, a.Name) && a.Lacks == "" {
-				words = append(words, names(a)...)
+		for i := range m.carriedOut {
+			if v := &m.carriedOut[i]; slices.Contains(o.Only, v.Name) {
+				words = append(words, names(v)...)
 			}
 		}
 		line += fmt.Sprintf(" -n \"__fish_seen_subcommand_from %s\"", strings.Join(words, " "))
 	}
-	switch list := values[o.Long]; {
+	switch list := o.Values; {
 	case o.Arg == "":
 	case list != nil:
 		line += " -x -a '" + strings.Join(list, " ") + "'"
-	case slices.Contains(files, o.Long):
+	case o.File:
 		line += " -r -F"
 	default:
 		line += " -x"

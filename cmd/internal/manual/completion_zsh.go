@@ -4,32 +4,34 @@ package manual
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 )
 
-func zsh() string {
+func (m manual) zsh() string {
 	var b strings.Builder
 	b.WriteString("#compdef orthrus\n# zsh completion for orthrus; generated\n\n_orthrus() {\n")
 	b.WriteString("  local word action\n  local -a opts\n  for word in ${words[2,CURRENT-1]}; do\n    case $word in\n")
-	for _, a := range carriedOut() {
-		fmt.Fprintf(&b, "      %s) action=%s; break ;;\n", strings.Join(names(a), "|"), a.Name)
+	for i := range m.carriedOut {
+		v := &m.carriedOut[i]
+		fmt.Fprintf(&b, "      %s) action=%s; break ;;\n", strings.Join(names(v), "|"), v.Name)
 	}
 	b.WriteString("    esac\n  done\n  case $action in\n")
-	for _, a := range carriedOut() {
-		fmt.Fprintf(&b, "    %s)\n      opts=(\n", a.Name)
-		zshOptions(&b, optionsOf(a.Name))
-		fmt.Fprintf(&b, "        '*:%s:%s'\n      ) ;;\n", firstArgument(a), zshFirst(a))
+	for i := range m.carriedOut {
+		v := &m.carriedOut[i]
+		fmt.Fprintf(&b, "    %s)\n      opts=(\n", v.Name)
+		zshOptions(&b, m.optionsOf(v.Name))
+		fmt.Fprintf(&b, "        '*:%s:%s'\n      ) ;;\n", firstArgument(v), zshFirst(v))
 	}
 	b.WriteString("    *)\n      opts=(\n")
-	zshOptions(&b, optionsOf(""))
+	zshOptions(&b, m.optionsOf(""))
 	b.WriteString("        '1:action:_orthrus_actions'\n      ) ;;\n  esac\n  _arguments -s $opts\n}\n\n")
 	b.WriteString("_orthrus_actions() {\n  local -a list\n  list=(\n")
-	for _, a := range carriedOut() {
-		for _, name := range names(a) {
-			fmt.Fprintf(&b, "    '%s:%s'\n", name, zshText(a.Help))
+	for i := range m.carriedOut {
+		v := &m.carriedOut[i]
+		for _, name := range names(v) {
+			fmt.Fprintf(&b, "    '%s:%s'\n", name, zshText(v.Summary))
 		}
 	}
 	b.WriteString("  )\n  _describe action list\n}\n\n")
@@ -57,21 +59,21 @@ func zshOptions(b *strings.Builder, list []cli.OptionDoc) {
 }
 
 func zshArgument(o cli.OptionDoc) string {
-	if list := values[o.Long]; list != nil {
+	if list := o.Values; list != nil {
 		return "(" + strings.Join(list, " ") + ")"
 	}
-	if slices.Contains(files, o.Long) {
+	if o.File {
 		return "_files"
 	}
 	return " "
 }
 
-func zshFirst(a cli.ActionDoc) string {
-	switch firstArgument(a) {
+func zshFirst(v *cli.Verb) string {
+	switch firstArgument(v) {
 	case mapping:
 		return "_orthrus_mappings"
 	case verb:
-		return "{ compadd " + strings.Join(verbsOf(a), " ") + "; _files }"
+		return "{ compadd " + strings.Join(verbsOf(v), " ") + "; _files }"
 	case device:
 		return "_files"
 	}

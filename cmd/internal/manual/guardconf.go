@@ -23,7 +23,7 @@ func guardConf() string {
 			r.paragraph(text)
 		}
 		for _, i := range s.items {
-			r.item(i.what, i.line)
+			r.item(i.term, i.text)
 		}
 	}
 	r.section("EXAMPLE")
@@ -42,7 +42,7 @@ var guardConfAbout = []string{
 var guardConfSections = []overviewSection{
 	{
 		name: "SETTINGS FOR DEVICES",
-		items: []example{
+		items: []item{
 			{"repair = off | proven", "With proven, a damaged or older header copy is written from the sound one, both are put back where they were destroyed under an active mapping, an unfinished transaction is concluded, and a far header is brought into step. Default: off."},
 			{"grow = yes | no", "Follow a device that became larger, and make its mapping longer if a key is at hand. Default: no."},
 			{"store = heads | full | off", "What is kept of a volume that was seen in order, below /var/lib/orthrus/guard, for root alone: both header copies and sums of the keyslot areas, or these areas too. They are key material: who has them and an old passphrase opens the volume. When a keyslot is removed or changed, what was kept before is overwritten. What would lie on the volume itself is kept in /run/orthrus until the next boot, without keyslot areas. Default: heads."},
@@ -54,7 +54,7 @@ var guardConfSections = []overviewSection{
 	{
 		name: "SETTINGS OF THE GUARD",
 		text: []string{"These stand before the first section."},
-		items: []example{
+		items: []item{
 			{"images = PATTERN", "Image files to be guarded beside the block devices. May be given more than once."},
 			{"log = auto | text | json | journal", "Where messages go: the journal, or standard error as text or JSON. auto takes the journal where standard error leads to it."},
 			{"level = debug | info | warn | error", "How much is said. Default: info."},
@@ -65,7 +65,7 @@ var guardConfSections = []overviewSection{
 	},
 	{
 		name: "WHAT IS NEVER DONE",
-		items: []example{
+		items: []item{
 			{"Without proof", "A volume that was never seen in order is mended only where the remains of the damaged copy name the same UUID. A copy that cannot be read may be newer than the other, and is left alone."},
 			{"Over something else", "A device with the signature of a file system, a partition table or an array beside LUKS is left to a person."},
 			{"To one of two", "While another device bears the same UUID, neither is written to."},

@@ -1,51 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package manual
+package manual_test
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 )
 
+func declared() []cli.Verb { return all.Declarations(all.Verbs()) }
+
 func TestEveryActionIsDescribed(t *testing.T) {
-	for _, a := range carriedOut() {
-		text, found := Pages()[pageName(a.Name)+".8"]
-		if !found || len(pages[a.Name].about) == 0 {
-			t.Errorf("%s: no page, or one without a description", a.Name)
+	for _, v := range declared() {
+		if v.Lacks != "" {
+			continue
 		}
-		if !strings.Contains(text, "\n.SH SYNOPSIS\n\\fBorthrus "+string(a.Name)+"\\fR") {
-			t.Errorf("%s: no synopsis", a.Name)
+		text, found := manual.Pages(declared())["orthrus-"+string(v.Name)+".8"]
+		if !found || !strings.Contains(text, "\n.SH SYNOPSIS\n\\fBorthrus "+string(v.Name)+"\\fR") {
+			t.Errorf("%s: no page, or one without a synopsis", v.Name)
 		}
 	}
 }
 
 func TestPagesNameOptionsThatExist(t *testing.T) {
-	known := longs(cli.OptionDocs())
-	for action, p := range pages {
-		for _, name := range p.uses {
-			if !slices.Contains(known, "--"+name) {
-				t.Errorf("%s: no option --%s", action, name)
-			}
-		}
-	}
-	for name := range values {
-		if !slices.Contains(known, "--"+name) {
-			t.Errorf("values of --%s", name)
-		}
-	}
-	for _, name := range slices.Concat(files, reencryptionOnly) {
-		if !slices.Contains(known, "--"+name) {
-			t.Errorf("no option --%s", name)
-		}
+	known := map[string]bool{"token": true} // "a --token option"
+	for _, o := range cli.Documented(declared()) {
+		known[o.Long] = true
 	}
 	mentioned := regexp.MustCompile(`(^|[ (])--([a-z0-9_-]+)`)
-	for name, text := range Pages() {
+	for name, text := range manual.Pages(declared()) {
 		for _, found := range mentioned.FindAllStringSubmatch(strings.ReplaceAll(text, `\-`, "-"), -1) {
-			if long := strings.TrimSuffix(found[2], "-"); !slices.Contains(known, "--"+long) && long != "token" {
+			if long := strings.TrimSuffix(found[2], "-"); !known[long] {
 				t.Errorf("%s mentions --%s", name, long)
 			}
 		}
@@ -54,7 +43,7 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 
 func TestPagesAreWellFormedRoff(t *testing.T) {
 	request := regexp.MustCompile(`^\.(TH|SH|PP|TP|nf|fi|RS|RE)( |$)`)
-	for name, text := range Pages() {
+	for name, text := range manual.Pages(declared()) {
 		if !strings.HasPrefix(text, ".TH ORTHRUS") {
 			t.Errorf("%s does not start with its title", name)
 		}
@@ -64,13 +53,10 @@ func TestPagesAreWellFormedRoff(t *testing.T) {
 			}
 		}
 	}
-	if got := escape("a-b\\n\n.dot\n'quote"); got != "a\\-b\\en\n\\&.dot\n\\&'quote" {
-		t.Errorf("%q", got)
-	}
 }
 
 func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
-	for name, text := range Completions() {
+	for name, text := range manual.Completions(declared()) {
 		for _, word := range []string{"luksFormat", "luksOpen", "rescue", "allow-discards", "export", "/dev/mapper", "argon2id"} {
 			if !strings.Contains(text, word) {
 				t.Errorf("%s lacks %s", name, word)

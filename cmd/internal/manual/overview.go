@@ -7,10 +7,13 @@ var overviewAbout = []string{
 	"A device is a block device, a regular file, or UUID=, LABEL=, PARTUUID=, PARTLABEL= or ID= with a value. A name is that of a mapping, as under /dev/mapper.",
 }
 
+// item is a term and what is said of it.
+type item struct{ term, text string }
+
 type overviewSection struct {
 	name  string
 	text  []string
-	items []example
+	items []item
 }
 
 var overviewSections = []overviewSection{
@@ -37,7 +40,7 @@ var overviewSections = []overviewSection{
 	},
 	{
 		name: "EXIT STATUS",
-		items: []example{
+		items: []item{
 			{"0", "The action was carried out, or the answer is yes."},
 			{"1", "Wrong parameters, and whatever has no code of its own."},
 			{"2", "A wrong passphrase, no permission, or a question answered with no."},
@@ -48,7 +51,7 @@ var overviewSections = []overviewSection{
 	},
 	{
 		name: "FILES",
-		items: []example{
+		items: []item{
 			{"/run/cryptsetup", "Locks around metadata, shared with cryptsetup."},
 			{"/dev/mapper", "Mappings."},
 		},

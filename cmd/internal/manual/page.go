@@ -3,6 +3,7 @@
 package manual
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,64 +13,87 @@ import (
 
 const program = "orthrus"
 
-// page is what a manual page says beyond the tables of package cli.
-type page struct {
-	about    []string // paragraphs
-	uses     []string // options that any action takes and that mean something here
-	examples []example
-}
-
-// example is a command line and what it is for.
-type example struct{ what, line string }
-
 // Pages returns every manual page by its file name: the overview, one for each action that this
 // program carries out, and that of the guard's configuration.
-func Pages() map[string]string {
-	files := map[string]string{program + ".8": overview(), program + "-guard.conf.5": guardConf()}
-	for _, action := range cli.Actions() {
-		if action.Lacks == "" {
-			files[pageName(action.Name)+".8"] = actionPage(action)
-		}
+func Pages(verbs []cli.Verb) map[string]string {
+	m := newManual(verbs)
+	files := map[string]string{program + ".8": m.overview(), program + "-guard.conf.5": guardConf()}
+	for i := range m.carriedOut {
+		v := &m.carriedOut[i]
+		files[pageName(v.Name)+".8"] = m.page(v)
 	}
 	return files
 }
 
+// manual is what pages and completions are made of.
+type manual struct {
+	verbs      []cli.Verb
+	carriedOut []cli.Verb      // those that this program does
+	options    []cli.OptionDoc // every option
+}
+
+func newManual(verbs []cli.Verb) manual {
+	m := manual{verbs: verbs, options: cli.Documented(verbs)}
+	for _, v := range verbs {
+		if v.Lacks == "" {
+			m.carriedOut = append(m.carriedOut, v)
+		}
+	}
+	return m
+}
+
 func pageName(action cli.Action) string { return program + "-" + string(action) }
 
-func actionPage(action cli.ActionDoc) string {
+func (m manual) page(v *cli.Verb) string {
 	var r roff
-	p := pages[action.Name]
-	r.title(pageName(action.Name))
+	r.title(pageName(v.Name))
 	r.section("NAME")
-	fmt.Fprintf(&r, "%s \\- %s\n", escape(pageName(action.Name)), escape(action.Help))
+	fmt.Fprintf(&r, "%s \\- %s\n", escape(pageName(v.Name)), escape(v.Summary))
 	r.section("SYNOPSIS")
-	fmt.Fprintf(&r, "\\fB%s %s\\fR [\\fIoptions\\fR] %s\n", program, action.Name, escape(action.Args))
+	fmt.Fprintf(&r, "\\fB%s %s\\fR [\\fIoptions\\fR] %s\n", program, v.Name, escape(v.Args))
 	r.section("DESCRIPTION")
-	for _, text := range p.about {
+	for _, text := range v.About {
 		r.paragraph(text)
 	}
-	if others := names(action)[1:]; len(others) > 0 {
+	if others := names(v)[1:]; len(others) > 0 {
 		r.paragraph("Other names of this action: " + strings.Join(others, ", ") + ".")
 	}
 	r.section("OPTIONS")
-	for _, o := range cli.OptionDocs() {
-		if offered(o) && (slices.Contains(o.Only, action.Name) || slices.Contains(p.uses, o.Long) || slices.Contains(general, o.Long)) {
+	for _, o := range m.options {
+		if offered(o) && (v.Names(o.Option) || slices.Contains(general, o.Long)) {
 			r.item(term(o), o.Help+".")
 		}
 	}
-	report(&r, action.Name)
-	if len(p.examples) > 0 {
-		r.section("EXAMPLES")
-		for _, e := range p.examples {
-			r.paragraph(e.what)
-			r.literal(e.line)
-		}
-	}
+	report(&r, v.Report)
+	examples(&r, v.Examples)
 	r.section("EXIT STATUS")
 	r.paragraph("As in " + program + "(8).")
 	r.section("SEE ALSO")
 	r.paragraph(program + "(8)")
 	return r.String()
+}
+
+func examples(r *roff, list []cli.Example) {
+	if len(list) == 0 {
+		return
+	}
+	r.section("EXAMPLES")
+	for _, e := range list {
+		r.paragraph(e.What)
+		r.literal(e.Line)
+	}
+}
+
+// report writes the schema of what --json prints, if there is one.
+func report(r *roff, described cli.Report) {
+	if len(described.Fields) == 0 {
+		return
+	}
+	r.section("JSON REPORT")
+	r.paragraph(cmp.Or(described.Intro, "One object with these fields:"))
+	for _, f := range described.Fields {
+		r.item(f.Path, f.Type+": "+f.About+".")
+	}
 }
 
 // general are the options that belong to every page.
@@ -89,23 +113,9 @@ func term(o cli.OptionDoc) string {
 
 // offered leaves out what is parsed for old scripts only and what belongs to formats that are not
 // read.
-func offered(o cli.OptionDoc) bool {
-	for _, word := range []string{"tcrypt", "veracrypt", "integrity"} {
-		if strings.Contains(o.Long, word) {
-			return false
-		}
-	}
-	old := strings.HasPrefix(o.Help, "accepted") || strings.HasPrefix(o.Help, "old name of")
-	return o.Lacks == "" && !old && !slices.Contains(reencryptionOnly, o.Long) && !slices.Equal(o.Only, []cli.Action{cli.Reencrypt})
-}
+func offered(o cli.OptionDoc) bool { return o.Lacks == "" && !o.Unlisted }
 
-// reencryptionOnly are options that any action accepts and only reencryption, which is not
-// supported, would use.
-var reencryptionOnly = []string{
-	"active-name", "decrypt", "encrypt", "init-only", "reduce-device-size", "resilience", "resilience-hash", "resume-only",
-}
-
-func overview() string {
+func (m manual) overview() string {
 	var r roff
 	r.title(program)
 	r.section("NAME")
@@ -119,17 +129,17 @@ func overview() string {
 	r.section("ACTIONS")
 	r.paragraph("Each has a page of its own: " + program + "-open(8) and so on.")
 	var lacking []string
-	for _, a := range cli.Actions() {
-		if a.Lacks != "" {
-			lacking = append(lacking, string(a.Name)+" ("+a.Lacks+")")
+	for _, v := range m.verbs {
+		if v.Lacks != "" {
+			lacking = append(lacking, string(v.Name)+" ("+v.Lacks+")")
 			continue
 		}
-		r.item(strings.TrimSpace(string(a.Name)+" "+a.Args), a.Help+".")
+		r.item(strings.TrimSpace(string(v.Name)+" "+v.Args), v.Summary+".")
 	}
 	r.paragraph("Known by name and refused: " + strings.Join(lacking, ", ") + ".")
 	r.section("OPTIONS")
 	r.paragraph("An option that an action does not take is refused. These are taken by all of them:")
-	for _, o := range cli.OptionDocs() {
+	for _, o := range m.options {
 		if offered(o) && len(o.Only) == 0 {
 			r.item(term(o), o.Help+".")
 		}
@@ -140,7 +150,7 @@ func overview() string {
 			r.paragraph(text)
 		}
 		for _, i := range s.items {
-			r.item(i.what, i.line)
+			r.item(i.term, i.text)
 		}
 	}
 	return r.String()

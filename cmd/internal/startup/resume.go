@@ -6,35 +6,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 )
-
-// Resume is where a hibernated system may lie.
-type Resume struct {
-	Device string // as in fstab(5); "" for none
-	Offset string // of a swap file, in pages
-}
-
-// ParseResume reads resume=, resume_offset= and noresume from the kernel command
-// line.
-func ParseResume(cmdline string) Resume {
-	var r Resume
-	for _, word := range Words(cmdline) {
-		key, value, _ := strings.Cut(word, "=")
-		switch key {
-		case "resume":
-			r.Device = unquote(value)
-		case "resume_offset":
-			r.Offset = value
-		case "noresume":
-			return Resume{}
-		}
-	}
-	return r
-}
 
 // resumePatience is how long a disk to resume from is waited for: without it
 // the machine starts anew.
@@ -42,8 +19,8 @@ const resumePatience = 10 * time.Second
 
 // resume lets the kernel go on with a system that was hibernated, before any of
 // its file systems is touched. It returns where there is none.
-func resume(ctx context.Context, r Resume, find func(context.Context, string) (string, error)) error {
-	if r.Device == "" {
+func resume(ctx context.Context, r cmdline.Resume, find func(context.Context, string) (string, error)) error {
+	if r.Device == "" || r.Never {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, resumePatience)

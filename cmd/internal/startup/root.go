@@ -6,6 +6,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 )
 
 // Root is the file system to hand over to.
@@ -21,51 +24,33 @@ type Root struct {
 // root.
 var ErrNoRoot = errors.New("no root file system is named: root= is missing on the kernel command line")
 
-// ParseRoot takes the root from the kernel command line, and from the image's
+// RootOf takes the root from the kernel command line, and from the image's
 // fstab where that says nothing.
-func ParseRoot(cmdline, fstab string) (Root, error) {
-	root := Root{ReadOnly: true}
-	line := rootLine(fstab)
-	for _, word := range Words(cmdline) {
-		root.take(word)
+func RootOf(line cmdline.Settings, table []fstab.Mount) (Root, error) {
+	root := Root{
+		Source: line.Root, Types: types(line.RootTypes), Options: line.RootFlags,
+		ReadOnly: !line.Writable, Init: line.Init,
 	}
-	if root.Source == "" && line != nil {
-		root.Source = line[0]
+	own := fstab.At("/", table)
+	if root.Source == "" {
+		root.Source = own.Source
 	}
 	if root.Source == "" {
 		return Root{}, ErrNoRoot
 	}
 	// Type and options of the table are about its own device.
-	if line != nil && root.Source == line[0] {
-		root.complete(line)
+	if root.Source == own.Source {
+		root.complete(own)
 	}
 	return root, nil
 }
 
-func (r *Root) take(word string) {
-	key, value, _ := strings.Cut(word, "=")
-	switch key {
-	case "root":
-		r.Source = unquote(value)
-	case "rootfstype":
-		r.Types = types(value)
-	case "rootflags":
-		r.Options = value
-	case "ro":
-		r.ReadOnly = true
-	case "rw":
-		r.ReadOnly = false
-	case "init":
-		r.Init = value
-	}
-}
-
-func (r *Root) complete(line []string) {
+func (r *Root) complete(own fstab.Mount) {
 	if r.Types == nil {
-		r.Types = types(line[2])
+		r.Types = types(own.Type)
 	}
-	if r.Options == "" && len(line) > 3 {
-		r.Options = line[3]
+	if r.Options == "" {
+		r.Options = own.Options
 	}
 }
 
@@ -78,46 +63,6 @@ func types(value string) []string {
 		}
 	}
 	return list
-}
-
-// rootLine returns the fields of the table's line for "/".
-func rootLine(fstab string) []string {
-	for line := range strings.Lines(fstab) {
-		f := strings.Fields(line)
-		if len(f) > 2 && !strings.HasPrefix(f[0], "#") && f[1] == "/" {
-			return f
-		}
-	}
-	return nil
-}
-
-// Words splits a kernel command line as the kernel does: at blanks that are not
-// within double quotes, which are taken off.
-func Words(cmdline string) []string {
-	var words []string
-	word, quoted, begun := []byte(nil), false, false
-	for _, c := range []byte(cmdline) {
-		switch {
-		case c == '"':
-			quoted, begun = !quoted, true
-		case !quoted && (c == ' ' || c == '\t' || c == '\n'):
-			if begun {
-				words = append(words, string(word))
-			}
-			word, begun = nil, false
-		default:
-			word, begun = append(word, c), true
-		}
-	}
-	if begun {
-		words = append(words, string(word))
-	}
-	return words
-}
-
-// unquote takes the quotes off the value of a tag: UUID="…".
-func unquote(source string) string {
-	return strings.ReplaceAll(source, `"`, "")
 }
 
 // inits are the programs that take over where the command line names none. No

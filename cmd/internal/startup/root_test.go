@@ -3,17 +3,21 @@
 package startup
 
 import (
+	"context"
 	"errors"
+	"os"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 )
 
 func TestRootComesFromCommandLineThenTable(t *testing.T) {
-	const fstab = "# comment\nUUID=abc / btrfs subvol=@,defaults 0 0\n/dev/sda1 /boot ext4 defaults 0 2\n"
+	const table = "# comment\nUUID=abc / btrfs subvol=@,defaults 0 0\n/dev/sda1 /boot ext4 defaults 0 2\n"
 	tests := []struct {
 		name, cmdline, fstab string
 		want                 Root
@@ -30,19 +34,19 @@ func TestRootComesFromCommandLineThenTable(t *testing.T) {
 			Root{Source: "LABEL=a b", ReadOnly: true},
 		},
 		{
-			"table alone", "quiet", fstab,
+			"table alone", "quiet", table,
 			Root{Source: "UUID=abc", Types: []string{"btrfs"}, Options: "subvol=@,defaults", ReadOnly: true},
 		},
 		{
-			"same device in both", "root=UUID=abc rootflags=subvol=other", fstab,
+			"same device in both", "root=UUID=abc rootflags=subvol=other", table,
 			Root{Source: "UUID=abc", Types: []string{"btrfs"}, Options: "subvol=other", ReadOnly: true},
 		},
-		{"another device than the table's", "root=/dev/vda1", fstab, Root{Source: "/dev/vda1", ReadOnly: true}},
+		{"another device than the table's", "root=/dev/vda1", table, Root{Source: "/dev/vda1", ReadOnly: true}},
 		{"type auto is none", "root=/dev/vda1 rootfstype=auto", "", Root{Source: "/dev/vda1", ReadOnly: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := ParseRoot(test.cmdline, test.fstab)
+			got, err := RootOf(cmdline.Parse(test.cmdline, true), fstab.Parse(test.fstab))
 			if err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("%+v, %v", got, err)
 			}
@@ -51,20 +55,30 @@ func TestRootComesFromCommandLineThenTable(t *testing.T) {
 }
 
 func TestMissingRootIsSaid(t *testing.T) {
-	if _, err := ParseRoot("quiet splash", "/dev/sda1 /boot ext4\n"); !errors.Is(err, ErrNoRoot) {
+	if _, err := RootOf(cmdline.Parse("quiet splash", true), fstab.Parse("/dev/sda1 /boot ext4\n")); !errors.Is(err, ErrNoRoot) {
 		t.Errorf("%v", err)
 	}
 }
 
-func TestResumeIsReadFromTheCommandLine(t *testing.T) {
-	for cmdline, want := range map[string]Resume{
-		"root=/dev/vda1":                               {},
-		"resume=UUID=1 resume_offset=4096":             {Device: "UUID=1", Offset: "4096"},
-		"resume=/dev/mapper/swap noresume":             {},
-		`resume=LABEL="my swap" root=/dev/mapper/root`: {Device: "LABEL=my swap"},
+// A volume that the root does without keeps no machine from it.
+func TestARootThatIsThereNeedsNoOtherVolume(t *testing.T) {
+	failed := errors.New("swap stays closed")
+	for _, c := range []struct {
+		unlock, find, want error
+		told               int
+	}{
+		{nil, os.ErrNotExist, nil, 0},
+		{failed, nil, nil, 1},
+		{failed, os.ErrNotExist, failed, 0},
 	} {
-		if got := ParseResume(cmdline); got != want {
-			t.Errorf("%s: %+v", cmdline, got)
+		told := 0
+		s := Steps{
+			Unlock: func(context.Context) error { return c.unlock },
+			Find:   func(_ context.Context, source string) (string, error) { return source, c.find },
+			Report: func(error) { told++ },
+		}
+		if err := s.unlock(t.Context(), Root{Source: "/dev/mapper/root"}); !errors.Is(err, c.want) || told != c.told {
+			t.Errorf("%v, %v: %v, told %d", c.unlock, c.find, err, told)
 		}
 	}
 }
@@ -96,18 +110,4 @@ func TestMountOptionsAreSplit(t *testing.T) {
 			t.Errorf("%q: %#x %q", test.options, bits, data)
 		}
 	}
-}
-
-func FuzzWords(f *testing.F) {
-	f.Add(`root=/dev/vda "a b" c="d e" ""`)
-	f.Fuzz(func(t *testing.T, cmdline string) {
-		words := Words(cmdline)
-		if strings.Contains(cmdline, `"`) {
-			return
-		}
-		want := strings.FieldsFunc(cmdline, func(r rune) bool { return r == ' ' || r == '\t' || r == '\n' })
-		if !slices.Equal(words, want) && len(words)+len(want) > 0 {
-			t.Errorf("%q: %q", cmdline, words)
-		}
-	})
 }

@@ -5,6 +5,10 @@ package startup
 import (
 	"context"
 	"os"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 )
 
 // Steps are what others do on the way to the root.
@@ -23,26 +27,27 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err := mountKernel(); err != nil {
 		return err
 	}
-	cmdline, err := os.ReadFile("/proc/cmdline")
+	text, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return err
 	}
-	fstab, err := os.ReadFile("/etc/fstab")
+	line := cmdline.Parse(string(text), true)
+	table, err := os.ReadFile("/etc/fstab")
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
 	if err := loadModules(s.Report); err != nil {
 		s.Report(err)
 	}
-	if err := s.Unlock(ctx); err != nil {
-		return err
-	}
-	if err := resume(ctx, ParseResume(string(cmdline)), s.Find); err != nil {
-		s.Report(err)
-	}
-	root, err := ParseRoot(string(cmdline), string(fstab))
+	root, err := RootOf(line, fstab.Parse(string(table)))
 	if err != nil {
 		return err
+	}
+	if err := s.unlock(ctx, root); err != nil {
+		return err
+	}
+	if err := resume(ctx, line.Resume, s.Find); err != nil {
+		s.Report(err)
 	}
 	device, err := s.Find(ctx, root.Source)
 	if err != nil {
@@ -52,4 +57,22 @@ func Run(ctx context.Context, s Steps, args []string) error {
 		return err
 	}
 	return handOver(root, args)
+}
+
+// glance is how long a root is looked for that may be there although a volume is not.
+const glance = 2 * time.Second
+
+// unlock opens the volumes. That one stays closed ends nothing where the root is there without it.
+func (s Steps) unlock(ctx context.Context, root Root) error {
+	failed := s.Unlock(ctx)
+	if failed == nil {
+		return nil
+	}
+	looking, cancel := context.WithTimeout(ctx, glance)
+	defer cancel()
+	if _, err := s.Find(looking, root.Source); err != nil {
+		return failed
+	}
+	s.Report(failed)
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/token"
 )
 
 // LUKS2 renders what luksDump shows of a LUKS2 volume.
@@ -89,8 +90,8 @@ func writeSegment(b *strings.Builder, s luks2.Segment) {
 
 func writeToken(b *strings.Builder, t luks2.Token) {
 	fmt.Fprintf(b, "  %d: %s\n", t.ID, t.Type)
-	if description, ok := t.KeyringDescription(); ok {
-		fmt.Fprintf(b, "\tKey description: %s\n", description)
+	for _, line := range token.Show(t) {
+		fmt.Fprintf(b, "\t%s\n", line)
 	}
 	for _, slot := range t.Keyslots {
 		fmt.Fprintf(b, "\tKeyslot:    %d\n", slot)

@@ -203,3 +203,18 @@ func TestKeyDumps(t *testing.T) {
 		differ(t, name, out.String(), c.want)
 	}
 }
+
+// A token that is known and not used shows itself all the same.
+func TestARecoveryKeyIsShown(t *testing.T) {
+	m, err := luks2.ParseMetadata(golden(t, "flags-tokens-segments.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.SetToken(9, []byte(`{"type":"systemd-recovery","keyslots":["1"]}`)); err != nil {
+		t.Fatal(err)
+	}
+	want := "  9: systemd-recovery\n\tRecovery key: typed like a passphrase, with its dashes\n\tKeyslot:    1\n"
+	if dump := LUKS2(luks2.Header{Size: 16384}, m); !strings.Contains(dump, want) {
+		t.Errorf("no %q in\n%s", want, dump)
+	}
+}

@@ -18,7 +18,15 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("%v: %d MiB needed, %d MiB available", ErrMemory, e.Needed>>20, e.Available>>20)
+	return fmt.Sprintf("%v: %d MiB needed, %d MiB available, %d MiB missing", ErrMemory, e.Needed>>20, e.Available>>20, e.Missing()>>20)
+}
+
+// Missing is how much more memory it takes, in bytes, in whole MiB.
+func (e *MemoryError) Missing() uint64 {
+	if e.Available >= e.Needed {
+		return 0
+	}
+	return (e.Needed - e.Available + 1<<20 - 1) &^ (1<<20 - 1)
 }
 
 // Unwrap makes it an ErrMemory, and whatever the kernel said.

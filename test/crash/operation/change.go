@@ -192,7 +192,7 @@ func addKey(id int, passphrase string) step {
 }
 
 func killKeyslot(id int) step {
-	return func(v *luks.Volume, _ *luks.Key) error { return v.KillKeyslot(context.Background(), id) }
+	return func(v *luks.Volume, _ *luks.Key) error { return v.KillKeyslot(context.Background(), id, nil) }
 }
 
 func changeKey(id int) step {

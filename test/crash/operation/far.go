@@ -74,7 +74,7 @@ func eraseFar(v *luks.Volume, _ *luks.Key) error {
 	if err := v.EraseFar(context.Background()); err != nil {
 		return err
 	}
-	return v.KillKeyslot(context.Background(), 0)
+	return v.KillKeyslot(context.Background(), 0, nil)
 }
 
 // restoreFar brings back the header as it was formatted.

@@ -299,7 +299,7 @@ func settle(ctx context.Context, dev crash.Device, stale bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.ResumeFar(ctx); err != nil {
+	if _, err := v.Resume(ctx, nil); err != nil {
 		return err
 	}
 	f, err := v.Far(ctx)

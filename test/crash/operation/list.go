@@ -128,7 +128,7 @@ func fullKeyslotsArea(v *luks.Volume, key *luks.Key) error {
 	if err != nil {
 		return err
 	}
-	return commit.Apply(v.Device(), plan)
+	return commit.Apply(v.Device(), commit.Mending(nil, plan))
 }
 
 // replaceKey0 puts another passphrase into keyslot 0.

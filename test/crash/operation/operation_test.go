@@ -79,7 +79,7 @@ func secondaryIgnored(v *luks.Volume, _ *luks.Key) error {
 		return err
 	}
 	plan.Writes = slices.DeleteFunc(plan.Writes, func(w header.Write) bool { return w.Place == header.Secondary })
-	return commit.Apply(v.Device(), plan)
+	return commit.Apply(v.Device(), commit.Mending(nil, plan))
 }
 
 // unsalvaged updates both heads and leaves it at that when a write went elsewhere.
@@ -88,7 +88,7 @@ func unsalvaged(v *luks.Volume, _ *luks.Key) error {
 	if err != nil {
 		return err
 	}
-	return commit.Apply(v.Device(), plan)
+	return commit.Apply(v.Device(), commit.Mending(nil, plan))
 }
 
 // headerBeforeMaterial names a new keyslot before its material is there.
@@ -153,7 +153,7 @@ func unwiped(v *luks.Volume, _ *luks.Key) error {
 	if err != nil {
 		return err
 	}
-	return commit.Apply(v.Device(), plan)
+	return commit.Apply(v.Device(), commit.Mending(nil, plan))
 }
 
 func TestUnsafeOperationsAreCaught(t *testing.T) {

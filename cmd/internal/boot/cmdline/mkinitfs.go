@@ -2,7 +2,10 @@
 
 package cmdline
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // alpine is what mkinitfs spreads over several parameters.
 type alpine struct {
@@ -10,18 +13,21 @@ type alpine struct {
 	discards                   bool
 }
 
+// mkinitfs are cryptroot=DEVICE and, each for the one before it, cryptdm=NAME, cryptheader=, cryptkey=,
+// cryptoffset= and cryptdiscards.
 func (p *parser) mkinitfs(q parameter) bool {
 	switch q.name {
 	case "cryptroot":
-		p.alpine.root = q.value
+		p.cryptkey.next()
+		p.alpine.next().root = q.value
 	case "cryptdm":
-		p.alpine.name = q.value
+		p.alpine.now().name = q.value
 	case "cryptheader":
-		p.alpine.header = q.value
+		p.alpine.now().header = q.value
 	case "cryptoffset":
-		p.alpine.offset = q.value
+		p.alpine.now().offset = q.value
 	case "cryptdiscards":
-		p.alpine.discards = p.on(q)
+		p.alpine.now().discards = p.on(q)
 	default:
 		return false
 	}
@@ -29,42 +35,48 @@ func (p *parser) mkinitfs(q parameter) bool {
 }
 
 func (p *parser) finishAlpine() {
-	a := p.alpine
-	if a.root == "" {
-		if a.name+a.header+a.offset != "" || a.discards {
+	if !p.alpine.begun {
+		if len(p.alpine.all) > 0 {
 			p.s.problem("cryptdm", "no cryptroot= to go with it")
 		}
 		return
 	}
-	v := p.s.ofDevice("cryptroot", a.root)
-	v.Name, v.Header = a.name, a.header
-	if v.Name == "" {
-		v.Name = "cryptroot"
-		if name, found := strings.CutPrefix(p.s.Root, "/dev/mapper/"); found {
-			v.Name = name
+	for i, a := range p.alpine.all {
+		v := p.s.ofDevice("cryptroot", a.root)
+		v.Header, v.Name = a.header, p.alpineName(a, i)
+		if a.discards {
+			v.Options = "discard"
 		}
-	}
-	if a.discards {
-		v.Options = "discard"
-	}
-	if a.offset != "" && a.offset != "0" {
-		p.s.problem("cryptoffset", "the place of the data is taken from the header")
-	}
-	if p.arch.device == "" {
-		p.alpineKey(v)
+		if a.offset != "" && a.offset != "0" {
+			p.s.problem("cryptoffset", "the place of the data is taken from the header")
+		}
+		if !p.arch.begun && i < len(p.cryptkey.all) {
+			v.Key = alpineKey(p.cryptkey.all[i])
+		}
 	}
 }
 
-// alpineKey: cryptkey alone stands for the file that installers put into the initial file system.
-func (p *parser) alpineKey(v *Volume) {
-	for _, key := range p.cryptkeys {
-		switch key {
-		case "", "yes":
-			v.Key = "/crypto_keyfile.bin"
-		case "no":
-			v.Key = ""
-		default:
-			v.Key = key
-		}
+// alpineName: the first one is the root where nothing else is said.
+func (p *parser) alpineName(a *alpine, index int) string {
+	name, found := strings.CutPrefix(p.s.Root, "/dev/mapper/")
+	switch {
+	case a.name != "":
+		return a.name
+	case index > 0:
+		return fmt.Sprintf("cryptroot%d", index)
+	case found:
+		return name
 	}
+	return "cryptroot"
+}
+
+// alpineKey: cryptkey alone stands for the file that installers put into the initial file system.
+func alpineKey(key *cryptkey) string {
+	switch {
+	case !key.given, key.text == "no":
+		return ""
+	case key.text == "", key.text == "yes":
+		return "/crypto_keyfile.bin"
+	}
+	return key.text
 }

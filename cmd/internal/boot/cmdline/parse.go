@@ -3,6 +3,7 @@
 package cmdline
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
@@ -11,15 +12,18 @@ import (
 // MaxSize bounds what is read of a command line, in bytes; the kernel's own bound is lower.
 const MaxSize = 64 << 10
 
-// Parse reads a command line. Without initrd, parameters that begin with "rd." are left to the
+// Parse reads a command line up to "--", behind which all is the init's. Without initrd, parameters that begin with "rd." are left to the
 // initial file system, which has dealt with them.
 func Parse(text string, initrd bool) Settings {
-	p := parser{initrd: initrd}
+	p := parser{initrd: initrd, s: Settings{Initrd: initrd}}
 	if len(text) > MaxSize {
 		text = text[:MaxSize]
 		p.s.problem("", "the command line is cut at its greatest length")
 	}
 	for _, word := range Split(text) {
+		if word == "--" {
+			break
+		}
 		name, value, has := strings.Cut(word, "=")
 		p.apply(parameter{strings.ReplaceAll(name, "_", "-"), value, has})
 	}
@@ -36,11 +40,36 @@ type parameter struct {
 
 // parser collects what several parameters say together.
 type parser struct {
-	s         Settings
-	initrd    bool
-	arch      arch
-	alpine    alpine
-	cryptkeys []string
+	s        Settings
+	initrd   bool
+	arch     series[arch]
+	alpine   series[alpine]
+	gentoo   gentoo
+	cryptkey series[cryptkey] // of both
+}
+
+// series are the volumes that parameters of one family describe. What stands before the first one's
+// device belongs to it, too.
+type series[T any] struct {
+	all   []*T
+	begun bool // the device of the first is known
+}
+
+// now is the volume that a parameter adds to.
+func (s *series[T]) now() *T {
+	if len(s.all) == 0 {
+		s.all = append(s.all, new(T))
+	}
+	return s.all[len(s.all)-1]
+}
+
+// next is the volume whose device has come.
+func (s *series[T]) next() *T {
+	if s.begun {
+		s.all = append(s.all, new(T))
+	}
+	s.begun = true
+	return s.now()
 }
 
 // apply hands a parameter to the family that knows it.
@@ -49,7 +78,7 @@ func (p *parser) apply(q parameter) {
 		return
 	}
 	for _, family := range []func(*parser, parameter) bool{
-		(*parser).general, (*parser).own, (*parser).systemd, (*parser).dracut, (*parser).mkinitcpio, (*parser).debian, (*parser).mkinitfs,
+		(*parser).general, (*parser).own, (*parser).systemd, (*parser).dracut, (*parser).mkinitcpio, (*parser).debian, (*parser).mkinitfs, (*parser).genkernel,
 	} {
 		if family(p, q) {
 			return
@@ -64,15 +93,30 @@ func (p *parser) apply(q parameter) {
 func (p *parser) finish() {
 	p.finishArch()
 	p.finishAlpine()
+	p.finishGentoo()
 }
 
 // general are parameters that concern more than encryption.
 func (p *parser) general(q parameter) bool {
 	switch q.name {
 	case "root":
-		p.s.Root = q.value
+		p.s.Root = strings.ReplaceAll(q.value, `"`, "")
+	case "rootfstype":
+		p.s.RootTypes = q.value
 	case "rootflags":
 		p.s.RootFlags = q.value
+	case "ro", "rw":
+		p.s.Writable = q.name == "rw"
+	case "init":
+		p.s.Init = q.value
+	case "resume":
+		p.s.Resume.Device = strings.ReplaceAll(q.value, `"`, "")
+	case "resume-offset":
+		p.s.Resume.Offset = q.value
+	case "noresume":
+		p.s.Resume.Never = true
+	case "console":
+		p.console(q)
 	case "rootdelay":
 		p.span(q, &p.s.DeviceTimeout)
 	case "rd.vconsole.keymap", "vconsole.keymap", "keymap":
@@ -81,6 +125,14 @@ func (p *parser) general(q parameter) bool {
 		return false
 	}
 	return true
+}
+
+// console keeps the devices that the kernel writes to: "ttyS0,115200n8".
+func (p *parser) console(q parameter) {
+	name, _, _ := strings.Cut(q.value, ",")
+	if name != "" && name != "null" && !slices.Contains(p.s.Consoles, name) {
+		p.s.Consoles = append(p.s.Consoles, name)
+	}
 }
 
 // own are the parameters of this program.

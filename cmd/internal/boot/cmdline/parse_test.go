@@ -33,7 +33,7 @@ func TestWordsAreTheKernels(t *testing.T) {
 
 func TestFamiliesOfParameters(t *testing.T) {
 	for text, want := range map[string]Settings{
-		"quiet console=ttyS0 lukszilla=1": {},
+		"quiet console=ttyS0 lukszilla=1": {Consoles: []string{"ttyS0"}},
 		"rd.luks.uuid=luks-" + strings.ToUpper(one): {
 			Volumes: []Volume{{From: "rd.luks.uuid", UUID: one, Listed: true}}, Only: []string{one},
 		},
@@ -82,7 +82,59 @@ func TestFamiliesOfParameters(t *testing.T) {
 		"rd.orthrus.on-failure=reboot rd.orthrus.twins=first rd.orthrus.ciphers=a,b rd.orthrus.device-timeout=1min rd.orthrus.degraded rd.vconsole.keymap=de": {
 			OnFailure: "reboot", Twins: "first", Ciphers: "a b", DeviceTimeout: crypttab.Span{V: time.Minute, Set: true}, Degraded: true, Keymap: "de",
 		},
+		`cryptdevice=/dev/disk/by-path/pci-0000\:00\:1f.2:root:discard cryptkey=/dev/disk/by-path/a\:b:vfat:/k\:y`: {
+			Volumes: []Volume{{
+				From: "cryptdevice", Device: "/dev/disk/by-path/pci-0000:00:1f.2", Name: "root", Options: "discard",
+				Key: "/k:y:/dev/disk/by-path/a:b#fstype=vfat", Listed: true,
+			}},
+		},
+		`cryptdevice=/dev/a:r cryptkey=rootfs:/etc/k\:1`: {
+			Volumes: []Volume{{From: "cryptdevice", Device: "/dev/a", Name: "r", Key: "/etc/k:1", Listed: true}},
+		},
+		`cryptdevice=/dev/a:r cryptkey=/dev/by-path/x\:y:512:32`: {
+			Volumes: []Volume{{From: "cryptdevice", Device: "/dev/a", Name: "r", Key: "raw:512,32:/dev/by-path/x:y", Listed: true}},
+		},
+		"cryptkey=rootfs:/1 cryptdevice=/dev/a:a cryptdevice=/dev/b:b:discard cryptkey=rootfs:/2": {
+			Volumes: []Volume{
+				{From: "cryptdevice", Device: "/dev/a", Name: "a", Key: "/1", Listed: true},
+				{From: "cryptdevice", Device: "/dev/b", Name: "b", Options: "discard", Key: "/2", Listed: true},
+			},
+		},
+		"root=/dev/mapper/one cryptroot=/dev/a cryptroot=/dev/b cryptdm=two cryptkey=/k cryptroot=/dev/c": {
+			Root: "/dev/mapper/one",
+			Volumes: []Volume{
+				{From: "cryptroot", Device: "/dev/a", Name: "one", Listed: true},
+				{From: "cryptroot", Device: "/dev/b", Name: "two", Key: "/k", Listed: true},
+				{From: "cryptroot", Device: "/dev/c", Name: "cryptroot2", Listed: true},
+			},
+		},
+		"crypt_root=UUID=1 crypt_root=/dev/b root_key=k root_keydev=LABEL=stick root_keydev_fstype=vfat root_trim=yes crypt_swap=/dev/s swap_key=/s": {
+			Volumes: []Volume{
+				{From: "crypt_root", Device: "UUID=1", Name: "root", Key: "/k:LABEL=stick#fstype=vfat", Options: "discard", Listed: true},
+				{From: "crypt_root", Device: "/dev/b", Name: "root1", Key: "/k:LABEL=stick#fstype=vfat", Options: "discard", Listed: true},
+				{From: "crypt_swap", Device: "/dev/s", Name: "swap", Key: "/s", Listed: true},
+			},
+		},
+		"rd.luks.uuid=luks-11111111-22": {
+			Volumes: []Volume{{From: "rd.luks.uuid", UUID: "11111111-22", Listed: true}}, Only: []string{"11111111-22"},
+		},
+		"rd.luks.uuid=" + one + " rd.luks.header=" + one + "=/h.img:LABEL=boot": {
+			Volumes: []Volume{{From: "rd.luks.uuid", UUID: one, Header: "/h.img:LABEL=boot", Listed: true}}, Only: []string{one},
+		},
+		"rd.luks.uuid=LABEL=data rd.luks.name=LABEL=data=d rd.luks.options=LABEL=data=discard rd.luks.key=LABEL=data=/k rd.luks.label=more": {
+			Volumes: []Volume{
+				{From: "rd.luks.uuid", Device: "LABEL=data", Name: "d", Options: "discard", Key: "/k", Listed: true},
+				{From: "rd.luks.label", Device: "LABEL=more", Listed: true},
+			},
+		},
+		"root=/dev/a -- root=/dev/b rd.luks=no": {Root: "/dev/a"},
+		`root=LABEL="a b" rootfstype=xfs,ext4 rw init=/bin/x resume=UUID=1 resume_offset=7 noresume console=ttyS0,115200 console=tty0 console=tty0`: {
+			Root: "LABEL=a b", RootTypes: "xfs,ext4", Writable: true, Init: "/bin/x", Resume: Resume{"UUID=1", "7", true},
+			Consoles: []string{"ttyS0", "tty0"},
+		},
+		"root=/dev/a rw ro": {Root: "/dev/a"},
 	} {
+		want.Initrd = true
 		if got := Parse(text, true); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\n got %+v\nwant %+v", text, got, want)
 		}
@@ -102,6 +154,9 @@ func TestParametersThatCannotBeUsedAreNamed(t *testing.T) {
 		"luks.frob":                         "luks.frob",
 		"rd.orthrus.frob":                   "rd.orthrus.frob",
 		"rd.luks.uuid=xyz":                  "rd.luks.uuid",
+		"rd.luks.uuid=LABEL=":               "rd.luks.uuid",
+		"rd.luks.header=/h":                 "rd.luks.header",
+		"cryptkey=rootfs:/k crypto=a":       "crypto",
 		"rd.luks.name=" + one:               "rd.luks.name",
 		"rd.luks.data=a=b":                  "rd.luks.data",
 		"luks=perhaps":                      "luks",
@@ -135,7 +190,7 @@ func FuzzParse(f *testing.F) {
 			if v.From == "" || v.UUID == "" && v.Device == "" {
 				t.Errorf("volume without device: %+v", v)
 			}
-			if _, ok := asUUID(v.UUID); v.UUID != "" && !ok {
+			if _, ok := asBeginning(v.UUID); v.UUID != "" && !ok {
 				t.Errorf("uuid %q", v.UUID)
 			}
 		}

@@ -13,7 +13,7 @@ type Settings struct {
 	Disabled    bool // luks=no: nothing is unlocked
 	NoCrypttab  bool // luks.crypttab=no
 	Volumes     []Volume
-	Only        []string // uuids in lower case: of the crypttab's entries only these are used; nil for all
+	Only        []string // uuids in lower case, or beginnings: of the crypttab's entries only these are used; nil for all
 	Key         string   // for volumes that have none of their own, as in a crypttab
 	Options     string   // likewise
 	AllDiscards bool
@@ -22,8 +22,14 @@ type Settings struct {
 	Timeout     crypttab.Span // how long a prompt waits
 	Tries       int           // 0 unless said
 
+	Initrd    bool   // read for the initial file system
 	Root      string // root=
+	RootTypes string // rootfstype=
 	RootFlags string // rootflags=
+	Writable  bool   // rw, and no ro behind it
+	Init      string // init=
+	Resume    Resume
+	Consoles  []string // console=, names in /dev, without their modes
 	Keymap    string
 
 	DeviceTimeout crypttab.Span
@@ -35,10 +41,17 @@ type Settings struct {
 	Problems []Problem
 }
 
+// Resume is where a hibernated system may lie.
+type Resume struct {
+	Device string // as in fstab(5); "" for none
+	Offset string // of a swap file, in pages
+	Never  bool   // noresume
+}
+
 // Volume is a volume that the command line names, by uuid or by device.
 type Volume struct {
 	From    string // the parameter, for messages
-	UUID    string // in lower case, of the LUKS header; or empty
+	UUID    string // in lower case, of the LUKS header, or its beginning; or empty
 	Device  string // as in a crypttab, or empty where UUID is all
 	Name    string // of the mapping, or empty for the default
 	Data    string // device of the data, where the header is detached
@@ -71,13 +84,21 @@ func (s *Settings) ofUUID(from, uuid string) *Volume {
 	return &s.Volumes[len(s.Volumes)-1]
 }
 
-// ofDevice is the volume on that device, made where there is none yet.
-func (s *Settings) ofDevice(from, device string) *Volume {
+// described is the volume on that device, made where there is none yet; it is not to be unlocked for
+// that alone.
+func (s *Settings) described(from, device string) *Volume {
 	for i := range s.Volumes {
 		if s.Volumes[i].Device == device {
 			return &s.Volumes[i]
 		}
 	}
-	s.Volumes = append(s.Volumes, Volume{From: from, Device: device, Listed: true})
+	s.Volumes = append(s.Volumes, Volume{From: from, Device: device})
 	return &s.Volumes[len(s.Volumes)-1]
+}
+
+// ofDevice is the volume on that device, made where there is none yet.
+func (s *Settings) ofDevice(from, device string) *Volume {
+	v := s.described(from, device)
+	v.Listed = true
+	return v
 }

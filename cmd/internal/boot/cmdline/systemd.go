@@ -18,17 +18,21 @@ func (p *parser) systemd(q parameter) bool {
 	case "luks.uuid":
 		p.listUUID(q)
 	case "luks.name":
-		if uuid, value, ok := p.perUUID(q); ok {
-			v := p.s.ofUUID(q.name, uuid)
+		if v, value, ok := p.perUUID(q); ok {
 			v.Name, v.Listed = value, true
-			p.only(uuid)
+			p.only(v.UUID)
 		}
 	case "luks.data":
-		if uuid, value, ok := p.perUUID(q); ok {
-			v := p.s.ofUUID(q.name, uuid)
+		if v, value, ok := p.perUUID(q); ok {
 			v.Data, v.Listed = value, true
-			p.only(uuid)
+			p.only(v.UUID)
 		}
+	case "luks.header":
+		if v, value, ok := p.perUUID(q); ok {
+			v.Header = value
+		}
+	case "luks.label":
+		p.s.ofDevice(q.name, "LABEL="+q.value)
 	case "luks.options":
 		p.maybePerUUID(q, &p.s.Options, func(v *Volume) *string { return &v.Options })
 	case "luks.key":
@@ -39,39 +43,74 @@ func (p *parser) systemd(q parameter) bool {
 	return true
 }
 
-// listUUID: the uuid may have the prefix of the default mapping's name.
+// listUUID: the uuid may have the prefix of the default mapping's name, and be only the beginning of
+// one; a label and its like may stand in its place.
 func (p *parser) listUUID(q parameter) {
-	uuid, ok := asUUID(strings.TrimPrefix(strings.TrimPrefix(q.value, "UUID="), "luks-"))
+	text := strings.TrimPrefix(strings.TrimPrefix(q.value, "UUID="), "luks-")
+	uuid, ok := asUUID(text)
 	if !ok {
-		p.s.problem(q.name, q.value+" is no uuid")
-		return
+		uuid, ok = asBeginning(text)
 	}
-	p.s.ofUUID(q.name, uuid).Listed = true
-	p.only(uuid)
+	switch {
+	case ok:
+		p.s.ofUUID(q.name, uuid).Listed = true
+		p.only(uuid)
+	case isReference(q.value):
+		p.s.ofDevice(q.name, q.value)
+	default:
+		p.s.problem(q.name, q.value+" is no uuid")
+	}
 }
 
 // only: once a volume is named, the crypttab's other entries are not used.
 func (p *parser) only(uuid string) {
-	if !slices.Contains(p.s.Only, uuid) {
+	if uuid != "" && !slices.Contains(p.s.Only, uuid) {
 		p.s.Only = append(p.s.Only, uuid)
 	}
 }
 
-// perUUID cuts UUID=VALUE.
-func (p *parser) perUUID(q parameter) (uuid, value string, ok bool) {
-	text, value, found := strings.Cut(q.value, "=")
-	if uuid, ok = asUUID(text); ok && found && value != "" {
-		return uuid, value, true
-	}
-	p.s.problem(q.name, q.value+" is not of the form UUID=VALUE")
-	return "", "", false
+// references begin what names a device in the place of a uuid.
+var references = []string{"LABEL=", "PARTUUID=", "PARTLABEL=", "ID="}
+
+func isReference(text string) bool {
+	return slices.ContainsFunc(references, func(start string) bool { return len(text) > len(start) && strings.HasPrefix(text, start) })
 }
 
-// maybePerUUID: the value concerns one volume, or with no uuid in front all that have none of their own.
+// whose cuts WHO=VALUE, where WHO is a uuid, or a label and its like.
+func (p *parser) whose(from, text string) (v *Volume, value string, ok bool) {
+	start := ""
+	for _, r := range references {
+		if strings.HasPrefix(text, r) {
+			start = r
+		}
+	}
+	who, value, found := strings.Cut(text[len(start):], "=")
+	uuid, isUUID := asUUID(who)
+	switch {
+	case !found || who == "":
+		return nil, "", false
+	case start != "":
+		return p.s.described(from, start+who), value, true
+	case isUUID:
+		return p.s.ofUUID(from, uuid), value, true
+	}
+	return nil, "", false
+}
+
+// perUUID is WHO=VALUE, with a value.
+func (p *parser) perUUID(q parameter) (v *Volume, value string, ok bool) {
+	v, value, ok = p.whose(q.name, q.value)
+	if !ok || value == "" {
+		p.s.problem(q.name, q.value+" is not of the form UUID=VALUE")
+		return nil, "", false
+	}
+	return v, value, true
+}
+
+// maybePerUUID: the value concerns one volume, or with none in front all that have none of their own.
 func (p *parser) maybePerUUID(q parameter, all *string, of func(*Volume) *string) {
-	text, value, found := strings.Cut(q.value, "=")
-	if uuid, ok := asUUID(text); ok && found {
-		*of(p.s.ofUUID(q.name, uuid)) = value
+	if v, value, ok := p.whose(q.name, q.value); ok {
+		*of(v) = value
 		return
 	}
 	*all = q.value
@@ -121,8 +160,16 @@ func looksLikeDevice(text string) bool {
 
 // asUUID gives a uuid of a LUKS header in lower case.
 func asUUID(text string) (string, bool) {
+	text, ok := asBeginning(text)
+	return text, ok && len(text) == uuidLength
+}
+
+const uuidLength = 36
+
+// asBeginning gives the beginning of a uuid in lower case.
+func asBeginning(text string) (string, bool) {
 	text = strings.ToLower(strings.Trim(text, `"`))
-	if len(text) != 36 {
+	if len(text) == 0 || len(text) > uuidLength {
 		return "", false
 	}
 	for i, c := range []byte(text) {

@@ -59,6 +59,7 @@ var options = append(flagOptions(), []option{
 	{name: "keyfile-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.KeyFileTimeout) }},
 	{name: "keyscript", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.KeyScript = v; return true }},
 	{name: "link-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.LinkVolumeKey = v; return true }},
+	{name: "fixate-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Fixed = v; return true }},
 	{name: "try-empty-password", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.TryEmpty) }},
 	{name: "password-cache", needsValue: true, set: setCache},
 
@@ -83,6 +84,7 @@ var options = append(flagOptions(), []option{
 	// This program's own.
 	{name: "x-orthrus.degraded", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) }},
 	{name: "x-orthrus.ciphers", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true }},
+	{name: "x-orthrus.far", needsValue: true, set: setFar},
 	{name: "x-orthrus.pin", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) }},
 
 	// What other key sources will read.
@@ -173,6 +175,12 @@ func setEcho(o *Options, value string, _ bool) bool {
 		o.Echo = EchoNo
 	}
 	return true
+}
+
+func setFar(o *Options, value string, _ bool) bool {
+	way, known := map[string]Far{"ask": FarAsk, "open": FarOpen, "no": FarNo}[value]
+	o.Far = way
+	return known
 }
 
 func number(text string, to *uint64) bool {

@@ -48,6 +48,23 @@ const (
 	CacheReadOnly              // read
 )
 
+// Far says what is done with a volume both of whose heads are lost while its far header is whole.
+type Far int
+
+// The ways with a far header.
+const (
+	FarAsk  Far = iota // people are told before they type the passphrase; nothing else opens it
+	FarOpen            // it opens like any other
+	FarNo              // it is told of, and stays closed
+)
+
+// Word is one option as a crypttab has it.
+type Word struct {
+	Name  string
+	Value string // "" where the option has none
+	Has   bool   // there is a value, though it may be empty
+}
+
 // Span is a time that may be set; zero stands for no end.
 type Span struct {
 	V   time.Duration
@@ -111,6 +128,10 @@ type Options struct {
 	Degraded bool   // goes on without the volume when it stays away
 	Ciphers  string // allow-list, separated by blanks
 	Pin      string // hexadecimal digest of the volume key, as luksDump shows it
+	Far      Far    // what is done where only the far header is left
+
+	// Fixed is the id that systemd has for the one volume key that may open the volume.
+	Fixed string
 
 	Kept     []string // known options that concern others: TPM2, FIDO2, PKCS#11, checks
 	Problems []Problem
@@ -127,6 +148,20 @@ func ParseOptions(text string) Options {
 		o.apply(name, value, has)
 	}
 	return o
+}
+
+// Words reads options as they stand in the fourth field, an alias by the first name of its option.
+func Words(text string) []Word {
+	var all []Word
+	for _, one := range SplitOptions(text) {
+		var w Word
+		w.Name, w.Value, w.Has = strings.Cut(one, "=")
+		if s := findOption(w.Name); s != nil {
+			w.Name = s.name
+		}
+		all = append(all, w)
+	}
+	return all
 }
 
 // SplitOptions cuts at commas; "\," is a comma within a word and "\\" a backslash.

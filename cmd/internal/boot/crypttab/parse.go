@@ -5,6 +5,8 @@ package crypttab
 import (
 	"fmt"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 )
 
 // MaxSize bounds what is read of a crypttab, in bytes.
@@ -15,7 +17,8 @@ type Entry struct {
 	Line    int    // from 1
 	Name    string // of the mapping
 	Device  string // as written: a path or UUID=…, LABEL=…, PARTUUID=…, PARTLABEL=…
-	Key     string // as written; empty for none
+	Key     string // as written, "none" included; empty where the line ends before it
+	Written string // the options as written
 	Options Options
 }
 
@@ -62,7 +65,7 @@ func Parse(text []byte) (entries []Entry, problems []Problem) {
 	}
 	seen := map[string]bool{}
 	number := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(fstab.WithoutMark(string(text))) {
 		number++
 		entry, why, found := parseLine(line)
 		switch {
@@ -83,14 +86,14 @@ func Parse(text []byte) (entries []Entry, problems []Problem) {
 }
 
 func parseLine(line string) (e Entry, why string, found bool) {
-	fields := strings.Fields(line)
-	if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+	fields := fstab.Fields(line)
+	if len(fields) == 0 {
 		return e, "", false
 	}
 	if len(fields) < 2 {
 		return e, "no device", true
 	}
-	e.Name, e.Device, e.Options = unescape(fields[0]), unescape(fields[1]), Defaults()
+	e.Name, e.Device, e.Options = fields[0], fields[1], Defaults()
 	if strings.ContainsAny(e.Name, "/\x00") || e.Name == "." || e.Name == ".." {
 		return e, "a name that cannot be", true
 	}
@@ -98,48 +101,23 @@ func parseLine(line string) (e Entry, why string, found bool) {
 		return e, "a device that cannot be", true
 	}
 	if len(fields) > 2 {
-		e.Key = noKey(unescape(fields[2]))
+		e.Key = fields[2]
 	}
 	if len(fields) > 3 {
-		e.Options = ParseOptions(unescape(fields[3]))
+		e.Written = fields[3]
+		e.Options = ParseOptions(e.Written)
 	}
 	return e, "", true
 }
 
-func noKey(text string) string {
-	if text == "-" || text == "none" {
-		return ""
+// String writes the entry as a line of the file, without its end.
+func (e Entry) String() string {
+	fields := []string{fstab.Escape(e.Name), fstab.Escape(e.Device), fstab.Escape(e.Key)}
+	if e.Key == "" {
+		fields[2] = "none"
 	}
-	return text
-}
-
-// unescape undoes \040 and its like; any other backslash stays.
-func unescape(field string) string {
-	if !strings.Contains(field, `\`) {
-		return field
+	if e.Written != "" {
+		fields = append(fields, fstab.Escape(e.Written))
 	}
-	var b strings.Builder
-	for i := 0; i < len(field); i++ {
-		if n, ok := octal(field[i:]); ok {
-			b.WriteByte(n)
-			i += 3
-			continue
-		}
-		b.WriteByte(field[i])
-	}
-	return b.String()
-}
-
-func octal(s string) (byte, bool) {
-	if len(s) < 4 || s[0] != '\\' {
-		return 0, false
-	}
-	n := 0
-	for _, digit := range []byte(s[1:4]) {
-		if digit < '0' || digit > '7' {
-			return 0, false
-		}
-		n = n*8 + int(digit-'0')
-	}
-	return byte(n), n < 256
+	return strings.Join(fields, " ")
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestEntriesOfBothDialects(t *testing.T) {
-	const text = `# <target name> <source device> <key file> <options>
+	const text = "\ufeff" + `# <target name> <source device> <key file> <options>
 vda5_crypt UUID=2c2f2a42-0f5c-4a2e-8b8c-2d1d5f0c7c11 none luks,discard
 	data  /dev/disk/by-id/virtio-b   /etc/keys/data\040key:LABEL=keys  keyfile-timeout=10s,nofail
 
@@ -25,15 +25,36 @@ bare /dev/sdb
 		t.Errorf("problems: %v", problems)
 	}
 	want := []Entry{
-		{Line: 2, Name: "vda5_crypt", Device: "UUID=2c2f2a42-0f5c-4a2e-8b8c-2d1d5f0c7c11", Options: Options{Keyslot: -1, Flags: target.AllowDiscards}},
-		{Line: 3, Name: "data", Device: "/dev/disk/by-id/virtio-b", Key: "/etc/keys/data key:LABEL=keys", Options: Options{Keyslot: -1, NoFail: true, KeyFileTimeout: Span{10 * time.Second, true}}},
-		{Line: 5, Name: "swap", Device: "/dev/sda2", Key: "/dev/urandom", Options: Options{Keyslot: -1, Type: Swap, Cipher: "aes-xts-plain64", KeySize: 256}},
-		{Line: 6, Name: "old", Device: "PARTLABEL=old one", Options: Options{}},
+		{Line: 2, Name: "vda5_crypt", Device: "UUID=2c2f2a42-0f5c-4a2e-8b8c-2d1d5f0c7c11", Key: "none", Written: "luks,discard", Options: Options{Keyslot: -1, Flags: target.AllowDiscards}},
+		{Line: 3, Name: "data", Device: "/dev/disk/by-id/virtio-b", Key: "/etc/keys/data key:LABEL=keys", Written: "keyfile-timeout=10s,nofail", Options: Options{Keyslot: -1, NoFail: true, KeyFileTimeout: Span{10 * time.Second, true}}},
+		{Line: 5, Name: "swap", Device: "/dev/sda2", Key: "/dev/urandom", Written: "swap,cipher=aes-xts-plain64,size=256,plain", Options: Options{Keyslot: -1, Type: Swap, Cipher: "aes-xts-plain64", KeySize: 256}},
+		{Line: 6, Name: "old", Device: "PARTLABEL=old one", Key: "-", Options: Options{}},
 		{Line: 7, Name: "bare", Device: "/dev/sdb", Options: Options{}},
 	}
 	want[3].Options, want[4].Options = Defaults(), Defaults()
 	if !reflect.DeepEqual(entries, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", entries, want)
+	}
+}
+
+func TestEntriesAreWrittenAsTheyAreRead(t *testing.T) {
+	for line, want := range map[string]string{
+		"bare  /dev/sdb":                               "bare /dev/sdb none",
+		"old PARTLABEL=old\\040one -":                  "old PARTLABEL=old\\040one -",
+		"a UUID=1 /k\\040y header=/h\\,\\040x,tries=2": "a UUID=1 /k\\040y header=/h\\,\\040x,tries=2",
+		"a\\134040b UUID=1 none luks":                  "a\\134040b UUID=1 none luks",
+	} {
+		entries, _ := Parse([]byte(line))
+		if len(entries) != 1 || entries[0].String() != want {
+			t.Errorf("%s: %v", line, entries)
+		}
+	}
+}
+
+func TestWordsHaveTheirFirstNames(t *testing.T) {
+	want := []Word{{"readonly", "", false}, {"key-slot", "1", true}, {"x-mine", "", true}, {"unknown", "a=b", true}}
+	if got := Words("read-only,keyslot=1,x-mine=,unknown=a=b"); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -93,7 +114,8 @@ func TestOptions(t *testing.T) {
 		"x-orthrus.degraded,x-orthrus.ciphers=aes-xts-plain64,x-orthrus.pin=" + strings.Repeat("ab", 20): with(func(o *Options) {
 			o.Degraded, o.Ciphers, o.Pin = true, "aes-xts-plain64", strings.Repeat("ab", 20)
 		}),
-		"tpm2-device=auto,fido2-pin=yes,quiet": with(func(o *Options) { o.Kept = []string{"tpm2-device=auto", "fido2-pin=yes", "quiet"} }),
+		"x-orthrus.far=no,fixate-volume-key=ab": with(func(o *Options) { o.Far, o.Fixed = FarNo, "ab" }),
+		"tpm2-device=auto,fido2-pin=yes,quiet":  with(func(o *Options) { o.Kept = []string{"tpm2-device=auto", "fido2-pin=yes", "quiet"} }),
 	} {
 		if got := ParseOptions(text); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q:\n got %+v\nwant %+v", text, got, want)
@@ -116,6 +138,7 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		"password-cache=x":   {Option: "password-cache", Kind: Malformed, Why: "x"},
 		"password-echo=loud": {Option: "password-echo", Kind: Malformed, Why: "loud"},
 		"discard=x":          {Option: "discard", Kind: Malformed, Why: "x"},
+		"x-orthrus.far=yes":  {Option: "x-orthrus.far", Kind: Malformed, Why: "yes"},
 		"x-orthrus.pin=abcd": {Option: "x-orthrus.pin", Kind: Malformed, Why: "abcd"},
 		"noearly":            {Option: "noearly", Kind: Obsolete},
 		"tcrypt-hidden":      {Option: "tcrypt-hidden", Kind: Unsupported},

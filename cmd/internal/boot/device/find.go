@@ -69,6 +69,20 @@ func (w *Watcher) Find(ctx context.Context, r plan.Reference, twins plan.Twins) 
 	}
 }
 
+// Unclaimed are the devices on which nothing was found that has a name, and that nothing uses.
+func (w *Watcher) Unclaimed() []Identity {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []Identity
+	for _, d := range w.devices {
+		if d.known && d.identity.Contents == "" && !d.identity.Held {
+			all = append(all, d.identity)
+		}
+	}
+	slices.SortFunc(all, func(a, b Identity) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
 // Twins are the devices that answer to the reference now, where there are several; otherwise nil.
 func (w *Watcher) Twins(r plan.Reference) *TwinsError {
 	found, _, _, _ := w.answering(r)

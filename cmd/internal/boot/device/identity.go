@@ -33,6 +33,8 @@ func (i *Identity) Answers(r plan.Reference) bool {
 	switch r.Kind {
 	case plan.UUID:
 		return i.UUID != "" && strings.EqualFold(i.UUID, r.Value)
+	case plan.Beginning:
+		return i.Contents == "crypto_LUKS" && strings.HasPrefix(strings.ToLower(i.UUID), r.Value)
 	case plan.Label:
 		return i.Label != "" && i.Label == r.Value
 	case plan.PartUUID:

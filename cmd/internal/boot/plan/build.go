@@ -26,6 +26,7 @@ type Request struct {
 func Make(r Request) Plan {
 	b := builder{request: r, settings: r.Settings}
 	b.plan.Policy = policyOf(r.Settings)
+	b.plan.Initrd = r.Settings.Initrd
 	b.plan.Keymap = r.Settings.Keymap
 	if b.plan.Disabled = r.Settings.Disabled; b.plan.Disabled {
 		b.note("the command line says that no volume is to be unlocked")
@@ -89,7 +90,7 @@ func (b *builder) crypttab() {
 			b.note("%s: %v", from, p)
 		}
 		if v, wanted := b.entry(from, e); wanted {
-			b.plan.Volumes = append(b.plan.Volumes, v)
+			b.add(v)
 		}
 	}
 }
@@ -97,31 +98,46 @@ func (b *builder) crypttab() {
 // entry makes a volume of a line, as the command line amends it.
 func (b *builder) entry(from string, e crypttab.Entry) (Volume, bool) {
 	device := ParseReference(e.Device)
-	said := b.about(device)
-	if b.settings.Only != nil && (device.Kind != UUID || !slices.Contains(b.settings.Only, strings.ToLower(device.Value))) {
+	if b.settings.Only != nil && !b.only(e.Name, device) {
 		return Volume{}, false
 	}
-	v := Volume{Name: e.Name, From: from, Device: device, Options: e.Options}
+	v := Volume{Name: e.Name, From: from, Device: device, Options: e.Options, Written: e.Written}
 	key := e.Key
-	if said != nil {
+	if said := b.about(e.Name, device); said != nil {
 		if said.Options != "" {
-			v.Options = b.options(said.From, said.Options)
+			v.Options, v.Written = b.options(said.From, said.Options), said.Options
 		}
 		if said.Key != "" {
 			key = said.Key
+		}
+		if said.Header != "" {
+			v.Options.Header = said.Header
 		}
 	}
 	b.complete(&v, key)
 	return v, true
 }
 
-// about is what the command line says of the volume of that uuid; nil for nothing.
-func (b *builder) about(device Reference) *cmdline.Volume {
-	if device.Kind != UUID {
-		return nil
+// only tells that the command line lists the entry's uuid, or the beginning of it.
+func (b *builder) only(name string, device Reference) bool {
+	return slices.ContainsFunc(b.settings.Only, func(uuid string) bool { return means(uuid, name, device) })
+}
+
+// means tells that a uuid, or its beginning, is that of an entry: by its device, or by the name that
+// systemd and dracut give a mapping by default.
+func means(uuid, name string, device Reference) bool {
+	ofDevice := ""
+	if device.Kind == UUID {
+		ofDevice = strings.ToLower(device.Value)
 	}
+	ofName, named := strings.CutPrefix(strings.ToLower(name), "luks-")
+	return strings.HasPrefix(ofDevice, uuid) || named && strings.HasPrefix(ofName, uuid)
+}
+
+// about is what the command line says of the volume of that entry; nil for nothing.
+func (b *builder) about(name string, device Reference) *cmdline.Volume {
 	for i, v := range b.settings.Volumes {
-		if v.UUID != "" && strings.EqualFold(v.UUID, device.Value) {
+		if v.UUID != "" && means(v.UUID, name, device) || v.UUID == "" && ParseReference(v.Device).Same(device) {
 			return &b.settings.Volumes[i]
 		}
 	}
@@ -129,7 +145,7 @@ func (b *builder) about(device Reference) *cmdline.Volume {
 }
 
 // commandLine adds the volumes that only the command line names; one of the same name replaces the
-// crypttab's.
+// crypttab's, and one of the same device is the same.
 func (b *builder) commandLine() {
 	for _, said := range b.settings.Volumes {
 		if !said.Listed || said.UUID != "" && b.hasUUID(said.UUID) {
@@ -140,18 +156,48 @@ func (b *builder) commandLine() {
 			b.note("%s: %q cannot be the name of a mapping", v.From, v.Name)
 			continue
 		}
-		if i := slices.IndexFunc(b.plan.Volumes, func(o Volume) bool { return o.Name == v.Name }); i >= 0 {
-			b.note("%s replaces %s (%s)", v.From, b.plan.Volumes[i].From, v.Name)
-			b.plan.Volumes = slices.Delete(b.plan.Volumes, i, i+1)
-		}
-		b.plan.Volumes = append(b.plan.Volumes, v)
+		b.add(v)
 	}
 }
 
+func (b *builder) add(v Volume) {
+	for i := range b.plan.Volumes {
+		if o := &b.plan.Volumes[i]; o.Name == v.Name && !o.Device.Same(v.Device) {
+			b.note("%s replaces %s (%s)", v.From, o.From, v.Name)
+			b.plan.Volumes = slices.Delete(b.plan.Volumes, i, i+1)
+			break
+		}
+	}
+	for i := range b.plan.Volumes {
+		if o := &b.plan.Volumes[i]; o.Device.Same(v.Device) && o.Options.Offset == v.Options.Offset {
+			b.merge(o, v)
+			return
+		}
+	}
+	b.plan.Volumes = append(b.plan.Volumes, v)
+}
+
+// merge: one volume under two names gets one mapping, by the name that the root is mounted by.
+func (b *builder) merge(o *Volume, v Volume) {
+	if v.Name == o.Name {
+		b.note("%s replaces %s (%s)", v.From, o.From, v.Name)
+		*o = v
+		return
+	}
+	b.note("%s and %s name one volume, %v: it is opened once", o.From, v.From, v.Device)
+	if b.isRoot(v.Name) {
+		v.Also = append(o.Also, o.Name)
+		if v.Key.Kind == NoKey {
+			v.Key = o.Key
+		}
+		*o = v
+		return
+	}
+	o.Also = append(o.Also, v.Name)
+}
+
 func (b *builder) hasUUID(uuid string) bool {
-	return slices.ContainsFunc(b.plan.Volumes, func(v Volume) bool {
-		return v.Device.Kind == UUID && strings.EqualFold(v.Device.Value, uuid)
-	})
+	return slices.ContainsFunc(b.plan.Volumes, func(v Volume) bool { return means(uuid, v.Name, v.Device) })
 }
 
 // listed makes a volume of what the command line says alone.
@@ -166,7 +212,7 @@ func (b *builder) listed(said cmdline.Volume) Volume {
 	v := Volume{Name: said.Name, From: said.From, Options: b.options(said.From, options)}
 	v.Device = ParseReference(said.Device)
 	if said.UUID != "" {
-		v.Device = Reference{UUID, said.UUID}
+		v.Device = ofUUID(said.UUID)
 	}
 	if said.Data != "" {
 		v.Header = Place{Device: v.Device}
@@ -176,7 +222,7 @@ func (b *builder) listed(said cmdline.Volume) Volume {
 		v.Options.Header = said.Header
 	}
 	if v.Name == "" {
-		v.Name = defaultName(said)
+		v.Name, v.Unnamed = defaultName(said), v.Device.Kind == Beginning
 	}
 	b.complete(&v, key)
 	return v
@@ -220,7 +266,12 @@ func (b *builder) complete(v *Volume, key string) {
 	if b.settings.Timeout.Set && !o.Timeout.Set {
 		o.Timeout = b.settings.Timeout
 	}
-	v.Required = !o.NoFail
+	v.Required = !o.NoFail && !(b.settings.Initrd && forOneBoot(v))
+}
+
+// forOneBoot: swap space and temporary file systems with a key that is made up hold no root.
+func forOneBoot(v *Volume) bool {
+	return v.Options.Type == crypttab.Swap || v.Options.Type == crypttab.Tmp || v.Key.Kind == RandomKey
 }
 
 // headerPlace: a header is on a device, or in a file here or on a device.

@@ -11,17 +11,17 @@ import (
 func (b *builder) choose() {
 	names := b.request.Names
 	for _, name := range names {
-		if !slices.ContainsFunc(b.plan.Volumes, func(v Volume) bool { return v.Name == name }) {
-			b.note("nothing is known of a volume named %s", name)
+		if !slices.ContainsFunc(b.plan.Volumes, func(v Volume) bool { return v.Called(name) }) {
+			b.plan.Unknown = append(b.plan.Unknown, name)
 		}
 	}
 	b.plan.Volumes = slices.DeleteFunc(b.plan.Volumes, func(v Volume) bool {
 		switch {
-		case slices.Contains(b.request.Taken, v.Name):
+		case slices.ContainsFunc(b.request.Taken, v.Called):
 			b.note("%s is open already", v.Name)
 			return true
 		case len(names) > 0:
-			return !slices.Contains(names, v.Name)
+			return !slices.ContainsFunc(names, v.Called)
 		}
 		return v.Options.NoAuto
 	})
@@ -30,11 +30,15 @@ func (b *builder) choose() {
 // markRoot finds the volume that root= names, and where root= lies elsewhere (a volume group, a file
 // system by uuid) takes none for it: then all that is required is.
 func (b *builder) markRoot() {
-	name, found := strings.CutPrefix(b.settings.Root, "/dev/mapper/")
 	for i := range b.plan.Volumes {
 		v := &b.plan.Volumes[i]
-		if found && v.Name == name {
+		if b.isRoot(v.Name) || v.Unnamed && strings.HasPrefix(b.settings.Root, "/dev/mapper/"+v.Name) {
 			v.Root, v.Required = true, true
 		}
 	}
 }
+
+func (b *builder) isRoot(name string) bool { return b.settings.Root == "/dev/mapper/"+name }
+
+// Called tells that the volume was asked for by that name.
+func (v Volume) Called(name string) bool { return v.Name == name || slices.Contains(v.Also, name) }

@@ -38,15 +38,11 @@ const passdev = "passdev"
 // parseKey reads the third field of a crypttab, or what package cmdline makes of a parameter.
 func parseKey(text, script string) Key {
 	switch {
-	case text == "-" || text == "none":
-		text = ""
 	case isRandom(text):
 		return Key{Kind: RandomKey, Path: text}
-	}
-	if script != "" {
+	case script != "":
 		return scriptKey(text, script)
-	}
-	if text == "" {
+	case text == "", text == "-", text == "none":
 		return Key{}
 	}
 	if rest, raw := strings.CutPrefix(text, cmdline.RawKey); raw {

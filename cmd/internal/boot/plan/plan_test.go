@@ -58,7 +58,8 @@ func TestKeys(t *testing.T) {
 		{"/dev/disk/by-label/k", "", Key{Kind: RawKey, Device: Reference{Label, "k"}}},
 		{"/dev/urandom", "", Key{Kind: RandomKey, Path: "/dev/urandom"}},
 		{"id", "/lib/decrypt_x", Key{Kind: ScriptKey, Path: "/lib/decrypt_x", Argument: "id"}},
-		{"none", "/lib/decrypt_x", Key{Kind: ScriptKey, Path: "/lib/decrypt_x"}},
+		{"none", "/lib/decrypt_x", Key{Kind: ScriptKey, Path: "/lib/decrypt_x", Argument: "none"}},
+		{"-", "", Key{}},
 		{"/dev/disk/by-label/k:/a:5", "/lib/cryptsetup/scripts/passdev", Key{Kind: KeyFile, Path: "/a", Device: Reference{Label, "k"}}},
 		{"/dev/sdb", "passdev", Key{Kind: ScriptKey, Path: "passdev", Argument: "/dev/sdb"}},
 	} {
@@ -167,9 +168,67 @@ func TestPolicy(t *testing.T) {
 func TestNotesNameWhatWasPassedOver(t *testing.T) {
 	p := made("alone\na /dev/a none luks,frob,tcrypt", "rd.luks.frob=1", "a", "b")
 	all := strings.Join(p.Notes, "\n")
-	for _, want := range []string{"crypttab line 1: line: malformed (no device)", "crypttab line 2: option frob: unknown", "option tcrypt: not supported", "parameter rd.luks.frob: unknown", "named b"} {
+	for _, want := range []string{"crypttab line 1: line: malformed (no device)", "crypttab line 2: option frob: unknown", "option tcrypt: not supported", "parameter rd.luks.frob: unknown"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is missing in\n%s", want, all)
+		}
+	}
+	if !reflect.DeepEqual(p.Unknown, []string{"b"}) {
+		t.Errorf("unknown: %q", p.Unknown)
+	}
+}
+
+func TestOneVolumeIsOpenedOnceWhateverItIsCalled(t *testing.T) {
+	for _, c := range []struct{ what, tab, line, name, also string }{
+		{"the root's name by cryptdevice", "cr UUID=" + one + " none luks", "root=/dev/mapper/a cryptdevice=UUID=" + one + ":a", "a", "cr"},
+		{"the root's name by crypttab", "cr UUID=" + one + " none luks", "root=/dev/mapper/cr cryptdevice=/dev/disk/by-uuid/" + one + ":a", "cr", "a"},
+		{"none of them the root's", "cr PARTUUID=AB none", "cryptdevice=PARTUUID=ab:a", "cr", "a"},
+		{"two lines", "x /dev/sda none\ny /dev/sda none", "", "x", "y"},
+	} {
+		p := made(c.tab, c.line)
+		if names(p) != c.name || !p.Volumes[0].Called(c.also) || len(p.Notes) != 1 {
+			t.Errorf("%s: %q, also %q, %q", c.what, names(p), p.Volumes[0].Also, p.Notes)
+		}
+	}
+	parts := made("a /dev/sda none plain,offset=0\nb /dev/sda none plain,offset=8192", "")
+	if names(parts) != "a b" {
+		t.Errorf("two plain volumes of one disk: %q", names(parts))
+	}
+	if p := made("cr UUID="+one+" none", "cryptdevice=UUID="+one+":a", "a"); names(p) != "cr" || p.Unknown != nil {
+		t.Errorf("asked for by its other name: %q, %q", names(p), p.Unknown)
+	}
+}
+
+func TestAUuidMayBeItsBeginningOrTheNameOfALine(t *testing.T) {
+	tab := "luks-" + one + " /dev/sda /k luks\nother UUID=" + two + " none luks"
+	for line, want := range map[string]string{
+		"rd.luks.uuid=" + one:       "luks-" + one,
+		"rd.luks.uuid=luks-1111111": "luks-" + one,
+		"rd.luks.uuid=aaaa":         "other",
+		"rd.luks.uuid=99":           "luks-99",
+	} {
+		if got := made(tab, line); names(got) != want {
+			t.Errorf("%s: %q, want %q", line, names(got), want)
+		}
+	}
+	v := made("", "root=/dev/mapper/luks-99aa rd.luks.uuid=99").Volumes[0]
+	if v.Device != (Reference{Beginning, "99"}) || !v.Unnamed || !v.Root {
+		t.Errorf("%+v", v)
+	}
+	v = made(tab, "rd.luks.options="+one+"=discard").Volumes[0]
+	if v.Device.Value != "/dev/sda" || v.Options.Flags != target.AllowDiscards {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestWhatLivesForOneBootIsNotWaitedForInTheInitrd(t *testing.T) {
+	tab := []byte("swap /dev/sda2 /dev/urandom swap,cipher=aes-xts-plain64\ntmp /dev/sda3 none tmp\nraw /dev/sda4 /dev/random plain")
+	for _, initrd := range []bool{true, false} {
+		p := Make(Request{Crypttab: tab, Settings: cmdline.Parse("", initrd)})
+		for _, v := range p.Volumes {
+			if v.Required == initrd {
+				t.Errorf("initrd %v: %s required %v", initrd, v.Name, v.Required)
+			}
 		}
 	}
 }

@@ -20,6 +20,7 @@ const (
 	ID        Kind = "ID"     // a name of /dev/disk/by-id
 	Port      Kind = "PATH"   // a name of /dev/disk/by-path
 	Serial    Kind = "SERIAL" // the serial number of a disk
+	Beginning Kind = "UUID…"  // of the uuid of a LUKS volume, in lower case
 )
 
 // Reference names a device that may not be there yet. The zero value names none.
@@ -86,6 +87,22 @@ func decodeLink(name string) string {
 	return b.String()
 }
 
+// ofUUID refers to a LUKS volume by its uuid, or the beginning of it.
+func ofUUID(uuid string) Reference {
+	if len(uuid) < 36 {
+		return Reference{Beginning, uuid}
+	}
+	return Reference{UUID, uuid}
+}
+
+// Same tells that both name a device in one way, so that it is one device without looking.
+func (r Reference) Same(o Reference) bool {
+	if r.Kind == UUID || r.Kind == PartUUID {
+		return r.Kind == o.Kind && strings.EqualFold(r.Value, o.Value)
+	}
+	return r == o && !r.IsZero()
+}
+
 // IsZero tells that no device is named.
 func (r Reference) IsZero() bool { return r.Kind == "" }
 
@@ -94,6 +111,8 @@ func (r Reference) String() string {
 	switch r.Kind {
 	case Path, "":
 		return r.Value
+	case Beginning:
+		return "UUID=" + r.Value + "…"
 	case Port:
 		return "/dev/disk/by-path/" + r.Value
 	}

@@ -12,19 +12,26 @@ import (
 type Plan struct {
 	Volumes  []Volume
 	Notes    []string // what was passed over, for people
+	Unknown  []string `json:",omitempty"` // names that were asked for and that nothing is known of
 	Policy   Policy
 	Keymap   string `json:",omitempty"` // named on the command line
+	Initrd   bool   `json:",omitempty"` // made for an initial file system
 	Disabled bool   `json:",omitempty"` // the command line says that nothing is to be unlocked
 }
 
 // Volume is one volume to unlock.
 type Volume struct {
-	Name     string
-	From     string    // "crypttab line 3", "rd.luks.uuid"
-	Device   Reference // of the data
-	Header   Place     `json:",omitzero"` // where it is detached
-	Key      Key       `json:",omitzero"`
-	Options  crypttab.Options
+	Name    string
+	From    string    // "crypttab line 3", "rd.luks.uuid"
+	Device  Reference // of the data
+	Header  Place     `json:",omitzero"` // where it is detached
+	Key     Key       `json:",omitzero"`
+	Options crypttab.Options
+	Written string `json:",omitempty"` // the options as the crypttab has them
+	// Also are other names that it was asked for by; it gets one mapping, under Name.
+	Also []string `json:",omitempty"`
+	// Unnamed: the name is only "luks-" and the beginning of a uuid, to be completed once it is found.
+	Unnamed  bool `json:",omitempty"`
 	Root     bool `json:",omitempty"` // the root file system lies on it
 	Required bool // the boot does not go on without it
 }

@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 )
 
 func main() {
@@ -20,11 +22,11 @@ func main() {
 }
 
 func run(args []string) error {
-	files := map[string]func() map[string]string{"man": manual.Pages, "completions": manual.Completions}
+	files := map[string]func([]cli.Verb) map[string]string{"man": manual.Pages, "completions": manual.Completions}
 	if len(args) != 2 || files[args[0]] == nil {
 		return fmt.Errorf("usage: generate man|completions <folder>")
 	}
-	for name, text := range files[args[0]]() {
+	for name, text := range files[args[0]](all.Declarations(all.Verbs())) {
 		path := filepath.Join(args[1], name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err

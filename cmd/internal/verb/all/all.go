@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package all is the list of verbs, and the run of one.
+package all
+
+import (
+	"context"
+	"os"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/early"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/header"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keyslot"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapping"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/measure"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mend"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/refused"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/size"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/watch"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+)
+
+// Verbs lists every verb, in the order in which help names them. A new one is added here and
+// nowhere else.
+func Verbs() []verb.Verb {
+	return []verb.Verb{
+		mapping.Open(),
+		mapping.Close(),
+		mapping.Resize(),
+		mapping.Status(),
+		measure.Benchmark(),
+		mend.Repair(),
+		refused.Reencrypt(),
+		keyslot.Erase(),
+		header.Convert(),
+		header.Config(),
+		header.LuksFormat(),
+		keyslot.LuksAddKey(),
+		keyslot.LuksRemoveKey(),
+		keyslot.LuksChangeKey(),
+		keyslot.LuksConvertKey(),
+		keyslot.LuksKillSlot(),
+		header.LuksUUID(),
+		header.IsLuks(),
+		header.LuksDump(),
+		refused.TcryptDump(),
+		refused.BitlkDump(),
+		refused.FVault2Dump(),
+		mapping.LuksSuspend(),
+		mapping.LuksResume(),
+		header.LuksHeaderBackup(),
+		header.LuksHeaderRestore(),
+		keyslot.Token(),
+		early.Boot(),
+		mend.Check(),
+		watch.Guard(),
+		mend.Rescue(),
+		size.Far(),
+		size.Grow(),
+		size.Shrink(),
+		size.Header(),
+		early.MkInitramfs(),
+	}
+}
+
+// Declarations are what verbs say of themselves.
+func Declarations(verbs []verb.Verb) []cli.Verb {
+	list := make([]cli.Verb, len(verbs))
+	for i := range verbs {
+		list[i] = verbs[i].Verb
+	}
+	return list
+}
+
+// Run carries out one command line and returns the exit code.
+func Run(argv []string, version string) int {
+	if early.IsInit(argv) {
+		return early.StartMachine(argv[1:])
+	}
+	verbs := Verbs()
+	inv, code := cli.Start(argv, version, Declarations(verbs), os.Stdout, os.Stderr)
+	if inv == nil {
+		return code
+	}
+	ctx, cancel := ui.Interruptible(context.Background())
+	defer cancel()
+	defer kdf.Wait()
+	c := verb.NewCommand(inv, ui.System())
+	if err := secret.Harden(); err != nil {
+		c.UI.Debugf("%v", err)
+	}
+	for _, notice := range inv.Notices {
+		c.UI.Errorf("%s", notice)
+	}
+	return int(c.Conclude(carryOut(ctx, c, verbs)))
+}
+
+// carryOut runs the verb of the invocation.
+func carryOut(ctx context.Context, c *verb.Command, verbs []verb.Verb) error {
+	for _, v := range verbs {
+		if v.Name != c.Action || v.Run == nil {
+			continue
+		}
+		err := v.Run(ctx, c)
+		if err == nil {
+			c.TellRehearsals(ctx)
+		}
+		return err
+	}
+	return verb.Failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
+}

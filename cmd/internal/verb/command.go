@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verb
+
+import (
+	"context"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+)
+
+// Command is one run: what was asked for, and where to answer.
+type Command struct {
+	*cli.Invocation
+	UI  *ui.UI
+	Opt *cli.Options
+
+	Rehearsals []func(ctx context.Context) // tell what --dry-run kept from being written
+}
+
+func NewCommand(inv *cli.Invocation, u *ui.UI) *Command {
+	u.Batch, u.Verbose, u.Debug = inv.Options.BatchMode, inv.Options.Verbose, inv.Options.Debug
+	return &Command{Invocation: inv, UI: u, Opt: &inv.Options}
+}
+
+// Conclude prints the error and, with -v, how the run ended.
+func (c *Command) Conclude(err error) ui.ExitCode {
+	if err == nil {
+		c.UI.Conclude(ui.OK)
+		return ui.OK
+	}
+	said := Explain(err)
+	c.Tell(said)
+	c.UI.Conclude(said.Code)
+	return said.Code
+}
+
+// TellRehearsals prints what --dry-run kept from being written.
+func (c *Command) TellRehearsals(ctx context.Context) {
+	if len(c.Rehearsals) == 0 {
+		return
+	}
+	for _, tell := range c.Rehearsals {
+		tell(ctx)
+	}
+	c.UI.Printf("Nothing was written.")
+}
+
+func (c *Command) Tell(s said) {
+	names := strings.NewReplacer("{program}", c.Program, "{device}", c.about())
+	for _, line := range s.Lines {
+		c.UI.Errorf("%s", names.Replace(line))
+	}
+}
+
+// about is the device of this run as it was named: the header where that lies apart.
+func (c *Command) about() string {
+	switch {
+	case c.Opt.Header.Set:
+		return c.Opt.Header.V
+	case len(c.Args) > 0:
+		return c.Args[0]
+	}
+	return "DEVICE"
+}

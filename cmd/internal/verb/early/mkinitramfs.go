@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package early
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/initramfs"
+	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// mkinitramfsOptions are those that only mkinitramfs takes.
+type mkinitramfsOptions struct {
+	kernel      cli.Value[string]
+	modules     []string
+	generic     bool
+	list        cli.Value[string]
+	includeKeys bool
+	sysroot     cli.Value[string]
+}
+
+// MkInitramfs declares the verb.
+func MkInitramfs() verb.Verb {
+	var o mkinitramfsOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "mkinitramfs", Group: cli.GroupBoot, Own: true,
+			Summary: "make an initial file system that unlocks this machine's root",
+			Takes:   "json dry-run output",
+			Options: []cli.Option{
+				{
+					Long: "kernel", Arg: "VERSION", Into: &o.kernel,
+					Help: "kernel to make the image for (default: the running one)",
+				},
+				{
+					Long: "module", Arg: "NAME", Into: &o.modules,
+					Help: "a kernel module to bring besides those the machine needs",
+				},
+				{
+					Long: "generic", Into: &o.generic,
+					Help: "bring modules for common hardware, not only for this machine",
+				},
+				{
+					Long: "list", Arg: "WHAT", Into: &o.list, Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
+					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
+				},
+				{
+					Long: "include-keys", Into: &o.includeKeys,
+					Help: "bring key files; who can read the image has them",
+				},
+				{
+					Long: "sysroot", Arg: "DIR", Into: &o.sysroot,
+					Help: "make the image for the system in this directory (implies --generic)",
+				},
+			},
+			About: []string{
+				"Makes an initial file system (initramfs) that unlocks and mounts the root of this machine. In " +
+					"it are this program as the init, the kernel modules that the machine needs to reach its root " +
+					"and its keyboard, the lines of crypttab and fstab that concern the root, and nothing else: no " +
+					"shell, no other program. The same machine gives the same bytes.",
+				"The root must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
+					"there is, use the hooks for initramfs-tools, dracut and mkinitcpio.",
+				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
+					"One on another device is read from there at boot.",
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return makeInitramfs(ctx, c, &o) },
+	}
+}
+
+// makeInitramfs makes an initial file system whose init is this program.
+func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) error {
+	if !c.Opt.Output.Set && !c.Opt.DryRun && !o.list.Set {
+		return verb.Failure(ui.Failed, "Option --output is missing: the file to write.")
+	}
+	root := "/"
+	if o.sysroot.Set {
+		root = o.sysroot.V
+	}
+	facts, err := initramfs.System{
+		Root: root, Kernel: o.kernel.V, Generic: o.generic,
+		Cipher: func(device string) string { return cipherOn(ctx, device) },
+	}.Read()
+	if err != nil {
+		return err
+	}
+	facts.Modules, facts.Keys, facts.Part = o.modules, o.includeKeys, o.list.Set
+	plan, err := facts.Plan()
+	if err != nil {
+		return err
+	}
+	for _, key := range plan.Left {
+		c.UI.Errorf("WARNING: The key file %s does not come into the image; a passphrase will be asked for.", key)
+	}
+	if o.list.Set {
+		return listNeeds(c, o, plan)
+	}
+	made := madeImage{Plan: plan, Output: c.Opt.Output.V}
+	if !c.Opt.DryRun {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		if made.Size, err = plan.Save(c.Opt.Output.V, root, self); err != nil {
+			return err
+		}
+	}
+	return tellImage(c, made)
+}
+
+// listNeeds prints a part of the plan for the hook of another maker of images, one item a line.
+func listNeeds(c *verb.Command, o *mkinitramfsOptions, p initramfs.Plan) error {
+	switch o.list.V {
+	case "crypttab":
+		if p.Crypttab != "" {
+			c.UI.Printf("%s", strings.TrimSuffix(p.Crypttab, "\n"))
+		}
+	case "modules":
+		for _, m := range p.Modules {
+			c.UI.Printf("%s", kmod.Name(m.File))
+		}
+	case "files":
+		for _, file := range p.Files {
+			c.UI.Printf("%s", file.Path)
+		}
+	}
+	return nil
+}
+
+// madeImage is the report of mkinitramfs --json.
+type madeImage struct {
+	initramfs.Plan
+	Output string `json:"output,omitempty"`
+	Size   int64  `json:"size,omitempty"` // bytes; none in a dry run
+}
+
+func tellImage(c *verb.Command, m madeImage) error {
+	if c.Opt.JSON {
+		return c.PrintJSON(m)
+	}
+	if c.Opt.DryRun || c.UI.Verbose {
+		c.UI.Printf("kernel:   %s", m.Kernel)
+		for _, line := range rows(m.Crypttab) {
+			c.UI.Printf("crypttab: %s", line)
+		}
+		for _, line := range rows(m.Fstab) {
+			c.UI.Printf("fstab:    %s", line)
+		}
+		for _, module := range m.Modules {
+			c.UI.Printf("module:   %s", kmod.Name(module.File))
+		}
+		for _, file := range m.Files {
+			c.UI.Printf("file:     %s", file.Path)
+		}
+	}
+	if m.Size > 0 {
+		c.UI.Printf("%s: %d bytes for kernel %s", m.Output, m.Size, m.Kernel)
+	}
+	return nil
+}
+
+// rows are the lines of a table, or a word for none.
+func rows(text string) []string {
+	if text == "" {
+		return []string{"none"}
+	}
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+// cipherOn reads the cipher of the volume on a device, for the modules it needs; without an answer
+// the usual ones must do.
+func cipherOn(ctx context.Context, device string) string {
+	file, err := luks.OpenDevice(device, luks.DeviceOptions{NoLocks: true})
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	volume, err := luks.Load(ctx, file)
+	if err != nil {
+		return ""
+	}
+	return volume.Data.Cipher
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guarded
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+)
+
+// runDirectory is for what is gone with the next boot.
+func runDirectory() string {
+	if dir := os.Getenv("ORTHRUS_RUN_DIR"); dir != "" {
+		return dir
+	}
+	return "/run/orthrus"
+}
+
+func Store() store.Store {
+	return store.Store{State: undo.StateDirectory(), Volatile: runDirectory()}
+}
+
+func Socket() string { return filepath.Join(runDirectory(), filepath.Base(guard.DefaultSocket)) }
+
+// ForgetHeads destroys what the guard keeps of a volume, after something that opened it was revoked.
+func ForgetHeads(uuid string) error {
+	err := Store().Purge(uuid)
+	if err == nil {
+		return nil
+	}
+	return &verb.Notice{
+		Text: fmt.Sprintf("The keyslot is gone, but what the guard keeps of the volume below %s cannot be destroyed: %v.", undo.StateDirectory(), err),
+		Code: ui.Failed, Err: err,
+	}
+}

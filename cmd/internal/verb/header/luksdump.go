@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package header
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/text"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+)
+
+// LuksDump declares the verb.
+func LuksDump() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksDump", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "show LUKS metadata",
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + "dump-json-metadata dump-volume-key external-tokens-path key-description key-slot unbound " +
+				"volume-key-file json",
+			Rules: []cli.Rule{unboundSlot},
+			About: []string{
+				"Shows the header. With --dump-json-metadata or --json the JSON area of a LUKS2 header is shown " +
+					"as it stands there.",
+				"With --dump-volume-key the volume key is shown, or put into the file named by " +
+					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
+			},
+			Report: luksDumpReport(),
+		},
+		Run: luksDump,
+	}
+}
+
+func unboundSlot(inv *cli.Invocation) string {
+	return cli.Refuse(inv.Options.Unbound && !inv.Options.KeySlot.Set, "Keyslot specification is required.")
+}
+
+// luksDump shows the header, as text or JSON, or one of the keys in it.
+func luksDump(ctx context.Context, c *verb.Command) error {
+	v, err := volume.Load(ctx, c, volume.Report)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	switch {
+	case c.Opt.DumpVolumeKey:
+		return dumpVolumeKey(ctx, c, v)
+	case c.Opt.Unbound:
+		return dumpUnbound(ctx, c, v)
+	case c.Opt.JSON && !c.Opt.DumpJSON && v.Version == 1:
+		return c.PrintJSON(reportLUKS1(v.LUKS1))
+	case c.Opt.DumpJSON || c.Opt.JSON:
+		return dumpJSON(c, v)
+	case v.Version == 1:
+		_, err = fmt.Fprint(c.UI.Out, text.LUKS1(c.Args[0], v.LUKS1))
+	default:
+		_, err = fmt.Fprint(c.UI.Out, text.LUKS2(v.Choice.Copy.Header, v.Metadata()))
+	}
+	return err
+}
+
+func dumpJSON(c *verb.Command, v *volume.Volume) error {
+	if v.Version != 2 {
+		return verb.Failure(ui.Failed, "Device %s is LUKS1, which has no JSON metadata.", v.Path)
+	}
+	pretty, err := text.Pretty(v.Metadata().Text())
+	if err != nil {
+		return err
+	}
+	_, err = c.UI.Out.Write(pretty)
+	return err
+}
+
+const keyWarning = "The header dump with volume key is sensitive information\n" +
+	"that allows access to encrypted partition without a passphrase.\n" +
+	"This dump should be stored encrypted in a safe place."
+
+func dumpVolumeKey(ctx context.Context, c *verb.Command, v *volume.Volume) error {
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
+		return err
+	}
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: keys.EnterFor(v.Path), Keyslot: keys.AnyOrSlot(c), Tokens: keys.TokensNamed})
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	return showKey(c, text.KeyDump{
+		Device: c.Args[0], UUID: v.UUID, Cipher: v.Data.Cipher, DataOffset: v.Data.Offset / 512, Key: key.Bytes(),
+	}, c.Opt.VolumeKeyFiles)
+}
+
+func dumpUnbound(ctx context.Context, c *verb.Command, v *volume.Volume) error {
+	slot, err := v.Keyslot(c.Opt.KeySlot.V)
+	if err != nil || !slot.Unbound || v.Version != 2 {
+		return verb.Failure(ui.Failed, "Keyslot %d does not contain unbound key.", c.Opt.KeySlot.V)
+	}
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
+		return err
+	}
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: keys.EnterFor(v.Path), Keyslot: slot.ID, Unbound: true, Tokens: keys.TokensNamed})
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	return showKey(c, text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()}, c.Opt.VolumeKeyFiles)
+}
+
+// showKey prints the key, or puts it into a new file that only its owner may read.
+func showKey(c *verb.Command, d text.KeyDump, file []string) error {
+	if len(file) > 0 {
+		if err := writeKeyFile(file[0], d.Key); err != nil {
+			return err
+		}
+		d.Stored = file[0]
+	}
+	return text.WriteKey(c.UI.Out, d)
+}
+
+func writeKeyFile(path string, key []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if err != nil {
+		return verb.Failure(ui.Failed, "Cannot open keyfile %s for write.", path)
+	}
+	_, writeErr := f.Write(key)
+	err = errors.Join(writeErr, f.Sync(), f.Close())
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}

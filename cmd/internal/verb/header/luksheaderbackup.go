@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package header
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+)
+
+// LuksHeaderBackup declares the verb.
+func LuksHeaderBackup() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksHeaderBackup", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "copy the header and the keyslots into a file",
+			Takes:   cli.OfHeader + "header-backup-file",
+			Needs:   []cli.Need{cli.NeedsBackupFile},
+			About: []string{
+				"Copies header and keyslots into the file named by --header-backup-file, which must not exist " +
+					"and which only its owner may read. Passphrases that are changed later still open the copy: " +
+					"destroy it when a passphrase is lost to somebody.",
+			},
+		},
+		Run: luksHeaderBackup,
+	}
+}
+
+// luksHeaderBackup copies header and keyslots into a new file that only its owner may read.
+func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
+	v, err := volume.Load(ctx, c, volume.Unlocked)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	image, err := v.Backup(ctx)
+	if err != nil {
+		return verb.DeviceError(v.Path, err)
+	}
+	return volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image)
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package header
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
+)
+
+// LuksHeaderRestore declares the verb.
+func LuksHeaderRestore() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksHeaderRestore", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "write a header and keyslots back from a file",
+			Takes:   cli.OfWriter + "header-backup-file",
+			Needs:   []cli.Need{cli.NeedsBackupFile},
+			About: []string{
+				"Writes a header and its keyslots back from a backup. All keyslots that were made since are lost.",
+			},
+		},
+		Run: luksHeaderRestore,
+	}
+}
+
+// luksHeaderRestore writes the header of a backup file to the device.
+func luksHeaderRestore(ctx context.Context, c *verb.Command) error {
+	path, err := volume.MetadataPath(c)
+	if err != nil {
+		return err
+	}
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: !c.Opt.DryRun, NoLocks: c.Opt.DisableLocks})
+	if err != nil {
+		return verb.DeviceError(path, err)
+	}
+	if !c.Opt.DryRun { // otherwise it is still to be told of
+		defer file.Close()
+	}
+	dev := volume.Rehearsing(c, file)
+	backup, err := loadBackup(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer backup.Close()
+	v, err := luks.Load(ctx, dev)
+	var none *header.NoHeaderError
+	switch {
+	case errors.Is(err, luks.ErrNotLUKS), errors.As(err, &none):
+		return restoreOverNothing(ctx, c, dev, path, backup)
+	case err != nil:
+		return verb.DeviceError(path, err)
+	}
+	return restoreOver(ctx, c, v, path, backup)
+}
+
+func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
+	path := c.Opt.HeaderBackupFile.V
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if err != nil {
+		return nil, verb.Failure(ui.Failed, "%s", verb.Sentence(verb.DeviceError(path, err)))
+	}
+	v := &volume.Volume{File: file, Path: path}
+	if v.Volume, err = luks.Load(ctx, file); err != nil || v.Version == 2 && !v.Choice.Healthy() {
+		c.UI.Debugf("backup %s: %v", path, err)
+		return nil, errors.Join(verb.Failure(ui.Failed, "Header backup file does not contain compatible LUKS header."), file.Close())
+	}
+	if err := v.CheckRequirements(); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return v, nil
+}
+
+func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string, backup *volume.Volume) error {
+	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.", path)
+	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
+		return err
+	}
+	return luks.WriteBackup(ctx, dev, backup.Volume)
+}
+
+func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path string, backup *volume.Volume) error {
+	question := fmt.Sprintf("Device %s already contains LUKS%d header. Replacing header will destroy existing keyslots.", path, v.Version)
+	if v.UUID != backup.UUID {
+		question += "\nWARNING: real device header has different UUID than backup!"
+	}
+	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
+		return err
+	}
+	if err := v.Restore(ctx, backup.Volume); err != nil {
+		return err
+	}
+	return guarded.ForgetHeads(backup.UUID)
+}

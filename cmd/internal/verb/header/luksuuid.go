@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package header
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+)
+
+// LuksUUID declares the verb.
+func LuksUUID() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksUUID", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
+			Summary: "print or set a volume's UUID",
+			Takes:   cli.OfWriter + "uuid json",
+			About: []string{
+				"Prints the UUID of the volume, or sets the one given by --uuid.",
+			},
+			Report: cli.Report{
+				Fields: []cli.Field{
+					{Path: "uuid", Type: "string", About: "UUID of the volume"},
+				},
+			},
+		},
+		Run: luksUUID,
+	}
+}
+
+// luksUUID prints the uuid or, with --uuid, changes it.
+func luksUUID(ctx context.Context, c *verb.Command) error {
+	if c.Opt.UUID.Set {
+		return setUUID(ctx, c)
+	}
+	v, err := volume.Load(ctx, c, volume.Report)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if c.Opt.JSON {
+		return c.PrintJSON(map[string]string{"uuid": v.UUID})
+	}
+	c.UI.Printf("%s", v.UUID)
+	return nil
+}
+
+func setUUID(ctx context.Context, c *verb.Command) error {
+	v, err := volume.Load(ctx, c, volume.Changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	uuid, err := parseUUID(c.Opt.UUID.V)
+	if err != nil {
+		return err
+	}
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
+		return err
+	}
+	return v.SetUUID(ctx, uuid)
+}
+
+// parseUUID accepts the textual form only and lowers its case.
+func parseUUID(text string) (string, error) {
+	text = strings.ToLower(text)
+	wrong := verb.Failure(ui.Failed, "Wrong LUKS UUID format provided.")
+	if len(text) != 36 {
+		return "", wrong
+	}
+	for i, r := range text {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (r == '-') || !dash && !strings.ContainsRune("0123456789abcdef", r) {
+			return "", wrong
+		}
+	}
+	return text, nil
+}
+
+// newUUID makes a random one (RFC 9562, version 4).
+func newUUID() (string, error) {
+	var b [16]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+)
+
+// Unlocking says which keys a verb accepts for the volume key; the passphrase is always one.
+type Unlocking struct {
+	Prompt    string
+	Keyslot   int  // luks.AnyKeyslot for all
+	Unbound   bool // keyslots count that do not hold the volume key
+	repeat    bool // a wrong passphrase is asked for again at a terminal (--tries)
+	VolumeKey bool // --volume-key-file and --volume-key-keyring may stand in
+	Tokens    tokenUse
+}
+
+// tokenUse says when the passphrases of tokens are tried.
+type tokenUse int
+
+const (
+	noTokens     tokenUse = iota
+	TokensNamed           // where a --token-… option asks for it
+	tokensAlways          // before anybody is asked
+)
+
+// Opening is how verbs unlock that map data.
+func Opening(c *verb.Command, prompt string) Unlocking {
+	return Unlocking{Prompt: prompt, Keyslot: AnyOrSlot(c), repeat: true, VolumeKey: true, Tokens: tokensAlways}
+}
+
+// Unlock gets the volume key by whatever the options give, a passphrase in the end.
+func Unlock(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
+	if u.VolumeKey && len(c.Opt.VolumeKeyFiles)+len(c.Opt.VolumeKeyKeyrings) > 0 {
+		return givenKey(ctx, c, v)
+	}
+	if err := usable(v, u); err != nil {
+		return nil, err
+	}
+	if key, err := byToken(ctx, c, v, u); key != nil || err != nil {
+		return key, err
+	}
+	tries := 1
+	if u.repeat && KeyFile(c) == "" && !c.Opt.KeyDescription.Set {
+		tries = c.UI.Tries(int(c.Opt.Tries.V))
+	}
+	for range tries {
+		key, err := tryOnce(ctx, c, v, u)
+		if err == nil {
+			c.UI.Verbosef("Key slot %d unlocked.", key.Keyslot)
+			return key, nil
+		}
+		if !errors.Is(err, luks.ErrPassphrase) {
+			return nil, err
+		}
+		Refuse(c, v, u)
+	}
+	return nil, &verb.Notice{Code: ui.Denied, Err: luks.ErrPassphrase}
+}
+
+// Refuse says that the passphrase is wrong, and which keyslots no passphrase can open.
+func Refuse(c *verb.Command, v *volume.Volume, u Unlocking) {
+	c.UI.Errorf("%s", verb.Sentence(luks.ErrPassphrase))
+	for _, id := range v.DamagedKeyslots() {
+		if u.Keyslot == luks.AnyKeyslot || u.Keyslot == id {
+			c.UI.Errorf("The key material of keyslot %d is damaged: no passphrase can open it.", id)
+		}
+	}
+}
+
+// usable fails before anybody is asked for a passphrase that nothing could take.
+func usable(v *volume.Volume, u Unlocking) error {
+	if u.Keyslot == luks.AnyKeyslot && v.BoundKeyslots() > 0 {
+		return nil
+	}
+	for _, k := range v.Keyslots {
+		if (u.Keyslot == luks.AnyKeyslot || k.ID == u.Keyslot) && k.Openable() && (u.Unbound || !k.Unbound) {
+			return nil
+		}
+	}
+	return luks.ErrNoUsableKeyslot
+}
+
+func tryOnce(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
+	passphrase, err := given(ctx, c, u.Prompt)
+	if err != nil {
+		return nil, err
+	}
+	defer passphrase.Close()
+	return Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: u.Keyslot, Unbound: u.Unbound})
+}
+
+// Derive tries a passphrase on keyslots whose costs are sane.
+func Derive(ctx context.Context, c *verb.Command, v *volume.Volume, passphrase []byte, o luks.UnlockOptions) (*luks.Key, error) {
+	release, err := oneAtATime(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	o.Admit = func(p kdf.Params) error { return admit(c, p) }
+	key, err := v.Unlock(ctx, passphrase, o)
+	if err := errors.Join(err, release()); err != nil {
+		return nil, errors.Join(err, key.Close())
+	}
+	return key, nil
+}
+
+// oneAtATime waits, with --serialize-memory-hard-pbkdf, until no other process derives, so that
+// volumes opened together do not run out of memory.
+func oneAtATime(ctx context.Context, c *verb.Command) (release func() error, err error) {
+	if !c.Opt.SerializeMemoryHard {
+		return func() error { return nil }, nil
+	}
+	lock, err := block.SystemLocks.LockName(ctx, "memory-hard-access")
+	return lock.Release, err
+}
+
+// admit refuses a keyslot whose cost no sane header asks for.
+func admit(c *verb.Command, p kdf.Params) error {
+	if c.Opt.AllowHighCost {
+		return nil
+	}
+	return kdf.OpeningLimits().Admit(p)
+}

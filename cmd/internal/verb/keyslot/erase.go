@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keyslot
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// Erase declares the verb.
+func Erase() verb.Verb {
+	var o eraseOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "erase", Group: cli.GroupKeys, Args: "<device>", MinArgs: 1,
+			Summary: "destroy every keyslot, and with them the access to the data",
+			Aliases: []cli.Alias{
+				{Name: "luksErase"},
+			},
+			Takes: cli.OfWriter,
+			Options: []cli.Option{
+				{
+					Long: "hw-opal-factory-reset", Into: &o.hWOpalFactoryReset, Lacks: "OPAL hardware encryption",
+					Help: "reset the whole drive, with all its data",
+				},
+			},
+			About: []string{
+				"Destroys the material of every keyslot. Without a backup of the header nobody can open the " +
+					"volume any more. The header itself stays.",
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return erase(ctx, c, &o) },
+	}
+}
+
+// erase wipes every keyslot that a passphrase could open.
+func erase(ctx context.Context, c *verb.Command, o *eraseOptions) error {
+	v, err := volume.Load(ctx, c, volume.Changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	text := "This operation will erase all keyslots on device " + v.Path + ".\nDevice will become unusable after this operation."
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: text, Refused: "Operation aborted, keyslots were NOT wiped."}); err != nil {
+		return err
+	}
+	left := v.EraseFar(ctx)
+	for _, k := range v.Keyslots {
+		if k.Openable() && !k.Unbound {
+			err := kill(ctx, c, v, k.ID, nil)
+			if err != nil && !errors.Is(err, luks.ErrFarLeft) {
+				return errors.Join(err, left)
+			}
+			left = errors.Join(left, err)
+		}
+	}
+	return errors.Join(left, guarded.ReleaseKey(v.UUID))
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keyslot
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// LuksChangeKey declares the verb.
+func LuksChangeKey() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksChangeKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
+			Summary: "replace a passphrase or key file by another",
+			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfNewKeyslot + "key-slot",
+			About: []string{
+				"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one " +
+					"is wiped, so that there is no moment without a key. Priority, tokens and what this program does " +
+					"not know of the keyslot stay.",
+				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
+					"data. Where there is none either, the change is refused: remove another keyslot first.",
+			},
+		},
+		Run: luksChangeKey,
+	}
+}
+
+// luksChangeKey puts the volume key under a new passphrase in place of the old one.
+func luksChangeKey(ctx context.Context, c *verb.Command) error {
+	v, err := volume.Load(ctx, c, volume.Changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if err := keys.CheckKeyslot(c, v.Version); err != nil {
+		return err
+	}
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: "Enter passphrase to be changed: ", Keyslot: keys.AnyOrSlot(c)})
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	passphrase, err := keys.NewPassphrase(ctx, c, "Enter new passphrase: ")
+	if err != nil {
+		return err
+	}
+	defer passphrase.Close()
+	return exchange(ctx, c, v, key, passphrase)
+}
+
+// exchange puts a keyslot with the passphrase in the place of the one that gave the key.
+func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.Key, passphrase *secret.Buffer) error {
+	n, err := keys.NewKeyslot(ctx, c, v.Version, key.Len(), key.Keyslot)
+	if err != nil {
+		return err
+	}
+	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
+	if err != nil {
+		return keys.SlotError(err)
+	}
+	c.UI.Verbosef("Key slot %d created.", id)
+	return guarded.ForgetHeads(v.UUID)
+}

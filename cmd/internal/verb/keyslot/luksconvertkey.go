@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keyslot
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// LuksConvertKey declares the verb.
+func LuksConvertKey() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksConvertKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
+			Summary: "derive a keyslot's key by other parameters",
+			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "key-slot",
+			About: []string{
+				"Derives the key of a keyslot anew, with other costs or another function, from the same " +
+					"passphrase.",
+			},
+		},
+		Run: luksConvertKey,
+	}
+}
+
+// luksConvertKey derives a keyslot's key anew from the same passphrase, by other parameters.
+func luksConvertKey(ctx context.Context, c *verb.Command) error {
+	v, err := volume.Load(ctx, c, volume.Changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if err := keys.CheckKeyslot(c, v.Version); err != nil {
+		return err
+	}
+	if len(c.Args) > 1 && len(c.Opt.KeyFiles) == 0 {
+		c.Opt.KeyFiles = []string{c.Args[1]}
+	}
+	passphrase, err := c.UI.Secret(ctx, keys.Existing(c, "Enter passphrase for keyslot to be converted: "))
+	if err != nil {
+		return err
+	}
+	defer passphrase.Close()
+	key, err := keys.Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: keys.AnyOrSlot(c), Unbound: true})
+	if errors.Is(err, luks.ErrPassphrase) {
+		keys.Refuse(c, v, keys.Unlocking{Keyslot: keys.AnyOrSlot(c)})
+		return verb.Silent(ui.Denied)
+	}
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	return exchange(ctx, c, v, key, passphrase)
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keyslot
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+const (
+	lastKeyslot     = "This is the last keyslot. Device will become unusable after purging this key."
+	promptRemaining = "Enter any remaining passphrase: "
+	promptRemoved   = "Enter passphrase to be deleted: "
+)
+
+// LuksKillSlot declares the verb.
+func LuksKillSlot() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "luksKillSlot", Group: cli.GroupKeys, Args: "<device> <key slot>", MinArgs: 2,
+			Summary: "destroy the keyslot of that number",
+			Takes:   cli.OfWriter + cli.OfPassphrase,
+			Needs:   []cli.Need{killNeeds},
+			About: []string{
+				"Destroys the keyslot of that number, after a passphrase of another keyslot was shown. With -q " +
+					"nobody is asked at a terminal, and an empty standard input means that nothing is to be shown.",
+			},
+		},
+		Run: luksKillSlot,
+	}
+}
+
+func killNeeds(inv *cli.Invocation) error {
+	if _, err := slotArgument(inv.Args); err != nil {
+		return &cli.UsageError{Reason: "Key slot is invalid."}
+	}
+	return nil
+}
+
+// slotArgument is the keyslot number that is the second argument.
+func slotArgument(args []string) (int, error) {
+	slot, err := strconv.ParseUint(args[1], 10, 31)
+	return int(slot), err
+}
+
+// luksKillSlot wipes the keyslot that is named, after a passphrase has shown that another one
+// still opens.
+func luksKillSlot(ctx context.Context, c *verb.Command) error {
+	id, err := slotArgument(c.Args)
+	if err != nil {
+		return err
+	}
+	v, err := volume.Load(ctx, c, volume.Changed)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	slot, err := v.Keyslot(id)
+	if err != nil {
+		return verb.Failure(ui.Failed, "Keyslot %d is not active.", id)
+	}
+	c.UI.Verbosef("Keyslot %d is selected for deletion.", id)
+	proof := v
+	if !slot.Unbound && slot.Openable() && v.BoundKeyslots() == 1 {
+		err = c.UI.Confirm(ctx, purgeLast)
+	} else {
+		proof = v.Without(id)
+	}
+	if err != nil {
+		return err
+	}
+	key, err := prove(ctx, c, proof)
+	if err != nil {
+		return err
+	}
+	return errors.Join(kill(ctx, c, v, id, key), key.Close())
+}
+
+// purgeLast is the question before the last keyslot goes.
+var purgeLast = ui.Confirmation{Text: lastKeyslot, Refused: "Operation aborted, the keyslot was NOT wiped."}
+
+// prove verifies a passphrase of a keyslot that stays, or of the last one. With -q nobody is asked
+// at a terminal, and an empty standard input means that there is nothing to verify: then there is no key.
+func prove(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, error) {
+	if c.UI.Batch && c.UI.Interactive() && keys.KeyFile(c) == "" {
+		return nil, nil
+	}
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemaining, Keyslot: luks.AnyKeyslot})
+	if c.UI.Batch && keys.KeyFile(c) == "" && errors.Is(err, ui.ErrNothingToRead) {
+		return nil, nil
+	}
+	return key, err
+}
+
+func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *luks.Key) error {
+	if err := v.KillKeyslot(ctx, id, by); err != nil {
+		return err
+	}
+	c.UI.Verbosef("Key slot %d removed.", id)
+	return guarded.ForgetHeads(v.UUID)
+}
+
+// eraseOptions are those that only erase takes.
+type eraseOptions struct {
+	hWOpalFactoryReset bool
+}

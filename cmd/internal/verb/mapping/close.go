@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/dm"
+)
+
+// closePatience is how long a busy device is tried again, since udev's own looks at a device last
+// moments; it is that of libdevmapper.
+const closePatience = 5 * time.Second
+
+// closeOptions are those that only close takes.
+type closeOptions struct {
+	cancelDeferred bool
+	deferred       bool
+}
+
+// Close declares the verb.
+func Close() verb.Verb {
+	var o closeOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "close", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
+			Summary: "remove a mapping and forget its key",
+			Aliases: []cli.Alias{
+				{Name: "remove", Type: "plain"},
+				{Name: "plainClose", Type: "plain"},
+				{Name: "luksClose", Type: "luks"},
+				{Name: "loopaesClose", Type: "loopaes"},
+				{Name: "tcryptClose", Type: "tcrypt"},
+				{Name: "bitlkClose", Type: "bitlk"},
+				{Name: "fvault2Close", Type: "fvault2"},
+			},
+			Takes: cli.OfHeader,
+			Options: []cli.Option{
+				{
+					Long: "cancel-deferred", Into: &o.cancelDeferred,
+					Help: "take back a removal that waits for the last user",
+				},
+				{Long: "deferred", Into: &o.deferred, Help: "remove the mapping as soon as nothing uses it"},
+			},
+			AnyFormat: true,
+			Rules:     []cli.Rule{o.deferredRule},
+			About: []string{
+				"Removes the mapping, and with it the key from the kernel. A device that is still in use is " +
+					"tried for five seconds; then those who hold it are named.",
+			},
+			Examples: []cli.Example{
+				{What: "Remove it once its last user is gone:", Line: "orthrus close --deferred data"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return closeVolume(ctx, c, &o) },
+	}
+}
+
+func (o *closeOptions) deferredRule(*cli.Invocation) string {
+	return cli.Refuse(o.deferred && o.cancelDeferred, "Options --cancel-deferred and --deferred cannot be used at the same time.")
+}
+
+// closeVolume takes a mapping down, now or with its last user.
+func closeVolume(ctx context.Context, c *verb.Command, o *closeOptions) error {
+	arg := c.Args[0]
+	name := mapped.MappingName(arg)
+	control, err := mapped.Mapper(c, arg)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	if o.cancelDeferred {
+		return closeError(arg, control.CancelDeferred(name))
+	}
+	info, err := control.Status(name)
+	if err != nil {
+		return closeError(arg, err)
+	}
+	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: o.deferred})
+	if err != nil {
+		return closeError(arg, err)
+	}
+	if scheduled {
+		c.UI.Printf("Device %s is still active and scheduled for deferred removal.", name)
+		return nil
+	}
+	return guarded.ReleaseKey(guarded.MappedVolume(info.UUID))
+}
+
+// closeError names who holds the device.
+func closeError(name string, err error) error {
+	var busy *dm.BusyError
+	switch {
+	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName):
+		return mapped.NotActive(name)
+	case errors.As(err, &busy):
+		return &verb.Notice{Text: verb.StillInUse(name, busy), Code: ui.InUse, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+)
+
+// openOptions are those that only open takes.
+type openOptions struct {
+	linkForGuard bool
+}
+
+// Open declares the verb.
+func Open() verb.Verb {
+	var o openOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "open", Group: cli.GroupMapping, Args: "<device> [--type <type>] [<name>]", MinArgs: 1,
+			Summary: "unlock a device and map it as <name>",
+			Aliases: []cli.Alias{
+				{Name: "create", Type: "plain", Swapped: true},
+				{Name: "plainOpen", Type: "plain"},
+				{Name: "luksOpen", Type: "luks"},
+				{Name: "loopaesOpen", Type: "loopaes"},
+				{Name: "tcryptOpen", Type: "tcrypt"},
+				{Name: "bitlkOpen", Type: "bitlk"},
+				{Name: "fvault2Open", Type: "fvault2"},
+				{Name: "refresh", Refresh: true},
+			},
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping + "allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
+				" key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
+				"sector-size serialize-memory-hard-pbkdf shared size skip test-passphrase tcrypt-backup " +
+				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far " +
+				"",
+			Options: []cli.Option{
+				{
+					Long: "link-for-guard", Into: &o.linkForGuard,
+					Help: "let the guard enlarge the mapping: keep a kernel key that nobody can read until it is closed",
+				},
+			},
+			Rules: openRules(&o),
+			Needs: []cli.Need{openNeeds},
+			About: []string{
+				"Unlocks the volume on the device and maps its data as /dev/mapper/<name>. A regular file is " +
+					"mapped through a loop device, which goes away with the mapping. With --test-passphrase the " +
+					"passphrase is only checked; that needs neither a name nor device-mapper.",
+				"With --type plain the device has no header: the passphrase, hashed by --hash, or the key file " +
+					"as it is, becomes the key, and --cipher, --key-size, --offset, --skip, --size and --sector-size " +
+					"say how.",
+				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
+					"the other one, unless the device bears the signature of something else.",
+			},
+			Examples: []cli.Example{
+				{What: "Unlock, with what is to be unlocked named by its UUID:", Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data"},
+				{What: "Ask whether a key file opens keyslot 1:", Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return openVolume(ctx, c, &o) },
+	}
+}
+
+// openVolume unlocks a volume and maps it, or with --test-passphrase only unlocks it.
+func openVolume(ctx context.Context, c *verb.Command, o *openOptions) error {
+	if c.Opt.Refresh {
+		return refresh(ctx, c)
+	}
+	switch kind := c.Opt.Type.Or("luks"); kind {
+	case "luks", "luks1", "luks2":
+	case "plain":
+		return openPlain(ctx, c)
+	default:
+		return verb.Failure(ui.Failed, "Device type %s is not supported by this program.", kind)
+	}
+	if c.Opt.TestPassphrase {
+		return testPassphrase(ctx, c)
+	}
+	return openLUKS(ctx, c, o)
+}
+
+func testPassphrase(ctx context.Context, c *verb.Command) error {
+	v, err := volume.Load(ctx, c, volume.Unlocked)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	how := keys.Opening(c, keys.EnterFor(v.Path))
+	how.Unbound = c.Opt.Unbound
+	key, err := keys.Unlock(ctx, c, v, how)
+	if err != nil {
+		return err
+	}
+	return key.Close()
+}
+
+// openLUKS checks everything that needs no passphrase before it asks for one.
+func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
+	name := c.Args[1]
+	if err := checkName(name); err != nil {
+		return err
+	}
+	v, err := volume.Load(ctx, c, volume.Unlocked)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if err := volume.Supported(v); err != nil {
+		return err
+	}
+	control, err := controlFor(c, name)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	data, err := openData(c, c.Opt.ReadOnly)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	mapping, err := mapping(c, v, name, data)
+	if err != nil {
+		return err
+	}
+	link, err := keys.Link(c)
+	if err != nil {
+		return err
+	}
+	key, err := keys.Unlock(ctx, c, v, keys.Opening(c, keys.EnterFor(data.shown)))
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	if err := notTooShort(c, v, data, key); err != nil {
+		return err
+	}
+	undo, err := link.Enter(key.Bytes())
+	if err != nil {
+		return err
+	}
+	if err := activateVolume(ctx, c, control, v, mapping, key); err != nil {
+		return errors.Join(err, undo())
+	}
+	return guarded.LinkKey(c, v, data.path, key, o.linkForGuard)
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
+	"github.com/orthrus-luks/orthrus/luks/plain"
+)
+
+// plainMapping is a mapping without a header.
+type plainMapping struct {
+	cipher     string
+	hash       string // plain.NoHash for none
+	keySize    int    // bytes
+	sectorSize int    // bytes
+	size       uint64 // bytes, 0 for the whole device
+}
+
+func plainOptions(c *verb.Command) (plainMapping, error) {
+	p := plainMapping{
+		cipher: c.Opt.Cipher.Or(plain.Cipher), hash: c.Opt.Hash.Or(plain.Hash), keySize: plain.KeySize,
+		sectorSize: int(c.Opt.SectorSize.Or(512)), size: c.Opt.Size.V * 512,
+	}
+	if len(c.Opt.KeySizes) > 0 {
+		p.keySize = int(c.Opt.KeySizes[0] / 8)
+	}
+	if c.Opt.DeviceSize.Set {
+		p.size = c.Opt.DeviceSize.V
+	}
+	if p.hash != plain.NoHash {
+		if _, err := hashalg.Size(p.hash); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// plainKey: a key file is the key itself, a passphrase is hashed into one.
+func plainKey(ctx context.Context, c *verb.Command, p plainMapping, shown string) (*secret.Buffer, error) {
+	r := keys.Existing(c, keys.EnterFor(shown))
+	r.Verify = c.UI.Verify(c.Opt.VerifyPassphrase, true)
+	if r.KeyFile != "" && r.Size == 0 {
+		r.Size = uint64(p.keySize)
+	}
+	if r.KeyFile != "" && r.Size < uint64(p.keySize) {
+		return nil, verb.Failure(ui.Failed, "Key file is shorter than the key of %d bytes.", p.keySize)
+	}
+	given, err := c.UI.Secret(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if r.KeyFile != "" {
+		given.Truncate(p.keySize)
+		return given, nil
+	}
+	defer given.Close()
+	return plain.Stretch(p.hash, given.Bytes(), p.keySize)
+}
+
+// openPlain maps a device without a header: the passphrase, hashed, is the key.
+func openPlain(ctx context.Context, c *verb.Command) error {
+	p, err := plainOptions(c)
+	if err != nil {
+		return err
+	}
+	if err := deviceExists(c); err != nil {
+		return err
+	}
+	if err := checkName(c.Args[1]); err != nil {
+		return err
+	}
+	control, err := controlFor(c, c.Args[1])
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	data, err := openData(c, c.Opt.ReadOnly)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	volume.WarnSignatures(c, data.path)
+	key, err := plainKey(ctx, c, p, data.shown)
+	if err != nil {
+		return err
+	}
+	defer key.Close()
+	return mapPlain(ctx, c, control, p, data, key)
+}
+
+func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
+	length, err := activate.Length(data.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
+	if err != nil {
+		return verb.DeviceError(data.shown, err)
+	}
+	m := activate.Mapping{
+		Name: c.Args[1], Kind: activate.Plain, Device: data.Device, Offset: c.Opt.Offset.V, Length: length,
+		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: flags(c),
+		ReadOnly: data.ReadOnly, ReadAhead: data.ReadAhead,
+	}
+	_, err = activate.Activate(ctx, control, m)
+	return nameTaken(m.Name, err)
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+)
+
+// refresh loads the table again with the flags of the command line and the header.
+func refresh(ctx context.Context, c *verb.Command) error {
+	m, err := mapped.Find(c, c.Args[len(c.Args)-1])
+	if errors.Is(err, dm.ErrNoDeviceMapper) {
+		return ui.WithCode(err, ui.Failed)
+	}
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
+		mapping.Flags = flags(c)
+		if v == nil {
+			return nil
+		}
+		mapping.Flags = crypt(c, v)
+		if !v.Data.Dynamic {
+			mapping.Length = v.Data.Size / 512
+		}
+		if c.Opt.Persistent {
+			return persist(ctx, c, v)
+		}
+		return nil
+	})
+}

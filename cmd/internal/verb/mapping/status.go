@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mapping
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/text"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// Status declares the verb.
+func Status() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "status", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
+			Summary: "report on a mapping",
+			Takes:   "header json",
+			About: []string{
+				"Shows the mapping as the kernel has it. A mapping that is not there is reported as inactive, " +
+					"with exit status 4.",
+			},
+			Report: cli.Report{
+				Of: statusJSON{},
+				Fields: []cli.Field{
+					{Path: "name", Type: "string", About: "of the mapping"},
+					{Path: "active", Type: "boolean", About: "with false the exit status is 4"},
+					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
+					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
+					{Path: "read_only", Type: "boolean", About: "writes are refused"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2 or PLAIN; absent for mappings of others and where the header is elsewhere"},
+					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
+					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
+					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
+					{Path: "device", Type: "string", About: "path of the data device; may be absent"},
+					{Path: "loop", Type: "string", About: "file behind a loop device; may be absent"},
+					{Path: "sector_size", Type: "integer", About: "bytes that are encrypted as one unit; may be absent"},
+					{Path: "offset", Type: "integer", About: "where the data starts on the device, bytes"},
+					{Path: "size", Type: "integer", About: "of the mapping, bytes"},
+					{Path: "flags", Type: "list of string", About: "activation flags"},
+				},
+			},
+		},
+		Run: status,
+	}
+}
+
+// status shows a mapping as the kernel has it; the header is read only where --header names it.
+func status(ctx context.Context, c *verb.Command) error {
+	arg := c.Args[0]
+	name := mapped.MappingName(arg)
+	s := text.Status{Path: "/dev/mapper/" + name}
+	if strings.Contains(arg, "/") {
+		s.Path = arg
+	}
+	err := fillStatus(ctx, c, arg, name, &s)
+	var inactive *verb.Notice
+	switch {
+	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName), errors.As(err, &inactive):
+	case errors.Is(err, dm.ErrNoDeviceMapper):
+		return ui.WithCode(err, ui.Failed)
+	case err != nil:
+		return err
+	}
+	if c.Opt.JSON {
+		if err := c.PrintJSON(statusReport(name, s)); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprint(c.UI.Out, s.Text()); err != nil {
+		return err
+	}
+	if !s.Active {
+		return verb.Silent(ui.NoDevice)
+	}
+	return nil
+}
+
+func fillStatus(ctx context.Context, c *verb.Command, arg, name string, s *text.Status) error {
+	control, err := mapped.Mapper(c, arg)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	table, info, err := control.Table(name, dm.Active)
+	if err != nil {
+		return err
+	}
+	defer table.Close()
+	s.Active, s.InUse = true, info.OpenCount > 0
+	s.Suspended, s.ReadOnly = info.Suspended, info.ReadOnly
+	s.Type = mapped.MappingType(info.UUID)
+	if c.Opt.Header.Set {
+		if s.Type, err = headerType(ctx, c); err != nil {
+			return err
+		}
+	} else if s.Type != "" && s.Type != "PLAIN" && detached(ctx, c, table, info.UUID) {
+		s.Type = ""
+	}
+	for _, line := range table {
+		if crypt, ok := line.(*target.Crypt); ok {
+			describeCrypt(s, crypt)
+			break
+		}
+	}
+	return nil
+}
+
+func headerType(ctx context.Context, c *verb.Command) (string, error) {
+	v, err := volume.Load(ctx, c, volume.Report)
+	if err != nil {
+		return "", err
+	}
+	defer v.Close()
+	return fmt.Sprintf("LUKS%d", v.Version), nil
+}
+
+// detached: the data device bears no header, which then lies elsewhere.
+func detached(ctx context.Context, c *verb.Command, table dm.Table, uuid string) bool {
+	crypt, ok := table[0].(*target.Crypt)
+	if !ok || crypt.Offset == 0 {
+		return ok
+	}
+	file, err := luks.OpenDevice(mapped.DevicePath(crypt.Device), luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
+	if err != nil {
+		return false // nobody knows
+	}
+	defer file.Close()
+	v, err := luks.Load(ctx, file)
+	return err != nil || !strings.Contains(uuid, strings.ReplaceAll(v.UUID, "-", ""))
+}
+
+func describeCrypt(s *text.Status, crypt *target.Crypt) {
+	s.Cipher, s.KeyBits, s.Keyring = crypt.Cipher, crypt.Key.Size()*8, crypt.Key.Ring != nil
+	s.SectorSize = max(crypt.SectorSize, 512)
+	s.Offset, s.Size = crypt.Offset, crypt.Length
+	if s.Type == "PLAIN" {
+		s.Skipped = crypt.IVOffset
+	}
+	s.Device = mapped.DevicePath(crypt.Device)
+	if file, err := block.LoopBacking(s.Device); err == nil {
+		s.Loop = file
+	}
+	for _, f := range cryptFlags {
+		if crypt.Flags&f.table != 0 {
+			s.Flags = append(s.Flags, statusFlag(f.table))
+		}
+	}
+}
+
+// statusFlag is the name of a flag in this report.
+func statusFlag(f target.CryptFlags) string {
+	if f == target.AllowDiscards {
+		return "discards"
+	}
+	return f.String()
+}
+
+// statusJSON is the report of status --json; sizes in bytes.
+type statusJSON struct {
+	Name        string   `json:"name"`
+	Active      bool     `json:"active"`
+	InUse       bool     `json:"in_use"`
+	Suspended   bool     `json:"suspended"`
+	ReadOnly    bool     `json:"read_only"`
+	Type        string   `json:"type,omitempty"`
+	Cipher      string   `json:"cipher,omitempty"`
+	KeyBits     int      `json:"key_bits,omitempty"`
+	KeyLocation string   `json:"key_location,omitempty"`
+	Device      string   `json:"device,omitempty"`
+	Loop        string   `json:"loop,omitempty"`
+	SectorSize  uint32   `json:"sector_size,omitempty"`
+	Offset      uint64   `json:"offset"`
+	Size        uint64   `json:"size"`
+	Flags       []string `json:"flags"`
+}
+
+func statusReport(name string, s text.Status) statusJSON {
+	r := statusJSON{
+		Name: name, Active: s.Active, InUse: s.InUse, Suspended: s.Suspended, ReadOnly: s.ReadOnly, Type: s.Type,
+		Cipher: s.Cipher, KeyBits: s.KeyBits, Device: s.Device, Loop: s.Loop, SectorSize: s.SectorSize,
+		Offset: s.Offset * 512, Size: s.Size * 512, Flags: append([]string{}, s.Flags...),
+	}
+	if s.Active {
+		r.KeyLocation = "dm-crypt"
+		if s.Keyring {
+			r.KeyLocation = "keyring"
+		}
+	}
+	return r
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+)
+
+// checked is what check says of one device.
+type checked struct {
+	Device string `json:"device"`
+	Error  string `json:"error,omitempty"` // why there is no report
+	*inspect.Report
+	code    ui.ExitCode
+	regions []inspect.Region
+}
+
+// checkOptions are those that only check takes.
+type checkOptions struct {
+	boot    bool
+	drawMap bool
+	svg     cli.Value[string]
+}
+
+// Check declares the verb.
+func Check() verb.Verb {
+	var o checkOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true,
+			Summary: "report on headers, keyslots and data area, changing nothing",
+			Takes:   cli.OfHeader + "json",
+			Options: []cli.Option{
+				{Long: "boot", Into: &o.boot, Help: "say what a boot loader could not open"},
+				{Long: "map", Into: &o.drawMap, Help: "draw where on the device what lies"},
+				{Long: "svg", Arg: "FILE", Into: &o.svg, File: true, Help: "the same drawing in a file"},
+			},
+			About: []string{
+				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
+					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
+					"the volume still opens, 7 that what is left does not open it.",
+			},
+			Report: checkReport(),
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return check(ctx, c, &o) },
+	}
+}
+
+// check reports on every device it is given, changing nothing. The exit code is the worst one.
+func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
+	if o.svg.Set && len(c.Args) > 1 {
+		return verb.Failure(ui.Failed, "Option --svg draws one device.")
+	}
+	all := struct {
+		Devices []checked `json:"devices"`
+	}{[]checked{}}
+	worst := ui.OK
+	for _, name := range c.Args {
+		one := checkOne(ctx, c, o, name)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if severity(one.code) > severity(worst) {
+			worst = one.code
+		}
+		if c.Opt.JSON {
+			all.Devices = append(all.Devices, one)
+			continue
+		}
+		printChecked(c, o, one)
+	}
+	if c.Opt.JSON {
+		if err := c.PrintJSON(all); err != nil {
+			return err
+		}
+	}
+	if worst != ui.OK {
+		return verb.Silent(worst)
+	}
+	return nil
+}
+
+// severity puts exit codes into an order: known to be lost is worse than damaged, which is worse
+// than what could not be looked at.
+func severity(code ui.ExitCode) int {
+	switch code {
+	case ui.OK:
+		return 0
+	case verb.Healable:
+		return 2
+	case verb.Lost:
+		return 3
+	}
+	return 1
+}
+
+func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string) checked {
+	one := checked{Device: name}
+	evidence, err := gather(ctx, c, name)
+	var report inspect.Report
+	if err == nil {
+		report, err = inspect.Judge(evidence)
+	}
+	if errors.Is(err, inspect.ErrNotLUKS) {
+		err = verb.DeviceError(name, luks.ErrNotLUKS)
+	}
+	if err == nil && o.boot {
+		report.Boot = inspect.BootReport(report)
+	}
+	if err == nil && (o.drawMap || o.svg.Set) {
+		one.regions = inspect.Layout(report, inspect.KeyslotRoom(evidence))
+		err = drawSVG(c, o, one, report)
+	}
+	if err != nil {
+		said := verb.Explain(err)
+		one.code = said.Code
+		if len(said.Lines) > 0 {
+			one.Error = said.Lines[0]
+		}
+		return one
+	}
+	if o.drawMap {
+		report.Map = one.regions
+	}
+	one.Report = &report
+	one.code = [...]ui.ExitCode{inspect.Note: ui.OK, inspect.Healable: verb.Healable, inspect.Lost: verb.Lost}[report.Grade()]
+	return one
+}
+
+// gather reads one device under the shared lock.
+func gather(ctx context.Context, c *verb.Command, name string) (inspect.Evidence, error) {
+	path, err := block.Resolve(name)
+	if err != nil {
+		return inspect.Evidence{}, verb.DeviceError(name, err)
+	}
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
+	if err != nil {
+		return inspect.Evidence{}, verb.DeviceError(name, err)
+	}
+	defer file.Close()
+	waiting, cancel := context.WithTimeout(ctx, volume.LockPatience)
+	defer cancel()
+	release, err := file.LockMetadata(waiting, false)
+	if ctx.Err() != nil {
+		return inspect.Evidence{}, ctx.Err()
+	}
+	if err != nil {
+		c.UI.Errorf("WARNING: %s is read without a lock: %v", name, err)
+		return evidence(c, file), nil
+	}
+	evidence := evidence(c, file)
+	return evidence, release()
+}
+
+// evidence is what the device shows, with the far header.
+func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
+	e := inspect.Read(file)
+	if e.LUKS1 != nil || e.LUKS1Err != nil {
+		return e
+	}
+	if e.ChoiceErr != nil {
+		if at, ok := far.LocatorAt(uint64(file.Size())); ok {
+			if f := far.Look(file, at); f.State > far.Unreadable {
+				e.Far = &inspect.FarEvidence{Lost: &f}
+			}
+		}
+		return e
+	}
+	f, err := luks.LookFar(file, e.Heads, e.Choice)
+	if err != nil {
+		c.UI.Errorf("WARNING: the far header of %s was not looked at: %v", file.Path(), err)
+		return e
+	}
+	e.Far = &inspect.FarEvidence{Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded, Damaged: f.Damaged}
+	return e
+}
+
+func drawSVG(c *verb.Command, o *checkOptions, one checked, r inspect.Report) error {
+	if !o.svg.Set {
+		return nil
+	}
+	title := fmt.Sprintf("%s: LUKS%d %s, %s", filepath.Base(one.Device), r.Version, r.UUID, r.Verdict)
+	err := os.WriteFile(o.svg.V, []byte(inspect.SVG(title, one.regions)), 0o644)
+	if err != nil {
+		return fmt.Errorf("drawing: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	repairing "github.com/orthrus-luks/orthrus/luks/repair"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+// repairOptions are those that only repair takes.
+type repairOptions struct {
+	choose       cli.Value[string]
+	ignoreClones bool
+	undo         cli.Value[string]
+	fromFar      bool
+}
+
+// Repair declares the verb.
+func Repair() verb.Verb {
+	var o repairOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "repair", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1,
+			Summary: "mend LUKS metadata from what is still valid",
+			Takes:   cli.OfWriter,
+			Options: []cli.Option{
+				{
+					Long: "choose", Arg: "COPY", Into: &o.choose, Values: []string{
+						"primary", "secondary",
+					}, Check: cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.", "primary", "secondary", "far"),
+					Help: "of two copies that differ, or one of which cannot be read, keep the primary or the secondary",
+				},
+				{
+					Long: "ignore-clones", Into: &o.ignoreClones,
+					Help: "repair although another device bears the same UUID",
+				},
+				{
+					Long: "undo", Arg: "FILE", Into: &o.undo, File: true,
+					Help: "keep what is overwritten in this file; where the file exists, go back to what it holds",
+				},
+				{
+					Long: "from-far", Into: &o.fromFar,
+					Help: "bring the header back from the far header, where no copy of it is valid",
+				},
+			},
+			Rules: []cli.Rule{o.fromFarRule},
+			About: []string{
+				"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies " +
+					"that differ under the same number, and one that cannot be read and may be newer than the other, " +
+					"are left alone until --choose names the one to keep.",
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return repair(ctx, c, &o) },
+	}
+}
+
+func (o *repairOptions) fromFarRule(inv *cli.Invocation) string {
+	if o.fromFar != (o.choose.V == "far") && o.choose.Set {
+		return "Options --from-far and --choose go together with the copy far only."
+	}
+	return cli.Refuse(o.fromFar && inv.Options.Header.Set, "Option --from-far cannot be combined with --header.")
+}
+
+// repair makes a header whole from what is valid of it, whatever else lies on the device; what it
+// overwrites is kept. With --undo and a file that exists it goes back.
+func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
+	path, err := volume.MetadataPath(c)
+	if err != nil {
+		return err
+	}
+	if o.undo.Set && volume.Exists(o.undo.V) {
+		return volume.GoBack(ctx, c, path, o.undo.V)
+	}
+	planner := choosePlanner(c, o)
+	plan, err := planRepair(ctx, c, path, planner)
+	if err != nil {
+		return err
+	}
+	if len(plan.Writes) == 0 {
+		c.UI.Verbosef("Header of %s is in order.", path)
+		if plan.Version != 2 {
+			return nil
+		}
+		return concluded(ctx, c, path)
+	}
+	showWrites(c, plan)
+	if c.Opt.DryRun {
+		return nil
+	}
+	if err := settleClones(ctx, c, o, path, plan.UUID); err != nil {
+		return err
+	}
+	question := "Really try to repair LUKS device header?"
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: question}); err != nil {
+		return err
+	}
+	if err := carryOutRepair(ctx, c, o, path, plan, planner); err != nil {
+		return err
+	}
+	c.UI.Verbosef("Header of %s repaired.", path)
+	if plan.Version != 2 {
+		return nil
+	}
+	return concluded(ctx, c, path)
+}
+
+// concluded concludes what was begun in several steps, and brings the far header into step.
+func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: !c.Opt.DryRun, NoLocks: c.Opt.DisableLocks})
+	if err != nil {
+		return verb.DeviceError(path, err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return verb.DeviceError(path, err)
+	}
+	if c.Opt.DryRun {
+		steps, err := v.PlanResume()
+		volume.ShowSteps(c, steps)
+		return volume.SizeError(path, err)
+	}
+	resumed, err := v.Resume(ctx, volume.TellStep(c))
+	if err != nil {
+		return volume.SizeError(path, err)
+	}
+	if resumed {
+		c.UI.Verbosef("What was begun on %s was concluded.", path)
+	}
+	return followed(ctx, c, path)
+}
+
+func keep(c *verb.Command, o *repairOptions) repairing.Keep {
+	switch o.choose.V {
+	case "primary":
+		return repairing.KeepPrimary
+	case "secondary":
+		return repairing.KeepSecondary
+	}
+	return repairing.KeepNone
+}
+
+// planRepair looks at the device through a handle that cannot write.
+func planRepair(ctx context.Context, c *verb.Command, path string, again planner) (repairing.Plan, error) {
+	var plan repairing.Plan
+	err := volume.WithHeader(ctx, c, path, false, func(file *luks.File) (err error) {
+		plan, err = again(ctx, file)
+		if err == nil && len(plan.Writes) > 0 {
+			warnOfSignatures(c, file)
+		}
+		return err
+	})
+	if errors.Is(err, header.ErrConflict) && plan.Conflict != nil {
+		showConflict(c, plan.Conflict)
+		return plan, &verb.Notice{
+			Text: fmt.Sprintf("The two header copies of %s differ under the same sequence number; choose one with --choose primary or --choose secondary.", path),
+			Code: ui.Failed, Err: err,
+		}
+	}
+	return plan, headerError(path, err)
+}
+
+// headerError adds to deviceError what repair finds.
+func headerError(path string, err error) error {
+	var none *header.NoHeaderError
+	var field *luks1.FieldError
+	switch {
+	case errors.As(err, &none) && none.Absent():
+		return verb.DeviceError(path, luks.ErrNotLUKS)
+	case errors.As(err, &none):
+		return &verb.Notice{Text: fmt.Sprintf("Device %s has no valid header to repair it from: %v. Search for one with rescue.", path, none), Code: ui.Failed, Err: err}
+	case errors.As(err, &field):
+		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v. This cannot be mended without a header backup.", path, field), Code: ui.Failed, Err: err}
+	case errors.Is(err, repairing.ErrNotValid):
+		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v.", path, err), Code: ui.Failed, Err: repairing.ErrNotValid}
+	case errors.Is(err, repairing.ErrNoConflict):
+		return verb.Failure(ui.Failed, "The header copies of %s do not conflict; nothing is to be chosen.", path)
+	}
+	return verb.DeviceError(path, err)
+}
+
+// showWrites prints each range with its reason; without --dry-run only where -v asks for it.
+func showWrites(c *verb.Command, p repairing.Plan) {
+	say := c.UI.Verbosef
+	if c.Opt.DryRun {
+		say = c.UI.Printf
+	}
+	for _, w := range p.Writes {
+		say("%s: bytes %d to %d: %s", w.What, w.Offset, w.Offset+uint64(len(w.Bytes))-1, w.Why)
+	}
+}
+
+// warnOfSignatures names what else claims the device: repair was asked for by somebody who knows.
+func warnOfSignatures(c *verb.Command, file *luks.File) {
+	found, err := signature.Detect(file, file.Size())
+	if err != nil {
+		c.UI.Debugf("%v", err)
+	}
+	for _, s := range found {
+		if s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged {
+			c.UI.Errorf("WARNING: %s also bears a signature of %s at byte %d.", file.Path(), s.Kind, s.Offset)
+		}
+	}
+}
+
+func showConflict(c *verb.Command, conflict *repairing.Conflict) {
+	for _, f := range []header.Found{conflict.Primary, conflict.Secondary} {
+		var ids []int
+		for _, slot := range f.Copy.Metadata.Keyslots() {
+			ids = append(ids, slot.ID)
+		}
+		label := ""
+		if f.Copy.Header.Label != "" {
+			label = fmt.Sprintf(", label %q", f.Copy.Header.Label)
+		}
+		c.UI.Errorf("%v header at byte %d: seqid %d, UUID %s%s, %s, %d tokens", f.Place, f.Offset, f.Copy.Header.SeqID,
+			f.Copy.Header.UUID, label, idList("keyslot", ids), len(f.Copy.Metadata.Tokens()))
+	}
+}
+
+// carryOutRepair plans again under the exclusive lock, keeps what will be overwritten, and writes.
+func carryOutRepair(ctx context.Context, c *verb.Command, o *repairOptions, path string, seen repairing.Plan, again planner) error {
+	err := volume.WithHeader(ctx, c, path, true, func(file *luks.File) error {
+		plan, err := again(ctx, file)
+		if err != nil {
+			return err
+		}
+		if plan.Generation != seen.Generation {
+			return header.ErrChanged
+		}
+		if err := keepUndo(c, o, file, plan, time.Now()); err != nil {
+			return err
+		}
+		return repairing.Apply(file, plan)
+	})
+	return headerError(path, err)
+}

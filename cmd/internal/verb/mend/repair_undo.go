@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mend
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/luks"
+	repairing "github.com/orthrus-luks/orthrus/luks/repair"
+)
+
+// keepUndo makes the undo copy durable before anything is overwritten.
+func keepUndo(c *verb.Command, o *repairOptions, file *luks.File, plan repairing.Plan, now time.Time) error {
+	path := o.undo.V
+	if !o.undo.Set {
+		path = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now))
+	}
+	if err := undo.Keep(path, file, plan, now); err != nil {
+		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose another file with --undo.", err), Code: ui.Failed, Err: err}
+	}
+	c.UI.Printf("What is overwritten is kept in %s.", path)
+	return nil
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package refused
+
+import (
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+)
+
+// TcryptDump declares the verb.
+func TcryptDump() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "tcryptDump", Group: cli.GroupRefused, Args: "<device>", MinArgs: 1,
+			Summary: "show TCRYPT metadata",
+			Lacks:   "the TCRYPT format",
+			Takes: "disable-veracrypt tcrypt-backup tcrypt-hidden tcrypt-system veracrypt-pim veracrypt-query-pim " +
+				"",
+		},
+	}
+}
+
+// BitlkDump declares the verb.
+func BitlkDump() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "bitlkDump", Group: cli.GroupRefused, Args: "<device>", MinArgs: 1,
+			Summary: "show BITLK metadata",
+			Lacks:   "the BITLK format",
+		},
+	}
+}
+
+// FVault2Dump declares the verb.
+func FVault2Dump() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "fvault2Dump", Group: cli.GroupRefused, Args: "<device>", MinArgs: 1,
+			Summary: "show FVAULT2 metadata",
+			Lacks:   "the FVAULT2 format",
+		},
+	}
+}

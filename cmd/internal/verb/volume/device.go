@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
+)
+
+// Named is the path that the first argument names; "UUID=…" and the like are looked up.
+func Named(c *verb.Command) (string, error) {
+	path, err := block.Resolve(c.Args[0])
+	return path, verb.DeviceError(c.Args[0], err)
+}
+
+// MetadataPath is where the header is: the detached one, or the device's own.
+func MetadataPath(c *verb.Command) (string, error) {
+	if c.Opt.Header.Set {
+		return block.Resolve(c.Opt.Header.V)
+	}
+	return Named(c)
+}
+
+// access says what a verb is going to do with the metadata.
+type access int
+
+const (
+	Report   access = iota // look, and leave everything as it is
+	Unlocked               // look, and mend a damaged copy on the way, as cryptsetup does
+	Changed                // write
+)
+
+// Volume is a loaded volume with the device it came from.
+type Volume struct {
+	*luks.Volume
+	File *luks.File
+	Path string
+	// closing is what there is to say when nothing more will be done to it.
+	closing func()
+}
+
+// Load opens the metadata device and loads the volume. The caller closes it.
+func Load(ctx context.Context, c *verb.Command, a access) (*Volume, error) {
+	path, err := MetadataPath(c)
+	if err != nil {
+		return nil, err
+	}
+	write := a == Changed && !c.Opt.DryRun
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: write, NoLocks: c.Opt.DisableLocks})
+	if err != nil {
+		return nil, verb.DeviceError(path, err)
+	}
+	v := &Volume{File: file, Path: path}
+	v.closing = func() { tellLag(c, v) }
+	if c.Opt.HeaderFromFar {
+		v.Volume, err = openFromFar(ctx, c, file)
+	} else {
+		v.Volume, err = luks.Load(ctx, Rehearsing(c, file))
+	}
+	if err == nil {
+		err = checkType(c, v)
+	}
+	if err == nil {
+		err = settle(ctx, c, v, a)
+	}
+	if err == nil {
+		err = resume(ctx, c, v, a)
+	}
+	if err != nil {
+		return nil, errors.Join(verb.DeviceError(path, err), file.Close())
+	}
+	return v, nil
+}
+
+// Rehearsing is the file itself or, with --dry-run, a device that keeps writes from it.
+func Rehearsing(c *verb.Command, file *luks.File) luks.Device {
+	if !c.Opt.DryRun {
+		return file
+	}
+	r := &Rehearsal{file: file}
+	c.Rehearsals = append(c.Rehearsals, func(ctx context.Context) { r.tell(ctx, c.UI) })
+	return r
+}
+
+// Close closes the device, unless a rehearsal has still to be told.
+func (v *Volume) Close() error {
+	if v.closing != nil {
+		v.closing()
+	}
+	if r, rehearsed := v.Device().(*Rehearsal); rehearsed && r.file == v.File {
+		return nil
+	}
+	return v.File.Close()
+}
+
+// checkType holds --type against what was found.
+func checkType(c *verb.Command, v *Volume) error {
+	want := c.Opt.Type.Or("luks")
+	if want == "luks" || want == fmt.Sprintf("luks%d", v.Version) {
+		return nil
+	}
+	return luks.ErrNotLUKS
+}
+
+// settle deals with heads that are not both in order: a report says so, unlocking and changing
+// refuse a device that something else has put its signature on, and unlocking mends what is ours.
+func settle(ctx context.Context, c *verb.Command, v *Volume, a access) error {
+	if v.Version != 2 || v.Choice.Healthy() {
+		return nil
+	}
+	c.UI.Debugf("heads of %s: %v", v.Path, v.Choice.Reason)
+	if a == Report {
+		return nil
+	}
+	if v.Choice.Reason == header.Conflicting {
+		c.UI.Errorf("WARNING: the two header copies of %s differ; the primary is used.", v.Path)
+		return nil
+	}
+	err := mend(ctx, c, v, a)
+	if errors.Is(err, header.ErrForeign) {
+		c.UI.Errorf("Device contains ambiguous signatures, cannot auto-recover LUKS2.")
+		c.UI.Errorf("Please run \"%s repair\" for recovery.", c.Program)
+		return luks.ErrNotLUKS
+	}
+	return err
+}
+
+// mend heals through a writable device of its own where the volume was opened for reading. A
+// device that cannot be written to is opened all the same: one good copy is enough.
+func mend(ctx context.Context, c *verb.Command, v *Volume, a access) error {
+	if err := v.Foreign(); err != nil {
+		return err
+	}
+	if a == Changed || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase {
+		return nil
+	}
+	healed, err := luks.HealDevice(ctx, v.Path)
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, block.ErrReadOnly):
+		c.UI.Debugf("header of %s stays damaged: %v", v.Path, err)
+		return nil
+	case err != nil:
+		c.UI.Errorf("WARNING: header of %s stays damaged: %v", v.Path, err)
+		return nil
+	}
+	if healed {
+		c.UI.Verbosef("Header of %s repaired: %v.", v.Path, v.Choice.Reason)
+		return v.Reload(ctx)
+	}
+	return nil
+}
+
+// Without is the volume as if it had no such keyslot.
+func (v *Volume) Without(id int) *Volume {
+	others := *v.Volume
+	others.Keyslots = slices.DeleteFunc(slices.Clone(v.Keyslots), func(k luks.Keyslot) bool { return k.ID == id })
+	return &Volume{Volume: &others, File: v.File, Path: v.Path}
+}
+
+// Supported refuses requirements that are not met, and segments whose mapping is more than one crypt line.
+func Supported(v *Volume) error {
+	err := v.CheckMappable()
+	var segment *luks.SegmentError
+	switch {
+	case !errors.As(err, &segment):
+		return err
+	case segment.Integrity:
+		return verb.Failure(ui.Failed, "Device %s uses authenticated encryption, which this program does not support.", v.Path)
+	}
+	return verb.Failure(ui.Failed, "Device %s has a data segment of type %s, which this program does not support.", v.Path, segment.Type)
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"golang.org/x/sys/unix"
+)
+
+// WriteBackupFile makes the file durable, its name included, or leaves none.
+func WriteBackupFile(path string, image []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
+	if errors.Is(err, fs.ErrExist) {
+		return verb.Failure(ui.Failed, "Requested header backup file %s already exists.", path)
+	}
+	if err != nil {
+		return verb.Failure(ui.Failed, "Cannot create header backup file %s: %v.", path, err)
+	}
+	_, writeErr := f.Write(image)
+	if err := errors.Join(writeErr, f.Sync(), f.Close(), syncFolder(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("header backup file %s: %w", path, errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// Extend makes the file at least size bytes long, all of them allocated, so that writing the
+// header cannot end on a full disk. A file that it made and cannot fill is removed again.
+func Extend(path string, size int64) (err error) {
+	_, before := os.Lstat(path)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return verb.DeviceError(path, err)
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err != nil && errors.Is(before, fs.ErrNotExist) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() >= size {
+		return nil
+	}
+	err = unix.Fallocate(int(f.Fd()), 0, 0, size)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		err = f.Truncate(size)
+	}
+	if err != nil {
+		return fmt.Errorf("header file %s: %w", path, err)
+	}
+	return f.Sync()
+}
+
+func Exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

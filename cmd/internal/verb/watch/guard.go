@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package watch
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"golang.org/x/sys/unix"
+)
+
+// guardMemory keeps the daemon small: the heap is collected before it comes near this, bytes.
+const guardMemory = 24 << 20
+
+// guardOptions are those that only guard takes.
+type guardOptions struct {
+	once        cli.Value[string]
+	checkConfig bool
+	configFile  cli.Value[string]
+	metrics     cli.Value[string]
+}
+
+// Guard declares the verb.
+func Guard() verb.Verb {
+	var o guardOptions
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "guard", Group: cli.GroupGuard, Args: "[status | history <uuid> | undo <uuid> | export <uuid>]", Own: true,
+			Summary: "watch over the headers of all volumes, mending what the configuration allows",
+			Takes:   "header-backup-file json dry-run",
+			Options: []cli.Option{
+				{
+					Long: "once", Arg: "DEVICE", Into: &o.once,
+					Help: "look at one device, do what is allowed, and stop",
+				},
+				{
+					Long: "check-config", Into: &o.checkConfig,
+					Help: "read the configuration, say what is wrong with it, and stop",
+				},
+				{
+					Long: "config", Arg: "FILE", Into: &o.configFile,
+					Help: "another configuration than /etc/orthrus/guard.conf",
+				},
+				{
+					Long: "metrics", Arg: "FILE", Into: &o.metrics,
+					Help: "keep this file up to date for node-exporter's textfile collector",
+				},
+			},
+			Rules: []cli.Rule{o.wordsRule},
+			About: []string{
+				"Without a further word the guard runs until it is told to stop (SIGTERM). It listens to udev, " +
+					"or where udevd does not run to the kernel and to inotify, looks at each block device that comes " +
+					"or changes, and reports what it finds. By default that is all it does: orthrus-guard.conf(5) " +
+					"says what it may mend.",
+				"With repair = proven it writes a damaged or older header copy from the sound one, and puts both " +
+					"back where they were destroyed under an active mapping, without a passphrase. What it " +
+					"overwrites is kept first. It writes only on proof: the volume was seen in order before or the " +
+					"remains agree, nothing else left its signature, no other device bears the UUID, nobody holds " +
+					"the lock, the device belongs to no array, and for a head that is put back every keyslot area is " +
+					"as it was. So an erase stays an erase.",
+				"With grow = yes it makes the mapping of a grown device longer, if a key is at hand: open " +
+					"--link-for-guard leaves one in the kernel's keyring orthrus-guard, which no process can read " +
+					"and which close, luksSuspend, erase and the end of the guard revoke. A device pulled out from " +
+					"under a mapping gets a table of errors, and the mapping goes away with its last user.",
+				"guard status asks the running guard; guard history shows what happened to a volume; guard undo " +
+					"takes back the last repair of one, and has the guard leave it alone until it is in order again. " +
+					"guard export makes a header backup of what the guard keeps of a volume under store = full, in " +
+					"the new file named by --header-backup-file. With --once one device is looked at, as from a udev " +
+					"rule; --dry-run then only says what would be done. The exit status is 6 where something stays " +
+					"damaged, 7 where no header is left.",
+				"SIGHUP makes the guard read its configuration again; one that is wrong changes nothing.",
+			},
+			Report: guardReport(),
+			Examples: []cli.Example{
+				{What: "Who is watched, and what was done:", Line: "orthrus guard status"},
+				{What: "What would be done about one device:", Line: "orthrus guard --once /dev/sdb2 --dry-run"},
+			},
+		},
+		Run: func(ctx context.Context, c *verb.Command) error { return runGuard(ctx, c, &o) },
+	}
+}
+
+// wordsRule: what follows guard.
+func (o *guardOptions) wordsRule(inv *cli.Invocation) string {
+	words := inv.Args
+	switch {
+	case len(words) == 0, len(words) == 1 && words[0] == "status":
+		return cli.Refuse(len(words) > 0 && o.once.Set, "Option --once is not allowed with guard status.")
+	case len(words) == 2 && words[0] == "export" && !inv.Options.HeaderBackupFile.Set:
+		return cli.NoBackupFile
+	case len(words) == 2 && slices.Contains([]string{"history", "undo", "export"}, words[0]):
+		return cli.Refuse(o.once.Set, "Option --once is not allowed with guard "+words[0]+".")
+	}
+	return "Use guard alone, or with status, history <uuid>, undo <uuid> or export <uuid>."
+}
+
+// runGuard runs the guard, or asks one.
+func runGuard(ctx context.Context, c *verb.Command, o *guardOptions) error {
+	switch {
+	case o.checkConfig:
+		return checkGuardConfig(c, o)
+	case len(c.Args) == 0 && o.once.Set:
+		return guardOnce(ctx, c, o)
+	case len(c.Args) == 0:
+		return guardDaemon(ctx, c, o)
+	case c.Args[0] == "history":
+		return guardHistory(c, c.Args[1])
+	case c.Args[0] == "export":
+		return guardExport(ctx, c, c.Args[1])
+	case c.Args[0] == "undo":
+		return guardUndo(ctx, c, c.Args[1])
+	}
+	return guardStatus(c)
+}
+
+func checkGuardConfig(c *verb.Command, o *guardOptions) error {
+	config, err := guarded.ReadConfig(o.configFile)
+	if err != nil {
+		return err
+	}
+	c.UI.Printf("The configuration is in order: repair = %s, %d sections.", config.Default.Repair, len(config.Rules))
+	return nil
+}
+
+func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
+	config, err := guarded.ReadConfig(o.configFile)
+	if err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(guardMemory)
+	debug.SetGCPercent(200)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	defer signal.Stop(hangup)
+	d := &guard.Daemon{
+		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config}),
+		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config, error) { return guarded.ReadConfig(o.configFile) }, Metrics: o.metrics.V,
+	}
+	return d.Run(ctx)
+}
+
+// guardOnce looks at one device as the daemon would.
+func guardOnce(ctx context.Context, c *verb.Command, o *guardOptions) error {
+	config, err := guarded.ReadConfig(o.configFile)
+	if err != nil {
+		return err
+	}
+	path, err := block.Resolve(o.once.V)
+	if err != nil {
+		return verb.DeviceError(o.once.V, err)
+	}
+	id, err := guarded.ID(path)
+	if err != nil {
+		return verb.DeviceError(path, err)
+	}
+	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config, DryRun: c.Opt.DryRun})
+	v := g.LookThrough(ctx, id)
+	g.Flush()
+	if v == nil {
+		c.UI.Verbosef("%s holds no LUKS volume, or is not to be looked at.", path)
+		return ctx.Err()
+	}
+	if c.Opt.JSON {
+		err = c.PrintJSON(v)
+	} else {
+		printVolume(c, *v)
+	}
+	switch {
+	case err != nil:
+		return err
+	case v.Verdict == "lost":
+		return verb.Silent(verb.Lost)
+	case v.Verdict != "healthy":
+		return verb.Silent(verb.Healable)
+	}
+	return nil
+}

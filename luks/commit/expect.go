@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package commit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// The kinds of belief that turned out otherwise under the lock. Nothing is written then.
+var (
+	ErrAnotherVolume = errors.New("the device holds another volume than before")
+	// ErrMeanwhile is the kind of MeanwhileError.
+	ErrMeanwhile = errors.New("somebody else changed the volume meanwhile")
+	// ErrLastKey is wrapped by a MeanwhileError: what else would have opened the data has gone.
+	ErrLastKey = errors.New("no other keyslot would open the data any more")
+	// ErrAuthority is wrapped by a MeanwhileError: the passphrase that was given opens no longer.
+	ErrAuthority = errors.New("the passphrase that was given has been revoked")
+)
+
+// MeanwhileError says what is not as the operation believed.
+type MeanwhileError struct {
+	Keyslot int // -1 where it is about none
+	Token   int // -1 where it is about none
+	Err     error
+}
+
+func (e *MeanwhileError) Error() string {
+	what := ""
+	switch {
+	case e.Keyslot >= 0:
+		what = fmt.Sprintf("keyslot %d: ", e.Keyslot)
+	case e.Token >= 0:
+		what = fmt.Sprintf("token %d: ", e.Token)
+	}
+	if e.Err == nil {
+		return what + ErrMeanwhile.Error()
+	}
+	return fmt.Sprintf("%s%v: %v", what, ErrMeanwhile, e.Err)
+}
+
+func (e *MeanwhileError) Unwrap() []error { return []error{ErrMeanwhile, e.Err} }
+
+// Identity is what a keyslot is, whatever its number: whoever writes new material draws a new salt.
+type Identity struct {
+	ID     int
+	Area   luks2.Extent // where its material lies, bytes
+	Salt   []byte       // of its KDF; empty for types without one
+	Digest []byte       // that its key satisfies; empty where none of a known type lists it
+}
+
+// Same compares all of it.
+func (i Identity) Same(o Identity) bool {
+	return i.ID == o.ID && i.Area == o.Area && bytes.Equal(i.Salt, o.Salt) && bytes.Equal(i.Digest, o.Digest)
+}
+
+// Expect is what an operation believes of the volume. It is held against what the device says under the lock.
+type Expect struct {
+	UUID string // of the volume; empty for any
+	// Keyslots are those that the operation is about.
+	Keyslots []Identity
+	// Authority is the keyslot whose passphrase allowed the operation; nil for none.
+	Authority *Identity
+	// VolumeKey is the digest that the key satisfied which allowed the operation; empty for none.
+	VolumeKey []byte
+	// Remains: another keyslot that opens the data is there afterwards.
+	Remains bool
+	// Tokens have these texts; nil for one that is not there.
+	Tokens map[int]json.RawMessage
+}
+
+// held is what the door reads under the lock, of either version.
+type held struct {
+	uuid     string
+	keyslots map[int]Identity
+	data     []byte       // the digest of the data's key
+	opens    map[int]bool // keyslots of a known type that hold the data's key
+	tokens   map[int]json.RawMessage
+}
+
+// check returns a MeanwhileError or ErrAnotherVolume. after is the state that the operation would leave.
+func (e Expect) check(now, after held) error {
+	if e.UUID != "" && e.UUID != now.uuid {
+		return ErrAnotherVolume
+	}
+	for _, k := range e.Keyslots {
+		if !now.has(k) {
+			return &MeanwhileError{k.ID, -1, nil}
+		}
+	}
+	if e.Authority != nil && !now.has(*e.Authority) {
+		return &MeanwhileError{e.Authority.ID, -1, ErrAuthority}
+	}
+	if len(e.VolumeKey) > 0 && !bytes.Equal(e.VolumeKey, now.data) {
+		return &MeanwhileError{-1, -1, nil}
+	}
+	for id, text := range e.Tokens {
+		if !bytes.Equal(text, now.tokens[id]) {
+			return &MeanwhileError{-1, id, nil}
+		}
+	}
+	if e.Remains && len(after.opens) == 0 {
+		return &MeanwhileError{-1, -1, ErrLastKey}
+	}
+	return nil
+}
+
+func (h held) has(k Identity) bool {
+	now, found := h.keyslots[k.ID]
+	return found && now.Same(k)
+}
+
+// IdentityOf is that of a LUKS2 keyslot.
+func IdentityOf(m *luks2.Metadata, k luks2.Keyslot) Identity {
+	i := Identity{ID: k.ID, Area: luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}, Salt: k.KDF.Salt}
+	if d, found := m.DigestOfKeyslot(k.ID); found {
+		i.Digest = d.Value
+	}
+	return i
+}
+
+// IdentityOf1 is that of a LUKS1 keyslot.
+func IdentityOf1(h luks1.Header, id int) Identity {
+	offset, length := h.Material(id)
+	return Identity{id, luks2.Extent{Offset: uint64(offset), Size: uint64(length)}, bytes.Clone(h.Keyslots[id].Salt[:]), bytes.Clone(h.Digest[:])}
+}
+
+func heldBy(c luks2.Copy) held {
+	m := c.Metadata
+	h := held{uuid: c.Header.UUID, keyslots: map[int]Identity{}, opens: map[int]bool{}, tokens: map[int]json.RawMessage{}}
+	data := -1
+	if segment, found := m.DefaultSegment(); found {
+		if d, found := m.DigestOfSegment(segment.ID); found {
+			data, h.data = d.ID, d.Value
+		}
+	}
+	for _, k := range m.Keyslots() {
+		h.keyslots[k.ID] = IdentityOf(m, k)
+		if d, found := m.DigestOfKeyslot(k.ID); found && d.ID == data && k.Type == luks2.TypeLUKS2 {
+			h.opens[k.ID] = true
+		}
+	}
+	for _, t := range m.Tokens() {
+		h.tokens[t.ID] = t.Raw
+	}
+	return h
+}
+
+func heldBy1(h1 luks1.Header) held {
+	h := held{uuid: h1.UUID, keyslots: map[int]Identity{}, opens: map[int]bool{}, data: h1.Digest[:]}
+	for _, id := range h1.EnabledKeyslots() {
+		h.keyslots[id], h.opens[id] = IdentityOf1(h1, id), true
+	}
+	return h
+}

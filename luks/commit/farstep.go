@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package commit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/layout"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// ErrNotFree is the kind of NotFreeError.
+var ErrNotFree = errors.New("the room for the far header is not proven to be free")
+
+// NotFreeError says where in the room for a far header something lies.
+type NotFreeError struct{ Offset uint64 } // bytes
+
+func (e *NotFreeError) Error() string {
+	return fmt.Sprintf("%v: byte %d is not zero", ErrNotFree, e.Offset)
+}
+
+func (e *NotFreeError) Unwrap() error { return ErrNotFree }
+
+// free refuses bytes that the heads name.
+func (s *Session) free(e luks2.Extent) error {
+	return layout.After(s.choice.Copy, s.choice.Copy, s.size(), e)
+}
+
+// FarWrite is a step that makes the far header at a place hold the heads as the next commit will leave them:
+// that is deterministic, since salts stay.
+type FarWrite struct {
+	Place far.Place
+	Next  luks2.Copy
+	Other far.Place // the one in force, which may have the better copy of a damaged keyslot
+	Keep  bool      // what is not ours stays as it is; otherwise a free place is filled
+	After bool      // Next is what the last commit left
+}
+
+func (w FarWrite) run(s *Session) error {
+	if err := uncovered(s.dev, w.Place); err != nil {
+		return err
+	}
+	now := s.choice.Copy
+	found := far.Read(s.dev, w.Place)
+	if w.Keep && found.State != far.Unreadable && !far.Ours(found, now) {
+		return nil
+	}
+	want, err := w.desired(s, found)
+	if err != nil {
+		return err
+	}
+	l, stages, err := w.stages(s, found, want)
+	if err != nil || stages == nil {
+		return err
+	}
+	return s.wrote(l, applySettled(s.dev, Plan{stages}))
+}
+
+// stages says how what was found becomes what is wanted; nil where it is so.
+func (w FarWrite) stages(s *Session, found far.Found, want far.Desired) (l far.Locator, stages []Stage, err error) {
+	now := s.choice.Copy
+	switch {
+	case !far.Ours(found, now):
+		if err := freePlace(s.dev, found, s.o.Free); err != nil {
+			return l, nil, err
+		}
+		l = far.New(now.Header.UUID, w.Place, want.Contents, s.size())
+		stages, err = farCreate(s.dev, l, want.Body, now)
+	case found.Locator.Announces(want.Contents, w.Next.Header.UUID):
+		l = found.Locator
+		stages, err = farFulfil(l, want.Body, now)
+	case !found.Locator.Updating() && found.Locator.Contents.Equal(want.Contents) && found.Locator.UUID == w.Next.Header.UUID:
+	default:
+		l = found.Locator.Successor(want.Contents, s.size()).Renamed(w.Next.Header.UUID)
+		stages, err = farUpdate(l, want.Body, now)
+	}
+	return l, stages, err
+}
+
+// wrote remembers a far header that was written, and read back, by this very session.
+func (s *Session) wrote(l far.Locator, err error) error {
+	s.made = nil
+	if err == nil {
+		l = l.Final()
+		s.made = &l
+	}
+	return err
+}
+
+// inForce returns the locator of a far header that is in order and ours.
+func (s *Session) inForce(p far.Place) (far.Locator, error) {
+	if s.made != nil && s.made.Place == p {
+		return *s.made, nil
+	}
+	f := far.Read(s.dev, p)
+	if !far.Ours(f, s.choice.Copy) || f.Locator.Updating() {
+		return f.Locator, errors.Join(far.ErrDisplaced, f.Err)
+	}
+	return f.Locator, nil
+}
+
+// desired builds the body from the keyslot areas on the device and the heads to be. A keyslot that cannot be
+// read, or is not what it was, counts as what the old copy has of it.
+func (w FarWrite) desired(s *Session, found far.Found) (far.Desired, error) {
+	head, heads := s.choice.Copy, header.Plan{}
+	if !w.After {
+		if err := s.unchanged(); err != nil {
+			return far.Desired{}, err
+		}
+		var err error
+		if heads, err = header.PlanUpdate(s.heads, s.choice, w.Next, s.random); err != nil {
+			return far.Desired{}, err
+		}
+		head = heads.Next
+	}
+	old := found
+	if !far.Ours(found, s.choice.Copy) && !w.Other.None() && w.Other != w.Place {
+		old = far.Read(s.dev, w.Other)
+	}
+	source, err := far.Gathered(s.dev, s.heads, head, old)
+	if err != nil {
+		return far.Desired{}, err
+	}
+	for _, write := range heads.Writes {
+		source.Put(luks2.Extent{Offset: write.Offset, Size: uint64(len(write.Bytes))}, write.Bytes)
+	}
+	return source.Build(head, &old)
+}
+
+// freePlace refuses a place where something lies that is not ours. A locator of ours that was torn while it
+// was announced, with nothing but zeros where its body goes, is ours.
+func freePlace(dev header.Device, found far.Found, free bool, except ...luks2.Extent) error {
+	if found.State == far.Unreadable {
+		return fmt.Errorf("%w: %w", far.ErrUnsure, found.Err)
+	}
+	if free {
+		return nil
+	}
+	for _, e := range found.Place.Extents() {
+		if found.State == far.Damaged && e.Size == far.SlotSize {
+			continue
+		}
+		for _, part := range e.Outside(except) {
+			if err := zeros(dev, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// zeros looks for a byte that is not zero.
+func zeros(dev header.Device, e luks2.Extent) error {
+	const piece = 256 << 10
+	p, nothing := make([]byte, piece), make([]byte, piece)
+	for at := e.Offset; at < e.End(); at += piece {
+		part := p[:min(piece, e.End()-at)]
+		if err := header.ReadFull(dev, part, at); err != nil {
+			return fmt.Errorf("%w: %w", ErrNotFree, err)
+		}
+		if bytes.Equal(part, nothing[:len(part)]) {
+			continue
+		}
+		return &NotFreeError{at + uint64(bytes.IndexFunc(part, func(r rune) bool { return r != 0 }))}
+	}
+	return nil
+}
+
+// uncovered refuses a place over which a mapping reaches.
+func uncovered(dev header.Device, p far.Place) error {
+	reached, err := Live(dev)
+	if err != nil {
+		return err
+	}
+	if far.Reaches(reached, p) {
+		return far.ErrCovered
+	}
+	return nil
+}
+
+// FarWipe is a step that overwrites an old far header: only one of this volume, whole, and older than the one
+// in force where there is to be one. Where nothing of that kind lies there, there is nothing to wipe.
+type FarWipe struct{ Place, InForce far.Place }
+
+func (w FarWipe) run(s *Session) error {
+	if w.Place.None() || w.Place.End() > s.size() {
+		return nil
+	}
+	now := s.choice.Copy
+	old := far.Read(s.dev, w.Place)
+	if old.State == far.Unreadable {
+		return fmt.Errorf("%w: %w", far.ErrUnsure, old.Err)
+	}
+	if !far.Ours(old, now) {
+		return nil
+	}
+	if !w.InForce.None() {
+		l, err := s.inForce(w.InForce)
+		if err != nil {
+			return err
+		}
+		if !header.Newer(l.SeqID, old.Locator.SeqID) {
+			return nil
+		}
+	}
+	return s.wipeFar(old)
+}
+
+// wipeFar wipes a far header that is ours and whole, under no mapping.
+func (s *Session) wipeFar(f far.Found) error {
+	if err := uncovered(s.dev, f.Place); err != nil {
+		return err
+	}
+	stages, err := farWipe(f, s.choice.Copy)
+	if err != nil {
+		return err
+	}
+	return Apply(s.dev, Plan{stages})
+}
+
+// Preflight holds the rooms that steps are going to fill with a new far header against what lies there
+// and what is mapped, before anything is written; a room that an old far header lies in as well counts
+// without that. free: whatever lies there does not count. Errors are far.ErrCovered, far.ErrUnsure, and a
+// NotFreeError.
+func Preflight(dev header.Device, head luks2.Copy, steps []Step, free bool) error {
+	for _, step := range steps {
+		w, ok := step.Act.(FarWrite)
+		if !ok || w.Keep {
+			continue
+		}
+		if err := uncovered(dev, w.Place); err != nil {
+			return err
+		}
+		found := far.Read(dev, w.Place)
+		if far.Ours(found, head) {
+			continue
+		}
+		if err := freePlace(dev, found, free, w.Other.Extents()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FreePlace refuses a place for a far header on a device whose head that is, where something lies that is not
+// ours. Errors are far.ErrUnsure and a NotFreeError.
+func FreePlace(dev header.Device, head luks2.Copy, found far.Found) error {
+	if far.Ours(found, head) {
+		return nil
+	}
+	return freePlace(dev, found, false)
+}
+
+// Wipe wipes another far header of this volume than the one in force, where it is still there, whole, apart
+// from the one in force and from the metadata, and under no mapping. Errors say why it was not.
+func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
+	f := far.Look(s.dev, seen.Place.Locator) // it may have been wiped meanwhile, or changed
+	switch {
+	case f.State == far.Absent:
+		return nil
+	case f.State == far.Unreadable:
+		return fmt.Errorf("%w: %w", far.ErrUnsure, f.Err)
+	case f.State != far.Whole:
+		return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
+	case !inForce.None() && f.Place.Overlaps(inForce):
+		return fmt.Errorf("%w: it overlaps the one in force", far.ErrDisplaced)
+	case f.Place.Start() < layout.Metadata(s.choice.Copy):
+		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
+	}
+	return s.wipeFar(f)
+}
+
+// CatchUp brings the far header into step where that may be done, and tells why it was not.
+func (s *Session) CatchUp() error {
+	f, err := s.Far()
+	if err != nil || f.Standing == far.None || f.Standing == far.InStep {
+		return err
+	}
+	if err := f.Writable(); err != nil {
+		return err
+	}
+	return s.Refresh(f.Token.Far)
+}
+
+// Refresh brings the far header at a place, judged to be writable, into step with the heads as they are.
+func (s *Session) Refresh(p far.Place) error {
+	if err := settle(s.dev); err != nil {
+		return err
+	}
+	if err := (FarWrite{Place: p, Next: s.choice.Copy, Keep: true, After: true}).run(s); err != nil {
+		return &FarError{Place: p, Err: err}
+	}
+	return nil
+}
+
+// Far examines the far header.
+func (s *Session) Far() (far.Status, error) {
+	return far.Examine(s.dev, s.heads, s.choice.Copy, func() ([]luks2.Extent, error) { return Live(s.dev) })
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package commit
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// ErrUnhealthy refuses a transaction while the heads are not both valid and equal.
+var ErrUnhealthy = errors.New("the header copies are not both valid and equal")
+
+// Session is the metadata of one LUKS2 volume, as they are under the exclusive lock.
+type Session struct {
+	dev    header.Device
+	heads  header.Heads
+	choice header.Choice
+	raw    []byte       // both heads, byte for byte; only where they are equal
+	made   *far.Locator // of the far header that was written last
+	random io.Reader
+	o      Options
+	lag    error
+}
+
+// Options say what is known beside the device.
+type Options struct {
+	// UUID is that of the volume; empty for any.
+	UUID string
+	// Force lets a damaged head be overwritten where something else left its signature on the device, or where
+	// a copy that cannot be read may be newer: a person knows whose device it is and what is given up.
+	Force bool
+	// Tell is told each step of a transaction before it begins; nil for silence.
+	Tell func(Step)
+	// Free tells that the room for a new far header is known to be free, whatever lies there. Otherwise
+	// it must read as zeros.
+	Free bool
+}
+
+// Enter takes the device's exclusive lock and runs do on what the device holds then.
+func Enter(ctx context.Context, dev header.Device, o Options, do func(*Session) error) error {
+	return Locked(ctx, dev, true, func() error {
+		s, err := Begin(dev, o)
+		if err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// Begin reads the heads, for a caller that holds the exclusive lock, and makes sure that they are fit to be
+// changed: the same volume as before, not conflicting, no foreign signature over a damaged copy, not in the
+// middle of a reencryption with unequal heads, and not at the end of the sequence numbers. An update that
+// wraps carries no other change, so that whichever copy the next reader takes for the newer one says the same.
+func Begin(dev header.Device, o Options) (*Session, error) {
+	s := &Session{dev: dev, random: rand.Reader, o: o}
+	if err := s.read(); err != nil {
+		return nil, err
+	}
+	if o.UUID != "" && s.choice.Copy.Header.UUID != o.UUID {
+		return nil, ErrAnotherVolume
+	}
+	if _, err := planHeal(dev, s.heads, s.choice, o.Force); err != nil {
+		return nil, err
+	}
+	if s.choice.Copy.Header.SeqID == math.MaxUint64 {
+		return s, s.commit(Change{Next: s.Now(), Apart: true})
+	}
+	return s, nil
+}
+
+// Now is the head in force; its metadata may be changed.
+func (s *Session) Now() luks2.Copy {
+	c := s.choice.Copy
+	c.Metadata = c.Metadata.Clone()
+	return c
+}
+
+// Device is what the session writes to.
+func (s *Session) Device() header.Device { return s.dev }
+
+// Heads are both copies, and the one in force, as they are now.
+func (s *Session) Heads() (header.Heads, header.Choice) { return s.heads, s.choice }
+
+// Lag is why the last change left the far header as it was; nil where it did not, or where there is none.
+func (s *Session) Lag() error { return s.lag }
+
+func (s *Session) size() uint64 { return uint64(max(s.dev.Size(), 0)) }
+
+func (s *Session) read() (err error) {
+	s.heads = header.Read(s.dev)
+	if s.choice, err = header.Choose(s.heads); err != nil {
+		return err
+	}
+	s.raw, err = nil, nil
+	if s.choice.Healthy() {
+		s.raw, err = s.bytes()
+	}
+	return err
+}
+
+// bytes are both heads as they are on the device.
+func (s *Session) bytes() ([]byte, error) {
+	p := make([]byte, 2*s.choice.Copy.Header.Size)
+	return p, header.ReadFull(s.dev, p, 0)
+}
+
+// Do carries out one change: Before, the heads, After, and then the far header. The error is a far.Error
+// where the heads are as asked for and the far header still holds what was to go.
+func (s *Session) Do(c Change) error {
+	p, heads, err := s.plan(c)
+	if err != nil {
+		return err
+	}
+	if c.Apart {
+		return s.carryOut(p)
+	}
+	f, err := s.follow(c.Next)
+	if err != nil {
+		return err
+	}
+	announced, err := f.announce(c, heads)
+	if err != nil {
+		return err
+	}
+	p.Stages = append(announced, p.Stages...)
+	if err := s.carryOut(p); err != nil {
+		return err
+	}
+	s.lag, err = f.after(c, heads)
+	return err
+}
+
+func (s *Session) commit(c Change) error {
+	p, _, err := s.plan(c)
+	if err != nil {
+		return err
+	}
+	return s.carryOut(p)
+}
+
+// carryOut applies a plan that changes heads, and reads them again.
+func (s *Session) carryOut(p Plan) error {
+	if err := Apply(s.dev, p); err != nil {
+		return err
+	}
+	return s.read()
+}
+
+// unchanged makes sure that the heads are, byte for byte, those of the last commit.
+func (s *Session) unchanged() error {
+	if !s.choice.Healthy() {
+		return fmt.Errorf("%w: %v", ErrUnhealthy, s.choice.Reason)
+	}
+	raw, err := s.bytes()
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(raw, s.raw) {
+		return header.ErrChanged
+	}
+	return nil
+}
+
+// Holds tells whether the keyslot stands.
+func (s *Session) Holds(k Identity) bool { return heldBy(s.choice.Copy).has(k) }

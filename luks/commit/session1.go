@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package commit
+
+import (
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// Session1 is a LUKS1 header as it is under the exclusive lock.
+type Session1 struct {
+	dev header.Device
+	raw []byte
+	now luks1.Header
+}
+
+// Begin1 reads the header, for a caller that holds the exclusive lock. uuid is that of the volume; empty for any.
+func Begin1(dev header.Device, uuid string) (*Session1, error) {
+	s := &Session1{dev: dev}
+	if err := s.read(); err != nil {
+		return nil, err
+	}
+	if uuid != "" && s.now.UUID != uuid {
+		return nil, ErrAnotherVolume
+	}
+	return s, nil
+}
+
+func (s *Session1) read() (err error) {
+	if s.now, err = header.Read1(s.dev); err != nil {
+		return err
+	}
+	s.raw, err = header.Sectors1(s.dev)
+	return err
+}
+
+// Now is the header.
+func (s *Session1) Now() luks1.Header { return s.now }
+
+// Device is what the session writes to.
+func (s *Session1) Device() header.Device { return s.dev }
+
+// Do makes one change: Before, then the sectors of the header, each durable before the next, then After.
+// Errors with nothing written: a MeanwhileError, a layout.Error, luks1.ErrStraddles.
+func (s *Session1) Do(c Change1) error {
+	p, err := plan1(s.raw, s.now, c, uint64(max(s.dev.Size(), 0)))
+	if err != nil {
+		return err
+	}
+	if err := Apply(s.dev, p); err != nil {
+		return err
+	}
+	return s.read()
+}
+
+// Up turns LUKS1 into LUKS2: both heads around the LUKS1 header, whose second sector stays within the
+// primary's padding until sector 0 has made it LUKS2. The heads are a plan of header.PlanFormat; all that they
+// name is on the device.
+func (s *Session1) Up(heads header.Plan) error {
+	primary, secondary := heads.Writes[0], heads.Writes[1]
+	mixed := append([]byte(nil), primary.Bytes...)
+	copy(mixed[luks1.SectorSize:], s.raw[luks1.SectorSize:])
+	if err := luks2.Seal(mixed); err != nil {
+		return err
+	}
+	var p Plan
+	p.loose(
+		luks2.Copy{}, Area{"secondary header", secondary.Offset, secondary.Bytes},
+		Area{"primary header", luks1.ReservedSize, mixed[luks1.ReservedSize:]},
+		Area{"sector 0", 0, mixed[:luks1.SectorSize]},
+	)
+	if err := Apply(s.dev, p); err != nil {
+		return err
+	}
+	var whole Plan
+	whole.heads(header.Plan{Writes: heads.Writes[:1]})
+	return Apply(s.dev, whole)
+}
+
+// Down turns LUKS2 into LUKS1: the header's second sector, the first, which tells the version, and then zeros
+// over what is left of the heads, the secondary first. Both heads are made equal, and durable, before the
+// primary goes: the secondary alone speaks for the volume while sector 0 is written.
+func (s *Session) Down(h luks1.Header) error {
+	heal, err := planHeal(s.dev, s.heads, s.choice, false)
+	if err != nil {
+		return err
+	}
+	raw, err := h.Encode()
+	if err != nil {
+		return err
+	}
+	var whole, p Plan
+	whole.heads(heal)
+	secondary := s.choice.Copy.Header.Size
+	p.loose(
+		luks2.Copy{}, Area{"sector 1", luks1.SectorSize, raw[luks1.SectorSize:]}, Area{"sector 0", 0, raw[:luks1.SectorSize]},
+		Area{"old secondary header", secondary, make([]byte, secondary)},
+		Area{"old primary header", luks1.ReservedSize, make([]byte, secondary-luks1.ReservedSize)},
+	)
+	if err := Apply(s.dev, whole); err != nil {
+		return err
+	}
+	return Apply(s.dev, p)
+}
+
+// Whole puts a header backup on a device that has no valid header of its own, for a caller that holds the lock:
+// the key material, which begins at byte `from` of the image, and then the header.
+func Whole(dev header.Device, image []byte, from uint64) error {
+	var p Plan
+	p.loose(luks2.Copy{}, Area{"keyslot areas", from, image[from:]}, Area{"header", 0, image[:from]})
+	return Apply(dev, p)
+}

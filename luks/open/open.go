@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package open
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/header"
+)
+
+// Request says what is to be opened.
+type Request struct {
+	Header   string // path of the device or image that has the header
+	Data     string // path of the device or image that has the data; empty where it is the header's
+	ReadOnly bool   // the mapping, and the header is not mended either
+	Shared   bool   // others may hold the data
+	NoLocks  bool
+}
+
+// Opening is a volume on the way to its mapping.
+type Opening struct {
+	*luks.Volume
+	Data activate.Data // of the device to map; since Claim
+	Path string        // of the device to map: the one asked for, or a loop device over that image; since Claim
+
+	request Request
+	close   []func() error
+}
+
+// ErrReplaced: the disk is another than the one that was claimed.
+var ErrReplaced = errors.New("the disk was exchanged meanwhile")
+
+// Inspect opens the device and reads the header. Errors are those of luks.OpenDevice and luks.Load.
+func Inspect(ctx context.Context, r Request) (*Opening, error) {
+	file, err := luks.OpenDevice(r.Header, luks.DeviceOptions{NoLocks: r.NoLocks})
+	if err != nil {
+		return nil, err
+	}
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	o := Of(v, r)
+	o.close = append(o.close, file.Close)
+	return o, nil
+}
+
+// Of is an opening of a volume that the caller has loaded, and whose device stays the caller's; nil for
+// a plain one.
+func Of(v *luks.Volume, r Request) *Opening {
+	if r.Data == "" {
+		r.Data = r.Header
+	}
+	return &Opening{Volume: v, request: r}
+}
+
+// Close lets go of the device and of the loop device; one that is mapped by then stays.
+func (o *Opening) Close() error {
+	var errs []error
+	for i := len(o.close) - 1; i >= 0; i-- {
+		errs = append(errs, o.close[i]())
+	}
+	o.close = nil
+	return errors.Join(errs...)
+}
+
+// Detached tells that the header lies elsewhere than the data.
+func (o *Opening) Detached() bool { return o.request.Data != o.request.Header }
+
+// Heal mends a damaged copy of the header and reads it again. It leaves alone two copies that
+// contradict each other and, with the error of luks.HealDevice, what it may not touch; the volume opens
+// by the good copy all the same.
+func (o *Opening) Heal(ctx context.Context) (healed bool, err error) {
+	if o.Version != 2 || o.Choice.Healthy() || o.request.ReadOnly || o.Choice.Reason == header.Conflicting {
+		return false, nil
+	}
+	if healed, err = luks.HealDevice(ctx, o.request.Header); err != nil || !healed {
+		return false, err
+	}
+	return true, o.Reload(ctx)
+}
+
+// Claim makes sure that nothing else holds the data; an image gets a loop device. The kernel has the
+// last word when the mapping is made. Errors are *block.PathError, of kind block.ErrBusy for what is
+// in use.
+func (o *Opening) Claim() (err error) {
+	o.Path = o.request.Data
+	dev, err := o.dataDevice()
+	if err != nil {
+		return err
+	}
+	if !dev.IsBlock() {
+		if dev, err = o.attach(); err != nil {
+			return err
+		}
+	}
+	if !o.request.Shared {
+		if err := free(dev); err != nil {
+			return err
+		}
+	}
+	o.Data, err = activate.Describe(dev)
+	o.Data.ReadOnly = o.Data.ReadOnly || o.request.ReadOnly
+	return err
+}
+
+// dataDevice is the device that the header was read from, where the data is on it, too.
+func (o *Opening) dataDevice() (*block.Device, error) {
+	if file, here := o.header(); here && !o.Detached() {
+		return file.Device, nil
+	}
+	return o.open(o.request.Data)
+}
+
+// header is the device that the header was read from; of a plain volume there is none.
+func (o *Opening) header() (*luks.File, bool) {
+	if o.Volume == nil {
+		return nil, false
+	}
+	file, ok := o.Device().(*luks.File)
+	return file, ok
+}
+
+func (o *Opening) open(path string) (*block.Device, error) {
+	dev, err := block.Open(path, 0)
+	if err != nil {
+		return nil, err
+	}
+	o.close = append(o.close, dev.Close)
+	return dev, nil
+}
+
+func (o *Opening) attach() (*block.Device, error) {
+	loop, err := block.AttachLoop(o.request.Data, block.LoopOptions{AutoClear: true, ReadOnly: o.request.ReadOnly})
+	if err != nil {
+		return nil, err
+	}
+	o.close = append(o.close, loop.Close)
+	o.Path = loop.Path
+	return o.open(loop.Path)
+}
+
+// free refuses a device that something is made of or mounted from.
+func free(dev *block.Device) error {
+	users, err := dev.Users()
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: fmt.Errorf("held by %s", users[0].Name)}
+}
+
+// Image tells that the data lies in an image file; since Claim.
+func (o *Opening) Image() bool { return o.Path != o.request.Data }
+
+// Attempt tries one secret, a passphrase on the keyslots as options say or a volume key on the header's
+// digest. The secret stays the caller's. Errors are those of luks.Volume.Unlock and VerifyKey.
+func (o *Opening) Attempt(ctx context.Context, s Secret, options luks.UnlockOptions) (*luks.Key, error) {
+	if s.VolumeKey {
+		copied, err := secret.Copy(s.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		return o.VerifyKey(ctx, copied)
+	}
+	if options.Keyslot == luks.AnyKeyslot {
+		options.Keyslot = s.Keyslot
+	}
+	return o.Volume.Unlock(ctx, s.Bytes(), options)
+}
+
+// Unlock lets sources race for the volume key, each secret tried as options say. See Race.
+func (o *Opening) Unlock(ctx context.Context, entries []Entry, options luks.UnlockOptions) (Win, error) {
+	race := Race{Open: func(ctx context.Context, s Secret) (*luks.Key, error) { return o.Attempt(ctx, s, options) }}
+	return race.Run(ctx, entries)
+}
+
+// Mapping describes the device to be made, with its key; the caller may change its flags. InTable puts
+// the key into the table instead of the kernel's keyring, as it is for LUKS1.
+func (o *Opening) Mapping(name string, key *luks.Key, inTable bool) (activate.Mapping, error) {
+	m, err := o.Volume.Mapping(name, o.Data)
+	if err != nil {
+		return m, err
+	}
+	m.Key = key.Buffer
+	if o.Version == 2 && !inTable {
+		m.KeyDescription = activate.LogonDescription(o.UUID, key.Digest)
+	}
+	return m, nil
+}
+
+// Unchanged fails with ErrReplaced where the claimed disk's number has come to mean another disk. It
+// sees how long the disk is now.
+func (o *Opening) Unchanged() error {
+	now, err := activate.Again(o.Data)
+	if err != nil || now.DiskSeq != o.Data.DiskSeq {
+		return errors.Join(&block.PathError{Op: "map", Path: o.Path, Kind: ErrReplaced}, err)
+	}
+	o.Data.Size = now.Size
+	return nil
+}
+
+// Map hands the mapping to the kernel and returns when its node is there. On failure nothing is left.
+func (o *Opening) Map(ctx context.Context, control *dm.Control, m activate.Mapping) (dm.Info, error) {
+	return activate.Activate(ctx, control, m)
+}
