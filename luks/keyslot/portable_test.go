@@ -22,6 +22,7 @@ func TestNewKeyslotsTakeCiphersThatEveryReaderComputes(t *testing.T) {
 		{"aes-ecb-plain", 32, false},
 		{"aes-xts-eboiv", 64, false},
 		{"aes-xts-plain64", 48 - 1, false},
+		{"aes-hctr2-plain64", 32, false},
 		{"cipher_null-ecb", 16, false},
 		{"capi:xts(aes)-plain64", 64, false},
 		{"", 32, false},

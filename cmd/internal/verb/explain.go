@@ -237,6 +237,8 @@ func geometrySentence(path string, e *luks.GeometryError) string {
 		return fmt.Sprintf("Unsupported LUKS2 metadata size options: %s %s.", e.What, e.Why)
 	case "label":
 		return "Label is too long: " + e.Why + "."
+	case "sectors":
+		return "Device size is not aligned to requested sector size."
 	case "sector size":
 		return "Unsupported encryption sector size."
 	}
