@@ -153,7 +153,8 @@ func free(dev *block.Device) error {
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: fmt.Errorf("held by %s", users[0].Name)}
+	holder := fmt.Errorf("held by %s", users[0].Name)
+	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: holder}
 }
 
 // Image tells that the data lies in an image file; since Claim.
