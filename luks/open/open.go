@@ -71,8 +71,8 @@ func (o *Opening) Close() error {
 	return errors.Join(errs...)
 }
 
-// Detached tells that the header lies elsewhere than the data.
-func (o *Opening) Detached() bool { return o.request.Data != o.request.Header }
+// detached tells that the header lies elsewhere than the data.
+func (o *Opening) detached() bool { return o.request.Data != o.request.Header }
 
 // Heal mends a damaged copy of the header and reads it again. It leaves alone two copies that
 // contradict each other and, with the error of luks.HealDevice, what it may not touch; the volume opens
@@ -113,7 +113,7 @@ func (o *Opening) Claim() (err error) {
 
 // dataDevice is the device that the header was read from, where the data is on it, too.
 func (o *Opening) dataDevice() (*block.Device, error) {
-	if file, here := o.header(); here && !o.Detached() {
+	if file, here := o.header(); here && !o.detached() {
 		return file.Device, nil
 	}
 	return o.open(o.request.Data)
