@@ -49,8 +49,9 @@ func MkInitramfs() verb.Verb {
 				},
 				{
 					Long: "list", Arg: "WHAT", Into: &o.list,
-					Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
-					Help:  "make no image, but list what one by another program needs: crypttab, modules or files",
+					Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab",
+						"modules", "files"),
+					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
 				},
 				{
 					Long: "include-keys", Into: &o.includeKeys,

@@ -32,8 +32,9 @@ func Config() verb.Verb {
 				{
 					Long: "priority", Arg: "STRING", Into: &o.priority,
 					Values: []string{"prefer", "normal", "ignore"},
-					Check:  cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore", "normal", "prefer"),
-					Help:   "a keyslot's priority: prefer, normal or ignore",
+					Check: cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore",
+						"normal", "prefer"),
+					Help: "a keyslot's priority: prefer, normal or ignore",
 				},
 			},
 			Rules: []cli.Rule{o.slotRule},

@@ -39,8 +39,9 @@ func Repair() verb.Verb {
 				{
 					Long: "choose", Arg: "COPY", Into: &o.choose,
 					Values: []string{"primary", "secondary"},
-					Check:  cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.", "primary", "secondary", "far"),
-					Help:   "of two copies that differ, or one of which cannot be read, keep the primary or the secondary",
+					Check: cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.",
+						"primary", "secondary", "far"),
+					Help: "of two copies that differ, or one of which cannot be read, keep the primary or the secondary",
 				},
 				{
 					Long: "ignore-clones", Into: &o.ignoreClones,
