@@ -57,7 +57,10 @@ func TestPagesAreWellFormedRoff(t *testing.T) {
 
 func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
 	for name, text := range manual.Completions(declared()) {
-		for _, word := range []string{"luksFormat", "luksOpen", "rescue", "allow-discards", "export", "/dev/mapper", "argon2id"} {
+		for _, word := range []string{
+			"luksFormat", "luksOpen", "rescue", "allow-discards", "export", "/dev/mapper",
+			"argon2id",
+		} {
 			if !strings.Contains(text, word) {
 				t.Errorf("%s lacks %s", name, word)
 			}

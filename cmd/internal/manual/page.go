@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -66,11 +67,26 @@ func (m manual) page(v *cli.Verb) string {
 	}
 	report(&r, v.Report)
 	examples(&r, v.Examples)
-	r.section("EXIT STATUS")
-	r.paragraph("As in " + program + "(8).")
+	exits(&r, v.Exits)
 	r.section("SEE ALSO")
-	r.paragraph(program + "(8)")
+	also := program + "(8)"
+	for _, other := range v.SeeAlso {
+		also += ", " + program + "-" + other + "(8)"
+	}
+	r.paragraph(also)
 	return r.String()
+}
+
+func exits(r *roff, own []cli.Exit) {
+	r.section("EXIT STATUS")
+	if len(own) == 0 {
+		r.paragraph("As in " + program + "(8).")
+		return
+	}
+	r.paragraph("As in " + program + "(8), and:")
+	for _, e := range own {
+		r.item(strconv.Itoa(e.Code), e.Means)
+	}
 }
 
 func examples(r *roff, list []cli.Example) {

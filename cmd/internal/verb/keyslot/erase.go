@@ -35,6 +35,11 @@ func Erase() verb.Verb {
 				"Destroys the material of every keyslot. Without a backup of the header nobody can open the " +
 					"volume any more. The header itself stays.",
 			},
+			Examples: []cli.Example{
+				{What: "Give a disk away:", Line: "orthrus erase /dev/sdb2"},
+				{What: "See what would be destroyed:", Line: "orthrus erase --dry-run -q /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksKillSlot", "far"},
 		},
 		Run: erase,
 	}
@@ -47,8 +52,12 @@ func erase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
-	text := "This operation will erase all keyslots on device " + v.Path + ".\nDevice will become unusable after this operation."
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: text, Refused: "Operation aborted, keyslots were NOT wiped."}); err != nil {
+	text := "This operation will erase all keyslots on device " + v.Path +
+		".\nDevice will become unusable after this operation."
+	if err := c.UI.Confirm(ctx, ui.Confirmation{
+		Text:    text,
+		Refused: "Operation aborted, keyslots were NOT wiped.",
+	}); err != nil {
 		return err
 	}
 	left := v.EraseFar(ctx)

@@ -59,7 +59,8 @@ func plainKey(ctx context.Context, c *verb.Command, p plainMapping, shown string
 			c.UI.Errorf("WARNING: The --hash parameter is being ignored in plain mode with keyfile specified.")
 		}
 		if r.Size != 0 && r.Size != uint64(p.keySize) {
-			c.UI.Errorf("WARNING: The --keyfile-size option is being ignored, the read size is the same as the encryption key size.")
+			c.UI.Errorf("WARNING: The --keyfile-size option is being ignored, the read size is the same as the " +
+				"encryption key size.")
 		}
 		r.Size = uint64(p.keySize)
 		return c.UI.Secret(ctx, r)
@@ -103,7 +104,9 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 	return mapPlain(ctx, c, control, p, data, key)
 }
 
-func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
+func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice,
+	key *secret.Buffer,
+) error {
 	if err := plain.CheckSize(data.Disk.Size, c.Opt.Offset.V*512, p.sectorSize); err != nil {
 		return &verb.Notice{Text: "Device size is not aligned to requested sector size.", Code: ui.Failed, Err: err}
 	}

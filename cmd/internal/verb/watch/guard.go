@@ -101,6 +101,11 @@ func Guard() verb.Verb {
 				{What: "Who is watched, and what was done:", Line: "orthrus guard status"},
 				{What: "What would be done about one device:", Line: "orthrus guard --once /dev/sdb2 --dry-run"},
 			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something stays damaged."},
+				{Code: 7, Means: "No header is left."},
+			},
+			SeeAlso: []string{"check"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return runGuard(ctx, c, &o) },
 	}
@@ -175,7 +180,11 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	defer signal.Stop(hangup)
 	d := &guard.Daemon{
 		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config}),
-		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config, error) { return guarded.ReadConfig(o.configFile) }, Metrics: o.metrics.V,
+		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config,
+			error,
+		) {
+			return guarded.ReadConfig(o.configFile)
+		}, Metrics: o.metrics.V,
 	}
 	return d.Run(ctx)
 }
@@ -194,7 +203,10 @@ func guardOnce(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config, DryRun: c.Opt.DryRun})
+	g := guard.New(guard.Options{
+		Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config,
+		DryRun: c.Opt.DryRun,
+	})
 	v := g.LookThrough(ctx, id)
 	g.Flush()
 	if v == nil {
