@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/test/crash"
@@ -46,7 +47,7 @@ func main() {
 		c.Observe = e.observe
 	}
 	debug.SetGCPercent(400) // images come and go, and little of them stays
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	try := recorded
 	if drawn {

@@ -41,6 +41,7 @@ type drawnJudge struct {
 	sync     bool            // what changes is the far header
 	unequal  bool            // one head at most is good, or the newest, before
 	lone     bool            // one header without a checksum, before or after
+	passing  []string        // passphrases that may open, or not, on the way
 
 	mu    sync.Mutex
 	known map[farKey]crash.Verdict
@@ -200,13 +201,16 @@ func (j *drawnJudge) checkHeads(c crash.Case, v *luks.Volume) string {
 func (j *drawnJudge) checkKeys(open map[string]int) string {
 	for passphrase := range j.old.open {
 		_, opens := open[passphrase]
-		if _, stays := j.new.open[passphrase]; stays && !opens {
+		if _, stays := j.new.open[passphrase]; stays && !opens && !slices.Contains(j.passing, passphrase) {
 			return fmt.Sprintf("%q opens nothing any more", passphrase)
 		}
 	}
+	if len(open) == 0 && len(j.new.open) > 0 {
+		return "nothing opens any more"
+	}
 	for passphrase := range open {
 		_, was := j.old.open[passphrase]
-		if _, is := j.new.open[passphrase]; !was && !is {
+		if _, is := j.new.open[passphrase]; !was && !is && !slices.Contains(j.passing, passphrase) {
 			return fmt.Sprintf("%q opens keyslot %d, and never should", passphrase, open[passphrase])
 		}
 	}
