@@ -46,7 +46,7 @@ func drawGeometry(r *rand.Rand) Geometry {
 		return g.fitted()
 	}
 	g.Metadata = pick(r, 0, 0, 0, 16*kib, 32*kib, 64*kib, 128*kib)
-	if r.IntN(3) > 0 {
+	if r.IntN(5) > 0 {
 		area := area(g.KeyBits)
 		g.Keyslots = pick(r, 2*area, 3*area, 4*area, 512*kib, 2*mib)
 		g.Offset = pick(r, 0, 0, g.end(), g.end()+mib, 8*mib, 16*mib)

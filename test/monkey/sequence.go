@@ -179,6 +179,7 @@ func (r *Runner) Play(q Sequence) (*Failure, error) {
 		err = w.end(q.Seed)
 	}
 	f.Script = w.script
+
 	return r.verdict(q, f, err)
 }
 

@@ -46,6 +46,9 @@ type World struct {
 	nextKey   int
 	files     int // a number for the next file
 
+	// strangers: cryptsetup's luksFormat leaves the far header of the volume before alive.
+	strangers bool
+
 	hurt    bool // a keyslot area was damaged
 	scarred bool // something was, and need not be mended
 	cut     bool // something was killed, and need not be concluded
@@ -141,6 +144,7 @@ func (w *World) format(g Geometry, ours bool) Action {
 		Done: func(w *World) error {
 			// A backup of the volume that was there is one of other data.
 			w.geo, w.volumeKey, w.backups = g, w.state.Slots[0].Key, nil
+			w.strangers = !ours && len(w.places) > 0
 			return w.fill()
 		},
 	}

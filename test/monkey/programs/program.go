@@ -2,7 +2,7 @@
 
 // Package programs starts the programs under trial: ours and two releases of cryptsetup, each as a process that
 // carries out many command lines, since a start costs more than the work. Ours is built with one file more (go
-// build -overlay), which reads command lines from its standard input and gives them to the program's own run;
+// build -overlay), which reads command lines from its standard input and gives them to the function that main calls;
 // cryptsetup gets a library preloaded that calls main again and again. What runs is the whole program all the same: its
 // options, locks, prompts and exit codes.
 package programs
