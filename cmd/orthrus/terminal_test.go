@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +63,7 @@ func (s *session) answer(prompt, text string) {
 		select {
 		case piece := <-s.shown:
 			s.screen += strings.ReplaceAll(string(piece), "\r\n", "\n")
-		case <-time.After(20 * time.Second):
+		case <-time.After(pace.Limit(20 * time.Second)):
 			s.t.Fatalf("no %q at the end of %q", prompt, s.screen)
 		}
 	}
@@ -75,7 +76,7 @@ func (s *session) answer(prompt, text string) {
 // ends waits for the program and compares its exit code and the last words on the screen.
 func (s *session) ends(code int, words string) {
 	s.t.Helper()
-	defer time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(pace.Limit(20*time.Second), func() { _ = s.cmd.Process.Kill() }).Stop()
 	err := s.cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -27,7 +27,7 @@ type Request struct {
 // Opening is a volume on the way to its mapping.
 type Opening struct {
 	*luks.Volume
-	Data activate.Data // of the device to map; since Claim
+	Disk activate.Data // to map; since Claim
 	Path string        // of the device to map: the one asked for, or a loop device over that image; since Claim
 
 	request Request
@@ -106,8 +106,8 @@ func (o *Opening) Claim() (err error) {
 			return err
 		}
 	}
-	o.Data, err = activate.Describe(dev)
-	o.Data.ReadOnly = o.Data.ReadOnly || o.request.ReadOnly
+	o.Disk, err = activate.Describe(dev)
+	o.Disk.ReadOnly = o.Disk.ReadOnly || o.request.ReadOnly
 	return err
 }
 
@@ -184,7 +184,7 @@ func (o *Opening) Unlock(ctx context.Context, entries []Entry, options luks.Unlo
 // Mapping describes the device to be made, with its key; the caller may change its flags. InTable puts
 // the key into the table instead of the kernel's keyring, as it is for LUKS1.
 func (o *Opening) Mapping(name string, key *luks.Key, inTable bool) (activate.Mapping, error) {
-	m, err := o.Volume.Mapping(name, o.Data)
+	m, err := o.Volume.Mapping(name, o.Disk)
 	if err != nil {
 		return m, err
 	}
@@ -198,11 +198,11 @@ func (o *Opening) Mapping(name string, key *luks.Key, inTable bool) (activate.Ma
 // Unchanged fails with ErrReplaced where the claimed disk's number has come to mean another disk. It
 // sees how long the disk is now.
 func (o *Opening) Unchanged() error {
-	now, err := activate.Again(o.Data)
-	if err != nil || now.DiskSeq != o.Data.DiskSeq {
+	now, err := activate.Again(o.Disk)
+	if err != nil || now.DiskSeq != o.Disk.DiskSeq {
 		return errors.Join(&block.PathError{Op: "map", Path: o.Path, Kind: ErrReplaced}, err)
 	}
-	o.Data.Size = now.Size
+	o.Disk.Size = now.Size
 	return nil
 }
 

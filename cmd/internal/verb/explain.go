@@ -183,7 +183,8 @@ func keyslotSentence(e *luks.KeyslotError) string {
 	var cost *kdf.CostError
 	switch {
 	case errors.As(e, &memory):
-		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available.", e.Keyslot, mebibytes(memory.Needed), memory.Available>>20)
+		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available, %d MiB are missing.",
+			e.Keyslot, mebibytes(memory.Needed), memory.Available>>20, memory.Missing()>>20)
 	case errors.As(e, &cost):
 		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most %d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
 	}

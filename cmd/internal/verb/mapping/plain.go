@@ -83,12 +83,12 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer control.Close()
-	data, err := openData(c, c.Opt.ReadOnly)
+	data, err := openData(c, nil, c.Opt.ReadOnly)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
-	volume.WarnSignatures(c, data.path)
+	volume.WarnSignatures(c, data.Path)
 	key, err := plainKey(ctx, c, p, data.shown)
 	if err != nil {
 		return err
@@ -98,14 +98,14 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 }
 
 func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
-	length, err := activate.Length(data.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
+	length, err := activate.Length(data.Disk.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
 	if err != nil {
 		return verb.DeviceError(data.shown, err)
 	}
 	m := activate.Mapping{
-		Name: c.Args[1], Kind: activate.Plain, Device: data.Device, Offset: c.Opt.Offset.V, Length: length,
+		Name: c.Args[1], Kind: activate.Plain, Device: data.Disk.Device, Offset: c.Opt.Offset.V, Length: length,
 		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: flags(c),
-		ReadOnly: data.ReadOnly, ReadAhead: data.ReadAhead,
+		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
 	}
 	_, err = activate.Activate(ctx, control, m)
 	return nameTaken(m.Name, err)
