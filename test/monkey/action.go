@@ -45,6 +45,16 @@ type draw struct {
 	w    *World
 	s    State
 	ours bool
+	// later: it follows another command line, and who knows how many keys it finds.
+	later bool
+}
+
+// seen is how many passphrases open when the command begins.
+func (d *draw) seen() int {
+	if d.later {
+		return 1
+	}
+	return d.s.openers()
 }
 
 var costs = []string{"--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
@@ -152,7 +162,7 @@ func planChange(d *draw) (Action, bool) {
 	name := d.fresh()
 	return Action{
 		Args:  append(d.on("luksChangeKey", append([]string{"--key-file", old}, costs...)...), name),
-		Apply: func(s State) []State { return d.replaced(s, old, name) }, Denied: denied, Victims: []string{old},
+		Apply: func(s State) []State { return d.replaced(s, old, name) }, Denied: denied, Victims: []string{old}, Many: !d.ours,
 	}, true
 }
 
@@ -189,7 +199,7 @@ func planConvertKey(d *draw) (Action, bool) {
 	}
 	options := []string{"--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", strconv.Itoa(1000 + 100*d.IntN(5)), "--hash", pick(d.Rand, "sha256", "sha512")}
 	return Action{
-		Args: d.on("luksConvertKey", options...), Apply: func(s State) []State { return d.replaced(s, key, key) }, Denied: denied,
+		Args: d.on("luksConvertKey", options...), Apply: func(s State) []State { return d.replaced(s, key, key) }, Denied: denied, Many: !d.ours,
 	}, true
 }
 
@@ -205,7 +215,7 @@ func planRemove(d *draw) (Action, bool) {
 	if d.s.openers() == 1 && d.IntN(4) > 0 {
 		return Action{}, false
 	}
-	last := d.s.openers()
+	last := d.seen()
 	return Action{
 		Args: append(d.on("luksRemoveKey"), key), Denied: denied, Victims: []string{key},
 		Apply: func(s State) []State {
@@ -248,7 +258,7 @@ func planKill(d *draw) (Action, bool) {
 	if d.IntN(3) == 0 {
 		options, auth, denied = nil, "", false
 	}
-	last := d.s.openers()
+	last := d.seen()
 	victim := d.s.Slots[id]
 	others := len(d.s.bound()) > 1 || victim.Unbound || victim.Name == ""
 	return Action{
@@ -367,7 +377,7 @@ func planTokenRemove(d *draw) (Action, bool) {
 	}
 	id := ids[d.IntN(len(ids))]
 	return Action{Args: d.on("token", "--token-id", strconv.Itoa(id), "remove"), Apply: func(s State) []State {
-		if _, there := s.Tokens[id]; !there {
+		if _, there := s.Tokens[id]; !there && !s.Free["tokens"] {
 			return nil
 		}
 		next := s.clone()
@@ -383,6 +393,9 @@ func planTokenUnassign(d *draw) (Action, bool) {
 			return Action{Args: args, Apply: func(s State) []State {
 				next := s.clone()
 				t, there := next.Tokens[id]
+				if !there && s.Free["tokens"] {
+					return one(next)
+				}
 				if !there {
 					return nil
 				}

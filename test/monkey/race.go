@@ -231,11 +231,10 @@ func (r *Runner) drawPair(w *World, rnd *rand.Rand) (sides [2]racer, names strin
 			}
 			side.actions = append(side.actions, a)
 			if len(side.actions) == 1 {
-				side.verb = v.name
+				side.verb, d.later = v.name, true
 			} else {
 				// Only the kind of the first of two goes into the table.
 				side.verb += " …"
-				d.s = w.state
 			}
 		}
 		sides[i] = side
@@ -310,9 +309,14 @@ func (w *World) explained(before State, sides *[2]racer) string {
 	var queue [2][]Action
 	for i, s := range sides {
 		for k, a := range s.actions {
-			if s.results[k].Code == 0 {
-				queue[i] = append(queue[i], a)
+			switch {
+			case s.results[k].Code == 0:
+			case strings.Contains(s.results[k].Stderr, "far header was left behind") && alien(sides):
+				// It says that the heads were changed.
+			default:
+				continue
 			}
+			queue[i] = append(queue[i], a)
 		}
 	}
 	ends := outcomes(before, queue[0], queue[1])
@@ -324,6 +328,16 @@ func (w *World) explained(before State, sides *[2]racer) string {
 		return ""
 	}
 	return w.loss(before) + text
+}
+
+// alien: somebody else than a verb of ours that follows along had to do with the far header.
+func alien(sides *[2]racer) bool {
+	for _, s := range sides {
+		if !s.by.Ours || slices.ContainsFunc(s.actions, func(a Action) bool { return a.Args[0] == "far" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // loss names what is worst.
@@ -353,11 +367,12 @@ func outcomes(s State, a, b []Action) []State {
 	return ends
 }
 
-// peersFault: cryptsetup writes and wipes keyslot areas before it looks whether somebody else was there, and of
-// LUKS1 it never looks.
+// peersFault: cryptsetup writes and wipes keyslot areas before it looks whether somebody else was there, of LUKS1 it
+// never looks, nor where the uuid is another one than before, and its erase and changes of keys are several commits.
 func (w *World) peersFault(sides *[2]racer) bool {
-	ours, refused, many := true, false, false
+	ours, refused, many, uuid := true, false, false, false
 	for _, s := range sides {
+		uuid = uuid || slices.ContainsFunc(s.actions, func(a Action) bool { return a.Args[0] == "luksUUID" })
 		if s.by.Ours {
 			continue
 		}
@@ -370,7 +385,7 @@ func (w *World) peersFault(sides *[2]racer) bool {
 	switch {
 	case ours:
 		return false
-	case !sides[0].by.Ours && !sides[1].by.Ours, w.state.Version == 1, many:
+	case !sides[0].by.Ours && !sides[1].by.Ours, w.state.Version == 1, many, uuid:
 		return true
 	}
 	for _, slot := range w.state.Slots {
