@@ -14,6 +14,8 @@ type Action struct {
 	File [2]string // name and contents of a file that it reads, or none
 	// Apply tells which states it may leave when it succeeds on a state; none where it must not succeed.
 	Apply func(s State) []State
+	// Seen is how many passphrases opened when it began; where it was the last one, -q says that it may go.
+	Seen *int
 	// Denied: it gives a passphrase that opens nothing, and must exit with 2.
 	Denied bool
 	// Reads: it writes nothing.
@@ -215,9 +217,9 @@ func planRemove(d *draw) (Action, bool) {
 	if d.s.openers() == 1 && d.IntN(4) > 0 {
 		return Action{}, false
 	}
-	last := d.seen()
+	seen := d.seen()
 	return Action{
-		Args: append(d.on("luksRemoveKey"), key), Denied: denied, Victims: []string{key},
+		Args: append(d.on("luksRemoveKey"), key), Seen: &seen, Denied: denied, Victims: []string{key},
 		Apply: func(s State) []State {
 			var list []State
 			for _, id := range s.slotsOf(key) {
@@ -230,7 +232,7 @@ func planRemove(d *draw) (Action, bool) {
 					list = append(list, next)
 				}
 			}
-			return keepsOne(s, last, list)
+			return keepsOne(s, seen, list)
 		},
 	}, true
 }
@@ -258,11 +260,11 @@ func planKill(d *draw) (Action, bool) {
 	if d.IntN(3) == 0 {
 		options, auth, denied = nil, "", false
 	}
-	last := d.seen()
+	seen := d.seen()
 	victim := d.s.Slots[id]
 	others := len(d.s.bound()) > 1 || victim.Unbound || victim.Name == ""
 	return Action{
-		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Denied: denied && others, Victims: []string{victim.Name},
+		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Seen: &seen, Denied: denied && others, Victims: []string{victim.Name},
 		Apply: func(s State) []State {
 			if !has(s, id) {
 				return nil
@@ -271,7 +273,7 @@ func planKill(d *draw) (Action, bool) {
 			if auth != "" && !next.opens(auth) && !(s.openers() == 1 && s.opens(auth)) {
 				return nil
 			}
-			return keepsOne(s, last, one(next))
+			return keepsOne(s, seen, one(next))
 		},
 	}, true
 }

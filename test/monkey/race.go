@@ -38,6 +38,7 @@ type racer struct {
 	verb    string
 	actions []Action
 	results []programs.Result
+	spans   [][2]time.Time // when each began and ended
 }
 
 // Race runs two drawn commands at once on a volume and judges: what is left must be what some order of those that
@@ -268,7 +269,9 @@ func (w *World) together(sides *[2]racer, wait time.Duration) error {
 				time.Sleep(wait)
 			}
 			for _, a := range sides[i].actions {
+				begin := time.Now()
 				result, err := w.lane[i].Run(sides[i].by, w.dir, a.Args...)
+				sides[i].spans = append(sides[i].spans, [2]time.Time{begin, time.Now()})
 				sides[i].results = append(sides[i].results, result)
 				errs[i] = errors.Join(errs[i], err)
 			}
@@ -276,7 +279,21 @@ func (w *World) together(sides *[2]racer, wait time.Duration) error {
 	}
 	start.Done()
 	done.Wait()
+	sides[0].noteLate(sides[1])
+	sides[1].noteLate(sides[0])
 	return errors.Join(errs[:]...)
+}
+
+// noteLate: a command of which most came after the end of another one may have found what that left.
+func (s racer) noteLate(other racer) {
+	for i, a := range s.actions {
+		begin, end := s.spans[i][0], s.spans[i][1]
+		for _, span := range other.spans {
+			if a.Seen != nil && span[1].Sub(begin) < end.Sub(begin)/2 {
+				*a.Seen = 1
+			}
+		}
+	}
 }
 
 func (w *World) judgeRace(rnd *rand.Rand, before State, sides *[2]racer) error {
