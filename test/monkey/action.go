@@ -5,6 +5,7 @@ package monkey
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 )
 
@@ -266,14 +267,14 @@ func planKill(d *draw) (Action, bool) {
 	return Action{
 		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Seen: &seen, Denied: denied && others, Victims: []string{victim.Name},
 		Apply: func(s State) []State {
-			if !has(s, id) {
-				return nil
+			var list []State
+			for _, s := range s.at(id) {
+				next := s.without(id)
+				if auth == "" || next.opens(auth) || s.openers() == 1 && s.opens(auth) {
+					list = append(list, next)
+				}
 			}
-			next := s.without(id)
-			if auth != "" && !next.opens(auth) && !(s.openers() == 1 && s.opens(auth)) {
-				return nil
-			}
-			return keepsOne(s, seen, one(next))
+			return keepsOne(s, seen, list)
 		},
 	}, true
 }
@@ -284,7 +285,8 @@ func planErase(d *draw) (Action, bool) {
 	}
 	return Action{Args: d.on("erase"), Many: true, Victims: d.s.names(), Apply: func(s State) []State {
 		all, bound := s.clone(), s.clone()
-		all.Loose, bound.Loose = nil, nil
+		all.Loose = nil
+		bound.Loose = slices.DeleteFunc(bound.Loose, func(slot Slot) bool { return !slot.Unbound })
 		for id, slot := range s.Slots {
 			all = all.without(id)
 			if !slot.Unbound {
@@ -330,14 +332,13 @@ func planPriority(d *draw) (Action, bool) {
 	}
 	priority := map[string]int{"normal": 1, "prefer": 2, "ignore": 0}[word]
 	return Action{Args: d.on("config", "--priority", word, "--key-slot", strconv.Itoa(id)), Apply: func(s State) []State {
-		if !has(s, id) {
-			return nil
+		list := s.at(id)
+		for _, next := range list {
+			slot := next.Slots[id]
+			slot.Priority = priority
+			next.Slots[id] = slot
 		}
-		next := s.clone()
-		slot := next.Slots[id]
-		slot.Priority = priority
-		next.Slots[id] = slot
-		return one(next)
+		return list
 	}}, true
 }
 
@@ -365,7 +366,7 @@ func planTokenAdd(d *draw) (Action, bool) {
 	id := ids[d.IntN(len(ids))]
 	args := d.on("token", "--key-description", fmt.Sprintf("monkey%d", d.IntN(1e6)), "--key-slot", strconv.Itoa(id), "add")
 	return Action{Args: args, Apply: func(s State) []State {
-		if !has(s, id) {
+		if len(s.at(id)) == 0 {
 			return nil
 		}
 		return anyToken(s)

@@ -142,6 +142,21 @@ func (s State) slotsOf(name string) []int {
 	return ids
 }
 
+// at are the states in which there is a keyslot of a number: one that was left to the program may have it.
+func (s State) at(id int) []State {
+	if has(s, id) {
+		return one(s.clone())
+	}
+	var list []State
+	for i, slot := range s.Loose {
+		next := s.clone()
+		next.Loose = slices.Delete(next.Loose, i, i+1)
+		next.Slots[id] = slot
+		list = append(list, next)
+	}
+	return list
+}
+
 // without is the state after a keyslot is gone, its place in tokens too.
 func (s State) without(id int) State {
 	s = s.clone()
