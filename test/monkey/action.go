@@ -136,7 +136,8 @@ func planAdd(d *draw) (Action, bool) {
 		}
 		return one(next)
 	}
-	return Action{Args: append(d.on("luksAddKey", options...), name), Apply: apply, Denied: denied && !has(d.s, slot)}, true
+	return Action{Args: append(d.on("luksAddKey", options...), name), Apply: apply, Denied: denied && !has(d.s,
+		slot)}, true
 }
 
 func has(s State, slot int) bool {
@@ -164,8 +165,11 @@ func planChange(d *draw) (Action, bool) {
 	}
 	name := d.fresh()
 	return Action{
-		Args:  append(d.on("luksChangeKey", append([]string{"--key-file", old}, costs...)...), name),
-		Apply: func(s State) []State { return d.replaced(s, old, name) }, Denied: denied, Victims: []string{old}, Many: !d.ours,
+		Args: append(d.on("luksChangeKey", append([]string{"--key-file", old}, costs...)...), name),
+		Apply: func(s State) []State {
+			return d.replaced(s, old,
+				name)
+		}, Denied: denied, Victims: []string{old}, Many: !d.ours,
 	}, true
 }
 
@@ -200,9 +204,15 @@ func planConvertKey(d *draw) (Action, bool) {
 	if !ok || d.s.Version == 1 {
 		return Action{}, false
 	}
-	options := []string{"--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", strconv.Itoa(1000 + 100*d.IntN(5)), "--hash", pick(d.Rand, "sha256", "sha512")}
+	options := []string{
+		"--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations",
+		strconv.Itoa(1000 + 100*d.IntN(5)), "--hash", pick(d.Rand, "sha256", "sha512"),
+	}
 	return Action{
-		Args: d.on("luksConvertKey", options...), Apply: func(s State) []State { return d.replaced(s, key, key) }, Denied: denied, Many: !d.ours,
+		Args: d.on("luksConvertKey", options...), Apply: func(s State) []State {
+			return d.replaced(s, key,
+				key)
+		}, Denied: denied, Many: !d.ours,
 	}, true
 }
 
@@ -265,7 +275,8 @@ func planKill(d *draw) (Action, bool) {
 	victim := d.s.Slots[id]
 	others := len(d.s.bound()) > 1 || victim.Unbound || victim.Name == ""
 	return Action{
-		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Seen: &seen, Denied: denied && others, Victims: []string{victim.Name},
+		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Seen: &seen, Denied: denied &&
+			others, Victims: []string{victim.Name},
 		Apply: func(s State) []State {
 			var list []State
 			for _, s := range s.at(id) {
@@ -331,15 +342,18 @@ func planPriority(d *draw) (Action, bool) {
 		word = "prefer"
 	}
 	priority := map[string]int{"normal": 1, "prefer": 2, "ignore": 0}[word]
-	return Action{Args: d.on("config", "--priority", word, "--key-slot", strconv.Itoa(id)), Apply: func(s State) []State {
-		list := s.at(id)
-		for _, next := range list {
-			slot := next.Slots[id]
-			slot.Priority = priority
-			next.Slots[id] = slot
-		}
-		return list
-	}}, true
+	return Action{
+		Args: d.on("config", "--priority", word, "--key-slot", strconv.Itoa(id)),
+		Apply: func(s State) []State {
+			list := s.at(id)
+			for _, next := range list {
+				slot := next.Slots[id]
+				slot.Priority = priority
+				next.Slots[id] = slot
+			}
+			return list
+		},
+	}, true
 }
 
 func planTokenImport(d *draw) (Action, bool) {
@@ -347,7 +361,10 @@ func planTokenImport(d *draw) (Action, bool) {
 		return Action{}, false
 	}
 	text := fmt.Sprintf(`{"type":"monkey","keyslots":[],"n":"%d"}`, d.IntN(1e9))
-	return Action{File: [2]string{"token.json", text}, Args: d.on("token", "--json-file", "token.json", "import"), Apply: anyToken}, true
+	return Action{
+		File: [2]string{"token.json", text}, Args: d.on("token", "--json-file", "token.json", "import"),
+		Apply: anyToken,
+	}, true
 }
 
 // anyToken is a state with one token more, whichever it is.
@@ -364,7 +381,8 @@ func planTokenAdd(d *draw) (Action, bool) {
 		return Action{}, false
 	}
 	id := ids[d.IntN(len(ids))]
-	args := d.on("token", "--key-description", fmt.Sprintf("monkey%d", d.IntN(1e6)), "--key-slot", strconv.Itoa(id), "add")
+	args := d.on("token", "--key-description", fmt.Sprintf("monkey%d", d.IntN(1e6)), "--key-slot", strconv.Itoa(id),
+		"add")
 	return Action{Args: args, Apply: func(s State) []State {
 		if len(s.at(id)) == 0 {
 			return nil

@@ -54,7 +54,10 @@ func (r *Runner) Race(seed uint64) (*Failure, error) {
 		return nil, err
 	}
 	sides, names := r.drawPair(w, rnd)
-	f := &Failure{Sequence: Sequence{Seed: seed, Shape: b.shape}, Verb: names, By: sides[0].by.Name + " and " + sides[1].by.Name}
+	f := &Failure{
+		Sequence: Sequence{Seed: seed, Shape: b.shape}, Verb: names,
+		By: sides[0].by.Name + " and " + sides[1].by.Name,
+	}
 	before := w.state
 	wait := time.Duration(rnd.IntN(12000)) * time.Microsecond
 	if rnd.IntN(3) == 0 {
@@ -155,14 +158,16 @@ func (r *Runner) tryBase(dir string, rnd *rand.Rand) (*base, error) {
 			// While this one is tried others are at work.
 			cost = []string{"--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "20000"}
 		}
-		if result, err := w.run(r.Set.Ours, append(d.on("luksAddKey", append([]string{"--key-file", "k0"}, cost...)...), w.newKey())); err != nil {
+		if result, err := w.run(r.Set.Ours, append(d.on("luksAddKey", append([]string{"--key-file", "k0"},
+			cost...)...), w.newKey())); err != nil {
 			return nil, err
 		} else if result.Code != 0 {
 			break
 		}
 	}
 	if g.Version == 2 && rnd.IntN(2) == 0 {
-		if _, err := w.run(r.Set.Ours, d.on("token", "--key-description", "monkey", "--key-slot", "0", "add")); err != nil {
+		if _, err := w.run(r.Set.Ours, d.on("token", "--key-description", "monkey", "--key-slot", "0",
+			"add")); err != nil {
 			return nil, err
 		}
 	}
@@ -172,7 +177,10 @@ func (r *Runner) tryBase(dir string, rnd *rand.Rand) (*base, error) {
 	if w.state.openers() < 2 {
 		return nil, nil
 	}
-	return &base{shape: g, dir: dir, keys: w.keys, next: w.nextKey, script: w.script, data: w.patches, key: w.volumeKey}, nil
+	return &base{
+		shape: g, dir: dir, keys: w.keys, next: w.nextKey, script: w.script, data: w.patches,
+		key: w.volumeKey,
+	}, nil
 }
 
 // copyOf is the world of a copy of a base.
@@ -420,7 +428,8 @@ func (w *World) raceScript(sides *[2]racer, wait time.Duration) []string {
 		var lines []string
 		for k, a := range s.actions {
 			lines = append(lines, fmt.Sprintf("%s %s", s.by.Name, strings.Join(a.Args, " ")))
-			script = append(script, fmt.Sprintf("# %d: %s %s # %s", i, s.by.Name, strings.Join(a.Args, " "), outcome(s.results[k])))
+			script = append(script, fmt.Sprintf("# %d: %s %s # %s", i, s.by.Name, strings.Join(a.Args, " "),
+				outcome(s.results[k])))
 		}
 		before := ""
 		if i == 1 && wait > 0 {
@@ -428,5 +437,6 @@ func (w *World) raceScript(sides *[2]racer, wait time.Duration) []string {
 		}
 		script = append(script, "("+before+strings.Join(lines, "; ")+") &")
 	}
-	return append(script, "wait", "orthrus luksDump "+w.headerFile()+" # "+w.state.Text(), "# before: the base above; repeat until it fails")
+	return append(script, "wait", "orthrus luksDump "+w.headerFile()+" # "+w.state.Text(),
+		"# before: the base above; repeat until it fails")
 }

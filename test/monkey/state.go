@@ -241,7 +241,8 @@ func (s State) slotsDiffer(want State) string {
 // is tells whether a keyslot is the one that was wanted; a damaged one may be whole again.
 func (s Slot) is(want Slot) bool {
 	named := s.Name == want.Name || want.Name == "" && s.Name == want.Was
-	return named && s.Unbound == want.Unbound && (s.Priority == want.Priority || want.Any) && (want.Key == "" || s.Name == "" || s.Key == want.Key)
+	return named && s.Unbound == want.Unbound && (s.Priority == want.Priority || want.Any) && (want.Key == "" ||
+		s.Name == "" || s.Key == want.Key)
 }
 
 func (s Slot) String() string {

@@ -74,7 +74,10 @@ const errNoHead = fault("no valid head")
 func (f fault) Error() string { return string(f) }
 
 func newWorld(dir string, set programs.Set, lanes [2]*programs.Lane) *World {
-	return &World{dir: dir, set: set, lane: lanes, gone: map[string]string{}, former: map[int]Slot{}, places: map[int64]int64{}}
+	return &World{
+		dir: dir, set: set, lane: lanes, gone: map[string]string{}, former: map[int]Slot{},
+		places: map[int64]int64{},
+	}
 }
 
 func (w *World) headerFile() string {
@@ -138,7 +141,8 @@ func (w *World) format(g Geometry, ours bool) Action {
 		Args: append(args, image), Many: true, Ends: true, Victims: w.state.names(),
 		Apply: func(State) []State {
 			next := State{Slots: map[int]Slot{0: {Name: name, Priority: 1}}, Version: g.Version}
-			return one(next.leave("uuid", "label", "subsystem", "flags", "metadata size", "keyslots size", "data offset", "data size",
+			return one(next.leave("uuid", "label", "subsystem", "flags", "metadata size", "keyslots size",
+				"data offset", "data size",
 				"cipher", "sector size", "digest", "tokens", "far header"))
 		},
 		Done: func(w *World) error {
