@@ -188,3 +188,20 @@ func (h *hasher) digestOf(block []byte, zeros bool) []byte {
 	}
 	return h.digest(block)
 }
+
+// Spare tells where the part of a hash block begins that holds no digests, in bytes from the start of the hash device,
+// and whether it holds zeros, as it has to.
+func (im *Image) Spare(level int, block uint64) (offset int64, zeros bool, err error) {
+	t, err := im.Tree()
+	if err != nil {
+		return 0, false, err
+	}
+	layers := im.layers(t)
+	l := layers[level+1]
+	used := int64(min(t.per(), layers[level].blocks-block<<t.bits)) * int64(t.slot)
+	spare := make([]byte, int64(l.size)-used)
+	if err := readFull(l.from, spare, l.at(block)+used); err != nil {
+		return 0, false, err
+	}
+	return l.at(block) + used, len(spare) == 0 || newHasher(&im.Params).isZero(spare), nil
+}
