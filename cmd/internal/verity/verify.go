@@ -146,7 +146,7 @@ func (im *image) position(level int, block uint64) int64 {
 // tellFirst says of the first bad block what veritysetup says, which goes from the data upwards.
 func (r *run) tellFirst(im *image, v *verity.Image, found *verity.Damage) {
 	if found.RootOnly() {
-		if at, dirty := spareOfTop(im, v, found); dirty {
+		if at, dirty := spareOfTop(v, found); dirty {
 			r.ui.Errorf("Spare area is not zeroed at position %d.", at)
 			r.ui.Errorf("Verification of data area failed.")
 			return
@@ -165,12 +165,12 @@ func (r *run) tellFirst(im *image, v *verity.Image, found *verity.Damage) {
 }
 
 // spareOfTop tells whether the top block is wrong where it holds no digests.
-func spareOfTop(im *image, v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
+func spareOfTop(v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
 	if len(found.Tree) == 0 {
 		return 0, false
 	}
-	at, zeros, err := v.Spare(len(found.Tree)-1, 0)
-	return at, err == nil && !zeros
+	at, dirty, err := v.Spare(len(found.Tree)-1, 0)
+	return at, err == nil && dirty
 }
 
 // judgeDamage says whether corrupt data can be repaired.
@@ -187,7 +187,7 @@ func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repai
 		}
 	case rootOnly:
 		res.Verdict = verdictRoot
-		if _, dirty := spareOfTop(im, v, repair.Found); im.fec == nil && !dirty {
+		if _, dirty := spareOfTop(v, repair.Found); im.fec == nil && !dirty {
 			return ui.Failed
 		}
 	default:
