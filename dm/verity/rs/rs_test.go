@@ -11,11 +11,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestMain(m *testing.M) {
-	fillOnce() // the tests look at the field too
-	m.Run()
-}
-
 // divide is the textbook encoder: the remainder of message·x^roots by the generator.
 func divide(message []byte, roots int) []byte {
 	generator := []byte{1} // highest coefficient first
