@@ -22,7 +22,7 @@ import (
 // knows nothing of the guard's own reasons says what must hold. The number is that of the environment's
 // GUARD_SEQUENCES, which make guard-sequences sets.
 const (
-	sequencesSlice = 40
+	sequencesSlice = 12
 	sequenceLength = 10
 	tries          = 3 // looks until nothing more is done
 )
