@@ -100,9 +100,10 @@ func (p *poly) discrepancy(syndromes []byte, r int) byte {
 	return d
 }
 
-func (p *poly) at(x byte) byte {
+// at is the value at x of a polynomial of at most the given degree.
+func (p *poly) at(x byte, degree int) byte {
 	v := byte(0)
-	for i := len(p) - 1; i >= 0; i-- {
+	for i := degree; i >= 0; i-- {
 		v = gf.mul(v, x) ^ p[i]
 	}
 	return v
@@ -115,7 +116,7 @@ func (c *Code) search(lambda *poly, degree, used int) []int {
 		if column >= used && column < c.MessageColumns() {
 			continue
 		}
-		if lambda.at(gf.div(1, locator(column))) == 0 {
+		if lambda.at(gf.div(1, locator(column)), degree) == 0 {
 			if columns = append(columns, column); len(columns) > degree {
 				return columns
 			}
@@ -136,11 +137,11 @@ func (c *Code) values(lambda *poly, syndromes []byte, columns []int) []Wrong {
 	for _, column := range columns {
 		x := locator(column)
 		inverse := gf.div(1, x)
-		slope := derivative.at(inverse)
+		slope := derivative.at(inverse, len(columns))
 		if slope == 0 {
 			return nil
 		}
-		wrong = append(wrong, Wrong{column, gf.mul(x, gf.div(omega.at(inverse), slope))})
+		wrong = append(wrong, Wrong{column, gf.mul(x, gf.div(omega.at(inverse, c.roots-1), slope))})
 	}
 	return wrong
 }
