@@ -153,6 +153,9 @@ func TestVerityImagesAreTheSameWhoeverMakesThem(t *testing.T) {
 		if s := drawVerity(r); compareVerity(t, number, r, s, ours, peers[number%2]) {
 			made++
 		}
+		if number%100 == 99 {
+			t.Logf("%d sets drawn, %d images made", number+1-*verityFrom, made)
+		}
 	}
 	t.Logf("%d of %d images were made, the others refused", made, *veritySets)
 	if made < *veritySets/2 {

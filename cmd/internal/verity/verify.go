@@ -175,8 +175,8 @@ func spareOfTop(v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
 
 // judgeDamage says whether corrupt data can be repaired.
 func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict) ui.ExitCode {
-	if im.fec != nil {
-		r.tellParity(ctx, v)
+	if writing := r.repair != "" || r.repairHash != ""; im.fec != nil && !(writing && repair.Good()) {
+		r.tellParity(ctx, v) // what is repaired has been proven, which is more
 	}
 	rootOnly := repair.Found.RootOnly()
 	switch {
