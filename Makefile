@@ -167,7 +167,7 @@ test-monkey: setup
 	$(test) ./test/monkey/...
 
 ## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
-check: fmt vet staticcheck shellcheck arch cross
+check: fmt vet staticcheck deadcode shellcheck arch cross
 	@echo "check: all is well"
 
 fmt:
@@ -178,6 +178,9 @@ vet:
 
 staticcheck:
 	$(tool) staticcheck ./...
+
+deadcode:
+	./scripts/deadcode $(tool) deadcode
 
 # Every shell script there is.
 scripts = .ci/run $(shell grep -rlE '^#!(/bin/|/usr/bin/|/sbin/)(env )?(ba|a|)(sh|openrc-run)' scripts)

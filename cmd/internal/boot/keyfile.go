@@ -81,7 +81,9 @@ func (s *fileSource) bytes(ctx context.Context) (*secret.Buffer, error) {
 }
 
 // answer bounds what a dying stick, a dead server behind a path or a FIFO may take.
-func (s *fileSource) answer(ctx context.Context, read func(context.Context) (*secret.Buffer, error)) (*secret.Buffer, error) {
+func (s *fileSource) answer(ctx context.Context,
+	read func(context.Context) (*secret.Buffer, error),
+) (*secret.Buffer, error) {
 	limit := s.timeout
 	if limit == 0 {
 		limit = answerTimeout
