@@ -19,6 +19,9 @@ HOOKDIR  ?= /usr
 FUZZTIME ?= 10m
 # Images that make crash draws, beside those that are always tried; one in how many of these; and the seed.
 IMAGES   ?= 500000
+# What make monkey and make monkey-races play.
+SEQUENCES ?= 10000
+PAIRS    ?= 5000
 THIN     ?= 1
 SEED     ?= 1
 # Passed to go test: make test-vm RUN=TestOpen
@@ -153,6 +156,12 @@ test-interop-long: quiet = 60m
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -v ./test/interop/...
 
+## guard-sequences    what happens to disks, drawn at random in sequences of ten, under the guard's eyes (SEQUENCES=number)
+.PHONY: guard-sequences
+SEQUENCES ?= 5000
+guard-sequences:
+	GUARD_SEQUENCES=$(SEQUENCES) $(test) -v -run 'TestNothingThatHappens' ./cmd/internal/guard
+
 test-guard-long: quiet = 30m
 test-guard-long:
 	ORTHRUS_LONG=1 $(test) -v ./test/guard/...
@@ -224,6 +233,15 @@ crash-far:
 ## test-crash         the crash simulator's own tests
 test-crash:
 	$(test) ./test/crash/...
+
+## monkey             random commands on random volumes, ours and cryptsetup's: SEQUENCES= or FOR=2m, SEED=; a failing one as a script
+.PHONY: monkey monkey-races
+monkey: setup
+	$(GO) run ./test/monkey/cmd -sequences $(SEQUENCES) -seed $(SEED) $(if $(FOR),-for $(FOR))
+
+## monkey-races       the same for pairs of commands at once (PAIRS=, FOR=)
+monkey-races: setup
+	$(GO) run ./test/monkey/cmd -pairs $(PAIRS) -seed $(SEED) $(if $(FOR),-for $(FOR))
 
 ## man                bin/man: manual pages, one for each action and an overview
 man:

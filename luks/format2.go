@@ -81,8 +81,28 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 	if err := g.fits(o, size); err != nil {
 		return err
 	}
+	if err := g.wholeSectors(o, size); err != nil {
+		return err
+	}
 	if g.KeyslotsSize < luks2.AreaSize(uint32(o.KeySize), 4000) {
 		return geometry("keyslots area", "%d bytes cannot hold one keyslot", g.KeyslotsSize)
+	}
+	return nil
+}
+
+// wholeSectors refuses data that cannot be mapped in sectors of the size chosen: they must begin on one, and
+// be a whole number of them. Sectors of 512 bytes always fit; a rest of a file is left out.
+func (g Geometry) wholeSectors(o FormatOptions, size uint64) error {
+	data := size
+	if o.DataSize != 0 {
+		data = o.DataSize
+	}
+	unit := uint64(o.SectorSize)
+	if unit <= 512 || data == 0 || data < g.DataOffset {
+		return nil
+	}
+	if g.DataOffset%unit != 0 || (data-g.DataOffset)%unit != 0 {
+		return geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset, unit)
 	}
 	return nil
 }

@@ -19,13 +19,13 @@ import (
 // mounted.
 func Contents(path string) (_ signature.Contents, err error) {
 	dev, err := block.Open(path, 0)
+	if errors.Is(err, block.ErrSuspended) {
+		err = &StateError{filepath.Base(path), ErrSuspended}
+	}
 	if err != nil {
 		return signature.Contents{}, err
 	}
 	defer func() { err = errors.Join(err, dev.Close()) }()
-	if block.Attribute(dev.Major(), dev.Minor(), "dm/suspended") == "1" {
-		return signature.Contents{}, &StateError{filepath.Base(path), ErrSuspended}
-	}
 	inside, err := signature.Inside(dev, dev.Size())
 	if err != nil || inside.Kind != "xfs" {
 		return inside, err

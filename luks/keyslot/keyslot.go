@@ -126,5 +126,5 @@ func (s Spec) cipher(ctx context.Context, passphrase []byte, memory *kdf.Memory)
 	if err := s.KDF.DeriveIn(ctx, memory, key.Bytes(), passphrase); err != nil {
 		return nil, err
 	}
-	return sector.New(s.Cipher, key.Bytes(), SectorSize)
+	return sector.New(s.Cipher, key.Bytes(), SectorSize, sector.InKeyslot())
 }

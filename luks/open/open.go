@@ -71,8 +71,8 @@ func (o *Opening) Close() error {
 	return errors.Join(errs...)
 }
 
-// Detached tells that the header lies elsewhere than the data.
-func (o *Opening) Detached() bool { return o.request.Data != o.request.Header }
+// detached tells that the header lies elsewhere than the data.
+func (o *Opening) detached() bool { return o.request.Data != o.request.Header }
 
 // Heal mends a damaged copy of the header and reads it again. It leaves alone two copies that
 // contradict each other and, with the error of luks.HealDevice, what it may not touch; the volume opens
@@ -113,7 +113,7 @@ func (o *Opening) Claim() (err error) {
 
 // dataDevice is the device that the header was read from, where the data is on it, too.
 func (o *Opening) dataDevice() (*block.Device, error) {
-	if file, here := o.header(); here && !o.Detached() {
+	if file, here := o.header(); here && !o.detached() {
 		return file.Device, nil
 	}
 	return o.open(o.request.Data)
@@ -153,7 +153,8 @@ func free(dev *block.Device) error {
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: fmt.Errorf("held by %s", users[0].Name)}
+	holder := fmt.Errorf("held by %s", users[0].Name)
+	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: holder}
 }
 
 // Image tells that the data lies in an image file; since Claim.

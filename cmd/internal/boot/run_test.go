@@ -327,6 +327,7 @@ func TestHostileHeadersStopOnlyThemselves(t *testing.T) {
 		{name: "ecb for the data", old: `"encryption":"aes-xts-plain64","sector_size"`, new: `"encryption":"aes-ecb","sector_size"`, want: ErrCipher},
 		{name: "null cipher for the keyslot", old: `"encryption":"aes-xts-plain64","key_size":64`, new: `"encryption":"cipher_null-ecb","key_size":64`, want: ErrCipher},
 		{name: "another volume key than the pinned one", options: "x-orthrus.pin=" + strings.Repeat("00", 32), want: ErrPin},
+		{name: "an id of the volume key that is systemd's", options: "fixate-volume-key=abcd", want: ErrPin},
 		{name: "cipher that was not asked for", options: "x-orthrus.ciphers=serpent-xts-plain64", want: ErrCipher},
 		{name: "keyslot that is not there", options: "key-slot=7", want: luks.ErrNoUsableKeyslot},
 	} {

@@ -286,5 +286,6 @@ func headerPlace(path, device string) Place {
 }
 
 func (b *builder) discards(v *Volume) bool {
-	return b.settings.AllDiscards || v.Device.Kind == UUID && slices.Contains(b.settings.Discards, strings.ToLower(v.Device.Value))
+	named := v.Device.Kind == UUID && slices.Contains(b.settings.Discards, strings.ToLower(v.Device.Value))
+	return b.settings.AllDiscards || named
 }

@@ -55,7 +55,8 @@ func of(e crypttab.Entry) []File {
 
 func dropIn(e crypttab.Entry, name, target string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Made by orthrus-generator from /etc/crypttab.\n[Unit]\nSourcePath=/etc/crypttab\nBefore=blockdev@dev-mapper-%s.target\n", name)
+	b.WriteString("# Made by orthrus-generator from /etc/crypttab.\n[Unit]\nSourcePath=/etc/crypttab\n")
+	fmt.Fprintf(&b, "Before=blockdev@dev-mapper-%s.target\n", name)
 	if !e.Options.NoFail {
 		fmt.Fprintf(&b, "Before=%s\n", target)
 	}
@@ -69,7 +70,7 @@ func dropIn(e crypttab.Entry, name, target string) string {
 // they are files of this system.
 func mounts(e crypttab.Entry) (paths []string) {
 	add := func(path string) {
-		if strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "/dev/") && !strings.HasPrefix(path, "/proc/") && !strings.HasPrefix(path, "/sys/") {
+		if isFile(path) {
 			paths = append(paths, path)
 		}
 	}
@@ -88,21 +89,33 @@ func mounts(e crypttab.Entry) (paths []string) {
 	return paths
 }
 
+// isFile tells a path that a file system has to be mounted for from one of the kernel's own.
+func isFile(path string) bool {
+	for _, folder := range []string{"/dev/", "/proc/", "/sys/"} {
+		if strings.HasPrefix(path, folder) {
+			return false
+		}
+	}
+	return strings.HasPrefix(path, "/")
+}
+
 // quote writes a path as a word of a unit, in which % and \ have a meaning.
 func quote(path string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "\n", `\n`, "\t", `\t`).Replace(path) + `"`
 }
+
+// plain are the characters that stay in a unit's name.
+const plain = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:_"
 
 // Escape writes a name as a part of a unit's name, as systemd-escape(1) does.
 func Escape(name string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
 		c := name[i]
-		plain := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == ':' || c == '_' || c == '.' && i > 0
 		switch {
 		case c == '/':
 			b.WriteByte('-')
-		case plain:
+		case strings.IndexByte(plain, c) >= 0, c == '.' && i > 0:
 			b.WriteByte(c)
 		default:
 			fmt.Fprintf(&b, `\x%02x`, c)

@@ -30,7 +30,7 @@ func Socket() string { return filepath.Join(runDirectory(), filepath.Base(guard.
 
 // ForgetHeads destroys what the guard keeps of a volume, after something that opened it was revoked.
 func ForgetHeads(uuid string) error {
-	err := Store().Purge(uuid)
+	err := Store().Forget(uuid)
 	if err == nil {
 		return nil
 	}

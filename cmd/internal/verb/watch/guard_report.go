@@ -22,6 +22,8 @@ func guardReport() cli.Report {
 			{Path: "transactions", Type: "integer", About: "far headers brought into step or moved, transactions concluded"},
 			{Path: "enlarged", Type: "integer", About: "mappings made longer"},
 			{Path: "refusals", Type: "integer", About: "looks that found something to be done, and reasons against it"},
+			{Path: "rehearsed", Type: "integer", About: "steps that repair = proven would have taken"},
+			{Path: "late", Type: "integer", About: "looks that a device did not answer in time"},
 			{Path: "failures", Type: "integer", About: "steps that failed"},
 			{Path: "removals", Type: "integer", About: "devices pulled out under a mapping"},
 			{Path: "rescans", Type: "integer", About: "times that all devices were looked at again"},
@@ -54,6 +56,11 @@ func guardReport() cli.Report {
 			{Path: "volumes[].would", Type: "string", About: "what would help; may be absent"},
 			{Path: "volumes[].because", Type: "list of string", About: "what is against it; may be absent"},
 			{Path: "volumes[].repair", Type: "string", About: "the policy for the volume"},
+			{Path: "volumes[].proof", Type: "list of object", About: "the conditions of what would help; may be absent"},
+			{Path: "volumes[].proof[].name", Type: "string", About: "the condition"},
+			{Path: "volumes[].proof[].holds", Type: "boolean", About: "it holds"},
+			{Path: "volumes[].proof[].why", Type: "string", About: "what was found"},
+			{Path: "volumes[].rehearsed", Type: "string", About: "what repair = proven would have done; may be absent"},
 		},
 	}
 }
