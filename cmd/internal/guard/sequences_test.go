@@ -16,6 +16,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // Sequences of events are drawn at random: what happens to a disk, and when the guard looks. A model that
@@ -55,6 +56,7 @@ func TestNothingThatHappensMakesAFalseRepair(t *testing.T) {
 		}
 		count = n
 	}
+	part.Note(t, "sequences", count, 5000)
 	whole := [2][]byte{seed(t, false), seed(t, true)}
 	mended, acts := 0, map[string]int{}
 	for n := range count {

@@ -87,9 +87,11 @@ func (m manual) bash() string {
 	b.WriteString("        esac\n    done\n    case $action in\n")
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		fmt.Fprintf(&b, "    %s) opts='%s'; %s ;;\n", v.Name, strings.Join(longs(m.optionsOf(v.Name)), " "), bashFirst(v))
+		fmt.Fprintf(&b, "    %s) opts='%s'; %s ;;\n", v.Name, strings.Join(longs(m.optionsOf(v.Name)), " "),
+			bashFirst(v))
 	}
-	fmt.Fprintf(&b, "    *) opts='%s'; COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", strings.Join(longs(m.optionsOf("")), " "), strings.Join(m.allNames(), " "))
+	fmt.Fprintf(&b, "    *) opts='%s'; COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n",
+		strings.Join(longs(m.optionsOf("")), " "), strings.Join(m.allNames(), " "))
 	b.WriteString("    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\"))\n    fi\n}\n")
 	b.WriteString("complete -o filenames -F _orthrus orthrus\n")
 	return b.String()
@@ -117,7 +119,8 @@ func bashFirst(v *cli.Verb) string {
 	case mapping:
 		return `COMPREPLY=($(compgen -W "$(command ls /dev/mapper 2>/dev/null)" -- "$cur"))`
 	case verb:
-		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`, strings.Join(verbsOf(v), " "))
+		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`,
+			strings.Join(verbsOf(v), " "))
 	case device:
 		return `COMPREPLY=($(compgen -f -- "$cur"))`
 	}

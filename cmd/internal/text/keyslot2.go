@@ -19,7 +19,8 @@ func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot, r ree
 	if hasDigest && servesData(m, digest) {
 		unbound = ""
 	}
-	put(b, "  %d: %s%s\n\tKey:        %d bits\n\tPriority:   %s\n", k.ID, k.Type, unbound, k.KeySize*8, priority(k.Priority))
+	put(b, "  %d: %s%s\n\tKey:        %d bits\n\tPriority:   %s\n", k.ID, k.Type, unbound, k.KeySize*8,
+		priority(k.Priority))
 	switch k.Type {
 	case luks2.TypeLUKS2:
 		writeProtection(b, k)
@@ -58,7 +59,8 @@ func priority(p luks2.Priority) string {
 }
 
 func writeProtection(b *strings.Builder, k luks2.Keyslot) {
-	put(b, "\tCipher:     %s\n\tCipher key: %d bits\n\tPBKDF:      %s\n", k.Area.Encryption, k.Area.KeySize*8, k.KDF.Type)
+	put(b, "\tCipher:     %s\n\tCipher key: %d bits\n\tPBKDF:      %s\n", k.Area.Encryption, k.Area.KeySize*8,
+		k.KDF.Type)
 	if k.KDF.Type == "pbkdf2" {
 		put(b, "\tHash:       %s\n\tIterations: %d\n", k.KDF.Hash, k.KDF.Iterations)
 	} else {

@@ -67,7 +67,9 @@ func (u *UI) askOnce(ctx context.Context, prompt string, timeout time.Duration) 
 }
 
 // answer shows the prompt and reads the line typed after it.
-func (u *UI) answer(ctx context.Context, in *os.File, out io.Writer, prompt string, timeout time.Duration) (typed *secret.Buffer, trimmed bool, err error) {
+func (u *UI) answer(ctx context.Context, in *os.File, out io.Writer, prompt string,
+	timeout time.Duration,
+) (typed *secret.Buffer, trimmed bool, err error) {
 	if _, err := io.WriteString(out, printable.Line(prompt)); err != nil {
 		return nil, false, &InputError{Kind: ErrReadTerminal, Err: err}
 	}

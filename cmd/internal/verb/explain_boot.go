@@ -39,7 +39,8 @@ func bootSentence(err error) string {
 	case errors.As(err, &missing):
 		return fmt.Sprintf("%v did not show up within %v.", missing.Reference, missing.Waited.Round(time.Second/10))
 	case errors.As(err, &twins):
-		return fmt.Sprintf("More than one device is %v: %s. None of them is used.", twins.Reference, strings.Join(twins.Nodes, ", "))
+		return fmt.Sprintf("More than one device is %v: %s. None of them is used.", twins.Reference,
+			strings.Join(twins.Nodes, ", "))
 	case errors.As(err, &cipher) && cipher.Keyslot < 0:
 		return fmt.Sprintf("The data is encrypted with %s, which is not allowed at boot.", cipher.Cipher)
 	case errors.As(err, &cipher):

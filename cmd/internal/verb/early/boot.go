@@ -61,7 +61,8 @@ func Boot() verb.Verb {
 					Help: "wait this long for devices (default: 90; 0 is without end)",
 				},
 				{
-					Long: "on-failure", Arg: "HOW", Into: &o.onFailure, Check: cli.Among(&o.onFailure, "Option --on-failure takes exit, retry, reboot or halt.", "exit", "retry", "reboot", "halt"),
+					Long: "on-failure", Arg: "HOW", Into: &o.onFailure, Check: cli.Among(&o.onFailure,
+						"Option --on-failure takes exit, retry, reboot or halt.", "exit", "retry", "reboot", "halt"),
 					Help: "what to do when a required volume stays closed: exit, retry, reboot or halt",
 				},
 				{

@@ -28,7 +28,8 @@ func bootWords(e boot.Event, verbose bool) string {
 	case boot.Repaired:
 		return fmt.Sprintf("%s: the header was repaired (%s).", e.Volume, e.Text)
 	case boot.HeaderAtRisk:
-		return fmt.Sprintf("WARNING: %s: one copy of the header is not in order (%s) and stays so%s.", e.Volume, e.Text, because(e.Err))
+		return fmt.Sprintf("WARNING: %s: one copy of the header is not in order (%s) and stays so%s.", e.Volume, e.Text,
+			because(e.Err))
 	case boot.KeyslotsShort:
 		return fmt.Sprintf("%s: %s Keyslot %s can be used.", e.Volume, verb.Explain(e.Err).Lines[0], numbers(e.Damaged))
 	case boot.KeyslotsNull:
@@ -49,13 +50,15 @@ func bootWords(e boot.Event, verbose bool) string {
 func waitingWords(e boot.Event) string {
 	var twins *device.TwinsError
 	if errors.As(e.Err, &twins) {
-		return fmt.Sprintf("More than one device is %s (%s): %s. Waiting until one is left.", e.Text, e.Volume, strings.Join(twins.Nodes, ", "))
+		return fmt.Sprintf("More than one device is %s (%s): %s. Waiting until one is left.", e.Text, e.Volume,
+			strings.Join(twins.Nodes, ", "))
 	}
 	return fmt.Sprintf("Waiting for %s (%s).", e.Text, e.Volume)
 }
 
 func farWords(e boot.Event) string {
-	text := fmt.Sprintf("WARNING: %s: both copies of the header are lost. Its far header is whole: %s", e.Volume, e.Text)
+	text := fmt.Sprintf("WARNING: %s: both copies of the header are lost. Its far header is whole: %s", e.Volume,
+		e.Text)
 	if e.Err != nil {
 		return text + ". It is not used (x-orthrus.far=no)."
 	}

@@ -48,7 +48,8 @@ func MkInitramfs() verb.Verb {
 					Help: "bring modules for common hardware, not only for this machine",
 				},
 				{
-					Long: "list", Arg: "WHAT", Into: &o.list, Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
+					Long: "list", Arg: "WHAT", Into: &o.list, Check: cli.Among(&o.list,
+						"Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
 					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
 				},
 				{

@@ -32,7 +32,9 @@ func Config() verb.Verb {
 				{
 					Long: "priority", Arg: "STRING", Into: &o.priority, Values: []string{
 						"prefer", "normal", "ignore",
-					}, Check: cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore", "normal", "prefer"),
+					},
+					Check: cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore",
+						"normal", "prefer"),
 					Help: "a keyslot's priority: prefer, normal or ignore",
 				},
 			},
@@ -66,7 +68,8 @@ func config(ctx context.Context, c *verb.Command, o *configOptions) error {
 	}
 	defer v.Close()
 	if v.Version != 2 {
-		return verb.Failure(ui.Failed, "Device %s is LUKS%d: only LUKS2 has priorities, labels and subsystems.", v.Path, v.Version)
+		return verb.Failure(ui.Failed, "Device %s is LUKS%d: only LUKS2 has priorities, labels and subsystems.", v.Path,
+			v.Version)
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return err

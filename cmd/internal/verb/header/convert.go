@@ -83,7 +83,8 @@ func convert(ctx context.Context, c *verb.Command) (err error) {
 // roomier makes a LUKS1 header file as long as LUKS2 needs it.
 func roomier(ctx context.Context, c *verb.Command, v *volume.Volume) (*volume.Volume, error) {
 	room := converting.DetachedRoom(v.LUKS1)
-	if v.Version != 1 || v.LUKS1.PayloadOffset != 0 || v.File.IsBlock() || c.Opt.DryRun || uint64(v.File.Size()) >= room {
+	if v.Version != 1 || v.LUKS1.PayloadOffset != 0 || v.File.IsBlock() || c.Opt.DryRun ||
+		uint64(v.File.Size()) >= room {
 		return v, nil
 	}
 	if err := errors.Join(v.Close(), volume.Extend(v.Path, int64(room))); err != nil {

@@ -25,7 +25,10 @@ func IsLuks() verb.Verb {
 			},
 			Report: cli.Report{
 				Fields: []cli.Field{
-					{Path: "luks", Type: "boolean", About: "whether the device is a LUKS device; with false the exit status is 1 and nothing follows"},
+					{
+						Path: "luks", Type: "boolean",
+						About: "whether the device is a LUKS device; with false the exit status is 1 and nothing follows",
+					},
 					{Path: "version", Type: "integer", About: "1 or 2"},
 					{Path: "uuid", Type: "string", About: "UUID of the volume"},
 				},

@@ -21,7 +21,8 @@ func LuksDump() verb.Verb {
 		Verb: cli.Verb{
 			Name: "luksDump", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
 			Summary: "show LUKS metadata",
-			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + "dump-json-metadata dump-volume-key external-tokens-path key-description key-slot unbound " +
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens +
+				"dump-json-metadata dump-volume-key external-tokens-path key-description key-slot unbound " +
 				"volume-key-file json",
 			Rules: []cli.Rule{unboundSlot},
 			About: []string{
@@ -83,7 +84,10 @@ func dumpVolumeKey(ctx context.Context, c *verb.Command, v *volume.Volume) error
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: keys.EnterFor(v.Path), Keyslot: keys.AnyOrSlot(c), Tokens: keys.TokensNamed})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt: keys.EnterFor(v.Path), Keyslot: keys.AnyOrSlot(c),
+		Tokens: keys.TokensNamed,
+	})
 	if err != nil {
 		return err
 	}
@@ -101,12 +105,16 @@ func dumpUnbound(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: keys.EnterFor(v.Path), Keyslot: slot.ID, Unbound: true, Tokens: keys.TokensNamed})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt: keys.EnterFor(v.Path), Keyslot: slot.ID, Unbound: true,
+		Tokens: keys.TokensNamed,
+	})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	return showKey(c, text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()}, c.Opt.VolumeKeyFiles)
+	return showKey(c, text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()},
+		c.Opt.VolumeKeyFiles)
 }
 
 // showKey prints the key, or puts it into a new file that only its owner may read.

@@ -71,7 +71,8 @@ func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 	v := &volume.Volume{File: file, Path: path}
 	if v.Volume, err = luks.Load(ctx, file); err != nil || v.Version == 2 && !v.Choice.Healthy() {
 		c.UI.Debugf("backup %s: %v", path, err)
-		return nil, errors.Join(verb.Failure(ui.Failed, "Header backup file does not contain compatible LUKS header."), file.Close())
+		return nil, errors.Join(verb.Failure(ui.Failed, "Header backup file does not contain compatible LUKS header."),
+			file.Close())
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -79,8 +80,11 @@ func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 	return v, nil
 }
 
-func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string, backup *volume.Volume) error {
-	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.", path)
+func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string,
+	backup *volume.Volume,
+) error {
+	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.",
+		path)
 	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
 		return err
 	}

@@ -34,7 +34,8 @@ func CheckKeyslot(c *verb.Command, version int) error {
 		return verb.Failure(ui.Failed, "Keyslot cipher options are for LUKS2 only.")
 	}
 	if err := keyslot.CheckCipher(c.Opt.KeyslotCipher.V, int(c.Opt.KeyslotKeySize.V/8)); err != nil {
-		return verb.Failure(ui.Failed, "Keyslot encryption parameters are not compatible with LUKS2 keyslot encryption.")
+		return verb.Failure(ui.Failed,
+			"Keyslot encryption parameters are not compatible with LUKS2 keyslot encryption.")
 	}
 	return nil
 }
@@ -74,7 +75,10 @@ func forcedCosts(c *verb.Command, kind string) (kdf.Params, error) {
 		return kdf.Params{Type: kind, Hash: Hash(c), Iterations: n}, nil
 	}
 	memory, cpus := memoryAndCPUs(c)
-	return kdf.Params{Type: kind, Time: n, Memory: min(memory, kdf.MemoryLimit()), CPUs: min(cpus, uint32(kdf.CPUsOnline()))}, nil
+	return kdf.Params{
+		Type: kind, Time: n, Memory: min(memory, kdf.MemoryLimit()),
+		CPUs: min(cpus, uint32(kdf.CPUsOnline())),
+	}, nil
 }
 
 // checkCosts refuses, before anything else is asked for, costs that no keyslot may be made with.

@@ -73,7 +73,10 @@ func NewPassphrase(ctx context.Context, c *verb.Command, prompt string) (*secret
 func PassphraseOfKeyring(description string) (*secret.Buffer, error) {
 	passphrase, err := keyring.Passphrase(description)
 	if err != nil {
-		return nil, &verb.Notice{Text: "Failed to read passphrase from keyring: " + verb.Reason(err) + ".", Code: ui.Failed, Err: err}
+		return nil, &verb.Notice{
+			Text: "Failed to read passphrase from keyring: " + verb.Reason(err) + ".",
+			Code: ui.Failed, Err: err,
+		}
 	}
 	return passphrase, nil
 }

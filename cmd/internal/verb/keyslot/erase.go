@@ -47,8 +47,12 @@ func erase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
-	text := "This operation will erase all keyslots on device " + v.Path + ".\nDevice will become unusable after this operation."
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: text, Refused: "Operation aborted, keyslots were NOT wiped."}); err != nil {
+	text := "This operation will erase all keyslots on device " + v.Path +
+		".\nDevice will become unusable after this operation."
+	if err := c.UI.Confirm(ctx, ui.Confirmation{
+		Text:    text,
+		Refused: "Operation aborted, keyslots were NOT wiped.",
+	}); err != nil {
 		return err
 	}
 	left := v.EraseFar(ctx)

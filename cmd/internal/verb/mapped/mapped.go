@@ -44,7 +44,8 @@ func Find(c *verb.Command, arg string) (*Mapped, error) {
 	}
 	m := &Mapped{Current: now, Control: control, Kind: MappingType(now.Info.UUID)}
 	if m.Kind == "" {
-		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.", name), m.Close())
+		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.",
+			name), m.Close())
 	}
 	m.Device = DevicePath(m.Crypt.Device)
 	return m, nil
@@ -75,7 +76,9 @@ func VolumeOf(ctx context.Context, c *verb.Command, m *Mapped) (*volume.Volume, 
 		return nil, err
 	}
 	if bare := strings.ReplaceAll(v.UUID, "-", ""); !strings.Contains(m.Info.UUID, bare) {
-		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is mapped from another volume than the header in %s.", m.Name, v.Path), v.Close())
+		return nil,
+			errors.Join(verb.Failure(ui.Failed, "Device %s is mapped from another volume than the header in %s.",
+				m.Name, v.Path), v.Close())
 	}
 	return v, nil
 }

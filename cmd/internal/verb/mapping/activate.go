@@ -43,7 +43,9 @@ func controlFor(c *verb.Command, name string) (*dm.Control, error) {
 }
 
 // activateVolume makes the device of a volume, with the flags of the header and of the command line.
-func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, data *dataDevice, key *luks.Key) error {
+func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, data *dataDevice,
+	key *luks.Key,
+) error {
 	m, err := data.Mapping(c.Args[1], key, c.Opt.DisableKeyring)
 	if err != nil {
 		return verb.DeviceError(data.shown, err)

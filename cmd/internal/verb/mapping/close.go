@@ -64,7 +64,8 @@ func Close() verb.Verb {
 }
 
 func (o *closeOptions) deferredRule(*cli.Invocation) string {
-	return cli.Refuse(o.deferred && o.cancelDeferred, "Options --cancel-deferred and --deferred cannot be used at the same time.")
+	return cli.Refuse(o.deferred &&
+		o.cancelDeferred, "Options --cancel-deferred and --deferred cannot be used at the same time.")
 }
 
 // closeVolume takes a mapping down, now or with its last user.

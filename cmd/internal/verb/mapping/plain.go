@@ -103,7 +103,9 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 	return mapPlain(ctx, c, control, p, data, key)
 }
 
-func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
+func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice,
+	key *secret.Buffer,
+) error {
 	if err := plain.CheckSize(data.Disk.Size, c.Opt.Offset.V*512, p.sectorSize); err != nil {
 		return &verb.Notice{Text: "Device size is not aligned to requested sector size.", Code: ui.Failed, Err: err}
 	}

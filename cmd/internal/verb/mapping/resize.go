@@ -22,8 +22,9 @@ func Resize() verb.Verb {
 		Verb: cli.Verb{
 			Name: "resize", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
 			Summary: "fit a mapping to its device, or to the size given",
-			Takes:   cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "device-size external-tokens-path key-description size",
-			Rules:   []cli.Rule{cli.SizeOnce},
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey +
+				"device-size external-tokens-path key-description size",
+			Rules: []cli.Rule{cli.SizeOnce},
 			About: []string{
 				"Makes the mapping as long as its device allows, or as long as --size or --device-size says. The " +
 					"length is not kept: the next open maps all of the device again. A volume whose key lives in the " +

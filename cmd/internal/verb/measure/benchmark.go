@@ -98,8 +98,14 @@ func Benchmark() verb.Verb {
 					{Path: "ciphers", Type: "list of object", About: "may be absent"},
 					{Path: "ciphers[].cipher", Type: "string", About: "such as aes-xts"},
 					{Path: "ciphers[].key_bits", Type: "integer", About: "length of the key"},
-					{Path: "ciphers[].encrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
-					{Path: "ciphers[].decrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
+					{
+						Path: "ciphers[].encrypt_mib_per_second", Type: "number",
+						About: "one core, this program's own code",
+					},
+					{
+						Path: "ciphers[].decrypt_mib_per_second", Type: "number",
+						About: "one core, this program's own code",
+					},
 				},
 			},
 		},

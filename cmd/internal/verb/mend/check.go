@@ -141,7 +141,10 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		report.Map = one.regions
 	}
 	one.Report = &report
-	one.code = [...]ui.ExitCode{inspect.Note: ui.OK, inspect.Healable: verb.Healable, inspect.Lost: verb.Lost}[report.Grade()]
+	one.code = [...]ui.ExitCode{
+		inspect.Note: ui.OK, inspect.Healable: verb.Healable,
+		inspect.Lost: verb.Lost,
+	}[report.Grade()]
 	return one
 }
 
@@ -189,7 +192,10 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 		c.UI.Errorf("WARNING: the far header of %s was not looked at: %v", file.Path(), err)
 		return e
 	}
-	e.Far = &inspect.FarEvidence{Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded, Damaged: f.Damaged}
+	e.Far = &inspect.FarEvidence{
+		Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded,
+		Damaged: f.Damaged,
+	}
 	return e
 }
 

@@ -39,7 +39,9 @@ func Repair() verb.Verb {
 				{
 					Long: "choose", Arg: "COPY", Into: &o.choose, Values: []string{
 						"primary", "secondary",
-					}, Check: cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.", "primary", "secondary", "far"),
+					},
+					Check: cli.Among(&o.choose,
+						"Option --choose takes primary, secondary or, with --from-far, far.", "primary", "secondary", "far"),
 					Help: "of two copies that differ, or one of which cannot be read, keep the primary or the secondary",
 				},
 				{
@@ -182,7 +184,8 @@ func headerError(path string, err error) error {
 	case errors.As(err, &none):
 		return &verb.Notice{Text: fmt.Sprintf("Device %s has no valid header to repair it from: %v. Search for one with rescue.", path, none), Code: ui.Failed, Err: err}
 	case errors.As(err, &field):
-		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v. This cannot be mended without a header backup.", path, field), Code: ui.Failed, Err: err}
+		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v. This cannot be mended without a header backup.", path,
+			field), Code: ui.Failed, Err: err}
 	case errors.Is(err, repairing.ErrNotValid):
 		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v.", path, err), Code: ui.Failed, Err: repairing.ErrNotValid}
 	case errors.Is(err, repairing.ErrNoConflict):
@@ -231,7 +234,9 @@ func showConflict(c *verb.Command, conflict *repairing.Conflict) {
 }
 
 // carryOutRepair plans again under the exclusive lock, keeps what will be overwritten, and writes.
-func carryOutRepair(ctx context.Context, c *verb.Command, o *repairOptions, path string, seen repairing.Plan, again planner) error {
+func carryOutRepair(ctx context.Context, c *verb.Command, o *repairOptions, path string, seen repairing.Plan,
+	again planner,
+) error {
 	err := volume.WithHeader(ctx, c, path, true, func(file *luks.File) error {
 		plan, err := again(ctx, file)
 		if err != nil {

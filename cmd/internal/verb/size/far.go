@@ -57,7 +57,10 @@ func Far() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Give an older volume a far header:", Line: "orthrus far enable --shrink-data /dev/sdb2"},
-				{What: "Bring back a header both of whose copies are gone:", Line: "orthrus repair --from-far /dev/sdb2"},
+				{
+					What: "Bring back a header both of whose copies are gone:",
+					Line: "orthrus repair --from-far /dev/sdb2",
+				},
 			},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return farHeader(ctx, c, &o) },
@@ -111,7 +114,8 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	}
 	defer room.Close()
 	if room.End <= plan.DataSize && room.visible > plan.DataSize && !o.shrinkData {
-		return verb.Failure(ui.Failed, "The data of %s would become %d bytes shorter, at %d; its contents (%s) end at byte %d, so nothing is lost. Add --shrink-data to do that.",
+		return verb.Failure(ui.Failed,
+			"The data of %s would become %d bytes shorter, at %d; its contents (%s) end at byte %d, so nothing is lost. Add --shrink-data to do that.",
 			v.Path, room.visible-plan.DataSize, plan.DataSize, room.kind, room.End)
 	}
 	if plan, err = v.EnableFar(ctx, room.Room); err != nil {
@@ -210,7 +214,8 @@ func tellSynced(c *verb.Command, path string, done luks.FarSync) {
 		c.UI.Verbosef("Forgotten far header at byte %d of %s wiped.", p.Start(), path)
 	}
 	for p, err := range done.Left {
-		c.UI.Errorf("Forgotten far header at byte %d of %s, which holds key material, is left: %v", p.Start(), path, err)
+		c.UI.Errorf("Forgotten far header at byte %d of %s, which holds key material, is left: %v", p.Start(), path,
+			err)
 	}
 	if !done.Refixed && !done.Updated && len(done.Wiped)+len(done.Left) == 0 {
 		c.UI.Verbosef("Nothing to do.")

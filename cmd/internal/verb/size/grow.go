@@ -50,7 +50,10 @@ func Grow() verb.Verb {
 					"filesystem resize).",
 			},
 			Examples: []cli.Example{
-				{What: "Show the steps, then take them:", Line: "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2"},
+				{
+					What: "Show the steps, then take them:",
+					Line: "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2",
+				},
 				{What: "A mapped volume, by its name:", Line: "orthrus grow vault && resize2fs /dev/mapper/vault"},
 			},
 		},

@@ -69,6 +69,7 @@ func headerResize(ctx context.Context, c *verb.Command) error {
 	if err := v.SetMetadataSize(ctx, size, volume.TellStep(c)); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header, v.Metadata().KeyslotsSize())
+	c.UI.Verbosef("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header,
+		v.Metadata().KeyslotsSize())
 	return nil
 }

@@ -39,7 +39,10 @@ func Shrink() verb.Verb {
 				"Until the device has that size nothing makes the volume grow back but --cancel.",
 			},
 			Examples: []cli.Example{
-				{What: "Shrink a logical volume:", Line: "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+				{
+					What: "Shrink a logical volume:",
+					Line: "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault",
+				},
 			},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return shrink(ctx, c, &o) },
@@ -47,7 +50,8 @@ func Shrink() verb.Verb {
 }
 
 func (o *shrinkOptions) sizeRule(inv *cli.Invocation) string {
-	return cli.Refuse(inv.Options.DeviceSize.Set == o.cancel, "Shrink needs either --device-size, which the device is to have then, or --cancel.")
+	return cli.Refuse(inv.Options.DeviceSize.Set == o.cancel,
+		"Shrink needs either --device-size, which the device is to have then, or --cancel.")
 }
 
 // shrink makes room at the device's end.
@@ -138,6 +142,7 @@ func shrinkMappings(ctx context.Context, c *verb.Command, v *volume.Volume, end 
 			return volume.SizeError(v.Path, err)
 		}
 	}
-	c.UI.Verbosef("The contents of %s end at byte %d of its data; the device may be cut to %d bytes.", v.Path, end, c.Opt.DeviceSize.V)
+	c.UI.Verbosef("The contents of %s end at byte %d of its data; the device may be cut to %d bytes.", v.Path, end,
+		c.Opt.DeviceSize.V)
 	return nil
 }

@@ -175,7 +175,11 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	defer signal.Stop(hangup)
 	d := &guard.Daemon{
 		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config}),
-		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config, error) { return guarded.ReadConfig(o.configFile) }, Metrics: o.metrics.V,
+		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config,
+			error,
+		) {
+			return guarded.ReadConfig(o.configFile)
+		}, Metrics: o.metrics.V,
 	}
 	return d.Run(ctx)
 }
@@ -194,7 +198,10 @@ func guardOnce(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config, DryRun: c.Opt.DryRun})
+	g := guard.New(guard.Options{
+		Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config,
+		DryRun: c.Opt.DryRun,
+	})
 	v := g.LookThrough(ctx, id)
 	g.Flush()
 	if v == nil {

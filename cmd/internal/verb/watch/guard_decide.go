@@ -37,7 +37,8 @@ func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device s
 	if err != nil {
 		return err
 	}
-	c.UI.Printf("What lies on %s counts as volume %s from now on. What was kept of it before was destroyed.", path, uuid)
+	c.UI.Printf("What lies on %s counts as volume %s from now on. What was kept of it before was destroyed.", path,
+		uuid)
 	return nil
 }
 

@@ -29,7 +29,8 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	}
 	image, err := head.Backup(ctx)
 	if errors.Is(err, store.ErrNoAreas) {
-		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, so that no passphrase would open it: that takes store = full in its configuration.")
+		return verb.Failure(ui.Failed,
+			"What the guard keeps of the volume has no keyslots, so that no passphrase would open it: that takes store = full in its configuration.")
 	}
 	if err != nil {
 		return verb.Failure(ui.Failed, "What the guard keeps of the volume cannot be used: %v.", err)

@@ -30,8 +30,10 @@ func guardStatus(c *verb.Command) error {
 	if c.Opt.JSON {
 		return c.PrintJSON(s)
 	}
-	c.UI.Printf("The guard runs since %s (process %d), hears of devices from %s, and has repair = %s.", s.Started, s.PID, s.Source, s.Repair)
-	c.UI.Printf("%d looks, %d repairs, %d restored, %d enlarged, %d refusals, %d failures.", s.Looks, s.Repairs, s.Restores, s.Enlarged, s.Refusals, s.Failures)
+	c.UI.Printf("The guard runs since %s (process %d), hears of devices from %s, and has repair = %s.", s.Started,
+		s.PID, s.Source, s.Repair)
+	c.UI.Printf("%d looks, %d repairs, %d restored, %d enlarged, %d refusals, %d failures.", s.Looks, s.Repairs,
+		s.Restores, s.Enlarged, s.Refusals, s.Failures)
 	c.UI.Printf("%d steps rehearsed, %d looks not answered in time.", s.Shadowed, s.Late)
 	c.UI.Printf("%d events, %d forged, %d malformed, lost %d times.", s.Events, s.Forged, s.Unread, s.Overruns)
 	for _, v := range s.Volumes {
@@ -147,7 +149,10 @@ func guardUndo(ctx context.Context, c *verb.Command, uuid string) error {
 	if c.Opt.DryRun {
 		return nil
 	}
-	return s.Note(uuid, store.Entry{Time: store.Now(), Device: path, What: store.Undone, SeqID: kept.SeqID, Text: "the repair of " + kept.Time + " was taken back; the guard leaves the volume alone until it is in order"})
+	return s.Note(uuid, store.Entry{
+		Time: store.Now(), Device: path, What: store.Undone, SeqID: kept.SeqID,
+		Text: "the repair of " + kept.Time + " was taken back; the guard leaves the volume alone until it is in order",
+	})
 }
 
 // stillAt is where the volume is now: where it was, or where a running guard sees it.
