@@ -45,7 +45,7 @@ test     = $(GO) test -vet=off -count=1 -timeout $(limit) $(GOTESTFLAGS)
 arches  := arm64 riscv64 386 s390x
 
 # Packages that touch neither files nor the kernel: they also run on 386.
-pure    := ./dm/target ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/commit ./luks/kdf/... \
+pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/commit ./luks/kdf/... \
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector $(wildcard ./luks/signature) ./cmd/internal/cli \
 	./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Those of them that take minutes where an emulator runs them.
@@ -66,11 +66,12 @@ all: build
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## build              bin/orthrus, static and reproducible, and bin/cryptsetup as a link to it
+## build              bin/orthrus, static and reproducible, and bin/cryptsetup and bin/veritysetup as links to it
 build:
 	@mkdir -p bin
 	$(build) -o bin/orthrus ./cmd/orthrus
 	@ln -sf orthrus bin/cryptsetup
+	@ln -sf orthrus bin/veritysetup
 	@size=$$(wc -c <bin/orthrus); echo "bin/orthrus: $$size bytes ($$((size * 100 / 1048576 / 100)).$$(printf %02d $$((size * 100 / 1048576 % 100))) MiB), stripped"
 
 setup:
@@ -274,9 +275,10 @@ install: build man completions
 	@PREFIX=$(PREFIX) SBINDIR=$(SBINDIR) DATADIR=$(DATADIR) INIT=$(INIT) ./scripts/guard/install "$(DESTDIR)"
 	@SBINDIR=$(SBINDIR) HOOKDIR=$(HOOKDIR) INIT=$(INIT) ./scripts/install-hooks "$(DESTDIR)"
 
-## install-cryptsetup the same, with a link named cryptsetup beside it
+## install-cryptsetup the same, with links named cryptsetup and veritysetup beside it
 install-cryptsetup: install
 	ln -sf orthrus $(DESTDIR)$(SBINDIR)/cryptsetup
+	ln -sf orthrus $(DESTDIR)$(SBINDIR)/veritysetup
 
 ## clean              removes bin and what test-long remembers
 clean:

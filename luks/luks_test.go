@@ -371,6 +371,27 @@ func TestAWrappingUpdateCommitsTheWrapByItself(t *testing.T) {
 	}
 }
 
+func TestHealingAtTheLastSequenceNumberKeepsIt(t *testing.T) {
+	dev, v := formatted(t, 2)
+	next := v.Choice.Copy
+	next.Header.SeqID = math.MaxUint64
+	plan, err := header.PlanFormat(next, zeros{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := commit.Apply(dev, commit.Mending(nil, plan)); err != nil {
+		t.Fatal(err)
+	}
+	dev.image[5000] ^= 1
+	if v, err = luks.Load(ctx, dev); err != nil {
+		t.Fatal(err)
+	}
+	healed, err := v.Heal(ctx, false)
+	if err != nil || !healed || !v.Choice.Healthy() || v.Choice.Copy.Header.SeqID != math.MaxUint64 {
+		t.Errorf("healed %v, %v, now %v, sequence number %d", healed, err, v.Choice.Reason, v.Choice.Copy.Header.SeqID)
+	}
+}
+
 func TestHealingOnRequestOnly(t *testing.T) {
 	dev, _ := formatted(t, 2)
 	dev.image[5000] ^= 1

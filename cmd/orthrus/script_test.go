@@ -58,7 +58,10 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               writeKeyFiles,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds, "fill": fill, "poke": poke, "label": label},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "costs": costs,
+			"holds": holds, "fill": fill, "poke": poke, "label": label,
+		},
 	})
 }
 
@@ -120,7 +123,8 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 	defer dev.Close()
 	v, err := luks.Load(context.Background(), dev)
 	ts.Check(err)
-	key, err := v.Unlock(context.Background(), []byte(ts.ReadFile(args[1])), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(context.Background(), []byte(ts.ReadFile(args[1])),
+		luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
 	ts.Check(err)
 	defer key.Close()
 	plain, err := v.Plaintext(dev, key)
@@ -141,7 +145,10 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	for range n {
-		add := []string{"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "k1", args[0], "k2"}
+		add := []string{
+			"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file",
+			"k1", args[0], "k2",
+		}
 		ts.Check(ts.Exec("cryptsetup", add...))
 	}
 }

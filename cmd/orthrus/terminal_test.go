@@ -107,7 +107,8 @@ func formatted(t *testing.T) string {
 		t.Fatal(err)
 	}
 	s := onTerminal(t, dir, append(cheap, "luksFormat", "a.img")...)
-	s.answer("This will overwrite data on a.img irrevocably.\n\nAre you sure? (Type 'yes' in capital letters): ", "YES\n")
+	s.answer("This will overwrite data on a.img irrevocably.\n\nAre you sure? (Type 'yes' in capital letters): ",
+		"YES\n")
 	s.answer("Enter passphrase for a.img: ", "pass one\n")
 	s.answer("Verify passphrase: ", "pass one\n")
 	s.ends(0, "")
@@ -128,7 +129,8 @@ func TestRemovingAnUnboundKeyAsksForNoConfirmation(t *testing.T) {
 
 	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
 	s.answer("Enter passphrase to be deleted: ", "pass one\n")
-	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\nAre you sure? (Type "+
+		"'yes' in capital letters): ", "NO\n")
 	s.ends(2, "")
 }
 
@@ -188,12 +190,34 @@ func TestRefusalsAreToldApartByExitCode(t *testing.T) {
 		code     int
 		words    string
 	}{
-		{[]string{"luksFormat", "a.img"}, "This will overwrite data on a.img irrevocably.", 1, "Operation aborted.\n\n"},
-		{[]string{"erase", "a.img"}, "Device will become unusable after this operation.", 2, "Operation aborted, keyslots were NOT wiped.\n\n"},
-		{[]string{"luksUUID", "--uuid", "11111111-2222-4333-8444-555555555555", "a.img"}, "Do you really want to change UUID of device?", 2, "Operation aborted.\n\n"},
-		{[]string{"luksDump", "--dump-volume-key", "a.img"}, "This dump should be stored encrypted in a safe place.", 2, ""},
-		{[]string{"luksHeaderRestore", "--header-backup-file", "b.img", "a.img"}, "Replacing header will destroy existing keyslots.", 1, "no\n"},
-		{[]string{"luksKillSlot", "a.img", "0"}, "Device will become unusable after purging this key.", 2, "Operation aborted, the keyslot was NOT wiped.\n\n"},
+		{
+			[]string{"luksFormat", "a.img"},
+			"This will overwrite data on a.img irrevocably.", 1,
+			"Operation aborted.\n\n",
+		},
+		{
+			[]string{"erase", "a.img"},
+			"Device will become unusable after this operation.", 2,
+			"Operation aborted, keyslots were NOT wiped.\n\n",
+		},
+		{
+			[]string{"luksUUID", "--uuid", "11111111-2222-4333-8444-555555555555", "a.img"},
+			"Do you really want to change UUID of device?", 2, "Operation aborted.\n\n",
+		},
+		{
+			[]string{"luksDump", "--dump-volume-key", "a.img"},
+			"This dump should be stored encrypted in a safe place.",
+			2, "",
+		},
+		{
+			[]string{"luksHeaderRestore", "--header-backup-file", "b.img", "a.img"},
+			"Replacing header will destroy existing keyslots.", 1, "no\n",
+		},
+		{
+			[]string{"luksKillSlot", "a.img", "0"},
+			"Device will become unusable after purging this key.", 2,
+			"Operation aborted, the keyslot was NOT wiped.\n\n",
+		},
 	} {
 		s := onTerminal(t, dir, c.args...)
 		s.answer(c.question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "no\n")
@@ -209,12 +233,16 @@ func TestFormatAsksForTheHeaderFile(t *testing.T) {
 	dir := formatted(t)
 	line := append(cheap, "luksFormat", "--header", "h.img", "a.img")
 	s := onTerminal(t, dir, line...)
-	s.answer("Header file h.img does not exist, do you want to create it?\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+	s.answer("Header file h.img does not exist, do you want to create it?\n\nAre you sure? (Type 'yes' in capital "+
+		"letters): ", "NO\n")
 	s.ends(2, "Operation aborted.\n\n")
 	if _, err := os.Stat(dir + "/h.img"); err == nil {
 		t.Error("the file was made after a no")
 	}
-	for _, question := range []string{"Header file h.img does not exist, do you want to create it?", "This will overwrite data on h.img irrevocably."} {
+	for _, question := range []string{
+		"Header file h.img does not exist, do you want to create it?",
+		"This will overwrite data on h.img irrevocably.",
+	} {
 		s = onTerminal(t, dir, line...)
 		s.answer(question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "YES\n")
 		s.answer("Enter passphrase for h.img: ", "other\n")

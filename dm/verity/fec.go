@@ -43,6 +43,9 @@ func (im *Image) Layout() (*Layout, error) {
 	}
 	size := uint64(im.DataBlockSize)
 	end := uint64(max(f.Limit, 0)) / size
+	if im.DataBlocks == 1 { // no tree: the hash device may end with the superblock
+		end = max(end, im.FirstBlock)
+	}
 	if end < im.FirstBlock {
 		return nil, &FieldError{"limit of the parity", f.Limit, "it lies before the tree"}
 	}

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 )
 
 // Damage says which blocks do not have the hash that is stored above them.
@@ -187,4 +188,25 @@ func (h *hasher) digestOf(block []byte, zeros bool) []byte {
 		return h.zeroDigest(len(block))
 	}
 	return h.digest(block)
+}
+
+// Spare tells where in a hash block something lies that is neither a digest nor zero, in bytes from the start of the hash
+// device; false where there is nothing such. The tools call that spare area.
+func (im *Image) Spare(level int, block uint64) (offset int64, found bool, err error) {
+	t, err := im.Tree()
+	if err != nil {
+		return 0, false, err
+	}
+	layers := im.layers(t)
+	l := layers[level+1]
+	content := make([]byte, l.size)
+	if err := readFull(l.from, content, l.at(block)); err != nil {
+		return 0, false, err
+	}
+	used := int(min(t.per(), layers[level].blocks-block<<t.bits))
+	for i := range used {
+		clear(content[i*t.slot:][:t.digest])
+	}
+	at := slices.IndexFunc(content, func(b byte) bool { return b != 0 })
+	return l.at(block) + int64(at), at >= 0, nil
 }

@@ -37,19 +37,21 @@ type Options struct {
 	// Force lets a damaged head be overwritten where something else left its signature on the device, or where
 	// a copy that cannot be read may be newer: a person knows whose device it is and what is given up.
 	Force bool
-	// Mend is for a session that only makes the heads equal: sequence numbers stay.
-	Mend bool
 	// Tell is told each step of a transaction before it begins; nil for silence.
 	Tell func(Step)
 	// Free tells that the room for a new far header is known to be free, whatever lies there. Otherwise
 	// it must read as zeros.
 	Free bool
+	// Heals tells that heads are to be made equal and nothing else: their sequence number stays, even the
+	// last one, so that what was judged before the lock can be known again.
+	Heals bool
 }
 
 // Begin reads the heads, for a caller that holds the exclusive lock, and makes sure that they are fit to be
 // changed: the same volume as before, not conflicting, no foreign signature over a damaged copy, not in the
-// middle of a reencryption with unequal heads, and not at the end of the sequence numbers. An update that
-// wraps carries no other change, so that whichever copy the next reader takes for the newer one says the same.
+// middle of a reencryption with unequal heads, and, but for Options.Heals, not at the end of the sequence
+// numbers. An update that wraps carries no other change, so that whichever copy the next reader takes for the
+// newer one says the same.
 func Begin(dev header.Device, o Options) (*Session, error) {
 	s := &Session{dev: dev, random: rand.Reader, o: o}
 	if err := s.read(); err != nil {
@@ -61,7 +63,7 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 	if _, err := planHeal(dev, s.heads, s.choice, o.Force); err != nil {
 		return nil, err
 	}
-	if s.choice.Copy.Header.SeqID == math.MaxUint64 && !o.Mend {
+	if s.choice.Copy.Header.SeqID == math.MaxUint64 && !o.Heals {
 		return s, s.commit(Change{Next: s.Now(), Apart: true})
 	}
 	return s, nil

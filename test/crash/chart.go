@@ -66,6 +66,18 @@ func (c *Chart) refused(k Kind, r *Refusal) {
 	}
 }
 
+// lost counts what is lost without a fault.
+func (c *Chart) lost(i item, err error) {
+	o := tally(c.byOperation, i.kind.Name)
+	o.Volumes++
+	o.Tried++
+	o.Outcomes[Broken]++
+	if o.findings++; o.findings <= findingsKept {
+		f := Finding{Case: 1, Verdict: Verdict{Broken, err.Error()}, Story: "no fault"}
+		c.Findings = append(c.Findings, Found{f, i.kind.Name, "", "", i.number})
+	}
+}
+
 func (c *Chart) add(op Operation, number int, rows []Row) {
 	o := tally(c.byOperation, op.Name)
 	o.Volumes++

@@ -20,6 +20,9 @@ type Kind struct {
 // ErrUnfit: what was drawn is no volume.
 var ErrUnfit = errors.New("no volume has this shape")
 
+// ErrLost: an invariant does not hold even without a fault of the disk.
+var ErrLost = errors.New("lost without a fault")
+
 // Refusal is the error of an operation that was refused, and wrote nothing.
 type Refusal struct {
 	Traits []string

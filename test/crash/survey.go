@@ -93,6 +93,9 @@ func (s *survey) try(ctx context.Context, i item) {
 			continue
 		case errors.Is(err, ErrUnfit):
 			continue
+		case errors.Is(err, ErrLost):
+			s.keep(func() error { s.chart.lost(i, err); return nil })
+			return
 		case err != nil:
 			s.keep(func() error { return fmt.Errorf("%s, shape %d: %w", i.kind.Name, i.number, err) })
 			return

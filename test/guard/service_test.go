@@ -94,7 +94,7 @@ func TestPlainInitScript(t *testing.T) {
 	if err := os.WriteFile(conf, []byte("repair = always\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := do("reload"); err == nil || !strings.Contains(out, "line 1: repair is off or proven") {
+	if out, err := do("reload"); err == nil || !strings.Contains(out, "line 1: repair is off, rehearse or proven") {
 		t.Errorf("reload of a wrong file: %v: %s", err, out)
 	}
 	must("status", "orthrus-guard runs")

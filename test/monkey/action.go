@@ -5,6 +5,7 @@ package monkey
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 )
 
@@ -14,6 +15,8 @@ type Action struct {
 	File [2]string // name and contents of a file that it reads, or none
 	// Apply tells which states it may leave when it succeeds on a state; none where it must not succeed.
 	Apply func(s State) []State
+	// Seen is how many passphrases opened when it began; where it was the last one, -q says that it may go.
+	Seen *int
 	// Denied: it gives a passphrase that opens nothing, and must exit with 2.
 	Denied bool
 	// Reads: it writes nothing.
@@ -45,6 +48,16 @@ type draw struct {
 	w    *World
 	s    State
 	ours bool
+	// later: it follows another command line, and who knows how many keys it finds.
+	later bool
+}
+
+// seen is how many passphrases open when the command begins.
+func (d *draw) seen() int {
+	if d.later {
+		return 1
+	}
+	return d.s.openers()
 }
 
 var costs = []string{"--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"}
@@ -123,7 +136,8 @@ func planAdd(d *draw) (Action, bool) {
 		}
 		return one(next)
 	}
-	return Action{Args: append(d.on("luksAddKey", options...), name), Apply: apply, Denied: denied && !has(d.s, slot)}, true
+	return Action{Args: append(d.on("luksAddKey", options...), name), Apply: apply, Denied: denied && !has(d.s,
+		slot)}, true
 }
 
 func has(s State, slot int) bool {
@@ -151,8 +165,11 @@ func planChange(d *draw) (Action, bool) {
 	}
 	name := d.fresh()
 	return Action{
-		Args:  append(d.on("luksChangeKey", append([]string{"--key-file", old}, costs...)...), name),
-		Apply: func(s State) []State { return d.replaced(s, old, name) }, Denied: denied, Victims: []string{old},
+		Args: append(d.on("luksChangeKey", append([]string{"--key-file", old}, costs...)...), name),
+		Apply: func(s State) []State {
+			return d.replaced(s, old,
+				name)
+		}, Denied: denied, Victims: []string{old}, Many: !d.ours,
 	}, true
 }
 
@@ -187,9 +204,15 @@ func planConvertKey(d *draw) (Action, bool) {
 	if !ok || d.s.Version == 1 {
 		return Action{}, false
 	}
-	options := []string{"--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", strconv.Itoa(1000 + 100*d.IntN(5)), "--hash", pick(d.Rand, "sha256", "sha512")}
+	options := []string{
+		"--key-file", key, "--pbkdf", "pbkdf2", "--pbkdf-force-iterations",
+		strconv.Itoa(1000 + 100*d.IntN(5)), "--hash", pick(d.Rand, "sha256", "sha512"),
+	}
 	return Action{
-		Args: d.on("luksConvertKey", options...), Apply: func(s State) []State { return d.replaced(s, key, key) }, Denied: denied,
+		Args: d.on("luksConvertKey", options...), Apply: func(s State) []State {
+			return d.replaced(s, key,
+				key)
+		}, Denied: denied, Many: !d.ours,
 	}, true
 }
 
@@ -205,9 +228,9 @@ func planRemove(d *draw) (Action, bool) {
 	if d.s.openers() == 1 && d.IntN(4) > 0 {
 		return Action{}, false
 	}
-	last := d.s.openers()
+	seen := d.seen()
 	return Action{
-		Args: append(d.on("luksRemoveKey"), key), Denied: denied, Victims: []string{key},
+		Args: append(d.on("luksRemoveKey"), key), Seen: &seen, Denied: denied, Victims: []string{key},
 		Apply: func(s State) []State {
 			var list []State
 			for _, id := range s.slotsOf(key) {
@@ -220,7 +243,7 @@ func planRemove(d *draw) (Action, bool) {
 					list = append(list, next)
 				}
 			}
-			return keepsOne(s, last, list)
+			return keepsOne(s, seen, list)
 		},
 	}, true
 }
@@ -248,20 +271,21 @@ func planKill(d *draw) (Action, bool) {
 	if d.IntN(3) == 0 {
 		options, auth, denied = nil, "", false
 	}
-	last := d.s.openers()
+	seen := d.seen()
 	victim := d.s.Slots[id]
 	others := len(d.s.bound()) > 1 || victim.Unbound || victim.Name == ""
 	return Action{
-		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Denied: denied && others, Victims: []string{victim.Name},
+		Args: append(d.on("luksKillSlot", options...), strconv.Itoa(id)), Seen: &seen, Denied: denied &&
+			others, Victims: []string{victim.Name},
 		Apply: func(s State) []State {
-			if !has(s, id) {
-				return nil
+			var list []State
+			for _, s := range s.at(id) {
+				next := s.without(id)
+				if auth == "" || next.opens(auth) || s.openers() == 1 && s.opens(auth) {
+					list = append(list, next)
+				}
 			}
-			next := s.without(id)
-			if auth != "" && !next.opens(auth) && !(s.openers() == 1 && s.opens(auth)) {
-				return nil
-			}
-			return keepsOne(s, last, one(next))
+			return keepsOne(s, seen, list)
 		},
 	}, true
 }
@@ -272,7 +296,8 @@ func planErase(d *draw) (Action, bool) {
 	}
 	return Action{Args: d.on("erase"), Many: true, Victims: d.s.names(), Apply: func(s State) []State {
 		all, bound := s.clone(), s.clone()
-		all.Loose, bound.Loose = nil, nil
+		all.Loose = nil
+		bound.Loose = slices.DeleteFunc(bound.Loose, func(slot Slot) bool { return !slot.Unbound })
 		for id, slot := range s.Slots {
 			all = all.without(id)
 			if !slot.Unbound {
@@ -317,16 +342,18 @@ func planPriority(d *draw) (Action, bool) {
 		word = "prefer"
 	}
 	priority := map[string]int{"normal": 1, "prefer": 2, "ignore": 0}[word]
-	return Action{Args: d.on("config", "--priority", word, "--key-slot", strconv.Itoa(id)), Apply: func(s State) []State {
-		if !has(s, id) {
-			return nil
-		}
-		next := s.clone()
-		slot := next.Slots[id]
-		slot.Priority = priority
-		next.Slots[id] = slot
-		return one(next)
-	}}, true
+	return Action{
+		Args: d.on("config", "--priority", word, "--key-slot", strconv.Itoa(id)),
+		Apply: func(s State) []State {
+			list := s.at(id)
+			for _, next := range list {
+				slot := next.Slots[id]
+				slot.Priority = priority
+				next.Slots[id] = slot
+			}
+			return list
+		},
+	}, true
 }
 
 func planTokenImport(d *draw) (Action, bool) {
@@ -334,7 +361,10 @@ func planTokenImport(d *draw) (Action, bool) {
 		return Action{}, false
 	}
 	text := fmt.Sprintf(`{"type":"monkey","keyslots":[],"n":"%d"}`, d.IntN(1e9))
-	return Action{File: [2]string{"token.json", text}, Args: d.on("token", "--json-file", "token.json", "import"), Apply: anyToken}, true
+	return Action{
+		File: [2]string{"token.json", text}, Args: d.on("token", "--json-file", "token.json", "import"),
+		Apply: anyToken,
+	}, true
 }
 
 // anyToken is a state with one token more, whichever it is.
@@ -351,9 +381,10 @@ func planTokenAdd(d *draw) (Action, bool) {
 		return Action{}, false
 	}
 	id := ids[d.IntN(len(ids))]
-	args := d.on("token", "--key-description", fmt.Sprintf("monkey%d", d.IntN(1e6)), "--key-slot", strconv.Itoa(id), "add")
+	args := d.on("token", "--key-description", fmt.Sprintf("monkey%d", d.IntN(1e6)), "--key-slot", strconv.Itoa(id),
+		"add")
 	return Action{Args: args, Apply: func(s State) []State {
-		if !has(s, id) {
+		if len(s.at(id)) == 0 {
 			return nil
 		}
 		return anyToken(s)
@@ -367,7 +398,7 @@ func planTokenRemove(d *draw) (Action, bool) {
 	}
 	id := ids[d.IntN(len(ids))]
 	return Action{Args: d.on("token", "--token-id", strconv.Itoa(id), "remove"), Apply: func(s State) []State {
-		if _, there := s.Tokens[id]; !there {
+		if _, there := s.Tokens[id]; !there && !s.Free["tokens"] {
 			return nil
 		}
 		next := s.clone()
@@ -383,6 +414,9 @@ func planTokenUnassign(d *draw) (Action, bool) {
 			return Action{Args: args, Apply: func(s State) []State {
 				next := s.clone()
 				t, there := next.Tokens[id]
+				if !there && s.Free["tokens"] {
+					return one(next)
+				}
 				if !there {
 					return nil
 				}

@@ -11,7 +11,7 @@
 //   - what only reads writes nothing.
 //
 // A step is a verb and a seed; its arguments are drawn from the seed and from the state that the step meets. So a
-// sequence from which steps were taken out is a sequence still, and a failing one is shrunk in this way. It is printed as a
-// shell script. Of two commands at once the outcome must be that of an order in which one follows the other, where
+// sequence from which steps were taken out is a sequence still, and a failing one is shrunk in this way. It is printed as
+// a shell script. Of two commands at once the outcome must be that of an order in which one follows the other, where
 // either may have been refused: see Race.
 package monkey

@@ -32,7 +32,8 @@ type Geometry struct {
 // drawGeometry draws a shape. Small areas are drawn more often than people have them: where room is short,
 // commands take their detours.
 func drawGeometry(r *rand.Rand) Geometry {
-	g := Geometry{Version: 2, Device: pick(r, 20*mib, 24*mib, 32*mib+4096, 64*mib, 300*mib), KeyBits: pick(r, 256, 256, 256, 512), ByPeer: r.IntN(4) == 0}
+	g := Geometry{Version: 2, Device: pick(r, 20*mib, 24*mib, 32*mib+4096, 64*mib, 300*mib), KeyBits: pick(r, 256,
+		256, 256, 512), ByPeer: r.IntN(4) == 0}
 	g.Sector = pick(r, int64(0), 512, 512, 4096)
 	g.Inner = r.IntN(2) == 0
 	if r.IntN(5) == 0 {
@@ -46,7 +47,7 @@ func drawGeometry(r *rand.Rand) Geometry {
 		return g.fitted()
 	}
 	g.Metadata = pick(r, 0, 0, 0, 16*kib, 32*kib, 64*kib, 128*kib)
-	if r.IntN(3) > 0 {
+	if r.IntN(5) > 0 {
 		area := area(g.KeyBits)
 		g.Keyslots = pick(r, 2*area, 3*area, 4*area, 512*kib, 2*mib)
 		g.Offset = pick(r, 0, 0, g.end(), g.end()+mib, 8*mib, 16*mib)

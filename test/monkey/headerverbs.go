@@ -86,7 +86,8 @@ func planConvert(d *draw) (Action, bool) {
 		if s.Version == to {
 			return nil
 		}
-		next := s.leave("metadata size", "keyslots size", "digest", "flags", "label", "subsystem", "data size", "tokens")
+		next := s.leave("metadata size", "keyslots size", "digest", "flags", "label", "subsystem", "data size",
+			"tokens")
 		next.Version = to
 		for id, slot := range next.Slots {
 			slot.Priority = 1
@@ -103,10 +104,14 @@ func planResize(d *draw) (Action, bool) {
 	size := min(d.s.Header*pick(d.Rand, int64(1), 2, 2, 4), 512*kib)
 	args := []string{"header", "resize", "-q", "--luks2-metadata-size", strconv.FormatInt(size, 10)}
 	if d.IntN(2) == 0 {
-		args = append(args, "--luks2-keyslots-size", pick(d.Rand, "512k", "1m", "2m", strconv.FormatInt(d.s.Keyslots, 10)))
+		args = append(args, "--luks2-keyslots-size", pick(d.Rand, "512k", "1m", "2m", strconv.FormatInt(d.s.Keyslots,
+			10)))
 	}
 	return Action{
-		Args: d.onHeader(args...), Many: true, Apply: func(s State) []State { return one(s.leave("metadata size", "keyslots size")) },
+		Args: d.onHeader(args...), Many: true, Apply: func(s State) []State {
+			return one(s.leave("metadata size",
+				"keyslots size"))
+		},
 	}, true
 }
 
@@ -143,7 +148,10 @@ func planFarSync(d *draw) (Action, bool) {
 	if !d.s.Far {
 		return Action{}, false
 	}
-	return Action{Args: d.onHeader("far", "sync", "-q"), Many: true, Apply: func(s State) []State { return one(s.leave("data size")) }}, true
+	return Action{
+		Args: d.onHeader("far", "sync", "-q"), Many: true,
+		Apply: func(s State) []State { return one(s.leave("data size")) },
+	}, true
 }
 
 // planGrow lets the device grow first.
@@ -160,7 +168,10 @@ func planGrow(d *draw) (Action, bool) {
 	if d.IntN(3) == 0 {
 		args = append(args, "--force-small")
 	}
-	return Action{Args: d.onHeader(args...), Many: true, Apply: func(s State) []State { return one(s.leave("data size")) }}, true
+	return Action{
+		Args: d.onHeader(args...), Many: true,
+		Apply: func(s State) []State { return one(s.leave("data size")) },
+	}, true
 }
 
 // planShrink makes room at the end; the device is cut afterwards.
@@ -251,5 +262,6 @@ func (w *World) damage(d *draw) (string, error) {
 		return "", err
 	}
 	w.scarred = true
-	return fmt.Sprintf("head -c %d /dev/zero | tr '\\0' x | dd of=%s bs=512 seek=%d conv=notrunc status=none", size, file, at/512), nil
+	return fmt.Sprintf("head -c %d /dev/zero | tr '\\0' x | dd of=%s bs=512 seek=%d conv=notrunc status=none", size,
+		file, at/512), nil
 }

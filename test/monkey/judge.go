@@ -77,7 +77,8 @@ func (w *World) concluded(j judged) error {
 		}
 		w.cut = false
 		if w.unsure != nil && !slices.Contains(w.unsure, [2]int64{w.state.Header, w.state.Keyslots}) {
-			return fault(fmt.Sprintf("repaired, and the metadata area is another: %d and %d bytes of %v", w.state.Header, w.state.Keyslots, w.unsure))
+			return fault(fmt.Sprintf("repaired, and the metadata area is another: %d and %d bytes of %v",
+				w.state.Header, w.state.Keyslots, w.unsure))
 		}
 	}
 	return nil
@@ -177,7 +178,8 @@ func (w *World) sound(j judged) error {
 		if v.Primary == nil || v.Secondary == nil {
 			return fault("done, and a head is not valid")
 		}
-		if text := stateOf(v.Primary).differs(stateOf(v.Secondary)); text != "" || v.Primary.SeqID != v.Secondary.SeqID {
+		if text := stateOf(v.Primary).differs(stateOf(v.Secondary)); text != "" ||
+			v.Primary.SeqID != v.Secondary.SeqID {
 			return fault("done, and the heads differ: " + text)
 		}
 		w.scarred = false
@@ -231,7 +233,8 @@ func (w *World) farSound(j judged, wrote bool) error {
 		for _, view := range w.farViews(body) {
 			for id, slot := range view.Slots {
 				if by := w.gone[slot.Name]; by == "ours" && !w.state.has(slot.Name) && !w.lag {
-					return fault(fmt.Sprintf("a revoked key opens by a far header: %s in keyslot %d at %d", slot.Name, id, body))
+					return fault(fmt.Sprintf("a revoked key opens by a far header: %s in keyslot %d at %d",
+						slot.Name, id, body))
 				}
 			}
 		}
@@ -319,7 +322,7 @@ func (w *World) askOne(r *rand.Rand, p *programs.Program) error {
 
 // lastResort destroys both heads of a copy of the volume: with a far header in step every passphrase comes back.
 func (w *World) lastResort() error {
-	if w.volume.FarToken == nil || w.farInStep() != "" || w.volume.FarToken.Phase != "stable" {
+	if w.strangers || w.volume.FarToken == nil || w.farInStep() != "" || w.volume.FarToken.Phase != "stable" {
 		return nil
 	}
 	was := w.state

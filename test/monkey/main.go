@@ -66,7 +66,8 @@ func Main(out io.Writer, o Options) (failed int, err error) {
 func (p *play) take() (n uint64, ok bool) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	if p.err != nil || p.failed >= p.o.Stop || p.next >= uint64(p.o.Sequences+p.o.Pairs) || p.o.For > 0 && time.Since(p.begin) > p.o.For {
+	if p.err != nil || p.failed >= p.o.Stop || p.next >= uint64(p.o.Sequences+p.o.Pairs) || p.o.For > 0 &&
+		time.Since(p.begin) > p.o.For {
 		return 0, false
 	}
 	p.next++

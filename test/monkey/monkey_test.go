@@ -13,8 +13,8 @@ import (
 
 // Of make test; make monkey plays as many as one likes.
 const (
-	sliceSequences = 40
-	slicePairs     = 150
+	sliceSequences = 20
+	slicePairs     = 80
 )
 
 // TestSlice plays a few sequences and pairs, always the same ones.
@@ -57,8 +57,8 @@ func runner(t *testing.T) *Runner {
 	return r
 }
 
-// TestABrokenVerbIsFoundAndShrunk: verbs that do less, or more, than they say are found in long sequences, and what is left
-// of these is what matters.
+// TestABrokenVerbIsFoundAndShrunk: verbs that do less, or more, than they say are found in long sequences, and what is
+// left of these is what matters.
 func TestABrokenVerbIsFoundAndShrunk(t *testing.T) {
 	r := runner(t)
 	for name, c := range map[string]struct {
@@ -90,7 +90,10 @@ func TestABrokenVerbIsFoundAndShrunk(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r.Broken = func(w *World, step Step) bool { return step.Verb == c.verb && step.By == 0 && c.breaks(w, step) }
+			r.Broken = func(w *World, step Step) bool {
+				return step.Verb == c.verb && step.By == 0 && c.breaks(w,
+					step)
+			}
 			f := firstFailure(t, r, c.verb)
 			before := len(f.Sequence.Steps)
 			small, err := r.Shrink(f)
@@ -98,9 +101,11 @@ func TestABrokenVerbIsFoundAndShrunk(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(small.Sequence.Steps) > c.most || !strings.HasPrefix(small.Kind, c.kind) || small.Verb != c.verb {
-				t.Errorf("shrunk from %d to %d steps: %s: %s\n%s", before, len(small.Sequence.Steps), small.Verb, small.Kind, Script(small))
+				t.Errorf("shrunk from %d to %d steps: %s: %s\n%s", before, len(small.Sequence.Steps), small.Verb,
+					small.Kind, Script(small))
 			}
-			if script := Script(small); !strings.Contains(script, "orthrus luksFormat") && !strings.Contains(script, "cryptsetup-2") {
+			if script := Script(small); !strings.Contains(script, "orthrus luksFormat") && !strings.Contains(script,
+				"cryptsetup-2") {
 				t.Errorf("not a script:\n%s", script)
 			}
 		})

@@ -38,6 +38,7 @@ type racer struct {
 	verb    string
 	actions []Action
 	results []programs.Result
+	spans   [][2]time.Time // when each began and ended
 }
 
 // Race runs two drawn commands at once on a volume and judges: what is left must be what some order of those that
@@ -53,7 +54,10 @@ func (r *Runner) Race(seed uint64) (*Failure, error) {
 		return nil, err
 	}
 	sides, names := r.drawPair(w, rnd)
-	f := &Failure{Sequence: Sequence{Seed: seed, Shape: b.shape}, Verb: names, By: sides[0].by.Name + " and " + sides[1].by.Name}
+	f := &Failure{
+		Sequence: Sequence{Seed: seed, Shape: b.shape}, Verb: names,
+		By: sides[0].by.Name + " and " + sides[1].by.Name,
+	}
 	before := w.state
 	wait := time.Duration(rnd.IntN(12000)) * time.Microsecond
 	if rnd.IntN(3) == 0 {
@@ -154,14 +158,16 @@ func (r *Runner) tryBase(dir string, rnd *rand.Rand) (*base, error) {
 			// While this one is tried others are at work.
 			cost = []string{"--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "20000"}
 		}
-		if result, err := w.run(r.Set.Ours, append(d.on("luksAddKey", append([]string{"--key-file", "k0"}, cost...)...), w.newKey())); err != nil {
+		if result, err := w.run(r.Set.Ours, append(d.on("luksAddKey", append([]string{"--key-file", "k0"},
+			cost...)...), w.newKey())); err != nil {
 			return nil, err
 		} else if result.Code != 0 {
 			break
 		}
 	}
 	if g.Version == 2 && rnd.IntN(2) == 0 {
-		if _, err := w.run(r.Set.Ours, d.on("token", "--key-description", "monkey", "--key-slot", "0", "add")); err != nil {
+		if _, err := w.run(r.Set.Ours, d.on("token", "--key-description", "monkey", "--key-slot", "0",
+			"add")); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +177,10 @@ func (r *Runner) tryBase(dir string, rnd *rand.Rand) (*base, error) {
 	if w.state.openers() < 2 {
 		return nil, nil
 	}
-	return &base{shape: g, dir: dir, keys: w.keys, next: w.nextKey, script: w.script, data: w.patches, key: w.volumeKey}, nil
+	return &base{
+		shape: g, dir: dir, keys: w.keys, next: w.nextKey, script: w.script, data: w.patches,
+		key: w.volumeKey,
+	}, nil
 }
 
 // copyOf is the world of a copy of a base.
@@ -231,11 +240,10 @@ func (r *Runner) drawPair(w *World, rnd *rand.Rand) (sides [2]racer, names strin
 			}
 			side.actions = append(side.actions, a)
 			if len(side.actions) == 1 {
-				side.verb = v.name
+				side.verb, d.later = v.name, true
 			} else {
 				// Only the kind of the first of two goes into the table.
 				side.verb += " …"
-				d.s = w.state
 			}
 		}
 		sides[i] = side
@@ -269,7 +277,9 @@ func (w *World) together(sides *[2]racer, wait time.Duration) error {
 				time.Sleep(wait)
 			}
 			for _, a := range sides[i].actions {
+				begin := time.Now()
 				result, err := w.lane[i].Run(sides[i].by, w.dir, a.Args...)
+				sides[i].spans = append(sides[i].spans, [2]time.Time{begin, time.Now()})
 				sides[i].results = append(sides[i].results, result)
 				errs[i] = errors.Join(errs[i], err)
 			}
@@ -277,7 +287,22 @@ func (w *World) together(sides *[2]racer, wait time.Duration) error {
 	}
 	start.Done()
 	done.Wait()
+	sides[0].noteLate(sides[1])
+	sides[1].noteLate(sides[0])
 	return errors.Join(errs[:]...)
+}
+
+// noteLate: a command of which most came after the end of another one may have found what that left.
+func (s racer) noteLate(other racer) {
+	for i, a := range s.actions {
+		begin, end := s.spans[i][0], s.spans[i][1]
+		for _, span := range other.spans {
+			// Cryptsetup's check of the sequence number tells nobody else when it looked.
+			if a.Seen != nil && (span[1].Sub(begin) < end.Sub(begin)/2 || !s.by.Ours) {
+				*a.Seen = 1
+			}
+		}
+	}
 }
 
 func (w *World) judgeRace(rnd *rand.Rand, before State, sides *[2]racer) error {
@@ -310,9 +335,14 @@ func (w *World) explained(before State, sides *[2]racer) string {
 	var queue [2][]Action
 	for i, s := range sides {
 		for k, a := range s.actions {
-			if s.results[k].Code == 0 {
-				queue[i] = append(queue[i], a)
+			switch {
+			case s.results[k].Code == 0:
+			case strings.Contains(s.results[k].Stderr, "far header was left behind") && alien(sides):
+				// It says that the heads were changed.
+			default:
+				continue
 			}
+			queue[i] = append(queue[i], a)
 		}
 	}
 	ends := outcomes(before, queue[0], queue[1])
@@ -324,6 +354,16 @@ func (w *World) explained(before State, sides *[2]racer) string {
 		return ""
 	}
 	return w.loss(before) + text
+}
+
+// alien: somebody else than a verb of ours that follows along had to do with the far header.
+func alien(sides *[2]racer) bool {
+	for _, s := range sides {
+		if !s.by.Ours || slices.ContainsFunc(s.actions, func(a Action) bool { return a.Args[0] == "far" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // loss names what is worst.
@@ -353,11 +393,12 @@ func outcomes(s State, a, b []Action) []State {
 	return ends
 }
 
-// peersFault: cryptsetup writes and wipes keyslot areas before it looks whether somebody else was there, and of
-// LUKS1 it never looks.
+// peersFault: cryptsetup writes and wipes keyslot areas before it looks whether somebody else was there, of LUKS1 it
+// never looks, nor where the uuid is another one than before, and its erase and changes of keys are several commits.
 func (w *World) peersFault(sides *[2]racer) bool {
-	ours, refused, many := true, false, false
+	ours, refused, many, uuid := true, false, false, false
 	for _, s := range sides {
+		uuid = uuid || slices.ContainsFunc(s.actions, func(a Action) bool { return a.Args[0] == "luksUUID" })
 		if s.by.Ours {
 			continue
 		}
@@ -370,7 +411,7 @@ func (w *World) peersFault(sides *[2]racer) bool {
 	switch {
 	case ours:
 		return false
-	case !sides[0].by.Ours && !sides[1].by.Ours, w.state.Version == 1, many:
+	case !sides[0].by.Ours && !sides[1].by.Ours, w.state.Version == 1, many, uuid:
 		return true
 	}
 	for _, slot := range w.state.Slots {
@@ -387,7 +428,8 @@ func (w *World) raceScript(sides *[2]racer, wait time.Duration) []string {
 		var lines []string
 		for k, a := range s.actions {
 			lines = append(lines, fmt.Sprintf("%s %s", s.by.Name, strings.Join(a.Args, " ")))
-			script = append(script, fmt.Sprintf("# %d: %s %s # %s", i, s.by.Name, strings.Join(a.Args, " "), outcome(s.results[k])))
+			script = append(script, fmt.Sprintf("# %d: %s %s # %s", i, s.by.Name, strings.Join(a.Args, " "),
+				outcome(s.results[k])))
 		}
 		before := ""
 		if i == 1 && wait > 0 {
@@ -395,5 +437,6 @@ func (w *World) raceScript(sides *[2]racer, wait time.Duration) []string {
 		}
 		script = append(script, "("+before+strings.Join(lines, "; ")+") &")
 	}
-	return append(script, "wait", "orthrus luksDump "+w.headerFile()+" # "+w.state.Text(), "# before: the base above; repeat until it fails")
+	return append(script, "wait", "orthrus luksDump "+w.headerFile()+" # "+w.state.Text(),
+		"# before: the base above; repeat until it fails")
 }

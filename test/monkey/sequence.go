@@ -179,6 +179,7 @@ func (r *Runner) Play(q Sequence) (*Failure, error) {
 		err = w.end(q.Seed)
 	}
 	f.Script = w.script
+
 	return r.verdict(q, f, err)
 }
 
@@ -285,7 +286,8 @@ func (r *Runner) step(w *World, s Step, f *Failure) error {
 	case s.Kill > 0:
 		argv := programs.KillArgv(by, s.Kill, action.Args...)
 		j.result, err = programs.RunOnce(w.dir, argv...)
-		w.say("%s # killed at write or sync %d: %s", quoted(append([]string{by.Name}, action.Args...)), s.Kill, outcome(j.result))
+		w.say("%s # killed at write or sync %d: %s", quoted(append([]string{by.Name}, action.Args...)), s.Kill,
+			outcome(j.result))
 	default:
 		j.result, err = w.run(by, action.Args)
 	}

@@ -142,6 +142,21 @@ func (s State) slotsOf(name string) []int {
 	return ids
 }
 
+// at are the states in which there is a keyslot of a number: one that was left to the program may have it.
+func (s State) at(id int) []State {
+	if has(s, id) {
+		return one(s.clone())
+	}
+	var list []State
+	for i, slot := range s.Loose {
+		next := s.clone()
+		next.Loose = slices.Delete(next.Loose, i, i+1)
+		next.Slots[id] = slot
+		list = append(list, next)
+	}
+	return list
+}
+
 // without is the state after a keyslot is gone, its place in tokens too.
 func (s State) without(id int) State {
 	s = s.clone()
@@ -226,7 +241,8 @@ func (s State) slotsDiffer(want State) string {
 // is tells whether a keyslot is the one that was wanted; a damaged one may be whole again.
 func (s Slot) is(want Slot) bool {
 	named := s.Name == want.Name || want.Name == "" && s.Name == want.Was
-	return named && s.Unbound == want.Unbound && (s.Priority == want.Priority || want.Any) && (want.Key == "" || s.Name == "" || s.Key == want.Key)
+	return named && s.Unbound == want.Unbound && (s.Priority == want.Priority || want.Any) && (want.Key == "" ||
+		s.Name == "" || s.Key == want.Key)
 }
 
 func (s Slot) String() string {

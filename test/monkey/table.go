@@ -23,7 +23,10 @@ type Table struct {
 
 // NewTable makes an empty one.
 func NewTable() *Table {
-	return &Table{verbs: map[string]map[string]int{}, shapes: map[string]map[string]int{}, pairs: map[string]map[string]int{}, refusals: map[string]int{}}
+	return &Table{
+		verbs: map[string]map[string]int{}, shapes: map[string]map[string]int{},
+		pairs: map[string]map[string]int{}, refusals: map[string]int{},
+	}
 }
 
 func (t *Table) count(in map[string]map[string]int, row, column string) {

@@ -46,6 +46,9 @@ type World struct {
 	nextKey   int
 	files     int // a number for the next file
 
+	// strangers: cryptsetup's luksFormat leaves the far header of the volume before alive.
+	strangers bool
+
 	hurt    bool // a keyslot area was damaged
 	scarred bool // something was, and need not be mended
 	cut     bool // something was killed, and need not be concluded
@@ -71,7 +74,10 @@ const errNoHead = fault("no valid head")
 func (f fault) Error() string { return string(f) }
 
 func newWorld(dir string, set programs.Set, lanes [2]*programs.Lane) *World {
-	return &World{dir: dir, set: set, lane: lanes, gone: map[string]string{}, former: map[int]Slot{}, places: map[int64]int64{}}
+	return &World{
+		dir: dir, set: set, lane: lanes, gone: map[string]string{}, former: map[int]Slot{},
+		places: map[int64]int64{},
+	}
 }
 
 func (w *World) headerFile() string {
@@ -135,12 +141,14 @@ func (w *World) format(g Geometry, ours bool) Action {
 		Args: append(args, image), Many: true, Ends: true, Victims: w.state.names(),
 		Apply: func(State) []State {
 			next := State{Slots: map[int]Slot{0: {Name: name, Priority: 1}}, Version: g.Version}
-			return one(next.leave("uuid", "label", "subsystem", "flags", "metadata size", "keyslots size", "data offset", "data size",
+			return one(next.leave("uuid", "label", "subsystem", "flags", "metadata size", "keyslots size",
+				"data offset", "data size",
 				"cipher", "sector size", "digest", "tokens", "far header"))
 		},
 		Done: func(w *World) error {
 			// A backup of the volume that was there is one of other data.
 			w.geo, w.volumeKey, w.backups = g, w.state.Slots[0].Key, nil
+			w.strangers = !ours && len(w.places) > 0
 			return w.fill()
 		},
 	}

@@ -24,9 +24,11 @@ func mustParse(t *testing.T, line string) *cli.Invocation {
 }
 
 func TestArgumentsReachTheirFields(t *testing.T) {
-	inv := mustParse(t, "-qv --type=luks2 -s512 -S 3 luksFormat --pbkdf argon2id --luks2-keyslots-size 2MiB /dev/sda -d- --label ''")
+	inv := mustParse(t, "-qv --type=luks2 -s512 -S 3 luksFormat --pbkdf argon2id --luks2-keyslots-size 2MiB "+
+		"/dev/sda -d- --label ''")
 	o := &inv.Options
-	if inv.Action != "luksFormat" || inv.Program != "cryptsetup" || !reflect.DeepEqual(inv.Args, []string{"/dev/sda"}) {
+	if inv.Action != "luksFormat" || inv.Program != "cryptsetup" ||
+		!reflect.DeepEqual(inv.Args, []string{"/dev/sda"}) {
 		t.Errorf("action %s, program %s, arguments %q", inv.Action, inv.Program, inv.Args)
 	}
 	if !o.BatchMode || !o.Verbose || o.Debug {
@@ -118,7 +120,10 @@ func TestKillSlotTakesWholeNumbersOnly(t *testing.T) {
 // knows how to explain, never in a panic.
 func TestParsingAlwaysEndsInAnAnswer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		pieces := []string{"-", "--", "=", "x", "8", "a b", "-q", "-S", "--key-size=8", "open", "luksKillSlot", "token", "add", "--type", "plain", "--unbound", "?", "--size"}
+		pieces := []string{
+			"-", "--", "=", "x", "8", "a b", "-q", "-S", "--key-size=8", "open", "luksKillSlot",
+			"token", "add", "--type", "plain", "--unbound", "?", "--size",
+		}
 		word := rapid.OneOf(rapid.SampledFrom(pieces), rapid.StringN(0, 6, -1))
 		argv := rapid.SliceOfN(word, 0, 8).Draw(t, "argv")
 		inv, err := parse(argv)

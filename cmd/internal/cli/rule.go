@@ -22,9 +22,8 @@ var everyAction = [...]Rule{
 	},
 	func(inv *Invocation) string {
 		cipher := inv.Options.KeyslotCipher.Set && inv.Options.KeyslotCipher.V != ""
-		return Refuse(cipher != inv.Options.KeyslotKeySize.Set ||
-			inv.Options.KeyslotCipher.Set &&
-				!cipher, "Options --keyslot-cipher and --keyslot-key-size must be used together.")
+		return Refuse(cipher != inv.Options.KeyslotKeySize.Set || inv.Options.KeyslotCipher.Set && !cipher,
+			"Options --keyslot-cipher and --keyslot-key-size must be used together.")
 	},
 }
 
@@ -52,8 +51,8 @@ func knownPBKDF(name string) bool {
 
 // LinkWithKeyring is a rule of actions that link the volume key.
 func LinkWithKeyring(inv *Invocation) string {
-	return Refuse(len(inv.Options.LinkVKToKeyring) > 0 &&
-		inv.Options.DisableKeyring, "Cannot link volume key to a keyring when keyring is disabled.")
+	return Refuse(len(inv.Options.LinkVKToKeyring) > 0 && inv.Options.DisableKeyring,
+		"Cannot link volume key to a keyring when keyring is disabled.")
 }
 
 // SizeOnce is a rule of actions that give a mapping its length.

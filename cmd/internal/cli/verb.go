@@ -74,7 +74,7 @@ type Exit struct {
 // Group is what actions have in common that help shows together.
 type Group string
 
-// The groups, in the order of Groups.
+// The groups, in the order in which help is to show them.
 const (
 	GroupMapping Group = "open and close"
 	GroupKeys    Group = "keys and tokens"

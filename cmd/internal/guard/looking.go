@@ -133,7 +133,7 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	switch {
 	case inOrder(l.sight.Evidence) && l.bears:
 		g.keep(&l, file)
-	case !o.done && !l.mapped:
+	case !o.done:
 		g.ended(&l, file)
 	}
 	if o.decision.Refused(verdict.Locked) {

@@ -47,7 +47,8 @@ func firstArgument(v *cli.Verb) argument {
 func verbsOf(v *cli.Verb) []string {
 	list, _, found := strings.Cut(strings.TrimPrefix(v.Args, "<"), ">")
 	verbs := strings.Split(list, "|")
-	if !found || !strings.HasPrefix(v.Args, "<") || slices.Contains(verbs, "device") || slices.Contains(verbs, "name") {
+	if !found || !strings.HasPrefix(v.Args, "<") || slices.Contains(verbs, "device") ||
+		slices.Contains(verbs, "name") {
 		return nil
 	}
 	return append(verbs, v.Unnamed...)
@@ -72,7 +73,8 @@ func (m manual) optionsOf(action cli.Action) []cli.OptionDoc {
 func (m manual) bash() string {
 	var b strings.Builder
 	b.WriteString("# bash completion for orthrus and cryptsetup; generated\n\n_orthrus()\n{\n")
-	b.WriteString("    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word action= opts=\n    COMPREPLY=()\n")
+	b.WriteString("    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word action= opts=\n   " +
+		" COMPREPLY=()\n")
 	b.WriteString("    case $prev in\n")
 	for _, o := range m.options {
 		if offered(o) && o.Arg != "" {

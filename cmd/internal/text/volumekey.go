@@ -50,7 +50,7 @@ func (d KeyDump) head() (head, label string) {
 		return head + said("UUID:    \t%s\nKeyslot: \t%d\nKey bits:\t%d\n", d.UUID, d.Keyslot, bits), "Unbound Key:\t"
 	}
 	cipher, mode, _ := strings.Cut(d.Cipher, "-")
-	return head +
-		said("Cipher name:   \t%s\nCipher mode:   \t%s\nPayload offset:\t%d\nUUID:          \t%s\nMK bits:       \t%d\n",
-			cipher, mode, d.DataOffset, d.UUID, bits), "MK dump:\t"
+	return head + said("Cipher name:   \t%s\nCipher mode:   \t%s\nPayload offset:\t%d\nUUID:          \t%s\nMK "+
+		"bits:       \t%d\n",
+		cipher, mode, d.DataOffset, d.UUID, bits), "MK dump:\t"
 }

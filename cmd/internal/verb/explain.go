@@ -52,6 +52,7 @@ func (n *Notice) Error() string { return n.Text }
 
 func (n *Notice) Unwrap() error { return n.Err }
 
+// Failure is an error that is told in these words.
 func Failure(code ui.ExitCode, format string, args ...any) error {
 	return &Notice{Text: fmt.Sprintf(format, args...), Code: code}
 }
@@ -107,74 +108,49 @@ var advice = []struct {
 	is   error
 	text string
 }{
-	{
-		dm.ErrNoDeviceMapper,
-		"Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the device-mapper.",
-	},
+	{dm.ErrNoDeviceMapper, "Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the " +
+		"device-mapper."},
 	{dm.ErrPermission, "Mapping devices needs root: sudo {program} …"},
 	{dm.ErrUnknownTarget, "Load the kernel module dm_crypt (modprobe dm_crypt)."},
 	{activate.ErrSuspended, "It is suspended: {program} luksResume gives it its key back."},
 	{dm.ErrFlag, "Leave the option out, or use a newer kernel."},
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
 	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
-	{
-		kdf.ErrMemory,
-		"Free some memory or add swap; where there is more: {program} luksAddKey --pbkdf-memory 65536 {device}",
-	},
-	{
-		header.ErrUnreadable,
-		"Try again; if the read error stays, give the copy up that cannot be read: {program} repair --choose primary {device} (or --choose secondary keeps that one)",
-	},
-	{
-		header.ErrConflict,
-		"See both copies: {program} check {device}; then keep one of them: {program} repair --choose primary {device} (or --choose secondary)",
-	},
-	{
-		header.ErrForeign,
-		"If the device is still LUKS, put the good copy over the damaged one: {program} repair {device}",
-	},
-	{
-		commit.ErrReadBack,
-		"The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}",
-	},
-	{
-		far.ErrRestored,
-		"To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; until then nothing is done to the far header.",
-	},
+	{kdf.ErrMemory, "Free some memory or add swap; where there is more: {program} luksAddKey --pbkdf-memory 65536 " +
+		"{device}"},
+	{header.ErrUnreadable, "Try again; if the read error stays, give the copy up that cannot be read: {program} " +
+		"repair --choose primary {device} (or --choose secondary keeps that one)"},
+	{header.ErrConflict, "See both copies: {program} check {device}; then keep one of them: {program} repair " +
+		"--choose primary {device} (or --choose secondary)"},
+	{header.ErrForeign, "If the device is still LUKS, put the good copy over the damaged one: {program} repair " +
+		"{device}"},
+	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} " +
+		"luksHeaderBackup --header-backup-file FILE {device}"},
+	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; " +
+		"until then nothing is done to the far header."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it."},
-	{
-		far.ErrDisplaced,
-		"What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free.",
-	},
-	{
-		far.ErrCutOff,
-		"Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what is left.",
-	},
-	{
-		luks.ErrFarUUID,
-		"Try again; where the far header stays unreadable, give it up first: {program} far disable {device}",
-	},
-	{
-		luks.ErrNoFarRoom,
-		"Make the file system inside smaller first; a far header takes as much as header and keyslots together, and up to 3 MiB around it.",
-	},
+	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
+		"makes a new one where the room is proven free."},
+	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what " +
+		"is left."},
+	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable " +
+		"{device}"},
+	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and " +
+		"keyslots together, and up to 3 MiB around it."},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},
 	{kmod.ErrNoModule, "The lists that depmod writes in /lib/modules know no module of that name."},
 	{converting.ErrNoRoom, "Remove a keyslot that is no longer needed: {program} luksKillSlot {device} SLOT"},
 	{luks.ErrLastKey, "Nothing was changed. To make the volume unusable for good: {program} erase {device}"},
-	{
-		luks.ErrMeanwhile,
-		"Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then try again.",
-	},
-	{
-		luks2.ErrNoRoom,
-		"Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}",
-	},
+	{luks.ErrMeanwhile, "Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then " +
+		"try again."},
+	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} " +
+		"luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }
 
+// Explain finds words and exit code for an error.
 func Explain(err error) said {
 	s := said{Code: ui.CodeOf(err, codes...)}
 	text := ""
@@ -243,10 +219,12 @@ func keyslotSentence(e *luks.KeyslotError) string {
 	var cost *kdf.CostError
 	switch {
 	case errors.As(e, &memory):
-		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available, %d MiB are missing.",
+		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available, %d MiB "+
+			"are missing.",
 			e.Keyslot, mebibytes(memory.Needed), memory.Available>>20, memory.Missing()>>20)
 	case errors.As(e, &cost):
-		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most %d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
+		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most "+
+			"%d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
 	}
 	return ""
 }

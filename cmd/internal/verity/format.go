@@ -165,9 +165,13 @@ func (r *run) openOutputs(im *image, made *created) (err error) {
 	if err != nil {
 		return explainField(err)
 	}
-	need := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
-	if im.superblock {
-		need = max(need, im.offset+verity.SuperblockSize)
+	need := int64(0)
+	if tree.Blocks > 0 {
+		need = int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+	}
+	if im.superblock && tree.Blocks == 0 { // whole blocks, as veritysetup writes it
+		block := min(int64(im.HashBlockSize), 4096)
+		need = (im.offset + verity.SuperblockSize + block - 1) / block * block
 	}
 	if err := im.hash.reach(need); err != nil {
 		return err

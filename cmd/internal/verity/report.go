@@ -24,7 +24,7 @@ type header struct {
 	FECBlocks     uint64 `json:"fec_blocks,omitempty"`
 	Salt          string `json:"salt"`
 	RootHash      string `json:"root_hash,omitempty"`
-	HashSize      int64  `json:"hash_device_size,omitempty"` // bytes that are needed
+	HashSize      *int64 `json:"hash_device_size,omitempty"` // bytes that are needed
 	FECSize       int64  `json:"fec_device_size,omitempty"`  // bytes that are needed
 	RootUUID      string `json:"data_partition_uuid,omitempty"`
 	HashUUID      string `json:"hash_partition_uuid,omitempty"`
@@ -48,7 +48,8 @@ func (r *run) header(im *image, root []byte) (*header, error) {
 		h.HashUUID = uuidText([16]byte(root[len(root)-16:]))
 	}
 	if im.offset == 0 {
-		h.HashSize = int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+		size := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+		h.HashSize = &size
 	}
 	if im.fec != nil {
 		layout, err := im.verity(r).Layout()
@@ -56,8 +57,8 @@ func (r *run) header(im *image, root []byte) (*header, error) {
 			return nil, explainField(err)
 		}
 		h.FECRoots, h.FECBlocks = im.roots, layout.Rounds*uint64(im.roots)
-		if h.HashSize != 0 && im.fecOnHash() {
-			h.HashSize += layout.Parity
+		if h.HashSize != nil && im.fecOnHash() {
+			*h.HashSize += layout.Parity
 		}
 		if im.fecAt == 0 {
 			h.FECSize = layout.Parity
@@ -103,15 +104,15 @@ func (h *header) text() string {
 	line("Hash block size:", "%d [bytes]", h.HashBlockSize)
 	line("Hash algorithm:", "%s", h.Algorithm)
 	if h.FECRoots != 0 {
-		line("FEC RS roots:", "%d", h.FECRoots)
-		line("FEC blocks:", "%d", h.FECBlocks)
+		fmt.Fprintf(&b, "%-16s\t%d\n", "FEC RS roots:", h.FECRoots)
+		fmt.Fprintf(&b, "%-16s\t%d\n", "FEC blocks:", h.FECBlocks)
 	}
 	line("Salt:", "%s", cmp.Or(h.Salt, "-"))
 	if h.RootHash != "" {
 		fmt.Fprintf(&b, "%-16s\t%s\n", "Root hash:", h.RootHash)
 	}
-	if h.HashSize != 0 {
-		line("Hash device size: ", "%d [bytes]", h.HashSize)
+	if h.HashSize != nil {
+		line("Hash device size: ", "%d [bytes]", *h.HashSize)
 	}
 	if h.FECSize != 0 {
 		line("FEC device size:", "%d [bytes]", h.FECSize)

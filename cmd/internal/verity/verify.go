@@ -95,7 +95,7 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 			code = r.judgeParity(ctx, v, res)
 		}
 	} else {
-		r.tellFirst(im, repair.Found)
+		r.tellFirst(im, v, repair.Found)
 		code = r.judgeDamage(ctx, im, v, repair, res)
 	}
 	if code == ui.OK || res.Verdict == verdictCan {
@@ -144,8 +144,13 @@ func (im *image) position(level int, block uint64) int64 {
 }
 
 // tellFirst says of the first bad block what veritysetup says, which goes from the data upwards.
-func (r *run) tellFirst(im *image, found *verity.Damage) {
+func (r *run) tellFirst(im *image, v *verity.Image, found *verity.Damage) {
 	if found.RootOnly() {
+		if at, dirty := spareOfTop(v, found); dirty {
+			r.ui.Errorf("Spare area is not zeroed at position %d.", at)
+			r.ui.Errorf("Verification of data area failed.")
+			return
+		}
 		r.ui.Errorf("Verification of root hash failed.")
 		return
 	}
@@ -157,6 +162,15 @@ func (r *run) tellFirst(im *image, found *verity.Damage) {
 	}
 	r.ui.Errorf("Verification failed at position %d.", im.position(level, block))
 	r.ui.Errorf("Verification of data area failed.")
+}
+
+// spareOfTop tells whether the top block is wrong where it holds no digests.
+func spareOfTop(v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
+	if len(found.Tree) == 0 {
+		return 0, false
+	}
+	at, dirty, err := v.Spare(len(found.Tree)-1, 0)
+	return at, err == nil && dirty
 }
 
 // judgeDamage says whether corrupt data can be repaired.
@@ -173,7 +187,7 @@ func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repai
 		}
 	case rootOnly:
 		res.Verdict = verdictRoot
-		if im.fec == nil {
+		if _, dirty := spareOfTop(v, repair.Found); im.fec == nil && !dirty {
 			return ui.Failed
 		}
 	default:

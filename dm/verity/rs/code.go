@@ -30,13 +30,13 @@ func New(roots int) (*Code, error) {
 	for t := range m {
 		m[t] = make([]byte, roots)
 		for i := range roots {
-			m[t][i] = gf().pow(t * (roots - 1 - i))
+			m[t][i] = gf.pow(t * (roots - 1 - i))
 		}
 	}
-	parity, _ := gf().invert(m) // a Vandermonde matrix of different powers
+	parity, _ := gf.invert(m) // a Vandermonde matrix of different powers
 	for i := range parity {
 		for t := range parity[i] {
-			parity[i][t] = gf().mul(parity[i][t], gf().pow(t*roots))
+			parity[i][t] = gf.mul(parity[i][t], gf.pow(t*roots))
 		}
 	}
 	return &Code{roots: roots, parity: parity}, nil
@@ -52,14 +52,14 @@ func (c *Code) MessageColumns() int { return Columns - c.roots }
 // long as column. Sums start as zeros.
 func (c *Code) Fold(sums [][]byte, column []byte) {
 	for t := range c.roots {
-		horner(sums[t], column, gf().pow(t))
+		horner(sums[t], column, gf.pow(t))
 	}
 }
 
 // FoldZeros takes n columns of zeros into the sums.
 func (c *Code) FoldZeros(sums [][]byte, n int) {
 	for t := range c.roots {
-		scale(sums[t], gf().pow(t*n))
+		scale(sums[t], gf.pow(t*n))
 	}
 }
 
@@ -75,7 +75,7 @@ func (c *Code) Parity(parity, sums [][]byte) {
 }
 
 // locator is the value that stands for a column: alpha to the power of its x.
-func locator(column int) byte { return gf().pow(Columns - 1 - column) }
+func locator(column int) byte { return gf.pow(Columns - 1 - column) }
 
 // Shift adds to the sums what a change of one column of the codeword adds to them. With the parity columns folded in
 // as well, sums are the syndromes.

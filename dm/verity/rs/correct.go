@@ -64,7 +64,7 @@ func (c *Code) locate(syndromes []byte, erased []int) (lambda poly, degree int) 
 		next.addShifted(helper, d)
 		if 2*degree <= r+len(erased) {
 			helper = lambda
-			helper.scale(gf().div(1, d))
+			helper.scale(gf.div(1, d))
 			degree = r + 1 + len(erased) - degree
 		} else {
 			helper.shift()
@@ -77,7 +77,7 @@ func (c *Code) locate(syndromes []byte, erased []int) (lambda poly, degree int) 
 // addShifted adds c·x·q.
 func (p *poly) addShifted(q poly, c byte) {
 	for i := len(p) - 1; i > 0; i-- {
-		p[i] ^= gf().mul(q[i-1], c)
+		p[i] ^= gf.mul(q[i-1], c)
 	}
 }
 
@@ -88,14 +88,14 @@ func (p *poly) shift() {
 
 func (p *poly) scale(c byte) {
 	for i := range p {
-		p[i] = gf().mul(p[i], c)
+		p[i] = gf.mul(p[i], c)
 	}
 }
 
 func (p *poly) discrepancy(syndromes []byte, r int) byte {
 	d := byte(0)
 	for i := 0; i <= r; i++ {
-		d ^= gf().mul(p[i], syndromes[r-i])
+		d ^= gf.mul(p[i], syndromes[r-i])
 	}
 	return d
 }
@@ -103,7 +103,7 @@ func (p *poly) discrepancy(syndromes []byte, r int) byte {
 func (p *poly) at(x byte) byte {
 	v := byte(0)
 	for i := len(p) - 1; i >= 0; i-- {
-		v = gf().mul(v, x) ^ p[i]
+		v = gf.mul(v, x) ^ p[i]
 	}
 	return v
 }
@@ -115,7 +115,7 @@ func (c *Code) search(lambda *poly, degree, used int) []int {
 		if column >= used && column < c.MessageColumns() {
 			continue
 		}
-		if lambda.at(gf().div(1, locator(column))) == 0 {
+		if lambda.at(gf.div(1, locator(column))) == 0 {
 			if columns = append(columns, column); len(columns) > degree {
 				return columns
 			}
@@ -135,12 +135,12 @@ func (c *Code) values(lambda *poly, syndromes []byte, columns []int) []Wrong {
 	wrong := make([]Wrong, 0, len(columns))
 	for _, column := range columns {
 		x := locator(column)
-		inverse := gf().div(1, x)
+		inverse := gf.div(1, x)
 		slope := derivative.at(inverse)
 		if slope == 0 {
 			return nil
 		}
-		wrong = append(wrong, Wrong{column, gf().mul(x, gf().div(omega.at(inverse), slope))})
+		wrong = append(wrong, Wrong{column, gf.mul(x, gf.div(omega.at(inverse), slope))})
 	}
 	return wrong
 }
@@ -150,7 +150,7 @@ func (c *Code) explains(wrong []Wrong, syndromes []byte) bool {
 	for t := range c.roots {
 		s := syndromes[t]
 		for _, w := range wrong {
-			s ^= gf().mul(w.By, power(locator(w.Column), t))
+			s ^= gf.mul(w.By, power(locator(w.Column), t))
 		}
 		if s != 0 {
 			return false

@@ -23,7 +23,7 @@ func (c *Code) Eraser(columns []int) (*Eraser, error) {
 			m[t][i] = power(locator(column), t)
 		}
 	}
-	solve, ok := gf().invert(m)
+	solve, ok := gf.invert(m)
 	if !ok {
 		return nil, fmt.Errorf("rs: a column is erased twice: %v", columns)
 	}
@@ -49,4 +49,4 @@ func (e *Eraser) Corrections(corrections, syndromes [][]byte) {
 }
 
 // power is x to the n.
-func power(x byte, n int) byte { return gf().pow(int(gf().log[x]) * n) }
+func power(x byte, n int) byte { return gf.pow(int(gf.log[x]) * n) }

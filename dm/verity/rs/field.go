@@ -2,8 +2,6 @@
 
 package rs
 
-import "sync"
-
 const (
 	polynomial = 0x11d
 	order      = 255 // of the multiplicative group
@@ -16,8 +14,7 @@ type field struct {
 	nibbles [256][32]byte   // c·0 .. c·15, then c·0x00 .. c·0xf0: what a byte shuffle looks up
 }
 
-// gf is the field; its tables are made when they are first needed.
-var gf = sync.OnceValue(makeField)
+var gf = makeField()
 
 func makeField() *field {
 	f := new(field)

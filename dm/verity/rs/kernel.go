@@ -44,7 +44,7 @@ func scale(p []byte, c byte) {
 func products(c byte) *[256]byte {
 	row := new([256]byte)
 	for i := range row {
-		row[i] = gf().mul(byte(i), c)
+		row[i] = gf.mul(byte(i), c)
 	}
 	return row
 }

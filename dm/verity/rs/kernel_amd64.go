@@ -12,7 +12,7 @@ func hornerFast(sums, column []byte, c byte) int {
 	if n == 0 || !cpu.X86.HasAVX2 {
 		return 0
 	}
-	hornerAVX2(&sums[0], &column[:n][0], n, &gf().nibbles[c])
+	hornerAVX2(&sums[0], &column[:n][0], n, &gf.nibbles[c])
 	return n
 }
 
@@ -22,7 +22,7 @@ func addProductFast(dst, src []byte, c byte) int {
 	if n == 0 || !cpu.X86.HasAVX2 {
 		return 0
 	}
-	addProductAVX2(&dst[0], &src[:n][0], n, &gf().nibbles[c])
+	addProductAVX2(&dst[0], &src[:n][0], n, &gf.nibbles[c])
 	return n
 }
 

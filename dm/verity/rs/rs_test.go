@@ -17,7 +17,7 @@ func divide(message []byte, roots int) []byte {
 	for j := range roots {
 		next := append(slices.Clone(generator), 0)
 		for i, g := range generator {
-			next[i+1] ^= gf().mul(g, gf().pow(j))
+			next[i+1] ^= gf.mul(g, gf.pow(j))
 		}
 		generator = next
 	}
@@ -25,7 +25,7 @@ func divide(message []byte, roots int) []byte {
 	for i := range message {
 		for j, g := range generator {
 			if j > 0 {
-				rest[i+j] ^= gf().mul(rest[i], g)
+				rest[i+j] ^= gf.mul(rest[i], g)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func TestKernelsAgreeWithTheGenericOnes(t *testing.T) {
 		sums, column := random(r, n), random(r, n)
 		want := slices.Clone(sums)
 		for i := range want {
-			want[i] = gf().mul(want[i], c) ^ column[i]
+			want[i] = gf.mul(want[i], c) ^ column[i]
 		}
 		generic := slices.Clone(sums)
 		hornerGeneric(generic, column, c)
@@ -139,7 +139,7 @@ func TestKernelsAgreeWithTheGenericOnes(t *testing.T) {
 			t.Fatalf("horner by %d of %d bytes: %x and %x, want %x", c, n, generic, fast, want)
 		}
 		for i := range want {
-			want[i] = sums[i] ^ gf().mul(column[i], c)
+			want[i] = sums[i] ^ gf.mul(column[i], c)
 		}
 		copy(generic, sums)
 		addProductGeneric(generic, column, c)

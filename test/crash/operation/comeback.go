@@ -11,7 +11,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
-	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
 // comeback puts both heads of a volume back that has none: from what was kept of them, as the guard does
@@ -21,6 +20,7 @@ type comeback struct {
 	make func() (*disk.Image, error)                                         // the volume while it was in order
 	back func(dev crash.Device, whole *disk.Image, heads []disk.Range) error // puts them back
 	dear int
+	keys func() *keyring // nil for that of the recorded volumes
 }
 
 func comebacks() []comeback {
@@ -70,7 +70,7 @@ func (b comeback) operation() (crash.Operation, error) {
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: setup: %w", b.name, err)
 	}
-	j, err := newComebackJudge(whole)
+	j, err := newComebackJudge(whole, b.keys)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", b.name, err)
 	}
@@ -102,19 +102,22 @@ type comebackJudge struct {
 	end          int64        // of the keyslots area
 }
 
-func newComebackJudge(whole *disk.Image) (*comebackJudge, error) {
+func newComebackJudge(whole *disk.Image, keys func() *keyring) (*comebackJudge, error) {
+	if keys == nil {
+		keys = newKeyring
+	}
 	v, err := load(whole)
 	if err != nil {
 		return nil, err
 	}
-	shared := &judge{keys: newKeyring(), facts: facts}
+	shared := &judge{keys: keys(), facts: facts}
 	j := &comebackJudge{keys: shared.keys, heads: heads(v), areas: areasOf(v)}
 	if t, _, found, err := far.Find(v.Metadata()); err == nil && found {
 		j.source = ranges(t.Far)
 	}
 	j.end = int64(v.Metadata().KeyslotsExtent(v.Choice.Copy.Header.Size).End())
 	if j.was, err = shared.side(whole); err == nil && len(j.was.open) == 0 {
-		err = fmt.Errorf("%q opens nothing", vectors.K0)
+		err = errors.New("no passphrase opens anything")
 	}
 	return j, err
 }

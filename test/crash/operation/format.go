@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
@@ -18,15 +19,18 @@ type format struct {
 	name    string
 	over    string // of package vectors; empty: a blank device
 	version int
+	make    func() (*disk.Image, error)                 // what is formatted over; nil for what over says
+	with    func(luks.FormatOptions) luks.FormatOptions // changes the options; may be nil
+	keys    func() *keyring                             // of the volume that make makes
 }
 
 func formats() []format {
 	return []format{
-		{"format", "", 2},
-		{"format over LUKS2", large, 2},
-		{"format over LUKS1", first, 2},
-		{"LUKS1 format", "", 1},
-		{"LUKS1 format over LUKS2", small, 1},
+		{name: "format", version: 2},
+		{name: "format over LUKS2", over: large, version: 2},
+		{name: "format over LUKS1", over: first, version: 2},
+		{name: "LUKS1 format", version: 1},
+		{name: "LUKS1 format over LUKS2", over: small, version: 1},
 	}
 }
 
@@ -43,6 +47,9 @@ func (f format) options() luks.FormatOptions {
 	if f.version == 1 {
 		o.DataOffset = 2056 * 512 // right behind the key material
 	}
+	if f.with != nil {
+		o = f.with(o)
+	}
 	return o
 }
 
@@ -51,21 +58,27 @@ func (f format) run(dev crash.Device) error {
 	return err
 }
 
-func (f format) base() *disk.Image {
+func (f format) base() (*disk.Image, error) {
+	if f.make != nil {
+		return f.make()
+	}
 	if f.over == "" {
-		return disk.NewImage(make([]byte, formatSize))
+		return disk.NewImage(make([]byte, formatSize)), nil
 	}
 	content, _ := vectors.Open(f.over)
-	return disk.NewImage(content)
+	return disk.NewImage(content), nil
 }
 
 func (f format) operation() (crash.Operation, error) {
-	base := f.base()
+	base, err := f.base()
+	if err != nil {
+		return crash.Operation{}, err
+	}
 	after, err := afterwards(base, f.run)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", f.name, err)
 	}
-	j, err := newFormatJudge(base, after, f.over != "")
+	j, err := newFormatJudge(base, after, f.over != "" || f.make != nil, f.keys)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", f.name, err)
 	}
@@ -74,10 +87,25 @@ func (f format) operation() (crash.Operation, error) {
 		Setup: func() (*disk.Image, error) { return base, nil },
 		Run:   f.run,
 		Check: j.check,
-		Owned: []disk.Range{{Length: int64(f.options().DataOffset)}},
+		Owned: f.owned(base),
 
 		Copies: j.heads, Areas: j.area, Lone: f.version == 1,
 	}, nil
+}
+
+// owned is all in front of the data, and a far header of the old volume.
+func (f format) owned(base *disk.Image) []disk.Range {
+	end := int64(f.options().DataOffset)
+	if end == 0 || f.options().Detached {
+		end = base.Size()
+	}
+	list := []disk.Range{{Length: end}}
+	if v, err := load(base); err == nil && v.Version == 2 {
+		if t, _, found, err := far.Find(v.Metadata()); err == nil && found {
+			list = append(list, ranges(t.Far)...)
+		}
+	}
+	return list
 }
 
 // formatJudge tells the crash states of a format. What was there before goes by request, so that only
@@ -89,8 +117,11 @@ type formatJudge struct {
 	area     []disk.Range // of the new volume's keyslot
 }
 
-func newFormatJudge(base, after *disk.Image, over bool) (*formatJudge, error) {
-	shared := &judge{keys: newKeyring(), facts: facts}
+func newFormatJudge(base, after *disk.Image, over bool, keys func() *keyring) (*formatJudge, error) {
+	if keys == nil {
+		keys = newKeyring
+	}
+	shared := &judge{keys: keys(), facts: facts}
 	j := &formatJudge{keys: shared.keys}
 	var err error
 	if over {
@@ -106,7 +137,9 @@ func newFormatJudge(base, after *disk.Image, over bool) (*formatJudge, error) {
 		return nil, err
 	}
 	j.heads = heads(v)
-	j.area = []disk.Range{j.new.areas[0]}
+	for _, area := range j.new.areas {
+		j.area = append(j.area, area)
+	}
 	return j, nil
 }
 

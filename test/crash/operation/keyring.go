@@ -18,9 +18,11 @@ import (
 // keyring finds out which passphrases open a volume, and remembers: a keyslot opens by its entry in
 // the header and the contents of its area.
 type keyring struct {
-	mu    sync.Mutex
-	known map[lock]bool
-	shut  map[door]int // materials that did not open
+	passphrases []string
+	suspects    int // materials that are really tried on one door
+	mu          sync.Mutex
+	known       map[lock]bool
+	shut        map[door]int // materials that did not open
 }
 
 // door is a keyslot, as the header describes it, and a passphrase.
@@ -39,7 +41,12 @@ type lock struct {
 // open is torn or half wiped, and every stripe of it is needed: it is taken to stay shut.
 const suspects = 50
 
-func newKeyring() *keyring { return &keyring{known: map[lock]bool{}, shut: map[door]int{}} }
+func newKeyring() *keyring { return newKeyringOf(suspects, passphrases()...) }
+
+// newKeyringOf knows those passphrases.
+func newKeyringOf(suspects int, passphrases ...string) *keyring {
+	return &keyring{passphrases: passphrases, suspects: suspects, known: map[lock]bool{}, shut: map[door]int{}}
+}
 
 // opening returns the passphrases that open a keyslot of the volume, and the keyslots they open.
 func (r *keyring) opening(m *disk.Image, v *luks.Volume) (map[string]int, error) {
@@ -48,7 +55,7 @@ func (r *keyring) opening(m *disk.Image, v *luks.Volume) (map[string]int, error)
 		if !k.Openable() {
 			continue
 		}
-		for _, passphrase := range passphrases() {
+		for _, passphrase := range r.passphrases {
 			fits, err := r.fits(m, v, k, passphrase)
 			if err != nil {
 				return nil, err
@@ -65,7 +72,7 @@ func (r *keyring) fits(m *disk.Image, v *luks.Volume, k luks.Keyslot, passphrase
 	l := lock{door{entry(v, k), passphrase}, m.SumOf(areaOf(k))}
 	r.mu.Lock()
 	fits, known := r.known[l]
-	tired := r.shut[l.door] >= suspects
+	tired := r.shut[l.door] >= r.suspects
 	r.mu.Unlock()
 	if known || tired {
 		return fits, nil

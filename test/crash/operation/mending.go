@@ -43,7 +43,7 @@ func (m mending) operation() (crash.Operation, error) {
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: setup: %w", m.name, err)
 	}
-	j, err := newComebackJudge(whole)
+	j, err := newComebackJudge(whole, nil)
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: %w", m.name, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/test/crash"
@@ -30,6 +31,8 @@ type transaction struct {
 	foreign  []disk.Range                          // bytes of others that nothing may write to
 	owned    []disk.Range                          // in addition to what the places before and after say
 	finished func(v *luks.Volume, size int64) bool // the operation is done
+	make     func() (*disk.Image, error)           // the volume; nil for one with two passphrases
+	keys     func() *keyring                       // its passphrases, with make
 }
 
 // largest is what devices of transactions can grow to, bytes.
@@ -96,8 +99,15 @@ func recoverTransaction(dev crash.Device) error {
 	return err
 }
 
+func (t transaction) volume() (*disk.Image, error) {
+	if t.make != nil {
+		return t.make()
+	}
+	return farVolume(t.from, t.far)
+}
+
 func (t transaction) operation() (crash.Operation, error) {
-	base, err := farVolume(t.from, t.far)
+	base, err := t.volume()
 	if err != nil {
 		return crash.Operation{}, fmt.Errorf("%s: setup: %w", t.name, err)
 	}
@@ -145,6 +155,7 @@ type transactionJudge struct {
 	dataSum   disk.Sum
 	foreign   []disk.Sum
 	old       far.Token
+	open      int // passphrases that open the volume
 	oldHeader uint64
 }
 
@@ -154,6 +165,14 @@ func newTransactionJudge(t transaction, base, after *disk.Image) (*transactionJu
 		return nil, err
 	}
 	j := &transactionJudge{t: t, keys: newKeyring(), base: base, heads: heads(v), seqID: v.Choice.Copy.Header.SeqID}
+	if t.keys != nil {
+		j.keys = t.keys()
+	}
+	open, err := j.keys.opening(base, v)
+	if err != nil {
+		return nil, err
+	}
+	j.open = len(open)
 	j.oldHeader = v.Choice.Copy.Header.Size
 	for _, k := range v.Keyslots {
 		j.areas = append(j.areas, areaOf(k))
@@ -212,14 +231,17 @@ func (j *transactionJudge) check(c crash.Case) crash.Verdict {
 	if err != nil {
 		return excuse(c, broken("does not load: %v", err), j.everyHead(nil), nil)
 	}
-	if now := v.Choice.Copy.Header.SeqID; now < j.seqID {
+	if now := v.Choice.Copy.Header.SeqID; header.Newer(j.seqID, now) {
 		return excuse(c, broken("sequence number %d is older than %d", now, j.seqID), j.everyHead(v), nil)
+	}
+	if wrong := unfit(c.Image, j.base, v); wrong != "" {
+		return excuse(c, broken("%s", wrong), j.everyHead(v), nil)
 	}
 	open, err := j.keys.opening(c.Image, v)
 	if err != nil {
 		return broken("unlocking: %v", err)
 	}
-	if len(open) != 2 {
+	if len(open) != j.open {
 		return excuse(c, broken("opened by %q alone", names(open)), nil, append(j.areas, areasOf(v)...))
 	}
 	if c.Image.Size() >= j.data.End() && c.Image.SumOf(j.data) != j.dataSum {

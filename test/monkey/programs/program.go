@@ -2,7 +2,7 @@
 
 // Package programs starts the programs under trial: ours and two releases of cryptsetup, each as a process that
 // carries out many command lines, since a start costs more than the work. Ours is built with one file more (go
-// build -overlay), which reads command lines from its standard input and gives them to the program's own run;
+// build -overlay), which reads command lines from its standard input and gives them to the function that main calls;
 // cryptsetup gets a library preloaded that calls main again and again. What runs is the whole program all the same: its
 // options, locks, prompts and exit codes.
 package programs
@@ -81,13 +81,15 @@ func buildOurs(dir string) (*Program, error) {
 		return nil, err
 	}
 	path := filepath.Join(dir, "orthrus")
-	build := exec.Command("go", "build", "-trimpath", "-overlay", table, "-o", path, "github.com/orthrus-luks/orthrus/cmd/orthrus")
+	build := exec.Command("go", "build", "-trimpath", "-overlay", table, "-o", path,
+		"github.com/orthrus-luks/orthrus/cmd/orthrus")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build cmd/orthrus: %w\n%s", err, out)
 	}
 	argv := []string{path}
-	return &Program{Name: "orthrus", Argv: argv, Ours: true, serve: argv, env: append(os.Environ(), "ORTHRUS_MONKEY_SERVES=1", "GOGC=800")}, nil
+	return &Program{Name: "orthrus", Argv: argv, Ours: true, serve: argv, env: append(os.Environ(),
+		"ORTHRUS_MONKEY_SERVES=1", "GOGC=800")}, nil
 }
 
 func buildLibrary(dir string) (string, error) {
@@ -95,7 +97,8 @@ func buildLibrary(dir string) (string, error) {
 	if err := os.WriteFile(source, serverSource, 0o600); err != nil {
 		return "", err
 	}
-	if out, err := exec.Command("gcc", "-Wall", "-Wextra", "-O1", "-shared", "-fPIC", "-o", path, source).CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", "-Wall", "-Wextra", "-O1", "-shared", "-fPIC", "-o", path,
+		source).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("gcc: %w: run ./scripts/setup\n%s", err, out)
 	}
 	return path, nil

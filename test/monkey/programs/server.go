@@ -153,7 +153,10 @@ const struck = "pwrite64,pwritev,write,fsync,fdatasync"
 // KillArgv is a command line that starts the program and kills it when it enters the nth system call that
 // writes or syncs.
 func KillArgv(p *Program, nth int, args ...string) []string {
-	argv := []string{"strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace=" + struck, "-e", "inject=" + struck + ":error=EIO:signal=SIGKILL:when=" + strconv.Itoa(nth)}
+	argv := []string{
+		"strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace=" + struck, "-e",
+		"inject=" + struck + ":error=EIO:signal=SIGKILL:when=" + strconv.Itoa(nth),
+	}
 	return append(append(argv, p.Argv...), args...)
 }
 

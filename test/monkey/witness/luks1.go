@@ -37,7 +37,8 @@ func (s source) luks1(b []byte) (*View, error) {
 			continue
 		}
 		l.iterations, l.salt, l.stripes = u32(at+4), b[at+8:at+40], u32(at+44)
-		slot := Slot{Priority: 1, Offset: int64(u32(at+40)) * sectorSize, Size: int64(roundUp(keySize*l.stripes, sectorSize))}
+		slot := Slot{Priority: 1, Offset: int64(u32(at+40)) * sectorSize, Size: int64(roundUp(keySize*l.stripes,
+			sectorSize))}
 		if area := s.area(slot.Offset, slot.Size); area != nil {
 			slot.Name, slot.Key = s.keys.open(l, area)
 		} else {

@@ -66,7 +66,8 @@ func (s source) luks2(at int64) (*View, error) {
 		magic = "SKUL\xba\xbe\x00\x02"
 	}
 	size := int64(binary.BigEndian.Uint64(b[8:]))
-	if string(b[:8]) != magic || !slices.Contains(offsets, size) || int64(binary.BigEndian.Uint64(b[256:])) != at || at > 0 && size != at {
+	if string(b[:8]) != magic || !slices.Contains(offsets, size) || int64(binary.BigEndian.Uint64(b[256:])) != at ||
+		at > 0 && size != at {
 		return nil, nil
 	}
 	whole := make([]byte, size)

@@ -59,7 +59,7 @@ end() { want 0 umount /run/t/mnt; want 0 orthrus close vault; want 0 losetup -d 
 // guardScript runs a script on top of guarding.
 func guardScript(t *testing.T, script string) string {
 	t.Helper()
-	return runScript(t, place(t, 1<<20), guarding+script, 5*time.Minute)
+	return runScript(t, place(t, 1<<20), guarding+script, 20*time.Minute)
 }
 
 // With repair = proven, heads destroyed under a mapping come back byte for byte, and the real cryptsetup

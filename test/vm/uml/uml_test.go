@@ -5,6 +5,7 @@ package uml
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,16 +66,22 @@ func runScript(t *testing.T, dir, script string, quiet time.Duration) string {
 	cmd := command(ctx, kernel, args...)
 	cmd.Env = append(cmd.Environ(), "TMPDIR="+dir, "HOME="+dir)
 	cmd.WaitDelay = pace.Limit(5 * time.Second)
-	out, err := cmd.Output()
-	if !strings.Contains(string(out), "DONE") {
+	var said strings.Builder
+	cmd.Stdout = &said
+	if os.Getenv("ORTHRUS_CONSOLE") != "" {
+		cmd.Stdout = io.MultiWriter(&said, os.Stderr)
+	}
+	err = cmd.Run()
+	out := said.String()
+	if !strings.Contains(out, "DONE") {
 		t.Fatalf("the script did not end: %v\n%s", err, out)
 	}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(out) {
 		if strings.Contains(line, "FAIL") {
 			t.Error(strings.TrimSpace(line))
 		}
 	}
-	return string(out)
+	return out
 }
 
 // place makes a directory with our program, a disk of that size and files with the passphrases one, two and three.

@@ -70,12 +70,12 @@ func (s Sight) foreign() []string {
 }
 
 // Ends tells by what somebody made an end of the volume: something else was put over it, or its magics were
-// taken. Remembered, it outlives the next thing that is written there. "" for nothing.
+// taken while it was not mapped. Remembered, it outlives the next thing that is written there. "" for nothing.
 func (s Sight) Ends() string {
 	if foreign := s.foreign(); len(foreign) > 0 {
 		return "a signature of " + strings.Join(foreign, ", ")
 	}
-	if len(s.Evidence.Wiped) > 0 {
+	if len(s.Evidence.Wiped) > 0 && s.Mapping == nil {
 		return "a head that only lacked its magic, as after wipefs"
 	}
 	return ""

@@ -24,7 +24,10 @@ func polish(shiny *bool, wax *cli.Value[string]) cli.Verb {
 				Check: cli.Among(wax, "Option --wax takes bee or carnauba.", "bee", "carnauba"),
 			},
 		},
-		Rules: []cli.Rule{func(*cli.Invocation) string { return cli.Refuse(*shiny && !wax.Set, "Shine takes --wax.") }},
+		Rules: []cli.Rule{func(*cli.Invocation) string {
+			return cli.Refuse(*shiny && !wax.Set,
+				"Shine takes --wax.")
+		}},
 		About: []string{"Polishes."},
 	}
 }

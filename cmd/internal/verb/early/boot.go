@@ -61,8 +61,9 @@ func Boot() verb.Verb {
 					Help: "wait this long for devices (default: 90; 0 is without end)",
 				},
 				{
-					Long: "on-failure", Arg: "HOW", Into: &o.onFailure, Check: cli.Among(&o.onFailure,
-						"Option --on-failure takes exit, retry, reboot or halt.", "exit", "retry", "reboot", "halt"),
+					Long: "on-failure", Arg: "HOW", Into: &o.onFailure,
+					Check: cli.Among(&o.onFailure, "Option --on-failure takes exit, retry, reboot or halt.", "exit",
+						"retry", "reboot", "halt"),
 					Help: "what to do when a required volume stays closed: exit, retry, reboot or halt",
 				},
 				{
@@ -119,6 +120,7 @@ func Boot() verb.Verb {
 				{What: "One volume of the crypttab, on a running system:", Line: "orthrus boot --main-system data"},
 				{What: "Answer the prompt of a machine that is booting, over ssh:", Line: "orthrus boot --answer"},
 			},
+			SeeAlso: []string{"mkinitramfs"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return bootVolumes(ctx, c, &o) },
 	}

@@ -28,10 +28,11 @@ func bootWords(e boot.Event, verbose bool) string {
 	case boot.Repaired:
 		return fmt.Sprintf("%s: the header was repaired (%s).", e.Volume, e.Text)
 	case boot.HeaderAtRisk:
-		return fmt.Sprintf("WARNING: %s: one copy of the header is not in order (%s) and stays so%s.", e.Volume, e.Text,
-			because(e.Err))
+		return fmt.Sprintf("WARNING: %s: one copy of the header is not in order (%s) and stays so%s.", e.Volume,
+			e.Text, because(e.Err))
 	case boot.KeyslotsShort:
-		return fmt.Sprintf("%s: %s Keyslot %s can be used.", e.Volume, verb.Explain(e.Err).Lines[0], numbers(e.Damaged))
+		return fmt.Sprintf("%s: %s Keyslot %s can be used.", e.Volume, verb.Explain(e.Err).Lines[0],
+			numbers(e.Damaged))
 	case boot.KeyslotsNull:
 		return fmt.Sprintf("%s: keyslot %s is not used: its cipher hides nothing.", e.Volume, numbers(e.Damaged))
 	case boot.WrongKey:

@@ -48,8 +48,9 @@ func MkInitramfs() verb.Verb {
 					Help: "bring modules for common hardware, not only for this machine",
 				},
 				{
-					Long: "list", Arg: "WHAT", Into: &o.list, Check: cli.Among(&o.list,
-						"Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
+					Long: "list", Arg: "WHAT", Into: &o.list,
+					Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab",
+						"modules", "files"),
 					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
 				},
 				{
@@ -71,6 +72,14 @@ func MkInitramfs() verb.Verb {
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
 					"One on another device is read from there at boot.",
 			},
+			Examples: []cli.Example{
+				{What: "For the running kernel:", Line: "orthrus mkinitramfs --output /boot/orthrus.img"},
+				{
+					What: "For another one, on other hardware too:",
+					Line: "orthrus mkinitramfs --kernel 6.12.0-1-amd64 --generic --output /boot/orthrus.img",
+				},
+			},
+			SeeAlso: []string{"boot"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return makeInitramfs(ctx, c, &o) },
 	}

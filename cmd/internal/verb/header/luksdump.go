@@ -32,6 +32,11 @@ func LuksDump() verb.Verb {
 					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
 			},
 			Report: luksDumpReport(),
+			Examples: []cli.Example{
+				{What: "Show the header:", Line: "orthrus luksDump /dev/sdb2"},
+				{What: "The same for programs:", Line: "orthrus luksDump --json /dev/sdb2"},
+			},
+			SeeAlso: []string{"check"},
 		},
 		Run: luksDump,
 	}
@@ -113,8 +118,10 @@ func dumpUnbound(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 		return err
 	}
 	defer key.Close()
-	return showKey(c, text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()},
-		c.Opt.VolumeKeyFiles)
+	return showKey(c, text.KeyDump{
+		Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID,
+		Key: key.Bytes(),
+	}, c.Opt.VolumeKeyFiles)
 }
 
 // showKey prints the key, or puts it into a new file that only its owner may read.

@@ -66,6 +66,7 @@ func LuksFormat() verb.Verb {
 					Line: "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2",
 				},
 			},
+			SeeAlso: []string{"open", "luksAddKey", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return luksFormat(ctx, c, &o) },
 	}

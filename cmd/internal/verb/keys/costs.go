@@ -34,8 +34,8 @@ func CheckKeyslot(c *verb.Command, version int) error {
 		return verb.Failure(ui.Failed, "Keyslot cipher options are for LUKS2 only.")
 	}
 	if err := keyslot.CheckCipher(c.Opt.KeyslotCipher.V, int(c.Opt.KeyslotKeySize.V/8)); err != nil {
-		return verb.Failure(ui.Failed,
-			"Keyslot encryption parameters are not compatible with LUKS2 keyslot encryption.")
+		return verb.Failure(ui.Failed, "Keyslot encryption parameters are not compatible with LUKS2 keyslot "+
+			"encryption.")
 	}
 	return nil
 }
@@ -59,8 +59,10 @@ func memoryAndCPUs(c *verb.Command) (memory, cpus uint32) {
 	return c.Opt.PBKDFMemory.Or(DefaultMemory), max(c.Opt.PBKDFParallel.Or(DefaultCPUs), 1)
 }
 
+// Hash is --hash, or the default.
 func Hash(c *verb.Command) string { return c.Opt.Hash.Or(defaultHash) }
 
+// IterTime is --iter-time, or the default.
 func IterTime(c *verb.Command) time.Duration {
 	if c.Opt.IterTime.Set && c.Opt.IterTime.V > 0 {
 		return time.Duration(c.Opt.IterTime.V) * time.Millisecond

@@ -115,7 +115,9 @@ func usable(v *volume.Volume, u Unlocking) error {
 }
 
 // Derive tries a passphrase on keyslots whose costs are sane.
-func Derive(ctx context.Context, c *verb.Command, v *volume.Volume, passphrase []byte, o luks.UnlockOptions) (*luks.Key, error) {
+func Derive(ctx context.Context, c *verb.Command, v *volume.Volume, passphrase []byte,
+	o luks.UnlockOptions,
+) (*luks.Key, error) {
 	release, err := oneAtATime(ctx, c)
 	if err != nil {
 		return nil, err

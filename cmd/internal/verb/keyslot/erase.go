@@ -35,6 +35,11 @@ func Erase() verb.Verb {
 				"Destroys the material of every keyslot. Without a backup of the header nobody can open the " +
 					"volume any more. The header itself stays.",
 			},
+			Examples: []cli.Example{
+				{What: "Give a disk away:", Line: "orthrus erase /dev/sdb2"},
+				{What: "See what would be destroyed:", Line: "orthrus erase --dry-run -q /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksKillSlot", "far"},
 		},
 		Run: erase,
 	}

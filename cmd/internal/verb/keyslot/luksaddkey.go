@@ -37,8 +37,7 @@ func LuksAddKey() verb.Verb {
 			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1,
 			Summary: "add a keyslot",
 			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfTokens + cli.OfVolumeKey +
-				cli.OfNewKeyslot +
-				"external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +
+				cli.OfNewKeyslot + "external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +
 				"unbound",
 			Options: []cli.Option{
 				{
@@ -65,7 +64,9 @@ func LuksAddKey() verb.Verb {
 					What: "Old key and new key on one stream:",
 					Line: "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2",
 				},
+				{What: "Add a passphrase:", Line: "orthrus luksAddKey /dev/sdb2"},
 			},
+			SeeAlso: []string{"luksChangeKey", "luksRemoveKey", "luksKillSlot"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return luksAddKey(ctx, c, &o) },
 	}

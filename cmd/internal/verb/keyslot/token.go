@@ -46,7 +46,12 @@ func Token() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Show token 0:", Line: "orthrus token export --token-id 0 /dev/sdb2"},
+				{
+					What: "Unlock by a passphrase in the kernel's keyring:",
+					Line: "orthrus token add --key-description vault /dev/sdb2",
+				},
 			},
+			SeeAlso: []string{"luksAddKey", "open"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return workOnTokens(ctx, c, &o) },
 	}
@@ -173,7 +178,8 @@ func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volum
 		return err
 	}
 	if c.Opt.KeySlot.Set {
-		return verb.Failure(ui.Failed, "Option --key-slot cannot be combined with token import: name the keyslots in the JSON.")
+		return verb.Failure(ui.Failed, "Option --key-slot cannot be combined with token import: name the keyslots "+
+			"in the JSON.")
 	}
 	return putToken(ctx, c, o, v, text)
 }

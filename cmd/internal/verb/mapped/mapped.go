@@ -76,9 +76,8 @@ func VolumeOf(ctx context.Context, c *verb.Command, m *Mapped) (*volume.Volume, 
 		return nil, err
 	}
 	if bare := strings.ReplaceAll(v.UUID, "-", ""); !strings.Contains(m.Info.UUID, bare) {
-		return nil,
-			errors.Join(verb.Failure(ui.Failed, "Device %s is mapped from another volume than the header in %s.",
-				m.Name, v.Path), v.Close())
+		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is mapped from another volume than the header "+
+			"in %s.", m.Name, v.Path), v.Close())
 	}
 	return v, nil
 }

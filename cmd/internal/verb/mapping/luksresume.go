@@ -27,6 +27,11 @@ func LuksResume() verb.Verb {
 			About: []string{
 				"Gives a suspended mapping its key back and lets reads and writes go on.",
 			},
+			Examples: []cli.Example{
+				{What: "Go on:", Line: "orthrus luksResume data"},
+				{What: "With a key file:", Line: "orthrus luksResume --key-file k data"},
+			},
+			SeeAlso: []string{"luksSuspend"},
 		},
 		Run: luksResume,
 	}

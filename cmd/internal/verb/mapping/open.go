@@ -36,7 +36,8 @@ func Open() verb.Verb {
 				{Name: "fvault2Open", Type: "fvault2"},
 				{Name: "refresh", Refresh: true},
 			},
-			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping + "allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping +
+				"allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
 				" key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
 				"sector-size serialize-memory-hard-pbkdf shared size skip test-passphrase tcrypt-backup " +
 				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far " +
@@ -60,9 +61,16 @@ func Open() verb.Verb {
 					"the other one, unless the device bears the signature of something else.",
 			},
 			Examples: []cli.Example{
-				{What: "Unlock, with what is to be unlocked named by its UUID:", Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data"},
-				{What: "Ask whether a key file opens keyslot 1:", Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2"},
+				{
+					What: "Unlock, with what is to be unlocked named by its UUID:",
+					Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data",
+				},
+				{
+					What: "Ask whether a key file opens keyslot 1:",
+					Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2",
+				},
 			},
+			SeeAlso: []string{"close", "luksFormat", "status"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return openVolume(ctx, c, &o) },
 	}

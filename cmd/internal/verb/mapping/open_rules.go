@@ -52,8 +52,8 @@ func openRules(o *openOptions) []cli.Rule {
 				"Option --unbound cannot be used without --test-passphrase.")
 		},
 		func(inv *cli.Invocation) string {
-			return cli.Refuse(len(inv.Options.VolumeKeyFiles) > 1 &&
-				len(inv.Options.KeySizes) < 2, "Both --volume-key-file options must be paired with respective --key-size options.")
+			return cli.Refuse(len(inv.Options.VolumeKeyFiles) > 1 && len(inv.Options.KeySizes) < 2,
+				"Both --volume-key-file options must be paired with respective --key-size options.")
 		},
 		func(inv *cli.Invocation) string {
 			tcrypt := inv.Options.TcryptHidden || inv.Options.TcryptSystem || inv.Options.TcryptBackup
@@ -66,8 +66,8 @@ func openRules(o *openOptions) []cli.Rule {
 				"Option --veracrypt or --disable-veracrypt is supported only for TCRYPT device type.")
 		},
 		func(inv *cli.Invocation) string {
-			return cli.Refuse(inv.Options.VeracryptPIM.Set &&
-				inv.Options.VeracryptQueryPIM, "The options --veracrypt-pim and --veracrypt-query-pim are mutually exclusive.")
+			return cli.Refuse(inv.Options.VeracryptPIM.Set && inv.Options.VeracryptQueryPIM,
+				"The options --veracrypt-pim and --veracrypt-query-pim are mutually exclusive.")
 		},
 	}
 }
@@ -78,7 +78,8 @@ func openNeeds(inv *cli.Invocation) error {
 	kind := o.Type.Or(cli.TypeLuks)
 	switch {
 	case o.TestPassphrase && !cli.OpensLUKS(kind):
-		return &cli.UsageError{Reason: "Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK and FVAULT2 devices."}
+		return &cli.UsageError{Reason: "Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK " +
+			"and FVAULT2 devices."}
 	case len(inv.Args) < 2 && !o.TestPassphrase && !o.Refresh:
 		return &cli.MissingError{Reason: "Command requires device and mapped name as arguments."}
 	case kind != cli.TypePlain && !cli.OpensLUKS(kind):

@@ -59,7 +59,8 @@ func plainKey(ctx context.Context, c *verb.Command, p plainMapping, shown string
 			c.UI.Errorf("WARNING: The --hash parameter is being ignored in plain mode with keyfile specified.")
 		}
 		if r.Size != 0 && r.Size != uint64(p.keySize) {
-			c.UI.Errorf("WARNING: The --keyfile-size option is being ignored, the read size is the same as the encryption key size.")
+			c.UI.Errorf("WARNING: The --keyfile-size option is being ignored, the read size is the same as the " +
+				"encryption key size.")
 		}
 		r.Size = uint64(p.keySize)
 		return c.UI.Secret(ctx, r)

@@ -30,6 +30,11 @@ func Resize() verb.Verb {
 					"length is not kept: the next open maps all of the device again. A volume whose key lives in the " +
 					"keyring needs its passphrase.",
 			},
+			Examples: []cli.Example{
+				{What: "As long as the device:", Line: "orthrus resize data"},
+				{What: "10 GiB of it:", Line: "orthrus resize --device-size 10g data"},
+			},
+			SeeAlso: []string{"grow", "open"},
 		},
 		Run: resize,
 	}

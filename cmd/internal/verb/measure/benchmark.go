@@ -108,6 +108,11 @@ func Benchmark() verb.Verb {
 					},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "Everything:", Line: "orthrus benchmark"},
+				{What: "One cipher:", Line: "orthrus benchmark --cipher serpent-xts --key-size 512"},
+			},
+			SeeAlso: []string{"luksFormat"},
 		},
 		Run: benchmark,
 	}
@@ -182,7 +187,8 @@ func benchmarkArgon2(ctx context.Context, c *verb.Command, r *benchmarkReport) e
 		}
 		r.Argon2 = append(r.Argon2, argonCost{kind, p.Time, p.Memory, p.CPUs, keys.IterTime(c).Milliseconds()})
 		if !c.Opt.JSON {
-			c.UI.Printf("%-9s %6d iterations, %7d memory, %d parallel threads (CPUs) for 256-bit key (requested %d ms time)",
+			c.UI.Printf("%-9s %6d iterations, %7d memory, %d parallel threads (CPUs) for 256-bit key (requested %d "+
+				"ms time)",
 				kind, p.Time, p.Memory, p.CPUs, keys.IterTime(c).Milliseconds())
 		}
 	}

@@ -54,6 +54,18 @@ func Check() verb.Verb {
 					"the volume still opens, 7 that what is left does not open it.",
 			},
 			Report: checkReport(),
+			Examples: []cli.Example{
+				{What: "Is everything in order?", Line: "orthrus check /dev/sdb2 /dev/sdc1"},
+				{
+					What: "Draw what lies where, and ask what boot loaders could open:",
+					Line: "orthrus check --map --boot /dev/sdb2",
+				},
+			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something is damaged or at risk; the volume still opens."},
+				{Code: 7, Means: "What is left does not open the volume."},
+			},
+			SeeAlso: []string{"repair", "rescue"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return check(ctx, c, &o) },
 	}

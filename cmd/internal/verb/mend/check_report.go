@@ -15,10 +15,8 @@ func checkReport() cli.Report {
 		Fields: []cli.Field{
 			{Path: "devices", Type: "list of object", About: "in the order of the command line"},
 			{Path: "devices[].device", Type: "string", About: "as it was named"},
-			{
-				Path: "devices[].error", Type: "string",
-				About: "why there is no report; then nothing follows; may be absent",
-			},
+			{Path: "devices[].error", Type: "string", About: "why there is no report; then nothing follows; may be " +
+				"absent"},
 			{Path: "devices[].version", Type: "integer", About: "1 or 2; 0 where nothing is left to tell"},
 			{Path: "devices[].uuid", Type: "string", About: "UUID of the volume; may be absent"},
 			{Path: "devices[].label", Type: "string", About: "label (LUKS2); may be absent"},
@@ -65,10 +63,8 @@ func checkReport() cli.Report {
 			{Path: "devices[].tokens[].id", Type: "integer", About: "number"},
 			{Path: "devices[].tokens[].type", Type: "string", About: "such as luks2-keyring"},
 			{Path: "devices[].tokens[].keyslots", Type: "list of integer", About: "keyslots it is for"},
-			{
-				Path: "devices[].far_header", Type: "object",
-				About: "the third copy of the header, at the device's end (LUKS2); may be absent",
-			},
+			{Path: "devices[].far_header", Type: "object", About: "the third copy of the header, at the device's " +
+				"end (LUKS2); may be absent"},
 			{Path: "devices[].far_header.standing", Type: "string", About: "how it stands to the header"},
 			{Path: "devices[].far_header.why", Type: "string", About: "what is wrong with it; may be absent"},
 			{

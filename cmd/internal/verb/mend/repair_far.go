@@ -76,9 +76,8 @@ func findFar(ctx context.Context, c *verb.Command, o *repairOptions, file *luks.
 	})
 	switch {
 	case errors.Is(err, repairing.ErrHeadValid):
-		return f,
-			verb.Failure(ui.Failed,
-				"The header of %s has a valid copy, which a far header never wins over; use repair without --from-far.", file.Path())
+		return f, verb.Failure(ui.Failed, "The header of %s has a valid copy, which a far header never wins over; "+
+			"use repair without --from-far.", file.Path())
 	case errors.Is(err, header.ErrUnreadable):
 		return f, &verb.Notice{Text: fmt.Sprintf("Device %s: %v. To give it up for the far header, add --choose far.",
 			file.Path(), err), Code: ui.Failed}
@@ -86,9 +85,8 @@ func findFar(ctx context.Context, c *verb.Command, o *repairOptions, file *luks.
 		return f, verb.Failure(ui.Failed, "No far header was found on %s. Search for other remains with rescue.",
 			file.Path())
 	case errors.Is(err, repairing.ErrSeveral):
-		return f,
-			verb.Failure(ui.Failed,
-				"Far headers of several volumes were found on %s; nothing was chosen. See them with --verbose.", file.Path())
+		return f, verb.Failure(ui.Failed, "Far headers of several volumes were found on %s; nothing was chosen. "+
+			"See them with --verbose.", file.Path())
 	}
 	return f, err
 }

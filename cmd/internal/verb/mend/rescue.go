@@ -54,15 +54,26 @@ func Rescue() verb.Verb {
 			Takes:   "progress-json progress-frequency json output",
 			Options: []cli.Option{
 				{
-					Long: "find", Arg: "NUMBER", Into: &o.find, Check: cli.Positive(&o.find,
-						"Finds are counted from 1."),
-					Help: "which of the finds to put out (default: 1, the best)",
+					Long: "find", Arg: "NUMBER", Into: &o.find,
+					Check: cli.Positive(&o.find, "Finds are counted from 1."),
+					Help:  "which of the finds to put out (default: 1, the best)",
 				},
 			},
 			About: []string{
 				"Searches a device whose header is lost for what is left of it, and can write a header that open " +
 					"--header accepts. The device is only read.",
 			},
+			Examples: []cli.Example{
+				{What: "List what is left:", Line: "orthrus rescue /dev/sdb"},
+				{
+					What: "Put the header of the second find into a file, and try it:",
+					Line: "orthrus rescue --find 2 --output header.img /dev/sdb\northrus open --test-passphrase --header header.img /dev/sdb",
+				},
+			},
+			Exits: []cli.Exit{
+				{Code: 1, Means: "Nothing was found."},
+			},
+			SeeAlso: []string{"check", "repair", "luksHeaderRestore"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return rescue(ctx, c, &o) },
 	}
@@ -223,8 +234,8 @@ func printTest(c *verb.Command, r rescued) {
 	c.UI.Printf("Test it first, which changes nothing: %s open --test-passphrase --header %s %s", c.Program, r.Output,
 		r.Device)
 	if f.Base > 0 && !f.Far {
-		c.UI.Printf("The data is where the partition was; to see it: losetup --read-only --offset %d --find --show %s",
-			f.Base, r.Device)
+		c.UI.Printf("The data is where the partition was; to see it: losetup --read-only --offset %d --find --show "+
+			"%s", f.Base, r.Device)
 		c.UI.Printf("and open that device with --readonly --header %s; a partition from sector %d on brings it back.",
 			r.Output, f.Start)
 		return

@@ -62,6 +62,10 @@ func Far() verb.Verb {
 					Line: "orthrus repair --from-far /dev/sdb2",
 				},
 			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something is to be done, as status says."},
+			},
+			SeeAlso: []string{"repair", "grow"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return farHeader(ctx, c, &o) },
 	}
@@ -114,8 +118,8 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	}
 	defer room.Close()
 	if room.End <= plan.DataSize && room.visible > plan.DataSize && !o.shrinkData {
-		return verb.Failure(ui.Failed,
-			"The data of %s would become %d bytes shorter, at %d; its contents (%s) end at byte %d, so nothing is lost. Add --shrink-data to do that.",
+		return verb.Failure(ui.Failed, "The data of %s would become %d bytes shorter, at %d; its contents (%s) end "+
+			"at byte %d, so nothing is lost. Add --shrink-data to do that.",
 			v.Path, room.visible-plan.DataSize, plan.DataSize, room.kind, room.End)
 	}
 	if plan, err = v.EnableFar(ctx, room.Room); err != nil {

@@ -30,7 +30,10 @@ func Header() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Room for large tokens:", Line: "orthrus header resize --luks2-metadata-size 1m /dev/sdb2"},
+				{What: "See the steps first:", Line: "orthrus header resize --luks2-metadata-size 1m --dry-run " +
+					"/dev/sdb2"},
 			},
+			SeeAlso: []string{"far", "luksDump"},
 		},
 		Run: headerResize,
 	}

@@ -39,11 +39,11 @@ func Shrink() verb.Verb {
 				"Until the device has that size nothing makes the volume grow back but --cancel.",
 			},
 			Examples: []cli.Example{
-				{
-					What: "Shrink a logical volume:",
-					Line: "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault",
-				},
+				{What: "Shrink a logical volume:", Line: "resize2fs /dev/mapper/vault 8G\northrus shrink " +
+					"--device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+				{What: "Take it back, where the device has not been cut:", Line: "orthrus shrink --cancel vault"},
 			},
+			SeeAlso: []string{"grow"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return shrink(ctx, c, &o) },
 	}
@@ -94,7 +94,8 @@ func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 	if err := v.Shrink(ctx, how); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink --cancel.", v.Path, v.Data.Size, how.Size)
+	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink "+
+		"--cancel.", v.Path, v.Data.Size, how.Size)
 	return nil
 }
 

@@ -18,9 +18,8 @@ import (
 // A loop device takes over the size of its file first.
 func loadSized(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 	if c.Opt.Header.Set {
-		return nil,
-			verb.Failure(ui.Failed,
-				"A volume with a detached header follows its device by itself when it is opened; use resize while it is mapped.")
+		return nil, verb.Failure(ui.Failed, "A volume with a detached header follows its device by itself when it "+
+			"is opened; use resize while it is mapped.")
 	}
 	c.Args = []string{below(ctx, c, c.Args[0])}
 	path, err := volume.Named(c)

@@ -43,7 +43,8 @@ func SizeError(path string, err error) error {
 			Code: ui.Failed, Err: err,
 		}
 	case errors.As(err, &room):
-		return &verb.Notice{Text: fmt.Sprintf("The contents of %s end at byte %d of the data, which would have %d. Make them smaller first. Nothing was changed.", path, room.End, room.Size), Code: ui.Failed, Err: err}
+		return &verb.Notice{Text: fmt.Sprintf("The contents of %s end at byte %d of the data, which would have %d. "+
+			"Make them smaller first. Nothing was changed.", path, room.End, room.Size), Code: ui.Failed, Err: err}
 	case errors.Is(err, activate.ErrSuspended), errors.Is(err, activate.ErrUnconfirmed):
 		return err
 	case errors.Is(err, block.ErrBusy), errors.Is(err, luks.ErrPassphrase):

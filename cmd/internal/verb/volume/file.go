@@ -82,6 +82,7 @@ func Extend(path string, size int64) (err error) {
 	return f.Sync()
 }
 
+// Exists tells whether anything is at path.
 func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

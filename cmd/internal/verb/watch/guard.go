@@ -101,6 +101,11 @@ func Guard() verb.Verb {
 				{What: "Who is watched, and what was done:", Line: "orthrus guard status"},
 				{What: "What would be done about one device:", Line: "orthrus guard --once /dev/sdb2 --dry-run"},
 			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something stays damaged."},
+				{Code: 7, Means: "No header is left."},
+			},
+			SeeAlso: []string{"check"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return runGuard(ctx, c, &o) },
 	}

@@ -29,8 +29,8 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	}
 	image, err := head.Backup(ctx)
 	if errors.Is(err, store.ErrNoAreas) {
-		return verb.Failure(ui.Failed,
-			"What the guard keeps of the volume has no keyslots, so that no passphrase would open it: that takes store = full in its configuration.")
+		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, so that no passphrase "+
+			"would open it: that takes store = full in its configuration.")
 	}
 	if err != nil {
 		return verb.Failure(ui.Failed, "What the guard keeps of the volume cannot be used: %v.", err)
@@ -38,7 +38,8 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
 		return err
 	}
-	c.UI.Printf("The header as it was at %s is in %s. To try it first: orthrus open --test-passphrase --header %s DEVICE; to write it back: orthrus luksHeaderRestore --header-backup-file %s DEVICE.",
+	c.UI.Printf("The header as it was at %s is in %s. To try it first: orthrus open --test-passphrase --header %s "+
+		"DEVICE; to write it back: orthrus luksHeaderRestore --header-backup-file %s DEVICE.",
 		head.Time, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V)
 	return nil
 }

@@ -19,12 +19,11 @@ func guardReport() cli.Report {
 			{Path: "looks", Type: "integer", About: "looks at a device since the start"},
 			{Path: "repairs", Type: "integer", About: "copies of a head written from the other"},
 			{Path: "restores", Type: "integer", About: "heads put back that were destroyed under a mapping"},
-			{
-				Path: "transactions", Type: "integer",
-				About: "far headers brought into step or moved, transactions concluded",
-			},
+			{Path: "transactions", Type: "integer", About: "far headers brought into step or moved, transactions " +
+				"concluded"},
 			{Path: "enlarged", Type: "integer", About: "mappings made longer"},
-			{Path: "refusals", Type: "integer", About: "looks that found something to be done, and reasons against it"},
+			{Path: "refusals", Type: "integer", About: "looks that found something to be done, and reasons against " +
+				"it"},
 			{Path: "rehearsed", Type: "integer", About: "steps that repair = proven would have taken"},
 			{Path: "late", Type: "integer", About: "looks that a device did not answer in time"},
 			{Path: "failures", Type: "integer", About: "steps that failed"},
@@ -58,10 +57,8 @@ func guardReport() cli.Report {
 			{Path: "volumes[].mapping", Type: "string", About: "name of the active mapping; may be absent"},
 			{Path: "volumes[].mapped_size", Type: "integer", About: "its size, bytes; may be absent"},
 			{Path: "volumes[].key_held", Type: "boolean", About: "the mapping can be enlarged without a passphrase"},
-			{
-				Path: "volumes[].last_good", Type: "string",
-				About: "when the volume was last seen in order, RFC 3339; empty for never",
-			},
+			{Path: "volumes[].last_good", Type: "string", About: "when the volume was last seen in order, RFC " +
+				"3339; empty for never"},
 			{Path: "volumes[].checked", Type: "string", About: "when it was last looked at, RFC 3339"},
 			{Path: "volumes[].did", Type: "string", About: "what was done last; may be absent"},
 			{Path: "volumes[].undo", Type: "string", About: "file with what that overwrote; may be absent"},
@@ -75,7 +72,8 @@ func guardReport() cli.Report {
 			{Path: "volumes[].proof[].name", Type: "string", About: "the condition"},
 			{Path: "volumes[].proof[].holds", Type: "boolean", About: "it holds"},
 			{Path: "volumes[].proof[].why", Type: "string", About: "what was found"},
-			{Path: "volumes[].rehearsed", Type: "string", About: "what repair = proven would have done; may be absent"},
+			{Path: "volumes[].rehearsed", Type: "string", About: "what repair = proven would have done; may be " +
+				"absent"},
 		},
 	}
 }
