@@ -58,7 +58,7 @@ apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
 .PHONY: all build demo setup help clean man completions install install-cryptsetup \
 	test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-long test-monkey \
-	test-vm test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine \
+	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
 all: build
@@ -82,8 +82,8 @@ demo: setup
 	@$(GO) run ./test/vm/demo
 
 # Parts of make test, the longest first, and the tests that .ci/run has beside them.
-parts   := test-vm test-interop test-unit $(if $(wildcard test/monkey),test-monkey) test-386 test-crash test-referee
-later   := test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
+parts   := test-vm-slice test-interop test-unit $(if $(wildcard test/monkey),test-monkey) test-386 test-crash test-referee
+later   := test-vm-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
 
 ## test               unit tests, 32-bit, referee, slices of interoperability, crashes and monkey, one virtual machine
 test: setup
@@ -119,8 +119,17 @@ test-interop: setup
 	$(test) ./test/interop/...
 
 ## test-vm            tests in the virtual machine (RUN=pattern)
+test-vm: quiet = 20m
 test-vm: setup
 	$(test) -run '$(RUN)' ./test/vm
+
+# Tests of the virtual machine that take longest; .ci/run has them.
+dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup)$$
+test-vm-slice: quiet = 20m
+test-vm-slice: setup
+	$(test) -skip '$(dearvm)' ./test/vm
+test-vm-dear:
+	@$(MAKE) --no-print-directory test-vm RUN='$(subst $$,$$$$,$(dearvm))'
 
 ## test-machine       the virtual machine itself: outcomes, disks, power cuts
 test-machine: setup
@@ -177,7 +186,7 @@ test-monkey: setup
 	$(test) ./test/monkey/...
 
 ## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
-check: fmt vet staticcheck shellcheck arch cross
+check: fmt vet staticcheck deadcode shellcheck arch cross
 	@echo "check: all is well"
 
 fmt:
@@ -188,6 +197,9 @@ vet:
 
 staticcheck:
 	$(tool) staticcheck ./...
+
+deadcode:
+	./scripts/deadcode $(tool) deadcode
 
 # Every shell script there is.
 scripts = .ci/run $(shell grep -rlE '^#!(/bin/|/usr/bin/|/sbin/)(env )?(ba|a|)(sh|openrc-run)' scripts)

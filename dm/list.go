@@ -81,7 +81,10 @@ func splitVersions(body []byte) ([]TargetVersion, error) {
 			return nil, fmt.Errorf("%w: target list ends early", ErrReply)
 		}
 		v := entry.Version
-		targets = append(targets, TargetVersion{cString(body[versionSize:]), Version{Major: v[0], Minor: v[1], Patch: v[2]}})
+		targets = append(targets, TargetVersion{
+			cString(body[versionSize:]),
+			Version{Major: v[0], Minor: v[1], Patch: v[2]},
+		})
 		if entry.Next == 0 {
 			break
 		}
@@ -101,7 +104,10 @@ func (c *Control) TargetVersion(kind string) (Version, error) {
 	}
 	a, err := c.run(call{op: opTargets, cmd: unix.DM_GET_TARGET_VERSION, device: device, room: 256})
 	if errnoOf(err) == unix.EINVAL {
-		return Version{}, &Error{Op: opTargets, Kind: ErrUnknownTarget, Errno: unix.EINVAL, Detail: fmt.Sprintf("%q", kind)}
+		return Version{}, &Error{
+			Op: opTargets, Kind: ErrUnknownTarget, Errno: unix.EINVAL,
+			Detail: fmt.Sprintf("%q", kind),
+		}
 	}
 	if err != nil {
 		return Version{}, err

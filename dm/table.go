@@ -157,7 +157,8 @@ func (c *Control) whyInvalid(table Table) (kind error, detail string) {
 			continue
 		}
 		for _, flag := range crypt.Flags.Unknown(version) {
-			return ErrFlag, fmt.Sprintf("%s needs dm-crypt %s (Linux %s), this kernel has %s", flag.Name, flag.Since, flag.Linux, version)
+			return ErrFlag, fmt.Sprintf("%s needs dm-crypt %s (Linux %s), this kernel has %s", flag.Name, flag.Since,
+				flag.Linux, version)
 		}
 	}
 	return ErrTable, ""

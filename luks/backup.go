@@ -79,9 +79,11 @@ func (v *Volume) fits(backup *Volume) error {
 	case v.Version != backup.Version:
 		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackup, v.Version, backup.Version)
 	case v.Data.Offset != backup.Data.Offset:
-		return fmt.Errorf("%w: data offset %d on the device, %d in the backup", ErrBackup, v.Data.Offset, backup.Data.Offset)
+		return fmt.Errorf("%w: data offset %d on the device, %d in the backup", ErrBackup, v.Data.Offset,
+			backup.Data.Offset)
 	case v.backupSize() != backup.backupSize():
-		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.backupSize(), backup.backupSize())
+		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.backupSize(),
+			backup.backupSize())
 	case v.Version == 1 && v.LUKS1.KeyBytes != backup.LUKS1.KeyBytes:
 		return fmt.Errorf("%w: volume keys of different length", ErrBackup)
 	case v.Version == 1 && !placed1(v.LUKS1, backup.LUKS1):

@@ -118,7 +118,9 @@ func detour2(session *commit.Session, expect commit.Expect, id int, s sealed) er
 }
 
 // changeKey1 moves the key to a free keyslot, and back where it is to stay.
-func (v *Volume) changeKey1(ctx context.Context, expect commit.Expect, s sealed, old int, stay bool) (id int, err error) {
+func (v *Volume) changeKey1(ctx context.Context, expect commit.Expect, s sealed, old int,
+	stay bool,
+) (id int, err error) {
 	err = v.enter1(ctx, func(session *commit.Session1) error {
 		free, found := session.Now().FreeKeyslot()
 		if !found {

@@ -102,7 +102,8 @@ func (g Geometry) wholeSectors(o FormatOptions, size uint64) error {
 		return nil
 	}
 	if g.DataOffset%unit != 0 || (data-g.DataOffset)%unit != 0 {
-		return geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset, unit)
+		return geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset,
+			unit)
 	}
 	return nil
 }
@@ -179,7 +180,10 @@ func (o FormatOptions) FarPlace(g Geometry, size uint64) (FarPlan, error) {
 		return FarPlan{}, fmt.Errorf("%w: its header is detached", ErrNoFar)
 	}
 	m := luks2.NewMetadata(g.HeaderSize, g.KeyslotsSize)
-	m.AddCrypt(luks2.Segment{Offset: g.DataOffset, Dynamic: true, Encryption: o.Cipher, SectorSize: uint32(o.SectorSize)})
+	m.AddCrypt(luks2.Segment{
+		Offset: g.DataOffset, Dynamic: true, Encryption: o.Cipher,
+		SectorSize: uint32(o.SectorSize),
+	})
 	return relocate.PlaceFar(o.headOf(m, g), size)
 }
 

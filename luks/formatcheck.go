@@ -42,7 +42,8 @@ func (o FormatOptions) check1(size uint64) (Geometry, error) {
 
 func (o FormatOptions) layout1(keySize int) (luks1.Layout, error) {
 	return luks1.NewLayout(uint32(keySize), luks1.Placement{
-		Detached: o.Detached && o.DataOffset == 0, Payload: uint32(o.DataOffset / 512), Alignment: uint32(o.alignment() / 512),
+		Detached: o.Detached &&
+			o.DataOffset == 0, Payload: uint32(o.DataOffset / 512), Alignment: uint32(o.alignment() / 512),
 	})
 }
 

@@ -66,7 +66,10 @@ func (v *Volume) newSpec(keySize int, n NewKeyslot) (keyslot.Spec, error) {
 		}
 		return spec1(v.LUKS1, n.KDF.Iterations, salt), nil
 	}
-	s := keyslot.Spec{KeySize: keySize, Stripes: af.Stripes, AFHash: n.Hash, Cipher: n.Cipher, CipherKeySize: n.CipherKeySize, KDF: n.KDF}
+	s := keyslot.Spec{
+		KeySize: keySize, Stripes: af.Stripes, AFHash: n.Hash, Cipher: n.Cipher,
+		CipherKeySize: n.CipherKeySize, KDF: n.KDF,
+	}
 	s.KDF.Salt = salt
 	if s.AFHash == "" {
 		s.AFHash = defaultHash
@@ -143,7 +146,9 @@ func (v *Volume) AddUnboundKey(ctx context.Context, key, passphrase []byte, n Ne
 
 // place2 finds id and area under the lock, writes the material, and only then the header that
 // names it.
-func (v *Volume) place2(ctx context.Context, expect commit.Expect, s sealed, n NewKeyslot, link func(*luks2.Metadata, int) error) (int, error) {
+func (v *Volume) place2(ctx context.Context, expect commit.Expect, s sealed, n NewKeyslot,
+	link func(*luks2.Metadata, int) error,
+) (int, error) {
 	id := n.ID
 	err := v.update2(ctx, func(session *commit.Session) (c commit.Change, err error) {
 		c = commit.Change{Expect: expect, Next: session.Now()}
@@ -207,7 +212,8 @@ func (v *Volume) addKey1(ctx context.Context, expect commit.Expect, s sealed, id
 			return c, &KeyslotError{id, luks2.ErrTaken}
 		}
 		offset, _ := h.Material(id)
-		c = commit.Change1{Expect: expect, Next: h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))}
+		c = commit.Change1{Expect: expect, Next: h.WithKeyslot(id, s.spec.KDF.Iterations,
+			[luks1.SaltSize]byte(s.spec.KDF.Salt))}
 		c.Before = []commit.Area{{What: areaName(id), Offset: uint64(offset), Bytes: s.material}}
 		return c, nil
 	})

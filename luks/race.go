@@ -21,7 +21,10 @@ type attempt struct {
 // opens is the one that counts, however the threads run. Attempts that were ended or never begun
 // have the zero value; keys that do not count are closed.
 func race(ctx context.Context, slots []Keyslot, width int, try func(context.Context, Keyslot) (*Key, error)) []attempt {
-	r := &runners{attempts: make([]attempt, len(slots)), cancels: make([]context.CancelFunc, len(slots)), first: len(slots)}
+	r := &runners{
+		attempts: make([]attempt, len(slots)), cancels: make([]context.CancelFunc, len(slots)),
+		first: len(slots),
+	}
 	free := make(chan struct{}, width)
 	var running sync.WaitGroup
 	for i, slot := range slots {

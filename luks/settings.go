@@ -57,7 +57,11 @@ func (v *Volume) SetPriority(ctx context.Context, id int, p luks2.Priority) erro
 	if err := v.only2("keyslot priorities"); err != nil {
 		return err
 	}
-	return v.settings2(ctx, v.expectKeyslot(id), func(_ *luks2.Header, m *luks2.Metadata) error { return m.SetPriority(id, p) })
+	return v.settings2(ctx, v.expectKeyslot(id), func(_ *luks2.Header,
+		m *luks2.Metadata,
+	) error {
+		return m.SetPriority(id, p)
+	})
 }
 
 // expectKeyslot believes that a keyslot is the one that this volume shows; one that it does not show is for

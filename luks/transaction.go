@@ -94,7 +94,11 @@ func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err
 	if err != nil || !found {
 		return false, err
 	}
-	err = v.transact(ctx, commit.Options{Tell: tell}, func(s *commit.Session) ([]Step, error) { return planResume(v.dev, s.Now()) })
+	err = v.transact(ctx, commit.Options{Tell: tell}, func(s *commit.Session) ([]Step,
+		error,
+	) {
+		return planResume(v.dev, s.Now())
+	})
 	if err != nil {
 		return true, err
 	}

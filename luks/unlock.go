@@ -136,7 +136,9 @@ func (k Keyslot) Admit(judge func(kdf.Params) error) error {
 }
 
 // try returns ErrPassphrase, or a KeyslotError for any other reason.
-func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error, memory *kdf.Memory) (*Key, error) {
+func (v *Volume) try(ctx context.Context, slot Keyslot, passphrase []byte, admit func(kdf.Params) error,
+	memory *kdf.Memory,
+) (*Key, error) {
 	if admit != nil {
 		if err := slot.Admit(admit); err != nil {
 			return nil, err

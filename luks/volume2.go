@@ -105,7 +105,9 @@ func (v *Volume) update2(ctx context.Context, derive func(s *commit.Session) (co
 
 // settings2 is update2 for what says how a volume is to be used: it needs the header to be understood
 // wholly, so a requirement that is not met here is an error.
-func (v *Volume) settings2(ctx context.Context, expect commit.Expect, set func(h *luks2.Header, m *luks2.Metadata) error) error {
+func (v *Volume) settings2(ctx context.Context, expect commit.Expect,
+	set func(h *luks2.Header, m *luks2.Metadata) error,
+) error {
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}

@@ -101,7 +101,10 @@ func (o Options) check() error {
 	case o.Source != Kernel && o.Source != Udev:
 		return &Error{"listen", o.Source.String(), ErrSocket, os.ErrInvalid}
 	case len(o.Matches) > maxMatches:
-		return &Error{"listen", o.Source.String(), ErrMatch, fmt.Errorf("%d matches, at most %d", len(o.Matches), maxMatches)}
+		return &Error{
+			"listen", o.Source.String(), ErrMatch,
+			fmt.Errorf("%d matches, at most %d", len(o.Matches), maxMatches),
+		}
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ import (
 // openSocket makes a socket that hears nothing yet: options and filter come before the membership, so
 // that no message gets past them.
 func openSocket(o Options) (int, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_KOBJECT_UEVENT)
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK,
+		unix.NETLINK_KOBJECT_UEVENT)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}

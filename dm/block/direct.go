@@ -108,7 +108,9 @@ func (d *Device) readWhole(p []byte, off int64) error {
 
 // bounce walks [off, off+len(p)) in pieces of at most bounceSize and gives move each piece, with
 // aligned memory for the whole sectors around it, their offset, and how far into them it starts.
-func (d *Device) bounce(p []byte, off int64, move func(part, sectors []byte, at, skip int64) (int, error)) (int, error) {
+func (d *Device) bounce(p []byte, off int64,
+	move func(part, sectors []byte, at, skip int64) (int, error),
+) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}

@@ -98,7 +98,10 @@ func above(dir, partition string) (found []Holder) {
 	for _, entry := range entries {
 		top := filepath.Join(dir, "holders", entry.Name())
 		n, _ := numberOf(top)
-		h := Holder{Kind: HolderDevice, Name: nodeName(top), Partition: partition, Major: n.major, Minor: n.minor, UUID: attribute(top, "dm/uuid")}
+		h := Holder{
+			Kind: HolderDevice, Name: nodeName(top), Partition: partition, Major: n.major, Minor: n.minor,
+			UUID: attribute(top, "dm/uuid"),
+		}
 		if name := attribute(top, "dm/name"); name != "" {
 			h.Name = name
 		}

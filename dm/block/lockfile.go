@@ -115,7 +115,8 @@ func lockImage(ctx context.Context, d *Device, kind LockKind) (*lockFile, error)
 		return nil, err
 	}
 	var st unix.Stat_t
-	if err := unix.Stat(d.path, &st); err != nil || (identity{uint64(st.Dev), st.Ino}) != d.inode || !sameFile(fd, d.inode) {
+	if err := unix.Stat(d.path, &st); err != nil || (identity{uint64(st.Dev), st.Ino}) != d.inode ||
+		!sameFile(fd, d.inode) {
 		_ = unix.Close(fd)
 		return nil, ErrReplaced
 	}

@@ -71,10 +71,12 @@ func (d *Device) SharesBytes(other Info) bool {
 	if !d.block {
 		return false
 	}
-	if own, ownErr := LoopBacking(d.path); ownErr == nil && (sameTarget(own, other.Path) || err == nil && sameTarget(own, backing)) {
+	if own, ownErr := LoopBacking(d.path); ownErr == nil &&
+		(sameTarget(own, other.Path) || err == nil && sameTarget(own, backing)) {
 		return true
 	}
-	return StackOn(d.Major(), d.Minor()).Has(other.Major, other.Minor) || StackOn(other.Major, other.Minor).Has(d.Major(), d.Minor())
+	return StackOn(d.Major(), d.Minor()).Has(other.Major, other.Minor) ||
+		StackOn(other.Major, other.Minor).Has(d.Major(), d.Minor())
 }
 
 func sameTarget(a, b string) bool {

@@ -98,7 +98,10 @@ func (f CryptFlags) String() string {
 
 // Unknown lists the flags that a dm-crypt of a version does not know yet.
 func (f CryptFlags) Unknown(crypt Version) []CryptFlag {
-	return slices.DeleteFunc(f.List(), func(c CryptFlag) bool { return crypt.AtLeast(c.Since.Major, c.Since.Minor, c.Since.Patch) })
+	return slices.DeleteFunc(f.List(), func(c CryptFlag) bool {
+		return crypt.AtLeast(c.Since.Major, c.Since.Minor,
+			c.Since.Patch)
+	})
 }
 
 // KeptFlags are the flags that names in a header stand for; other names stand for none.

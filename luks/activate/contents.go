@@ -14,7 +14,8 @@ import (
 )
 
 // Contents tells where what lies on a mapped device ends, as signature.Inside does, for the node at
-// path. It reads through the page cache, in which a mounted ext4 keeps its superblock; a suspended mapping, whose reads would wait, is a StateError. XFS keeps its
+// path. It reads through the page cache, in which a mounted ext4 keeps its superblock; a suspended mapping, whose reads
+// would wait, is a StateError. XFS keeps its
 // own apart and may write it back long after it grew, so it is also asked for its size where it is
 // mounted.
 func Contents(path string) (_ signature.Contents, err error) {

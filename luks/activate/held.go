@@ -33,7 +33,10 @@ func HoldKey(volume string, digest int, key *secret.Buffer) error {
 // volumes. It returns how many there were.
 func ReleaseKey(volume string) (released int, err error) {
 	err = withUserKeyring(func() error {
-		released, err = releaseMatching(func(description string) bool { return volume == "" || isKeyOf(description, volume) })
+		released, err = releaseMatching(func(description string) bool {
+			return volume == "" ||
+				isKeyOf(description, volume)
+		})
 		return err
 	})
 	return released, err

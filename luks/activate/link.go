@@ -43,7 +43,10 @@ func ParseLink(text string) (Link, error) {
 
 // Keyring looks the keyring up.
 func (l Link) Keyring() (id keyring.ID, err error) {
-	for _, special := range []keyring.ID{keyring.Thread, keyring.Process, keyring.Session, keyring.User, keyring.UserSession} {
+	for _, special := range []keyring.ID{
+		keyring.Thread, keyring.Process, keyring.Session, keyring.User,
+		keyring.UserSession,
+	} {
 		if l.Ring == special.String() {
 			return special, nil
 		}

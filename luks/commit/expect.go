@@ -127,12 +127,20 @@ func IdentityOf(m *luks2.Metadata, k luks2.Keyslot) Identity {
 // IdentityOf1 is that of a LUKS1 keyslot.
 func IdentityOf1(h luks1.Header, id int) Identity {
 	offset, length := h.Material(id)
-	return Identity{id, luks2.Extent{Offset: uint64(offset), Size: uint64(length)}, bytes.Clone(h.Keyslots[id].Salt[:]), bytes.Clone(h.Digest[:])}
+	return Identity{
+		id,
+		luks2.Extent{Offset: uint64(offset), Size: uint64(length)},
+		bytes.Clone(h.Keyslots[id].Salt[:]),
+		bytes.Clone(h.Digest[:]),
+	}
 }
 
 func heldBy(c luks2.Copy) held {
 	m := c.Metadata
-	h := held{uuid: c.Header.UUID, keyslots: map[int]Identity{}, opens: map[int]bool{}, tokens: map[int]json.RawMessage{}}
+	h := held{
+		uuid: c.Header.UUID, keyslots: map[int]Identity{}, opens: map[int]bool{},
+		tokens: map[int]json.RawMessage{},
+	}
 	data := -1
 	if segment, found := m.DefaultSegment(); found {
 		if d, found := m.DigestOfSegment(segment.ID); found {

@@ -27,7 +27,8 @@ func locatorStage(l far.Locator, holds luks2.Copy) (Stage, error) {
 	if err != nil {
 		return Stage{}, err
 	}
-	return Stage{Areas: []Area{{"far header locator", l.Place.Slot(l.Generation).Offset, p}}, Firm: true, Holds: holds}, nil
+	return Stage{Areas: []Area{{"far header locator", l.Place.Slot(l.Generation).Offset, p}}, Firm: true, Holds: holds},
+		nil
 }
 
 // farCreate makes a far header at a place that is free. l is what far.New returned. What may be left there of
@@ -66,7 +67,10 @@ func farWipe(f far.Found, holds luks2.Copy) ([]Stage, error) {
 	stages := []Stage{announced, body}
 	for _, generation := range []uint64{l.Generation + 1, l.Generation} { // the one that counts goes last
 		at := l.Place.Slot(generation).Offset
-		stages = append(stages, Stage{Areas: []Area{{"wiped far header locator", at, make([]byte, far.SlotSize)}}, Holds: holds})
+		stages = append(stages, Stage{
+			Areas: []Area{{"wiped far header locator", at, make([]byte, far.SlotSize)}},
+			Holds: holds,
+		})
 	}
 	return stages, nil
 }

@@ -73,7 +73,8 @@ func (w FarWrite) stages(s *Session, found far.Found, want far.Desired) (l far.L
 	case found.Locator.Announces(want.Contents, w.Next.Header.UUID):
 		l = found.Locator
 		stages, err = farFulfil(l, want.Body, now)
-	case !found.Locator.Updating() && found.Locator.Contents.Equal(want.Contents) && found.Locator.UUID == w.Next.Header.UUID:
+	case !found.Locator.Updating() && found.Locator.Contents.Equal(want.Contents) &&
+		found.Locator.UUID == w.Next.Header.UUID:
 	default:
 		l = found.Locator.Successor(want.Contents, s.size()).Renamed(w.Next.Header.UUID)
 		stages, err = farUpdate(l, want.Body, now)

@@ -129,7 +129,8 @@ func (f *following) prepare(c Change, heads header.Plan) error {
 	valid := func(p header.Place) header.Found {
 		return header.Found{Place: p, State: header.Valid, Copy: f.next}
 	}
-	src, err := far.Gathered(f.dev, header.Heads{Primary: valid(header.Primary), Secondary: valid(header.Secondary)}, f.next, f.old)
+	src, err := far.Gathered(f.dev, header.Heads{Primary: valid(header.Primary), Secondary: valid(header.Secondary)},
+		f.next, f.old)
 	if err != nil {
 		return err
 	}

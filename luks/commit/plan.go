@@ -66,8 +66,11 @@ func (p *Plan) heads(h header.Plan) {
 func headStage(w header.Write, holds luks2.Copy) Stage {
 	what := w.Place.String() + " header"
 	return Stage{
-		Areas: []Area{{what, w.Offset + luks2.BinarySize, w.Bytes[luks2.BinarySize:]}, {what, w.Offset, w.Bytes[:luks2.BinarySize]}},
-		Firm:  true, Holds: holds,
+		Areas: []Area{
+			{what, w.Offset + luks2.BinarySize, w.Bytes[luks2.BinarySize:]},
+			{what, w.Offset, w.Bytes[:luks2.BinarySize]},
+		},
+		Firm: true, Holds: holds,
 	}
 }
 

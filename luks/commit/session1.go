@@ -94,7 +94,10 @@ func (s *Session) Down(h luks1.Header) error {
 	whole.heads(heal)
 	secondary := s.choice.Copy.Header.Size
 	p.loose(
-		luks2.Copy{}, Area{"sector 1", luks1.SectorSize, raw[luks1.SectorSize:]}, Area{"sector 0", 0, raw[:luks1.SectorSize]},
+		luks2.Copy{}, Area{"sector 1", luks1.SectorSize, raw[luks1.SectorSize:]}, Area{
+			"sector 0", 0,
+			raw[:luks1.SectorSize],
+		},
 		Area{"old secondary header", secondary, make([]byte, secondary)},
 		Area{"old primary header", luks1.ReservedSize, make([]byte, secondary-luks1.ReservedSize)},
 	)

@@ -83,7 +83,8 @@ func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
 		}
 		at, found := h.Unclaimed(areaUnit, int64(end))
 		if !found {
-			return Down{}, cannot(1, ErrNoRoom, "LUKS1 needs room for eight keyslots of %d bytes before byte %d", length, end)
+			return Down{}, cannot(1, ErrNoRoom, "LUKS1 needs room for eight keyslots of %d bytes before byte %d",
+				length, end)
 		}
 		h.Keyslots[i].Offset = uint32(at / luks1.SectorSize)
 	}

@@ -42,7 +42,8 @@ func headerOf(c luks2.Copy) (luks1.Header, error) {
 		return h, cannot(1, ErrCannotHold, "there are no active keyslots")
 	}
 	if unknown := m.UnknownMembers(); len(unknown) > 0 {
-		return h, cannot(1, ErrCannotHold, "LUKS2 header contains what LUKS1 has no place for: %s", strings.Join(unknown, ", "))
+		return h, cannot(1, ErrCannotHold, "LUKS2 header contains what LUKS1 has no place for: %s",
+			strings.Join(unknown, ", "))
 	}
 	return h, nil
 }
@@ -73,7 +74,8 @@ func onlySegment(m *luks2.Metadata) (luks2.Segment, error) {
 func onlyDigest(m *luks2.Metadata, s luks2.Segment) (luks2.Digest, error) {
 	digests := m.Digests()
 	d, found := m.DigestOfSegment(s.ID)
-	if len(digests) != 1 || !found || d.Type != "pbkdf2" || len(d.Salt) != luks1.SaltSize || len(d.Value) < luks1.DigestSize {
+	if len(digests) != 1 || !found || d.Type != "pbkdf2" || len(d.Salt) != luks1.SaltSize ||
+		len(d.Value) < luks1.DigestSize {
 		return d, cannot(1, ErrCannotHold, "key slot digests are not LUKS1 compatible")
 	}
 	return d, nil
@@ -86,7 +88,8 @@ func withSlot(h luks1.Header, slot luks2.Keyslot, s luks2.Segment) (luks1.Header
 	}
 	same := h.KeyBytes == 0 || slot.KeySize == h.KeyBytes
 	length := luks2.AreaSize(slot.KeySize, luks1.Stripes)
-	fits := slot.Type == luks2.TypeLUKS2 && slot.KDF.Type == "pbkdf2" && slot.KDF.Hash == h.HashSpec && slot.AF.Hash == h.HashSpec &&
+	fits := slot.Type == luks2.TypeLUKS2 && slot.KDF.Type == "pbkdf2" && slot.KDF.Hash == h.HashSpec &&
+		slot.AF.Hash == h.HashSpec &&
 		slot.AF.Stripes == luks1.Stripes && len(slot.KDF.Salt) == luks1.SaltSize && slot.Area.Offset%areaUnit == 0 &&
 		slot.Area.Encryption == s.Encryption && slot.Area.KeySize == slot.KeySize && slot.Area.Size >= length && same
 	if !fits {

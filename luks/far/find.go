@@ -139,7 +139,8 @@ func Search(ctx context.Context, dev header.Device, from uint64, report func(Fou
 func promising(dev io.ReaderAt, at uint64) bool {
 	p := make([]byte, SlotSize)
 	err := header.ReadFull(dev, p, at)
-	return err == nil && bytes.HasPrefix(p, []byte(Magic)) || err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
+	return err == nil && bytes.HasPrefix(p, []byte(Magic)) ||
+		err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Head decodes the head in the body that speaks for it.

@@ -125,7 +125,9 @@ type Status struct {
 
 // Examine gathers the evidence and judges it, for a caller that holds the lock. live lists the ranges that
 // mappings reach over; it is asked where the heads name a far header.
-func Examine(dev header.Device, heads header.Heads, head luks2.Copy, live func() ([]luks2.Extent, error)) (Status, error) {
+func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
+	live func() ([]luks2.Extent, error),
+) (Status, error) {
 	e := Gather(dev, head)
 	f := Status{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded}
 	if e.Recorded.State == Whole {

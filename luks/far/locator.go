@@ -82,7 +82,10 @@ type Locator struct {
 // New announces a far header that is to be made at a place where anything may lie now; Create writes it.
 func New(uuid string, place Place, next Contents, deviceSize uint64) Locator {
 	anything := Part{Extent: luks2.Extent{Size: place.Body.Size}}
-	return Locator{UUID: uuid, Place: place, DeviceSize: deviceSize, Contents: next, Old: &Contents{Parts: []Part{anything}}}
+	return Locator{
+		UUID: uuid, Place: place, DeviceSize: deviceSize, Contents: next,
+		Old: &Contents{Parts: []Part{anything}},
+	}
 }
 
 // Updating tells that an update was announced and is not known to be over.
@@ -183,7 +186,8 @@ func (c Contents) check(length uint64, limit int) string {
 	}
 	end := uint64(0)
 	for _, p := range c.Parts {
-		if p.Size == 0 || p.Size%512 != 0 || p.Offset%512 != 0 || p.Offset < end || p.Offset > length || length-p.Offset < p.Size {
+		if p.Size == 0 || p.Size%512 != 0 || p.Offset%512 != 0 || p.Offset < end || p.Offset > length ||
+			length-p.Offset < p.Size {
 			return fmt.Sprintf("part of %d bytes at %d of a body of %d", p.Size, p.Offset, length)
 		}
 		end = p.End()

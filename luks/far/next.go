@@ -30,7 +30,8 @@ func Build(source []byte, head luks2.Copy, old *Found) (Desired, error) {
 		return Desired{}, err
 	}
 	if uint64(len(source)) != Length(head) {
-		return Desired{}, &LocatorError{Kind: ErrField, Why: fmt.Sprintf("%d bytes for a body of %d", len(source), Length(head))}
+		return Desired{}, &LocatorError{Kind: ErrField, Why: fmt.Sprintf("%d bytes for a body of %d", len(source),
+			Length(head))}
 	}
 	d := Desired{Body: Image(source, layout)}
 	if old != nil && old.State == Whole && len(old.Body) == len(source) {
@@ -64,7 +65,8 @@ func (d *Desired) keep(head luks2.Copy, old Found) {
 // SameMaterial tells whether two descriptions are of the same material: whoever writes new material draws
 // a new salt for it.
 func SameMaterial(a, b luks2.Keyslot) bool {
-	return a.Type == luks2.TypeLUKS2 && a.Type == b.Type && a.Area == b.Area && a.AF == b.AF && a.KeySize == b.KeySize &&
+	return a.Type == luks2.TypeLUKS2 && a.Type == b.Type && a.Area == b.Area && a.AF == b.AF &&
+		a.KeySize == b.KeySize &&
 		a.KDF.Type == b.KDF.Type && bytes.Equal(a.KDF.Salt, b.KDF.Salt)
 }
 
@@ -112,5 +114,6 @@ func (f Found) Damage(source []byte, head luks2.Copy) []int {
 // copied: one of the heads in source is, byte for byte, the one in the far header.
 func (f Found) copied(source []byte, size uint64) bool {
 	differing := f.Locator.Differing(source[:min(2*size, uint64(len(source)))])
-	return !slices.Contains(differing, luks2.Extent{Size: size}) || !slices.Contains(differing, luks2.Extent{Offset: size, Size: size})
+	return !slices.Contains(differing, luks2.Extent{Size: size}) ||
+		!slices.Contains(differing, luks2.Extent{Offset: size, Size: size})
 }

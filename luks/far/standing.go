@@ -115,7 +115,8 @@ func (e Evidence) standing() (Standing, error) {
 		return Unknown, e.TokenErr
 	}
 	if f, newer := e.newer(); newer {
-		return Restored, fmt.Errorf("%w: its sequence number is %d, theirs %d", ErrRestored, f.Locator.SeqID, e.Head.Header.SeqID)
+		return Restored, fmt.Errorf("%w: its sequence number is %d, theirs %d", ErrRestored, f.Locator.SeqID,
+			e.Head.Header.SeqID)
 	}
 	switch {
 	case !e.HasToken:
@@ -172,7 +173,8 @@ func (e Evidence) expected(f Found, now uint64) bool {
 	if f.Locator.SeqID != now+1 {
 		return false
 	}
-	return e.HasToken && (f.Place == e.Token.To || e.Token.Phase != Stable && f.Place == e.Token.Far) || f.Locator.Old != nil && f.Locator.Old.SeqID == now
+	return e.HasToken && (f.Place == e.Token.To || e.Token.Phase != Stable && f.Place == e.Token.Far) ||
+		f.Locator.Old != nil && f.Locator.Old.SeqID == now
 }
 
 // forgotten lists what bears this uuid at other places than the heads name.

@@ -49,7 +49,8 @@ func BootReport(r Report) []Loader {
 			l.keyslots(r)
 		}
 		if r.Version == 2 && !g.installs {
-			l.Notes = append(l.Notes, "its grub-install makes no image that unlocks LUKS2; grub-mkimage with the module luks2 does")
+			l.Notes = append(l.Notes,
+				"its grub-install makes no image that unlocks LUKS2; grub-mkimage with the module luks2 does")
 		}
 		list = append(list, l)
 	}
@@ -128,7 +129,8 @@ func grubCipher(text string) string {
 	if err != nil {
 		return "cipher " + text
 	}
-	known := slices.Contains(grubCiphers, spec.Cipher) && slices.Contains(grubModes, spec.Mode) && slices.Contains(grubIVs, spec.IV) &&
+	known := slices.Contains(grubCiphers, spec.Cipher) && slices.Contains(grubModes, spec.Mode) &&
+		slices.Contains(grubIVs, spec.IV) &&
 		(spec.IVHash == "" || slices.Contains(grubHashes, spec.IVHash))
 	if !known {
 		return "cipher " + text

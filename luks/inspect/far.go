@@ -78,13 +78,17 @@ func (r *Report) farFindings(e *FarEvidence) {
 		r.add(Healable, "a mapping reaches over the far header: it was opened by an older tool")
 	}
 	if len(e.Revoked) > 0 {
-		r.add(Healable, fmt.Sprintf("the far header holds the material of %d keyslots that the header does not have any more", len(e.Revoked)))
+		r.add(Healable,
+			fmt.Sprintf("the far header holds the material of %d keyslots that the header does not have any more",
+				len(e.Revoked)))
 	}
 	for _, id := range e.Damaged {
-		r.add(Healable, fmt.Sprintf("keyslot %d is not what it was when the far header copied it, which repair can bring back", id))
+		r.add(Healable,
+			fmt.Sprintf("keyslot %d is not what it was when the far header copied it, which repair can bring back", id))
 	}
 	for _, f := range e.Forgotten {
-		r.add(Healable, fmt.Sprintf("a forgotten far header with key material lies at byte %d, seqid %d", f.Place.Start(), f.Locator.SeqID))
+		r.add(Healable, fmt.Sprintf("a forgotten far header with key material lies at byte %d, seqid %d",
+			f.Place.Start(), f.Locator.SeqID))
 	}
 }
 
@@ -97,7 +101,8 @@ func (r *Report) judgeLostFar(e *FarEvidence) {
 	r.UUID = f.Locator.UUID
 	place := farPlace(f)
 	r.Far = &FarReport{Standing: "the only copy", Place: &place}
-	r.add(Lost, fmt.Sprintf("the far header at byte %d, seqid %d, is %v: repair --from-far brings the header back", f.Place.Start(), f.Locator.SeqID, f.State))
+	r.add(Lost, fmt.Sprintf("the far header at byte %d, seqid %d, is %v: repair --from-far brings the header back",
+		f.Place.Start(), f.Locator.SeqID, f.State))
 }
 
 // farRegions are those of the picture.

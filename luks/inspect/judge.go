@@ -13,7 +13,10 @@ import (
 
 // Judge turns evidence into a report. The error is ErrNotLUKS where nothing looks like LUKS.
 func Judge(e Evidence) (Report, error) {
-	r := Report{DeviceSize: e.Size, Keyslots: []Keyslot{}, Segments: []Segment{}, Findings: []Finding{}, Tools: []Opinion{}}
+	r := Report{
+		DeviceSize: e.Size, Keyslots: []Keyslot{}, Segments: []Segment{}, Findings: []Finding{},
+		Tools: []Opinion{},
+	}
 	switch {
 	case e.LUKS1 != nil || e.LUKS1Err != nil:
 		r.judge1(e)
@@ -32,7 +35,8 @@ func Judge(e Evidence) (Report, error) {
 
 // nothing: neither head is there, not even one without its magic.
 func (e Evidence) nothing() bool {
-	return e.Heads.Primary.State == header.Absent && e.Heads.Secondary.State == header.Absent && len(e.Wiped) == 0 && len(e.Texts) == 0 &&
+	return e.Heads.Primary.State == header.Absent && e.Heads.Secondary.State == header.Absent && len(e.Wiped) == 0 &&
+		len(e.Texts) == 0 &&
 		(e.Far == nil || e.Far.Lost == nil)
 }
 
@@ -71,7 +75,8 @@ func (r *Report) judgeLost(e Evidence) {
 	}
 	for _, w := range e.Wiped {
 		r.Version, r.UUID = w.Version, w.UUID
-		r.add(Lost, fmt.Sprintf("LUKS%d header at byte %d lacks its magic and is in order otherwise", w.Version, w.Offset))
+		r.add(Lost, fmt.Sprintf("LUKS%d header at byte %d lacks its magic and is in order otherwise", w.Version,
+			w.Offset))
 	}
 	for _, at := range e.Texts {
 		r.add(Lost, fmt.Sprintf("metadata at byte %d stands without a valid header before it", at))
@@ -86,7 +91,10 @@ func (r *Report) judgeLost(e Evidence) {
 func copies(h header.Heads, c header.Choice) []Copy {
 	var list []Copy
 	for _, f := range []header.Found{h.Primary, h.Secondary} {
-		one := Copy{Place: f.Place.String(), Offset: f.Offset, Size: f.Copy.Header.Size, State: f.State.String(), SeqID: f.Copy.Header.SeqID}
+		one := Copy{
+			Place: f.Place.String(), Offset: f.Offset, Size: f.Copy.Header.Size, State: f.State.String(),
+			SeqID: f.Copy.Header.SeqID,
+		}
 		if f.Err != nil {
 			one.Why = f.Err.Error()
 		}
@@ -149,13 +157,18 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 		end := s.recordedExtent().End()
 		switch {
 		case s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= extent.Up(areasEnd, 1<<20):
-			r.add(Note, fmt.Sprintf("segment %d: its data lies on another device; this is a detached header or a backup of one", s.ID))
+			r.add(Note,
+				fmt.Sprintf("segment %d: its data lies on another device; this is a detached header or a backup of one",
+					s.ID))
 		case s.Offset >= r.DeviceSize:
-			r.add(Healable, fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
+			r.add(Healable,
+				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
 		case !s.Dynamic && end > r.DeviceSize:
-			r.add(Healable, fmt.Sprintf("segment %d ends at byte %d, the device at %d: %d bytes of data are not there", s.ID, end, r.DeviceSize, end-r.DeviceSize))
+			r.add(Healable, fmt.Sprintf("segment %d ends at byte %d, the device at %d: %d bytes of data are not there",
+				s.ID, end, r.DeviceSize, end-r.DeviceSize))
 		case s.Dynamic && s.SectorSize > 0 && s.Size%uint64(s.SectorSize) != 0:
-			r.add(Note, fmt.Sprintf("segment %d: the last %d bytes of the device make no whole sector of %d", s.ID, s.Size%uint64(s.SectorSize), s.SectorSize))
+			r.add(Note, fmt.Sprintf("segment %d: the last %d bytes of the device make no whole sector of %d", s.ID,
+				s.Size%uint64(s.SectorSize), s.SectorSize))
 		}
 	}
 	r.judgeRest()
@@ -173,7 +186,8 @@ func (r *Report) judgeRest() {
 		}
 	}
 	if end > 0 && end < r.DeviceSize && (r.Far == nil || r.Far.Place == nil) {
-		r.add(Note, fmt.Sprintf("%d bytes behind the data, from byte %d on, belong to no segment", r.DeviceSize-end, end))
+		r.add(Note, fmt.Sprintf("%d bytes behind the data, from byte %d on, belong to no segment", r.DeviceSize-end,
+			end))
 	}
 }
 

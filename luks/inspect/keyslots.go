@@ -62,7 +62,8 @@ func (r *Report) judgeKeyslots() {
 			r.add(Healable, text)
 		}
 		if k.Offset%luks2.AreaAlignment != 0 && r.Version == 2 {
-			r.add(Note, fmt.Sprintf("keyslot %d: area at byte %d is not aligned to %d", k.ID, k.Offset, luks2.AreaAlignment))
+			r.add(Note, fmt.Sprintf("keyslot %d: area at byte %d is not aligned to %d", k.ID, k.Offset,
+				luks2.AreaAlignment))
 		}
 	}
 	switch {

@@ -106,7 +106,10 @@ func heads(r Report) []Region {
 	}
 	var list []Region
 	for _, c := range r.Copies {
-		n := Region{Kind: Head, Offset: c.Offset, Size: size, Name: c.Place + " header", Keyslot: -1, Damaged: c.State != "valid"}
+		n := Region{
+			Kind: Head, Offset: c.Offset, Size: size, Name: c.Place + " header", Keyslot: -1,
+			Damaged: c.State != "valid",
+		}
 		if n.Damaged {
 			n.Why = c.State
 		}
@@ -118,7 +121,10 @@ func heads(r Report) []Region {
 func areas(r Report) []Region {
 	var list []Region
 	for _, k := range r.Keyslots {
-		n := Region{Kind: KeyslotArea, Offset: k.Offset, Size: k.Size, Name: fmt.Sprintf("keyslot %d", k.ID), Keyslot: k.ID, Damaged: k.hurt()}
+		n := Region{
+			Kind: KeyslotArea, Offset: k.Offset, Size: k.Size, Name: fmt.Sprintf("keyslot %d", k.ID),
+			Keyslot: k.ID, Damaged: k.hurt(),
+		}
 		if n.Damaged {
 			n.Why = string(k.State)
 		}
@@ -133,7 +139,10 @@ func data(r Report) []Region {
 		if s.Backup || s.Offset == 0 {
 			continue
 		}
-		n := Region{Kind: Data, Offset: s.Offset, Size: s.Size, Name: fmt.Sprintf("data, segment %d", s.ID), Keyslot: -1}
+		n := Region{
+			Kind: Data, Offset: s.Offset, Size: s.Size, Name: fmt.Sprintf("data, segment %d", s.ID),
+			Keyslot: -1,
+		}
 		if s.recordedExtent().End() > r.DeviceSize {
 			n.Damaged, n.Why = true, "cut off"
 		}

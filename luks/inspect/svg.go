@@ -20,19 +20,23 @@ const (
 func SVG(title string, regions []Region) string {
 	var b strings.Builder
 	height := 2*svgMargin + svgBar + 40 + svgRow*len(regions)
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", svgWidth, height)
+	fmt.Fprintf(&b,
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", svgWidth, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", svgWidth, height)
-	fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="16">%s</text>`+"\n", svgMargin, svgMargin+4, html.EscapeString(title))
+	fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="16">%s</text>`+"\n", svgMargin, svgMargin+4,
+		html.EscapeString(title))
 	x := svgMargin
 	for i, width := range share(regions, svgWidth-2*svgMargin) {
 		r := regions[i]
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="#404040"><title>%s</title></rect>`+"\n",
+		fmt.Fprintf(&b,
+			`<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="#404040"><title>%s</title></rect>`+"\n",
 			x, svgMargin+16, width, svgBar, colour(r), html.EscapeString(caption(r)))
 		x += width
 	}
 	for i, r := range regions {
 		y := svgMargin + svgBar + 40 + svgRow*i
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="14" height="14" fill="%s" stroke="#404040"/>`+"\n", svgMargin, y-11, colour(r))
+		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="14" height="14" fill="%s" stroke="#404040"/>`+"\n", svgMargin, y-11,
+			colour(r))
 		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", svgMargin+24, y, html.EscapeString(caption(r)))
 	}
 	b.WriteString("</svg>\n")

@@ -73,7 +73,10 @@ func wrapped(h header.Heads) bool {
 }
 
 // known are the requirements that some release of cryptsetup meets.
-var known = []string{"offline-reencrypt", "online-reencrypt", "online-reencrypt-v2", "online-reencrypt-v3", "inline-hw-tags", "opal"}
+var known = []string{
+	"offline-reencrypt", "online-reencrypt", "online-reencrypt-v2", "online-reencrypt-v3",
+	"inline-hw-tags", "opal",
+}
 
 func (r *Report) cryptsetupVolume() {
 	fixed, end := 0, uint64(0)

@@ -139,7 +139,8 @@ func within(w luks2.Extent, deviceSize uint64) error {
 }
 
 func owned(w luks2.Extent, r Range) error {
-	return refuse(ErrOwner, "bytes %d to %d are written, and %d to %d are of the %v", w.Offset, w.End()-1, r.Offset, r.End()-1, r)
+	return refuse(ErrOwner, "bytes %d to %d are written, and %d to %d are of the %v", w.Offset, w.End()-1, r.Offset,
+		r.End()-1, r)
 }
 
 func tokenOf(c luks2.Copy) far.Token {

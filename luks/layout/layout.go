@@ -101,7 +101,10 @@ func Of1(h luks1.Header, deviceSize uint64) Layout {
 func cut(claims []Range, data, end, size uint64) Layout {
 	claims = append(
 		claims, Range{luks2.Extent{Size: data}, Spare, -1},
-		Range{luks2.Extent{Offset: data, Size: max(end, data) - data}, Data, -1}, Range{luks2.Extent{Size: size}, Nobody, -1},
+		Range{luks2.Extent{Offset: data, Size: max(end, data) - data}, Data, -1}, Range{
+			luks2.Extent{Size: size},
+			Nobody, -1,
+		},
 	)
 	l := Layout{Size: size}
 	var taken []luks2.Extent

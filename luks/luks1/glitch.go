@@ -63,10 +63,12 @@ func (h Header) Glitches() []Glitch {
 			list = append(list, flagGlitch(i, k))
 		}
 		if k.Stripes != Stripes {
-			list = append(list, slotGlitch(ForeignStripes, i, "stripes", k.Stripes, uint32(Stripes), func(k *Keyslot) { k.Stripes = Stripes }))
+			list = append(list, slotGlitch(ForeignStripes, i, "stripes", k.Stripes, uint32(Stripes),
+				func(k *Keyslot) { k.Stripes = Stripes }))
 		}
 		if want := layout.Material[i]; known && k.Offset != want {
-			list = append(list, slotGlitch(ForeignOffset, i, "keyMaterialOffset", k.Offset, want, func(k *Keyslot) { k.Offset = want }))
+			list = append(list, slotGlitch(ForeignOffset, i, "keyMaterialOffset", k.Offset, want,
+				func(k *Keyslot) { k.Offset = want }))
 		}
 	}
 	return append(list, h.partitionGlitch()...)
@@ -110,7 +112,8 @@ func (h Header) partitionGlitch() []Glitch {
 	if k.Enabled() || looksEnabled(k) || k.Salt[at] != 0x55 || k.Salt[at+1] != 0xAA {
 		return nil
 	}
-	g := slotGlitch(PartitionTable, straddling, "salt", 0, 0, func(k *Keyslot) { k.Salt, k.Iterations = [SaltSize]byte{}, 0 })
+	g := slotGlitch(PartitionTable, straddling, "salt", 0, 0,
+		func(k *Keyslot) { k.Salt, k.Iterations = [SaltSize]byte{}, 0 })
 	g.Was, g.Becomes = fmt.Sprintf("%x", k.Salt), fmt.Sprintf("%x", [SaltSize]byte{})
 	return []Glitch{g}
 }

@@ -123,7 +123,8 @@ func checkMaterialEnd(h Header, _ int64) *FieldError {
 	}
 	for i, k := range h.Keyslots {
 		if end := int64(k.Offset) + h.MaterialSectors(); end > int64(h.PayloadOffset) {
-			return slotError(ErrOverlap, i, "keyMaterialOffset", "ends at sector %d, data starts at %d", end, h.PayloadOffset)
+			return slotError(ErrOverlap, i, "keyMaterialOffset", "ends at sector %d, data starts at %d", end,
+				h.PayloadOffset)
 		}
 	}
 	return nil
@@ -134,7 +135,8 @@ func checkOverlap(h Header, _ int64) *FieldError {
 	for n, i := range order[1:] {
 		before := order[n]
 		if end := int64(h.Keyslots[before].Offset) + h.MaterialSectors(); end > int64(h.Keyslots[i].Offset) {
-			return slotError(ErrOverlap, i, "keyMaterialOffset", "sector %d, keyslot %d ends at %d", h.Keyslots[i].Offset, before, end)
+			return slotError(ErrOverlap, i, "keyMaterialOffset", "sector %d, keyslot %d ends at %d",
+				h.Keyslots[i].Offset, before, end)
 		}
 	}
 	return nil

@@ -15,7 +15,10 @@ func (m *Metadata) UnknownMembers() []string {
 		known []string
 	}{
 		{"keyslots", m.keyslots, []string{"type", "key_size", "af", "area", "kdf", "priority"}},
-		{"segments", m.segments, []string{"type", "offset", "size", "iv_tweak", "encryption", "sector_size", "flags", "integrity"}},
+		{"segments", m.segments, []string{
+			"type", "offset", "size", "iv_tweak", "encryption", "sector_size", "flags",
+			"integrity",
+		}},
 		{"digests", m.digests, []string{"type", "keyslots", "segments", "hash", "iterations", "salt", "digest"}},
 	} {
 		for _, entry := range section.of.members {

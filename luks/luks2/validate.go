@@ -170,7 +170,8 @@ func checkConfig(m *Metadata, hdrSize uint64) error {
 	if keyslotsSize%AreaAlignment != 0 || keyslotsSize > MaxKeyslotsSize {
 		return broken("config.keyslots_size", "%d bytes", keyslotsSize)
 	}
-	if offset := m.DataOffset(); offset != 0 && (keyslotsSize > offset || offset-keyslotsSize < 2*(jsonSize+BinarySize)) {
+	if offset := m.DataOffset(); offset != 0 && (keyslotsSize > offset ||
+		offset-keyslotsSize < 2*(jsonSize+BinarySize)) {
 		return broken("config.keyslots_size", "%d bytes reach into the data at %d", keyslotsSize, offset)
 	}
 	if config.has("flags") {

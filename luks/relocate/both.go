@@ -48,7 +48,9 @@ func (r *relocation) rebuilding(to Sizes) (t far.Token, old far.Place, err error
 		return t, old, err
 	}
 	if end := r.segment.Offset + r.segment.Size; t.To.Start() < end {
-		return t, old, impossible("metadata size", "a far header of %d bytes would reach into the data, which end at byte %d", to.End(), end)
+		return t, old,
+			impossible("metadata size", "a far header of %d bytes would reach into the data, which end at byte %d",
+				to.End(), end)
 	}
 	t.Phase, t.ToDeviceSize, t.DataSize, t.ToDataSize = far.Rebuilding, t.DeviceSize, r.segment.Size, r.segment.Size
 	t.HeaderSize, t.KeyslotsSize = to.Header, to.Keyslots
@@ -93,7 +95,8 @@ func PlanRefit(head luks2.Copy) ([]Step, error) {
 		return nil, err
 	}
 	if end := r.segment.Offset + r.segment.Size; t.To.Start() < end {
-		return nil, fmt.Errorf("%w: one of %d bytes would reach into the data, which end at byte %d", ErrNoFarRoom, t.To.Body.Size, end)
+		return nil, fmt.Errorf("%w: one of %d bytes would reach into the data, which end at byte %d", ErrNoFarRoom,
+			t.To.Body.Size, end)
 	}
 	t.Phase, t.ToDeviceSize, t.DataSize, t.ToDataSize = far.Rebuilding, t.DeviceSize, r.segment.Size, r.segment.Size
 	what := fmt.Sprintf("note: the far header at %s is made anew at %s", at(t.Far), at(t.To))

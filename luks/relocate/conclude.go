@@ -15,7 +15,8 @@ import (
 // the places they name, or, where that cannot be, what takes it back. Nothing to do is an empty plan.
 // The token is hostile input: see check.
 func PlanConclude(dev header.Device, head luks2.Copy) ([]Step, error) {
-	if t, _, found, err := far.Find(head.Metadata); err == nil && found && (t.Phase == far.Enabling || t.Phase == far.Disabling) {
+	if t, _, found, err := far.Find(head.Metadata); err == nil && found &&
+		(t.Phase == far.Enabling || t.Phase == far.Disabling) {
 		return concludeEnabling(dev, head, t)
 	}
 	r, err := begin(head)
@@ -75,7 +76,8 @@ func (r *relocation) check() error {
 	if want, _, err := r.place(t.ToDeviceSize); err != nil || made != want {
 		return refuse("its place is not where the device's size puts it")
 	}
-	if t.Phase != far.AwaitingCut && t.Phase != far.Rebuilding && (left.None() || left.Body.Size != far.Length(r.head)) {
+	if t.Phase != far.AwaitingCut && t.Phase != far.Rebuilding &&
+		(left.None() || left.Body.Size != far.Length(r.head)) {
 		return refuse("the old place is not one of this header")
 	}
 	unit := uint64(r.segment.SectorSize)

@@ -86,7 +86,8 @@ func detour(now luks2.Copy, d Detour, id int, to Sizes, longer, limit uint64) ([
 		return nil, err
 	}
 	name := fmt.Sprintf("area of keyslot %d", id)
-	begin := heads(fmt.Sprintf("write keyslot %d to byte %d, behind the others, and note that it comes back", id, place.Offset), next)
+	begin := heads(fmt.Sprintf("write keyslot %d to byte %d, behind the others, and note that it comes back", id,
+		place.Offset), next)
 	begin.Writes = append([]luks2.Extent{place}, append(begin.Writes, left)...)
 	begin.Act = commit.Heads{Change: commit.Change{
 		Expect: d.Expect, Next: next,

@@ -27,7 +27,8 @@ func noFar(format string, args ...any) error {
 type RoomError struct{ End, Size uint64 }
 
 func (e *RoomError) Error() string {
-	return fmt.Sprintf("%v: the contents end at byte %d of the data, the room before the far header at %d", ErrNoFarRoom, e.End, e.Size)
+	return fmt.Sprintf("%v: the contents end at byte %d of the data, the room before the far header at %d",
+		ErrNoFarRoom, e.End, e.Size)
 }
 
 func (e *RoomError) Unwrap() error { return ErrNoFarRoom }
@@ -184,7 +185,10 @@ func disabling(head luks2.Copy, t far.Token) ([]Step, error) {
 		}
 	}
 	return []Step{
-		{What: fmt.Sprintf("wipe the far header at %s", at(t.To)), Writes: t.To.Extents(), Act: commit.FarWipe{Place: t.To}},
+		{
+			What: fmt.Sprintf("wipe the far header at %s", at(t.To)), Writes: t.To.Extents(),
+			Act: commit.FarWipe{Place: t.To},
+		},
 		heads("commit: there is no far header", next),
 	}, nil
 }

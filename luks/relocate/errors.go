@@ -38,7 +38,8 @@ func (e *SizeError) Unwrap() error { return e.Kind }
 type OverlapError struct{ From, To luks2.Extent }
 
 func (e *OverlapError) Error() string {
-	return fmt.Sprintf("%v: bytes %d to %d and bytes %d to %d overlap", ErrOverlap, e.From.Offset, e.From.End()-1, e.To.Offset, e.To.End()-1)
+	return fmt.Sprintf("%v: bytes %d to %d and bytes %d to %d overlap", ErrOverlap, e.From.Offset, e.From.End()-1,
+		e.To.Offset, e.To.End()-1)
 }
 
 func (e *OverlapError) Unwrap() error { return ErrOverlap }

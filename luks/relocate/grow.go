@@ -53,7 +53,8 @@ func (r *relocation) grow(from, to uint64, small bool) error {
 		return err
 	}
 	t := r.token
-	t.To, t.DeviceSize, t.ToDeviceSize, t.DataSize, t.ToDataSize = place, from, to, r.segment.Size, max(data, r.segment.Size)
+	t.To, t.DeviceSize, t.ToDeviceSize, t.DataSize, t.ToDataSize = place, from, to, r.segment.Size, max(data,
+		r.segment.Size)
 	switch {
 	case place == t.Far:
 		return r.stay(t)
@@ -64,7 +65,8 @@ func (r *relocation) grow(from, to uint64, small bool) error {
 		return &OverlapError{t.Far.Extent(), place.Extent()}
 	}
 	t.Phase = far.Rebuilding
-	if err := r.commit(fmt.Sprintf("note: the far header at %s is made anew at %s", at(t.Far), at(place)), t, r.segment.Size); err != nil {
+	if err := r.commit(fmt.Sprintf("note: the far header at %s is made anew at %s", at(t.Far), at(place)), t,
+		r.segment.Size); err != nil {
 		return err
 	}
 	return r.rebuild()

@@ -76,7 +76,8 @@ func (l Log) Encode() json.RawMessage {
 	}
 	text, err := json.Marshal(logText{
 		Type: TokenType, Keyslots: []string{}, Version: logVersion,
-		Size: pair(l.To.Header, l.To.Keyslots), Left: pair(l.Left.Offset, l.Left.Size), Next: pair(l.Next.Offset, l.Next.Size),
+		Size: pair(l.To.Header, l.To.Keyslots), Left: pair(l.Left.Offset, l.Left.Size), Next: pair(l.Next.Offset,
+			l.Next.Size),
 	})
 	if err != nil {
 		panic("relocate: encoding strings: " + err.Error())

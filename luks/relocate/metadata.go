@@ -77,11 +77,13 @@ func checkSizes(now luks2.Copy, to Sizes, limit uint64) error {
 	case !luks2.LegalSize(to.Header):
 		return impossible("metadata size", "%d bytes is none of the nine sizes from 16 KiB to 4 MiB", to.Header)
 	case to.Header < now.Header.Size:
-		return impossible("metadata size", "%d bytes is less than the present %d; it only grows", to.Header, now.Header.Size)
+		return impossible("metadata size", "%d bytes is less than the present %d; it only grows", to.Header,
+			now.Header.Size)
 	case to.Keyslots == 0 || to.Keyslots%luks2.AreaAlignment != 0 || to.Keyslots > luks2.MaxKeyslotsSize:
 		return impossible("keyslots size", "%d bytes is no multiple of 4096 up to 128 MiB", to.Keyslots)
 	case to.End() > limit:
-		return impossible("metadata size", "two heads of %d bytes and keyslots of %d do not fit before byte %d", to.Header, to.Keyslots, limit)
+		return impossible("metadata size", "two heads of %d bytes and keyslots of %d do not fit before byte %d",
+			to.Header, to.Keyslots, limit)
 	}
 	return nil
 }
@@ -145,7 +147,10 @@ func (r *resize) plan(moves []move) ([]Step, error) {
 		r.steps = append(r.steps, copyTo(m))
 		r.log.Left, r.log.Next = m.from, nextOf(moves, i+1)
 		what := fmt.Sprintf("move keyslot %d to byte %d", m.keyslot, m.to.Offset)
-		if err := r.commit(what, func(meta *luks2.Metadata) error { return meta.MoveArea(m.keyslot, m.to.Offset) }); err != nil {
+		if err := r.commit(what, func(meta *luks2.Metadata) error {
+			return meta.MoveArea(m.keyslot,
+				m.to.Offset)
+		}); err != nil {
 			return nil, err
 		}
 		r.wipe(fmt.Sprintf("wipe what keyslot %d left", m.keyslot), m.from)

@@ -31,12 +31,14 @@ func begin(head luks2.Copy) (*relocation, error) {
 	}
 	if log, id, found, err := FindLog(head.Metadata); err != nil || found {
 		if err == nil {
-			err = fmt.Errorf("%w: the metadata area is being resized to heads of %d bytes (token %d)", far.ErrUnderWay, log.To.Header, id)
+			err = fmt.Errorf("%w: the metadata area is being resized to heads of %d bytes (token %d)", far.ErrUnderWay,
+				log.To.Header, id)
 		}
 		return nil, err
 	}
 	segments := head.Metadata.Segments()
-	if len(segments) != 1 || segments[0].Dynamic || segments[0].Type != "crypt" || len(head.Metadata.Requirements()) > 0 {
+	if len(segments) != 1 || segments[0].Dynamic || segments[0].Type != "crypt" ||
+		len(head.Metadata.Requirements()) > 0 {
 		return nil, ErrSegment
 	}
 	return &relocation{head: head, segment: segments[0], token: t}, nil
@@ -92,7 +94,8 @@ func (r *relocation) write(what string, p far.Place, t far.Token, data uint64) e
 // follow brings the far header at t.Far into step with the heads as the commit of t and data will leave
 // them. Where what lies there is not ours it stays as it is.
 func (r *relocation) follow(t far.Token, data uint64) error {
-	return r.writing(fmt.Sprintf("bring the far header at %s into step", at(t.Far)), commit.FarWrite{Place: t.Far, Keep: true}, t, data)
+	return r.writing(fmt.Sprintf("bring the far header at %s into step", at(t.Far)),
+		commit.FarWrite{Place: t.Far, Keep: true}, t, data)
 }
 
 func (r *relocation) writing(what string, w commit.FarWrite, t far.Token, data uint64) (err error) {

@@ -45,7 +45,8 @@ func PlanShrink(head luks2.Copy, deviceSize, to uint64) ([]Step, error) {
 		return nil, err
 	}
 	t := r.token
-	t.To, t.DeviceSize, t.ToDeviceSize, t.DataSize, t.ToDataSize = place, known, to, r.segment.Size, min(data, r.segment.Size)
+	t.To, t.DeviceSize, t.ToDeviceSize, t.DataSize, t.ToDataSize = place, known, to, r.segment.Size, min(data,
+		r.segment.Size)
 	switch {
 	case place == t.Far:
 		err = r.stay(t)

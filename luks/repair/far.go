@@ -36,7 +36,8 @@ func noHead(heads header.Heads, giveUp bool) error {
 }
 
 // FindFar searches a device without a valid head for far headers, near its end first, and returns the
-// newest one that can be used, after telling found of each. giveUp is for heads that cannot be read. Errors: ErrHeadValid,
+// newest one that can be used, after telling found of each. giveUp is for heads that cannot be read. Errors:
+// ErrHeadValid,
 // header.ErrUnreadable, ErrNoFar, ErrSeveral, that of ctx.
 func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far.Found)) (far.Found, error) {
 	var best far.Found
@@ -116,7 +117,10 @@ func FromFar(dev header.Device, f far.Found, giveUp bool, random io.Reader) (Pla
 	for _, place := range []header.Place{header.Secondary, header.Primary} {
 		if !mended[place] {
 			offset := uint64(place) * h.Size
-			p.heads.Writes = append([]header.Write{{Place: place, Offset: offset, Bytes: f.Body[offset : offset+h.Size], Why: why}}, p.heads.Writes...)
+			p.heads.Writes = append([]header.Write{{
+				Place: place, Offset: offset, Bytes: f.Body[offset : offset+h.Size],
+				Why: why,
+			}}, p.heads.Writes...)
 		}
 	}
 	for _, w := range p.heads.Writes {

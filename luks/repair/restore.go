@@ -41,7 +41,10 @@ func Restore(dev header.Device, version int, uuid string, seqid uint64, writes [
 			if p.heads.Next, err = luks2.Decode(w.Bytes, w.Offset); err != nil {
 				return Plan{}, err
 			}
-			p.heads.Writes = append(p.heads.Writes, header.Write{Place: place, Offset: w.Offset, Bytes: w.Bytes, Why: w.Why})
+			p.heads.Writes = append(p.heads.Writes, header.Write{
+				Place: place, Offset: w.Offset, Bytes: w.Bytes,
+				Why: w.Why,
+			})
 		}
 	}
 	return p, nil

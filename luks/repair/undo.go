@@ -63,7 +63,10 @@ func (p Plan) Keep(dev Reader) ([]Range, error) {
 	var list []Range
 	for _, w := range p.Writes {
 		sum := sha256.Sum256(w.Bytes)
-		r := Range{What: w.What, Why: w.Why, Offset: w.Offset, Length: uint64(len(w.Bytes)), After: sum[:], Before: make([]byte, len(w.Bytes))}
+		r := Range{
+			What: w.What, Why: w.Why, Offset: w.Offset, Length: uint64(len(w.Bytes)), After: sum[:],
+			Before: make([]byte, len(w.Bytes)),
+		}
 		n, err := dev.ReadAround(r.Before, int64(w.Offset), func(off, length int64, _ error) {
 			r.Unreadable = append(r.Unreadable, Extent{uint64(off), uint64(length)})
 		})
@@ -93,7 +96,8 @@ func DecodeUndo(p []byte) (Undo, error) {
 	}
 	for i := range u.Ranges {
 		r := &u.Ranges[i]
-		if r.Length > uint64(len(body)) || len(r.After) != sha256.Size || r.Offset+r.Length > u.DeviceSize || r.Offset+r.Length < r.Offset {
+		if r.Length > uint64(len(body)) || len(r.After) != sha256.Size || r.Offset+r.Length > u.DeviceSize ||
+			r.Offset+r.Length < r.Offset {
 			return Undo{}, fmt.Errorf("%w: range %d", ErrUndoFormat, i)
 		}
 		r.Before, body = body[:r.Length], body[r.Length:]

@@ -80,7 +80,10 @@ func (s *search) fromHeads() []Find {
 		switch p.kind {
 		case Text:
 		case LUKS1, LUKS1Gone:
-			finds = append(finds, Find{Version: 1, UUID: p.old.UUID, Base: p.at, Pieces: []Piece{{p.kind, p.at, 0}}, old: p.old})
+			finds = append(finds, Find{
+				Version: 1, UUID: p.old.UUID, Base: p.at, Pieces: []Piece{{p.kind, p.at, 0}},
+				old: p.old,
+			})
 		default:
 			i := slices.IndexFunc(finds, func(f Find) bool {
 				return f.Version == 2 && f.Base == p.base() && f.UUID == p.copy.Header.UUID

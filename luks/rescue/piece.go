@@ -63,7 +63,8 @@ func (s *search) examineHead(sector []byte, at int64) {
 		s.keep(piece{kind: kind, at: at, old: h})
 	case 2:
 		size := binary.BigEndian.Uint64(sector[atSize:])
-		if own := binary.BigEndian.Uint64(sector[atOffset:]); !luks2.LegalSize(size) || own != 0 && own != size || !s.afford(int64(size)) {
+		if own := binary.BigEndian.Uint64(sector[atOffset:]); !luks2.LegalSize(size) || own != 0 && own != size ||
+			!s.afford(int64(size)) {
 			return
 		}
 		c, wiped, err := DecodeCopy(s.whole(at, size))

@@ -96,7 +96,8 @@ func plan1(now, next luks1.Header, materials map[int][]byte, found found1) ([]co
 // wipeRemains wipes what keyslots left that none of the headers knows.
 func (s *step1) wipeRemains(now, meanwhile, next luks1.Header, found found1) error {
 	for id := range next.Keyslots {
-		if now.Keyslots[id].Enabled() || meanwhile.Keyslots[id].Enabled() || next.Keyslots[id].Enabled() || !found.remains(id) {
+		if now.Keyslots[id].Enabled() || meanwhile.Keyslots[id].Enabled() || next.Keyslots[id].Enabled() ||
+			!found.remains(id) {
 			continue
 		}
 		if err := s.wipe(next, id); err != nil {
@@ -118,7 +119,8 @@ func (s *step1) park(last *step1, now luks1.Header, slot luks1.Keyslot, id int, 
 		s.Next = s.Next.WithKeyslot(free, slot.Iterations, slot.Salt).WithoutKeyslot(id)
 		return last.wipe(s.Next, free)
 	}
-	return fmt.Errorf("%w: keyslot %d differs, and no keyslot is free to hold it while its place is rewritten", luks2.ErrNoRoom, id)
+	return fmt.Errorf("%w: keyslot %d differs, and no keyslot is free to hold it while its place is rewritten",
+		luks2.ErrNoRoom, id)
 }
 
 // wipe overwrites the material of a keyslot once the header no longer names it.

@@ -81,7 +81,8 @@ func (s Spec) kernelError(err error, keySize int) error {
 	switch {
 	case call.op == "setsockopt" && errors.Is(err, unix.EINVAL):
 		return &KeySizeError{Spec: s.String(), Bytes: keySize}
-	case call.op == "socket" && slices.ContainsFunc(noSockets(), call.is), call.op == "bind" && slices.ContainsFunc(noAlgorithm(), call.is):
+	case call.op == "socket" && slices.ContainsFunc(noSockets(), call.is), call.op == "bind" &&
+		slices.ContainsFunc(noAlgorithm(), call.is):
 		return s.unsupported(err)
 	}
 	return fmt.Errorf("cipher %q: %w", s, err)

@@ -11,7 +11,8 @@ import (
 
 // builtin: cipher, mode and what makes the vectors are computed here. HCTR2 is defined for AES alone.
 func (s Spec) builtin() bool {
-	return builtinCipher(s.Cipher) && builtinMode(s.Mode) && (s.Mode != "hctr2" || s.Cipher == "aes" && s.IV != "essiv") && s.knownHash()
+	return builtinCipher(s.Cipher) && builtinMode(s.Mode) &&
+		(s.Mode != "hctr2" || s.Cipher == "aes" && s.IV != "essiv") && s.knownHash()
 }
 
 // knownHash: the kernel may have one that is not known here, and does the rest with it then.

@@ -104,7 +104,8 @@ func ntfsLabel(v *view, off int64, length int) string {
 		if kind == 0xffffffff || size < 24 || size > len(r)-at {
 			return ""
 		}
-		if n, from := int64(r.le32(at+16)), int64(r.le16(at+20)); kind == 0x60 && r[at+8] == 0 && from+n <= int64(size) {
+		if n, from := int64(r.le32(at+16)), int64(r.le16(at+20)); kind == 0x60 && r[at+8] == 0 &&
+			from+n <= int64(size) {
 			return r.utf16le(at+int(from), int(n)/2)
 		}
 		at += size

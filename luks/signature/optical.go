@@ -10,9 +10,15 @@ import (
 
 // optical: the volume descriptors from 32 KiB on, 2048 bytes each.
 func optical() []format {
-	all := []format{{kind: "iso9660", usage: Filesystem, at: 32 << 10, magic: "CD001", from: 1, length: 2048, parse: iso9660}}
+	all := []format{{
+		kind: "iso9660", usage: Filesystem, at: 32 << 10, magic: "CD001", from: 1, length: 2048,
+		parse: iso9660,
+	}}
 	for n := range int64(8) {
-		all = append(all, format{kind: "udf", usage: Filesystem, at: 32<<10 + n*2048, magic: "BEA01", from: 1, length: 2048, parse: udf})
+		all = append(all, format{
+			kind: "udf", usage: Filesystem, at: 32<<10 + n*2048, magic: "BEA01", from: 1,
+			length: 2048, parse: udf,
+		})
 	}
 	return all
 }

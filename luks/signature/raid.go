@@ -58,7 +58,8 @@ func md090(_ *view, r record, s *Signature) bool {
 		return false
 	}
 	s.Version = "0." + strconv.Itoa(int(word(8)))
-	s.UUID = fmt.Sprintf("%08x-%04x-%04x-%04x-%04x%08x", word(20), word(52)>>16, word(52)&0xffff, word(56)>>16, word(56)&0xffff, word(60))
+	s.UUID = fmt.Sprintf("%08x-%04x-%04x-%04x-%04x%08x", word(20), word(52)>>16, word(52)&0xffff, word(56)>>16,
+		word(56)&0xffff, word(60))
 	return true
 }
 

@@ -68,7 +68,8 @@ func (r record) uuid(at int) string {
 
 // guid is a uuid whose first three fields are little-endian (UEFI, Microsoft).
 func (r record) guid(at int) string {
-	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", r.le32(at), r.le16(at+4), r.le16(at+6), []byte(r[at+8:at+10]), []byte(r[at+10:at+16]))
+	return fmt.Sprintf("%08x-%04x-%04x-%x-%x", r.le32(at), r.le16(at+4), r.le16(at+6), []byte(r[at+8:at+10]),
+		[]byte(r[at+10:at+16]))
 }
 
 func (r record) hex(at, n int) string { return hex.EncodeToString(r[at : at+n]) }

@@ -88,7 +88,10 @@ type format struct {
 const shortMagic = 3
 
 func (f format) look(v *view) (Signature, bool) {
-	s := Signature{Kind: f.kind, Usage: f.usage, Offset: f.at + int64(f.from), MagicLength: len(f.magic), Backup: f.backup}
+	s := Signature{
+		Kind: f.kind, Usage: f.usage, Offset: f.at + int64(f.from), MagicLength: len(f.magic),
+		Backup: f.backup,
+	}
 	if magic := v.read(s.Offset, len(f.magic)); magic == nil || string(magic) != f.magic {
 		return s, false
 	}

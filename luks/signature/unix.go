@@ -3,8 +3,14 @@
 package signature
 
 func unixFilesystems(size int64) []format {
-	btrfs := format{kind: "btrfs", usage: Filesystem, at: 64 << 10, magic: "_BHRfS_M", from: 64, length: 4096, parse: btrfs}
-	nilfs := format{kind: "nilfs2", usage: Filesystem, at: 1024, magic: "\x34\x34", from: 6, length: 1024, parse: nilfs2}
+	btrfs := format{
+		kind: "btrfs", usage: Filesystem, at: 64 << 10, magic: "_BHRfS_M", from: 64, length: 4096,
+		parse: btrfs,
+	}
+	nilfs := format{
+		kind: "nilfs2", usage: Filesystem, at: 1024, magic: "\x34\x34", from: 6, length: 1024,
+		parse: nilfs2,
+	}
 	all := []format{
 		{kind: "ext2", usage: Filesystem, at: 1024, magic: "\x53\xef", from: 56, length: 1024, parse: ext},
 		{kind: "xfs", usage: Filesystem, magic: "XFSB", length: 512, parse: xfs},
@@ -18,7 +24,10 @@ func unixFilesystems(size int64) []format {
 	all = append(all, btrfs.copies(64<<20, 256<<30)...)
 	all = append(all, nilfs.copies(size/4096*4096-4096)...)
 	for _, magic := range []string{"ReIsErFs", "ReIsEr2Fs", "ReIsEr3Fs"} {
-		all = append(all, format{kind: "reiserfs", usage: Filesystem, magic: magic, from: 52, length: 128, parse: reiserfs}.places(64<<10, 8<<10)...)
+		all = append(all, format{
+			kind: "reiserfs", usage: Filesystem, magic: magic, from: 52, length: 128,
+			parse: reiserfs,
+		}.places(64<<10, 8<<10)...)
 	}
 	ocfs2 := format{kind: "ocfs2", usage: Filesystem, magic: "OCFSV2", length: 512, parse: ocfs2}
 	return append(all, ocfs2.places(1024, 2048, 4096, 8192)...)

@@ -7,11 +7,17 @@ import "strings"
 // volumes: volume managers and caches.
 func volumes() (all []format) {
 	for sector := range int64(4) {
-		all = append(all, format{kind: "LVM2_member", usage: RAID, at: sector * 512, magic: "LVM2 001", from: 24, length: 512, parse: lvm2})
+		all = append(all, format{
+			kind: "LVM2_member", usage: RAID, at: sector * 512, magic: "LVM2 001", from: 24,
+			length: 512, parse: lvm2,
+		})
 	}
 	cache := "\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"
 	cacheFS := "\xc6\x85\x73\xf6\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef"
-	stratis := format{kind: "stratis", usage: RAID, magic: "!Stra0tis\x86\xff\x02^\x41rh", from: 4, length: 96, parse: stratis}
+	stratis := format{
+		kind: "stratis", usage: RAID, magic: "!Stra0tis\x86\xff\x02^\x41rh", from: 4, length: 96,
+		parse: stratis,
+	}
 	all = append(all, stratis.copies(9*512)...)
 	return append(all,
 		stratis.places(512)[0],

@@ -22,7 +22,10 @@ func (v *view) zfs() (found []Signature) {
 	for _, label := range []int64{0, zfsLabel, end - 2*zfsLabel, end - zfsLabel} {
 		for off := label + zfsRing; off < label+zfsLabel; off += zfsUberblock {
 			if v.uberblock(off) {
-				found = append(found, Signature{Kind: "zfs_member", Usage: RAID, Offset: off, MagicLength: 8, Backup: len(found) > 0})
+				found = append(found, Signature{
+					Kind: "zfs_member", Usage: RAID, Offset: off, MagicLength: 8,
+					Backup: len(found) > 0,
+				})
 			}
 		}
 	}

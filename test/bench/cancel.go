@@ -35,7 +35,8 @@ func (b *bench) interrupted() error {
 		if err != nil {
 			return err
 		}
-		b.row(name, millis(median(calls)), millis(slices.Max(calls)), millis(median(processes)), millis(slices.Max(processes)))
+		b.row(name, millis(median(calls)), millis(slices.Max(calls)), millis(median(processes)),
+			millis(slices.Max(processes)))
 	}
 	return nil
 }

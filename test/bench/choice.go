@@ -36,7 +36,8 @@ func (b *bench) choosing() error {
 	b.printf("What luksFormat chose for the time asked for: how long the key derivation then takes (by orthrus for both, memory at hand), within\n"+
 		"10 %% is the aim; and how long it took to choose (the whole of luksFormat less an unlock), less than twice the time asked\n"+
 		"for is the aim. Medians of %d, and one run of cryptsetup.\n\n", choices)
-	b.table("asked for", "orthrus chose", "which takes", "off by", "choosing took", "cryptsetup chose", "which takes", "choosing took")
+	b.table("asked for", "orthrus chose", "which takes", "off by", "choosing took", "cryptsetup chose", "which takes",
+		"choosing took")
 	for _, c := range choicesAsked() {
 		ours, err := b.choose("orthrus", c, choices)
 		if err != nil {
@@ -97,7 +98,10 @@ func (b *bench) chooseOnce(program string, c choice) (chosen, error) {
 	if err != nil {
 		return chosen{}, err
 	}
-	opened, err := b.process(command{program: program, args: []string{"open", "--test-passphrase", "IMAGE"}, input: passphrase}, image)
+	opened, err := b.process(command{
+		program: program, args: []string{"open", "--test-passphrase", "IMAGE"},
+		input: passphrase,
+	}, image)
 	if err != nil {
 		return chosen{}, err
 	}

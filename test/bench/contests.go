@@ -72,7 +72,8 @@ func format(costs []string) command {
 }
 
 func addKey(costs []string, number int) command {
-	return cryptsetup(append([]string{"luksAddKey", "-q"}, costs...)...).given(fmt.Sprintf("%s\nkeyslot %d", passphrase, number))
+	return cryptsetup(append([]string{"luksAddKey", "-q"}, costs...)...).given(fmt.Sprintf("%s\nkeyslot %d", passphrase,
+		number))
 }
 
 // unlock is a passphrase tried by both.
@@ -129,7 +130,10 @@ func contests() []contest {
 		unlock("pbkdf2 sha256, 1000", cheap, 0.6, 0),
 	)
 	for _, verb := range []string{"isLuks", "luksUUID", "luksDump"} {
-		list = append(list, contest{name: verb, make: []command{format(cheap)}, ours: orthrus(verb), them: cryptsetup(verb), aim: 0.8})
+		list = append(list, contest{
+			name: verb, make: []command{format(cheap)}, ours: orthrus(verb),
+			them: cryptsetup(verb), aim: 0.8,
+		})
 	}
 	return list
 }

@@ -106,7 +106,8 @@ func countChanges(far bool) ([]counter, error) {
 	for _, change := range keyChanges {
 		key, err := v.Unlock(context.Background(), []byte("one"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
 		if err != nil {
-			if key, err = v.Unlock(context.Background(), []byte("three"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot}); err != nil {
+			if key, err = v.Unlock(context.Background(), []byte("three"),
+				luks.UnlockOptions{Keyslot: luks.AnyKeyslot}); err != nil {
 				return nil, err
 			}
 		}

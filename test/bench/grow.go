@@ -51,7 +51,8 @@ func (b *bench) growTable() error {
 			}
 			all, rest = append(all, took), append(rest, took-spent)
 		}
-		b.row(keyslots+" of keyslots", millis(median(all)), millis(median(all)-median(rest)), "**"+millis(median(rest))+"**", millis(slices.Max(rest)))
+		b.row(keyslots+" of keyslots", millis(median(all)), millis(median(all)-median(rest)),
+			"**"+millis(median(rest))+"**", millis(slices.Max(rest)))
 	}
 	return nil
 }
@@ -66,7 +67,8 @@ func (b *bench) growOnce(keyslots string) (took, spent time.Duration, err error)
 	if err := os.Truncate(image, size); err != nil {
 		return 0, 0, err
 	}
-	args := append([]string{"luksFormat", "-q", "--far-header", "--luks2-keyslots-size", keyslots}, pbkdf2Costs("sha256", 1000)...)
+	args := append([]string{"luksFormat", "-q", "--far-header", "--luks2-keyslots-size", keyslots},
+		pbkdf2Costs("sha256", 1000)...)
 	if _, err := b.process(orthrus(args...).given(passphrase), image); err != nil {
 		return 0, 0, err
 	}

@@ -54,7 +54,8 @@ func (b *bench) pbkdf2Row(name string, factory func() hash.Hash) error {
 		}
 		a, p, ratios = append(a, x), append(p, y), append(ratios, x/y)
 	}
-	b.row(name, fmt.Sprintf("%.2f M", median(a)/1e6), fmt.Sprintf("%.2f M", median(p)/1e6), fmt.Sprintf("**%.2f**", median(ratios)))
+	b.row(name, fmt.Sprintf("%.2f M", median(a)/1e6), fmt.Sprintf("%.2f M", median(p)/1e6),
+		fmt.Sprintf("**%.2f**", median(ratios)))
 	return nil
 }
 

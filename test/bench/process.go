@@ -65,7 +65,8 @@ func finish(c command, cmd *exec.Cmd, wall time.Duration, err error) (sample, er
 		return sample{}, err
 	}
 	if code := cmd.ProcessState.ExitCode(); code != c.exit {
-		return sample{}, fmt.Errorf("%s %s: exit code %d, expected %d", c.program, strings.Join(c.args, " "), code, c.exit)
+		return sample{}, fmt.Errorf("%s %s: exit code %d, expected %d", c.program, strings.Join(c.args, " "), code,
+			c.exit)
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -43,9 +43,18 @@ func Faults() []Fault {
 		{Name: "rot in a head", all: rotten(headRot), more: rottenMore(headRot), dear: true, strikes: true},
 		{Name: "rot in a keyslot area", all: rotten(areaRot), dear: true, strikes: true},
 		{Name: "crash in recovery", all: recoveryCuts, more: recoveryMore, recovery: true},
-		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true, dear: true, double: true},
-		{Name: "killed, then again", all: killedThenAgain, more: killedThenAgainMore, again: true, dear: true, yields: 80},
-		{Name: "flush error, then again", all: flushThenAgain, more: flushThenAgainMore, again: true, dear: true, yields: 80, double: true},
+		{
+			Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true, dear: true,
+			double: true,
+		},
+		{
+			Name: "killed, then again", all: killedThenAgain, more: killedThenAgainMore, again: true, dear: true,
+			yields: 80,
+		},
+		{
+			Name: "flush error, then again", all: flushThenAgain, more: flushThenAgainMore, again: true, dear: true,
+			yields: 80, double: true,
+		},
 		{Name: "resized", all: resized, more: resizedMore, recovery: true, sizes: true, dear: true},
 		{Name: "rot, then cut", all: none, more: rotThenCut, double: true},
 		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot), dear: true, double: true},

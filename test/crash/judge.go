@@ -33,7 +33,10 @@ type caseKey struct {
 }
 
 func newJudge(s *session) *judge {
-	return &judge{op: s.op, s: s, known: map[caseKey]Verdict{}, seed: maphash.MakeSeed(), recovered: map[recoveryKey]Verdict{}}
+	return &judge{
+		op: s.op, s: s, known: map[caseKey]Verdict{}, seed: maphash.MakeSeed(),
+		recovered: map[recoveryKey]Verdict{},
+	}
 }
 
 // with is the judge of another session of the same operation: what was judged need not be judged again.

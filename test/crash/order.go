@@ -88,5 +88,8 @@ func shuffled(r record, rng *rand.Rand) State {
 	for i, run := range pending {
 		kept[i] = run.Only(func(int) bool { return rng.Float64() < share })
 	}
-	return r.state(p.epoch, kept, true, story{what: "sectors persisted by chance, percent", run: len(pending), detail: int(share * 100)})
+	return r.state(p.epoch, kept, true, story{
+		what: "sectors persisted by chance, percent", run: len(pending),
+		detail: int(share * 100),
+	})
 }

@@ -73,7 +73,8 @@ func (s *session) recoveryFaults(before State) []disk.Fault {
 	list := s.passing()
 	for _, call := range []disk.Call{disk.Read, disk.Write, disk.Sync} {
 		for n := range d.Calls(call) {
-			list = append(list, disk.Fault{Call: call, N: n, Do: disk.Fail}, disk.Fault{Call: call, N: n, Do: disk.Fail, Sticky: true})
+			list = append(list, disk.Fault{Call: call, N: n, Do: disk.Fail},
+				disk.Fault{Call: call, N: n, Do: disk.Fail, Sticky: true})
 		}
 	}
 	return list

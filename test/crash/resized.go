@@ -23,7 +23,8 @@ func (z sized) apply(state State) State {
 		state.Image = state.Image.Cleared()
 	}
 	if z.size < before {
-		state.Hit = append(state.Hit[:len(state.Hit):len(state.Hit)], disk.Range{Offset: z.size, Length: before - z.size})
+		state.Hit = append(state.Hit[:len(state.Hit):len(state.Hit)],
+			disk.Range{Offset: z.size, Length: before - z.size})
 	}
 	state.Acknowledged = state.Acknowledged && z.size >= before
 	earlier := state.Story

@@ -11,7 +11,10 @@ import (
 // known are the differences that are meant: a part of the command, and the reason.
 var known = []struct{ command, why string }{
 	{"nonsense-xts-plain64", "the cipher is refused before the device-mapper is asked for it"},
-	{"luksDump --dump-json-metadata", "2.8.6 puts a keyslot that it changes behind the others; here it stays in its place"},
+	{
+		"luksDump --dump-json-metadata",
+		"2.8.6 puts a keyslot that it changes behind the others; here it stays in its place",
+	},
 	{"/dev/loop0 vol2", "says who holds the device"},
 	{"close vol", "a close that fails says who holds the device, not what the kernel said 25 times"},
 	{"luksUUID k1", "says on standard error what is wrong, where 2.8.6 says nothing"},
@@ -25,7 +28,8 @@ var known = []struct{ command, why string }{
 var noMapper = []string{"close nonexistent", "status nonexistent"}
 
 func explained(command string) string {
-	if _, err := os.Stat("/sys/class/misc/device-mapper"); err != nil && slices.ContainsFunc(noMapper, func(c string) bool { return strings.Contains(command, c) }) {
+	if _, err := os.Stat("/sys/class/misc/device-mapper"); err != nil &&
+		slices.ContainsFunc(noMapper, func(c string) bool { return strings.Contains(command, c) }) {
 		return "this machine has no device-mapper"
 	}
 	for _, k := range known {

@@ -88,7 +88,8 @@ func (p *Player) run(command string) (vectors.Step, error) {
 		return vectors.Step{}, fmt.Errorf("%s: %w", command, err)
 	}
 	return vectors.Step{
-		Command: command, Stdout: lines(stdout.String()), Stderr: lines(synopsis.ReplaceAllString(stderr.String(), "… (usage left out)\n")),
+		Command: command, Stdout: lines(stdout.String()), Stderr: lines(synopsis.ReplaceAllString(stderr.String(),
+			"… (usage left out)\n")),
 		Exit: cmd.ProcessState.ExitCode(), Open: stdout.Len() > 0 && !strings.HasSuffix(stdout.String(), "\n"),
 	}, nil
 }

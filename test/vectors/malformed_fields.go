@@ -70,25 +70,31 @@ func wrongFields2() []Malformed {
 			name  string
 			heads []int
 		}{{"first head", []int{0}}, {"second head", []int{1}}, {"both heads", []int{0, 1}}} {
-			list = append(list, Malformed{Name: f.name + " wrong in " + where.name, Version: 2, Damage: func(image []byte) []byte {
-				heads := Heads(image)
-				for _, i := range where.heads {
-					damages[0].do(heads[i][f.at : f.at+f.size])
-				}
-				return image
-			}})
+			list = append(list, Malformed{
+				Name: f.name + " wrong in " + where.name, Version: 2,
+				Damage: func(image []byte) []byte {
+					heads := Heads(image)
+					for _, i := range where.heads {
+						damages[0].do(heads[i][f.at : f.at+f.size])
+					}
+					return image
+				},
+			})
 		}
 		if f.name == "csum" {
 			continue
 		}
 		for _, d := range damages {
-			list = append(list, Malformed{Name: f.name + " " + d.name + ", checksums right", Version: 2, Damage: func(image []byte) []byte {
-				for _, head := range Heads(image) {
-					d.do(head[f.at : f.at+f.size])
-					Seal(head)
-				}
-				return image
-			}})
+			list = append(list, Malformed{
+				Name: f.name + " " + d.name + ", checksums right", Version: 2,
+				Damage: func(image []byte) []byte {
+					for _, head := range Heads(image) {
+						d.do(head[f.at : f.at+f.size])
+						Seal(head)
+					}
+					return image
+				},
+			})
 		}
 	}
 	return list
@@ -98,7 +104,8 @@ func wrongFields1() []Malformed {
 	var list []Malformed
 	for _, f := range fields1 {
 		for _, d := range damages {
-			if strings.HasSuffix(strings.ToLower(f.name), "iterations") && (d.name == "all ones" || d.name == "first byte changed") {
+			if strings.HasSuffix(strings.ToLower(f.name), "iterations") &&
+				(d.name == "all ones" || d.name == "first byte changed") {
 				continue // a thousand million iterations, and four
 			}
 			list = append(list, Malformed{Name: f.name + " " + d.name, Version: 1, Damage: func(image []byte) []byte {

@@ -28,10 +28,25 @@ var brokenRules = []struct {
 	{name: "keyslots an array", edit: func(m Object) { m["keyslots"] = []any{} }},
 	{name: "extra member", edit: func(m Object) { m["extra"] = 1 }},
 	{name: "keyslot name not a number", edit: func(m Object) { In(m, "keyslots")["x"] = In(m, "keyslots", "0") }},
-	{name: "token name not a number", edit: func(m Object) { In(m, "tokens")["x"] = Object{"type": "t", "keyslots": []any{}} }},
-	{name: "token for a missing keyslot", edit: func(m Object) { In(m, "tokens")["0"] = Object{"type": "t", "keyslots": []any{"7"}} }},
+	{name: "token name not a number", edit: func(m Object) {
+		In(m, "tokens")["x"] = Object{
+			"type":     "t",
+			"keyslots": []any{},
+		}
+	}},
+	{name: "token for a missing keyslot", edit: func(m Object) {
+		In(m, "tokens")["0"] = Object{
+			"type":     "t",
+			"keyslots": []any{"7"},
+		}
+	}},
 	{name: "token without type", edit: func(m Object) { In(m, "tokens")["0"] = Object{"keyslots": []any{}} }},
-	{name: "token with empty type", edit: func(m Object) { In(m, "tokens")["0"] = Object{"type": "", "keyslots": []any{}} }},
+	{name: "token with empty type", edit: func(m Object) {
+		In(m, "tokens")["0"] = Object{
+			"type":     "",
+			"keyslots": []any{},
+		}
+	}},
 	{name: "token without keyslots", edit: func(m Object) { In(m, "tokens")["0"] = Object{"type": "t"} }},
 	{name: "token with more", edit: func(m Object) {
 		In(m, "tokens")["0"] = Object{"type": "t", "keyslots": []any{"0"}, "x": Object{"y": 1.5}}
@@ -52,13 +67,25 @@ var brokenRules = []struct {
 	{name: "flags of numbers", edit: func(m Object) { In(m, "config")["flags"] = []any{1} }},
 	{name: "unknown flag", edit: func(m Object) { In(m, "config")["flags"] = []any{"later"} }},
 	{name: "requirements an array", edit: func(m Object) { In(m, "config")["requirements"] = []any{} }},
-	{name: "unknown requirement", edit: func(m Object) { In(m, "config")["requirements"] = Object{"mandatory": []any{"later"}} }},
-	{name: "requirements of numbers", edit: func(m Object) { In(m, "config")["requirements"] = Object{"mandatory": []any{1}} }},
+	{name: "unknown requirement", edit: func(m Object) {
+		In(m,
+			"config")["requirements"] = Object{"mandatory": []any{"later"}}
+	}},
+	{name: "requirements of numbers", edit: func(m Object) {
+		In(m,
+			"config")["requirements"] = Object{"mandatory": []any{1}}
+	}},
 	{name: "two reencrypt requirements", edit: func(m Object) {
 		In(m, "config")["requirements"] = Object{"mandatory": []any{"online-reencrypt", "online-reencrypt-v2"}}
 	}},
-	{name: "reencrypt requirement alone", edit: func(m Object) { In(m, "config")["requirements"] = Object{"mandatory": []any{"online-reencrypt-v2"}} }},
-	{name: "optional requirement", edit: func(m Object) { In(m, "config")["requirements"] = Object{"optional": []any{"later"}} }},
+	{name: "reencrypt requirement alone", edit: func(m Object) {
+		In(m,
+			"config")["requirements"] = Object{"mandatory": []any{"online-reencrypt-v2"}}
+	}},
+	{name: "optional requirement", edit: func(m Object) {
+		In(m,
+			"config")["requirements"] = Object{"optional": []any{"later"}}
+	}},
 	{name: "keyslot without type", edit: func(m Object) { delete(In(m, "keyslots", "0"), "type") }},
 	{name: "keyslot of unknown type", edit: func(m Object) { In(m, "keyslots", "0")["type"] = "later" }},
 	{name: "keyslot without area", edit: func(m Object) { delete(In(m, "keyslots", "0"), "area") }},
@@ -91,10 +118,19 @@ var brokenRules = []struct {
 	{name: "area offset a number", edit: func(m Object) { In(m, "keyslots", "0", "area")["offset"] = 32768 }},
 	{name: "area offset empty", edit: func(m Object) { In(m, "keyslots", "0", "area")["offset"] = "" }},
 	{name: "area size zero", edit: func(m Object) { In(m, "keyslots", "0", "area")["size"] = "0" }},
-	{name: "area size overflows", edit: func(m Object) { In(m, "keyslots", "0", "area")["size"] = "18446744073709551615" }},
-	{name: "area size too many digits", edit: func(m Object) { In(m, "keyslots", "0", "area")["size"] = "18446744073709551616" }},
+	{name: "area size overflows", edit: func(m Object) {
+		In(m, "keyslots", "0",
+			"area")["size"] = "18446744073709551615"
+	}},
+	{name: "area size too many digits", edit: func(m Object) {
+		In(m, "keyslots", "0",
+			"area")["size"] = "18446744073709551616"
+	}},
 	{name: "area without encryption", edit: func(m Object) { delete(In(m, "keyslots", "0", "area"), "encryption") }},
-	{name: "area encryption unknown", edit: func(m Object) { In(m, "keyslots", "0", "area")["encryption"] = "later-xts-plain64" }},
+	{name: "area encryption unknown", edit: func(m Object) {
+		In(m, "keyslots", "0",
+			"area")["encryption"] = "later-xts-plain64"
+	}},
 	{name: "area key_size a string", edit: func(m Object) { In(m, "keyslots", "0", "area")["key_size"] = "32" }},
 	{name: "areas overlap", edit: func(m Object) {
 		In(m, "keyslots")["1"] = In(m, "keyslots", "0")
@@ -102,8 +138,18 @@ var brokenRules = []struct {
 	}},
 	{name: "keyslot without digest", edit: func(m Object) { In(m, "digests", "0")["keyslots"] = []any{} }},
 	{name: "keyslot with two digests", edit: func(m Object) { In(m, "digests")["1"] = In(m, "digests", "0") }},
-	{name: "digest for a missing keyslot", edit: func(m Object) { In(m, "digests", "0")["keyslots"] = []any{"0", "5"} }},
-	{name: "digest for a missing segment", edit: func(m Object) { In(m, "digests", "0")["segments"] = []any{"0", "5"} }},
+	{name: "digest for a missing keyslot", edit: func(m Object) {
+		In(m, "digests", "0")["keyslots"] = []any{
+			"0",
+			"5",
+		}
+	}},
+	{name: "digest for a missing segment", edit: func(m Object) {
+		In(m, "digests", "0")["segments"] = []any{
+			"0",
+			"5",
+		}
+	}},
 	{name: "digest without type", edit: func(m Object) { delete(In(m, "digests", "0"), "type") }},
 	{name: "digest of unknown type", edit: func(m Object) { In(m, "digests", "0")["type"] = "later" }},
 	{name: "digest without salt", edit: func(m Object) { delete(In(m, "digests", "0"), "salt") }},
@@ -126,7 +172,10 @@ var brokenRules = []struct {
 	{name: "segment at 0", edit: func(m Object) { In(m, "segments", "0")["offset"] = "0" }},
 	{name: "segment size zero", edit: func(m Object) { In(m, "segments", "0")["size"] = "0" }},
 	{name: "segment size near 2^64", edit: func(m Object) { In(m, "segments", "0")["size"] = "18446744073709551104" }},
-	{name: "segment offset near 2^64", edit: func(m Object) { In(m, "segments", "0")["offset"] = "18446744073709551104" }},
+	{name: "segment offset near 2^64", edit: func(m Object) {
+		In(m, "segments",
+			"0")["offset"] = "18446744073709551104"
+	}},
 	{name: "sector_size 2^30", edit: func(m Object) { In(m, "segments", "0")["sector_size"] = 1 << 30 }},
 	{name: "segment size odd", edit: func(m Object) { In(m, "segments", "0")["size"] = "1000" }},
 	{name: "segment size fixed", edit: func(m Object) { In(m, "segments", "0")["size"] = "65536" }},

@@ -15,7 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
-var matrix = flag.String("matrix", "slice", "how much of the interoperability matrix: slice or full (also ORTHRUS_LONG=1)")
+var matrix = flag.String("matrix", "slice", "how much of the interoperability matrix: slice or full")
 
 // combination is one cell of the matrix: what a volume is made of.
 type combination struct {

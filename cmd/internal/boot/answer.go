@@ -22,7 +22,8 @@ func (p *people) question(seats []*seat) ask.Question {
 	q := ask.Question{ID: "cryptsetup:" + seats[0].target.Node, Cached: p.asked == 1}
 	for _, s := range seats {
 		names = append(names, s.target.Name)
-		if end := p.deadline(s, p.onlyOptional(seats)); !end.IsZero() && (q.Deadline.IsZero() || end.Before(q.Deadline)) {
+		if end := p.deadline(s, p.onlyOptional(seats)); !end.IsZero() &&
+			(q.Deadline.IsZero() || end.Before(q.Deadline)) {
 			q.Deadline = end
 		}
 		q.Cached = q.Cached && s.target.Options.Cache != crypttab.CacheNo
@@ -91,7 +92,11 @@ func (p *people) tryAll(a ask.Answer) {
 		p.tryOn(seats, a, errs)
 	}
 	opened := anyNil(errs)
-	inOrder := slices.SortedFunc(maps.Keys(errs), func(a, b *seat) int { return strings.Compare(a.target.Name, b.target.Name) })
+	inOrder := slices.SortedFunc(maps.Keys(errs), func(a,
+		b *seat,
+	) int {
+		return strings.Compare(a.target.Name, b.target.Name)
+	})
 	for _, s := range inOrder {
 		switch err := errs[s]; {
 		case err == nil, s.ctx.Err() != nil:

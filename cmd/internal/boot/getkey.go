@@ -44,7 +44,8 @@ func (t *task) tellLoss(s open.Source, err error) {
 	_, cache := s.(cacheSource)
 	_, asked := s.(asking)
 	switch {
-	case asked, errors.Is(err, keyring.ErrNoKey), errors.Is(err, keyring.ErrUnsupported), errors.Is(err, token.ErrAbsent):
+	case asked, errors.Is(err, keyring.ErrNoKey), errors.Is(err, keyring.ErrUnsupported),
+		errors.Is(err, token.ErrAbsent):
 	case errors.Is(err, luks.ErrPassphrase) && cache:
 	case errors.Is(err, luks.ErrPassphrase):
 		t.report(Event{Kind: WrongKey, Volume: t.target.Name, Source: s.Name()})
@@ -80,7 +81,8 @@ func (l *losses) worst() error {
 		}
 	}
 	for i := len(l.all) - 1; i >= 0; i-- {
-		if !errors.Is(l.all[i], keyring.ErrNoKey) && !errors.Is(l.all[i], token.ErrAbsent) && !errors.Is(l.all[i], open.ErrNoSource) {
+		if !errors.Is(l.all[i], keyring.ErrNoKey) && !errors.Is(l.all[i], token.ErrAbsent) &&
+			!errors.Is(l.all[i], open.ErrNoSource) {
 			return l.all[i]
 		}
 	}

@@ -93,7 +93,8 @@ func (m *mounts) mount(node, fs string) (at string, err error) {
 		return "", err
 	}
 	for _, data := range readOnlyOptions(fs) {
-		err = unix.Mount(node, path, fs, unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NOATIME, data)
+		err = unix.Mount(node, path, fs, unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC|unix.MS_NOATIME,
+			data)
 		if err == nil {
 			return path, nil
 		}

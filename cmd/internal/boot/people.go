@@ -78,7 +78,10 @@ func (p *people) serve(ctx context.Context, t *task, try open.Try) error {
 	if t.target.Options.Headless || len(p.engine.config.Frontends) == 0 {
 		return open.ErrNoSource
 	}
-	s := &seat{task: t, ctx: ctx, try: try, since: time.Now(), left: p.engine.triesOf(t.target), result: make(chan error, 1)}
+	s := &seat{
+		task: t, ctx: ctx, try: try, since: time.Now(), left: p.engine.triesOf(t.target),
+		result: make(chan error, 1),
+	}
 	if opened, err := p.join(s); opened || err != nil {
 		return err
 	}

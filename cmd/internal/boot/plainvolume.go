@@ -43,7 +43,8 @@ func (t *task) completePlain() {
 	o := &t.target.Options
 	random := t.target.Key.Kind == plan.RandomKey
 	if !random && (o.Cipher == "" || o.KeySize == 0 || o.Hash == "" && t.target.Key.Kind == plan.NoKey) {
-		text := fmt.Sprintf("cipher=, size= and hash= are not all given; %s, %d and %s stand in", plain.Cipher, plain.KeySize*8, plain.Hash)
+		text := fmt.Sprintf("cipher=, size= and hash= are not all given; %s, %d and %s stand in", plain.Cipher,
+			plain.KeySize*8, plain.Hash)
 		t.report(Event{Kind: Note, Volume: t.target.Name, Text: text})
 	}
 	if o.Cipher == "" {

@@ -82,7 +82,10 @@ func (t *task) planKeyslots() error {
 	case len(t.keyslots.Short) > 0 && len(t.keyslots.Usable) == 0:
 		return t.keyslots.MemoryError()
 	case len(t.keyslots.Short) > 0:
-		t.report(Event{Kind: KeyslotsShort, Volume: t.target.Name, Err: t.keyslots.MemoryError(), Damaged: ids(t.keyslots.Usable)})
+		t.report(Event{
+			Kind: KeyslotsShort, Volume: t.target.Name, Err: t.keyslots.MemoryError(),
+			Damaged: ids(t.keyslots.Usable),
+		})
 	case len(t.keyslots.Usable) == 0 && len(t.keyslots.Costly) > 0:
 		return t.keyslots.Costly[0]
 	case len(t.keyslots.Usable) == 0 && len(t.keyslots.Null) > 0:

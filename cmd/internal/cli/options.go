@@ -16,7 +16,8 @@ func (v Value[T]) Or(fallback T) T {
 	return fallback
 }
 
-// Options holds the common options of one command line: those of all actions and of several. A flag is a bool; an option with an argument is a
+// Options holds the common options of one command line: those of all actions and of several. A flag is a bool; an
+// option with an argument is a
 // Value; one that may be repeated is a slice in the order given. Sizes are in bytes unless the
 // comment says otherwise.
 type Options struct {

@@ -51,7 +51,8 @@ type Alias struct {
 type Report struct {
 	Intro  string // "" for "One object with these fields:"
 	Fields []Field
-	Of     any // a value of the type that is printed, nil where it has no Go type of its own; tests compare it with Fields
+	// a value of the type that is printed, nil where it has no Go type of its own; tests compare it with Fields
+	Of any
 }
 
 // Field is one member of a report. Members of lists have [] in their path.

@@ -101,7 +101,8 @@ func (g *Guard) writeLocked(ctx context.Context, l look, d verdict.Decision, fil
 
 // rehearsed is what would have been done.
 func rehearsed(l look, d verdict.Decision, seqid uint64, text string) outcome {
-	entry := store.Entry{Device: l.device.Path, What: store.Rehearsed, SeqID: seqid, Text: "would have " + string(d.Step) + ": " + text}
+	entry := store.Entry{Device: l.device.Path, What: store.Rehearsed, SeqID: seqid, Text: "would have " +
+		string(d.Step) + ": " + text}
 	return outcome{rehearsed: true, decision: d, entry: entry}
 }
 
@@ -116,7 +117,8 @@ func (g *Guard) again(ctx context.Context, l look, d verdict.Decision, file *luk
 	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
 		return look{}, &outcome{decision: d, err: err}
 	}
-	if next := verdict.Decide(now.sight, now.policy); !next.Do || next.Rehearse != d.Rehearse || next.Step != d.Step || now.uuid != l.uuid {
+	if next := verdict.Decide(now.sight, now.policy); !next.Do || next.Rehearse != d.Rehearse || next.Step != d.Step ||
+		now.uuid != l.uuid {
 		return look{}, &outcome{decision: next}
 	}
 	return now, nil

@@ -58,7 +58,8 @@ func (d *Daemon) Status() Status {
 		Restores: d.counts.restores.Load(), Moves: d.counts.transactions.Load(), Enlarged: d.counts.enlarged.Load(), Refusals: d.counts.refusals.Load(),
 		Shadowed: d.counts.rehearsed.Load(), Late: d.counts.late.Load(),
 		Failures: d.counts.failures.Load(), Removals: d.counts.removals.Load(), Rescans: d.counts.rescans.Load(),
-		Events: events.Delivered, Forged: events.Forged, Unread: events.Malformed + events.Truncated, Overruns: events.Overruns,
+		Events: events.Delivered, Forged: events.Forged, Unread: events.Malformed +
+			events.Truncated, Overruns: events.Overruns,
 		Volumes: []Volume{},
 	}
 	s.Volumes = append(s.Volumes, d.Volumes()...)

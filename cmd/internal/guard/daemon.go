@@ -135,7 +135,10 @@ func (d *Daemon) open(ctx context.Context) (err error) {
 	if d.listen == nil {
 		d.listen = func(o udev.Options) (eventSource, error) { return udev.Listen(o) }
 	}
-	d.events, err = d.listen(udev.Options{Source: d.source, Matches: []udev.Match{{Subsystem: "block"}, {Subsystem: "scsi"}}, ReceiveBuffer: d.Buffer})
+	d.events, err = d.listen(udev.Options{
+		Source:  d.source,
+		Matches: []udev.Match{{Subsystem: "block"}, {Subsystem: "scsi"}}, ReceiveBuffer: d.Buffer,
+	})
 	if err != nil {
 		return err
 	}
@@ -274,7 +277,8 @@ func (d *Daemon) wait(ctx context.Context, q *queue.Queue, timer *time.Timer, ru
 const endTick = 20 * time.Millisecond
 
 func (d *Daemon) ready() {
-	d.log.Info("every device was looked at", "took", time.Since(d.started).Round(time.Millisecond).String(), "volumes", len(d.Volumes()))
+	d.log.Info("every device was looked at", "took", time.Since(d.started).Round(time.Millisecond).String(), "volumes",
+		len(d.Volumes()))
 	d.notifier.tell(fmt.Sprintf("READY=1\nSTATUS=%d volumes", len(d.Volumes())))
 	if d.Ready != nil {
 		d.Ready()

@@ -124,7 +124,10 @@ func (m machine) describe(id string) (Device, error) {
 // as long as it is attached.
 func (d Device) name(dir, disk, serial string) string {
 	part := attribute(dir, "partition")
-	for _, file := range []string{"dm/uuid", "md/uuid", "wwid", "serial", "device/wwid", "device/serial", "loop/backing_file"} {
+	for _, file := range []string{
+		"dm/uuid", "md/uuid", "wwid", "serial", "device/wwid", "device/serial",
+		"loop/backing_file",
+	} {
 		if text := attribute(disk, file); text != "" {
 			return file + " " + text + " " + part
 		}
@@ -162,7 +165,10 @@ func describeImage(path string) (Device, error) {
 	if !info.Mode().IsRegular() {
 		return Device{}, fs.ErrNotExist
 	}
-	d := Device{ID: path, Path: path, Transport: "image", Size: uint64(info.Size()), ReadOnly: unix.Access(path, unix.W_OK) != nil}
+	d := Device{
+		ID: path, Path: path, Transport: "image", Size: uint64(info.Size()),
+		ReadOnly: unix.Access(path, unix.W_OK) != nil,
+	}
 	d.Key = path
 	return d, nil
 }
@@ -174,7 +180,8 @@ func (d *Device) stack(dir string) {
 		switch {
 		case strings.HasPrefix(top.UUID, "CRYPT-") && top.Partition == "":
 			d.Mappings = append(d.Mappings, top)
-		case strings.HasPrefix(top.UUID, "mpath-"), strings.HasPrefix(filepath.Base(top.Name), "md"), strings.HasPrefix(top.Name, "bcache"):
+		case strings.HasPrefix(top.UUID, "mpath-"), strings.HasPrefix(filepath.Base(top.Name), "md"),
+			strings.HasPrefix(top.Name, "bcache"):
 			d.Members = append(d.Members, top.Name)
 		}
 	}

@@ -121,7 +121,8 @@ func (l *look) farFindings() []string {
 	var list []string
 	f := l.far
 	if l.lost != nil {
-		list = append(list, fmt.Sprintf("a whole far header is at byte %d, seqid %d", l.lost.Place.Start(), l.lost.Locator.SeqID))
+		list = append(list, fmt.Sprintf("a whole far header is at byte %d, seqid %d", l.lost.Place.Start(),
+			l.lost.Locator.SeqID))
 	}
 	if l.loaded == nil {
 		return list
@@ -133,7 +134,8 @@ func (l *look) farFindings() []string {
 		list = append(list, "an unfinished transaction: "+t.Phase)
 	}
 	if f.HasToken && l.device.Size < f.Token.DeviceSize && f.Token.Phase == far.Stable {
-		list = append(list, fmt.Sprintf("the device has become smaller: %d bytes, the volume knows %d", l.device.Size, f.Token.DeviceSize))
+		list = append(list, fmt.Sprintf("the device has become smaller: %d bytes, the volume knows %d", l.device.Size,
+			f.Token.DeviceSize))
 	}
 	for _, id := range f.Damaged {
 		list = append(list, fmt.Sprintf("keyslot %d differs from what the far header has", id))
@@ -156,7 +158,10 @@ func (g *Guard) transact(ctx context.Context, l look, d verdict.Decision, file *
 	if d.Rehearse {
 		return rehearsed(now, d, now.sight.Evidence.Choice.Copy.Header.SeqID, "in the transaction's own steps")
 	}
-	done := outcome{decision: d, entry: store.Entry{Device: l.device.Path, SeqID: now.sight.Evidence.Choice.Copy.Header.SeqID}}
+	done := outcome{decision: d, entry: store.Entry{
+		Device: l.device.Path,
+		SeqID:  now.sight.Evidence.Choice.Copy.Header.SeqID,
+	}}
 	v, err := luks.Load(ctx, file)
 	if err != nil {
 		done.err = err
@@ -173,7 +178,8 @@ func (g *Guard) transact(ctx context.Context, l look, d verdict.Decision, file *
 		done.entry.What = store.Synced
 		var s luks.FarSync
 		s, done.err = v.SyncFar(ctx, nil, nil)
-		done.entry.Text = fmt.Sprintf("far header brought into step (updated %v, forgotten copies wiped %d)", s.Updated, len(s.Wiped))
+		done.entry.Text = fmt.Sprintf("far header brought into step (updated %v, forgotten copies wiped %d)", s.Updated,
+			len(s.Wiped))
 	case verdict.Grow:
 		done.entry.What = store.Grown
 		done.err = v.Grow(ctx, luks.GrowOptions{Tell: tell})

@@ -56,7 +56,10 @@ func (g *Guard) Metrics(events udev.Stats) string {
 		{"looks", "Looks at a device.", g.counts.looks.Load()},
 		{"repairs", "Copies of a head written from the other.", g.counts.repairs.Load()},
 		{"restores", "Heads put back that were destroyed under a mapping.", g.counts.restores.Load()},
-		{"transactions", "Far headers brought into step or moved, transactions concluded.", g.counts.transactions.Load()},
+		{
+			"transactions", "Far headers brought into step or moved, transactions concluded.",
+			g.counts.transactions.Load(),
+		},
 		{"enlarged", "Mappings made longer.", g.counts.enlarged.Load()},
 		{"refusals", "Looks that found something to be done, and reasons against it.", g.counts.refusals.Load()},
 		{"rehearsed", "Steps that repair = proven would have taken.", g.counts.rehearsed.Load()},

@@ -68,7 +68,8 @@ func (g *Guard) report(l look, o outcome) *Volume {
 		if o.decision.Step == verdict.Enlarge {
 			word = "FOLLOWED: "
 		}
-		g.log.Error(word+o.entry.Text, "device", v.Device, "uuid", v.UUID, "undo", v.Undo, "step", string(o.decision.Step))
+		g.log.Error(word+o.entry.Text, "device", v.Device, "uuid", v.UUID, "undo", v.Undo, "step",
+			string(o.decision.Step))
 	case o.err != nil:
 		g.note(v.UUID, store.Entry{Device: v.Device, What: store.Failed, Text: o.err.Error()})
 		g.log.Error("failed", "device", v.Device, "uuid", v.UUID, "step", string(o.decision.Step), "error", o.err)
@@ -81,7 +82,8 @@ func (g *Guard) report(l look, o outcome) *Volume {
 
 // saysAs tells whether a look found what the one before it found.
 func (v *Volume) saysAs(other *Volume) bool {
-	return v.UUID == other.UUID && v.Verdict == other.Verdict && v.Would == other.Would && v.Rehearsed == other.Rehearsed &&
+	return v.UUID == other.UUID && v.Verdict == other.Verdict && v.Would == other.Would &&
+		v.Rehearsed == other.Rehearsed &&
 		slices.Equal(v.Findings, other.Findings) && slices.Equal(v.Because, other.Because)
 }
 
@@ -102,9 +104,13 @@ func (g *Guard) tell(v *Volume) {
 	if what == store.Lost {
 		level = slog.LevelError
 	}
-	g.log.Log(context.Background(), level, v.Verdict, "device", v.Device, "uuid", v.UUID, "findings", v.Findings, "would", v.Would, "because", v.Because)
+	g.log.Log(context.Background(), level, v.Verdict, "device", v.Device, "uuid", v.UUID, "findings", v.Findings,
+		"would", v.Would, "because", v.Because)
 	if what != "" {
-		g.note(v.UUID, store.Entry{Device: v.Device, What: what, Text: fmt.Sprintf("%v; would %s, but %v", v.Findings, v.Would, v.Because)})
+		g.note(v.UUID, store.Entry{
+			Device: v.Device, What: what,
+			Text: fmt.Sprintf("%v; would %s, but %v", v.Findings, v.Would, v.Because),
+		})
 	}
 }
 
@@ -163,8 +169,10 @@ func (v *Volume) addMapping(m *verdict.Mapping) {
 	v.Mapping, v.Mapped, v.Key = m.Name, m.Size, m.Key
 	switch {
 	case m.Wanted > 0 && m.Size > m.Wanted:
-		v.Findings = append(v.Findings, fmt.Sprintf("the device has become smaller than its mapping: %d bytes for %d", m.Wanted, m.Size))
+		v.Findings = append(v.Findings, fmt.Sprintf("the device has become smaller than its mapping: %d bytes for %d",
+			m.Wanted, m.Size))
 	case m.Whole && m.Wanted > m.Size:
-		v.Findings = append(v.Findings, fmt.Sprintf("the device has become larger: %d bytes for a mapping of %d", m.Wanted, m.Size))
+		v.Findings = append(v.Findings, fmt.Sprintf("the device has become larger: %d bytes for a mapping of %d",
+			m.Wanted, m.Size))
 	}
 }

@@ -208,7 +208,8 @@ func (g *Guard) describeMapping(l look) *verdict.Mapping {
 	crypt := now.Crypt
 	m.Size = crypt.Length * 512
 	m.Detached = g.detached(l, crypt.Offset*512)
-	m.Fits = l.hasHead && crypt.Offset*512 == l.known.DataOffset && crypt.Cipher == l.known.Cipher && crypt.Device == l.device.ID
+	m.Fits = l.hasHead && crypt.Offset*512 == l.known.DataOffset && crypt.Cipher == l.known.Cipher &&
+		crypt.Device == l.device.ID
 	m.Key = now.Running() == nil && (crypt.Key.Ring == nil || activate.HoldsKey(l.uuid))
 	l.measure(m, crypt)
 	return m

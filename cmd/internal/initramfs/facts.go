@@ -55,7 +55,8 @@ var ErrForeign = errors.New("the root needs more than this image can do")
 type ForeignError struct{ What []string }
 
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("the root lies on %s, which an image of initramfs-tools, dracut or mkinitcpio can start", strings.Join(e.What, " and "))
+	return fmt.Sprintf("the root lies on %s, which an image of initramfs-tools, dracut or mkinitcpio can start",
+		strings.Join(e.What, " and "))
 }
 
 func (e *ForeignError) Unwrap() error { return ErrForeign }
@@ -68,7 +69,8 @@ var ErrKeyFile = errors.New("a key file would come into the image")
 type KeyFileError struct{ Volume, File string }
 
 func (e *KeyFileError) Error() string {
-	return fmt.Sprintf("%s is unlocked by the file %s, which would have to be in the image for all who can read that", e.Volume, e.File)
+	return fmt.Sprintf("%s is unlocked by the file %s, which would have to be in the image for all who can read that",
+		e.Volume, e.File)
 }
 
 func (e *KeyFileError) Unwrap() error { return ErrKeyFile }

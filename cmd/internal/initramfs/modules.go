@@ -88,7 +88,10 @@ func (w *want) ask(asked ...string) {
 // "aes-cbc-essiv:sha256".
 func cipherAliases(cipher string) []string {
 	var aliases []string
-	for part := range strings.FieldsFuncSeq(cipher, func(r rune) bool { return r == '-' || r == ':' || r == '(' || r == ')' || r == ',' }) {
+	for part := range strings.FieldsFuncSeq(cipher, func(r rune) bool {
+		return r == '-' || r == ':' || r == '(' ||
+			r == ')' || r == ','
+	}) {
 		aliases = append(aliases, "crypto-"+part)
 	}
 	return aliases

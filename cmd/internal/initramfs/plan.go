@@ -51,7 +51,8 @@ func (f Facts) Plan() (Plan, error) {
 		p.Crypttab += l.String() + "\n"
 	}
 	if f.Root.Source != "" {
-		p.Fstab = fmt.Sprintf("%s / %s %s 0 0\n", fstab.Escape(f.Root.Source), orAuto(f.Root.Type), orDefaults(f.Root.Options))
+		p.Fstab = fmt.Sprintf("%s / %s %s 0 0\n", fstab.Escape(f.Root.Source), orAuto(f.Root.Type),
+			orDefaults(f.Root.Options))
 	}
 	return p, nil
 }

@@ -243,7 +243,8 @@ func (w *walk) keyboards() {
 	inputs, _ := filepath.Glob("/sys/class/input/input*")
 	for _, input := range inputs {
 		var events uint64
-		if _, err := fmt.Sscanf(attribute(input, "capabilities/ev"), "%x", &events); err != nil || events>>keyRepeat&1 == 0 {
+		if _, err := fmt.Sscanf(attribute(input, "capabilities/ev"), "%x", &events); err != nil ||
+			events>>keyRepeat&1 == 0 {
 			continue
 		}
 		if dir, err := filepath.EvalSymlinks(input); err == nil {

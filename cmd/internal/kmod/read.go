@@ -23,7 +23,10 @@ func ReadIndex(dir string) (*Index, error) {
 		name string
 		into *[]byte
 	}{
-		{"modules.dep", &l.Dep}, {"modules.alias", &l.Alias}, {"modules.softdep", &l.Softdep}, {"modules.builtin", &l.Builtin},
+		{"modules.dep", &l.Dep}, {"modules.alias", &l.Alias}, {"modules.softdep", &l.Softdep}, {
+			"modules.builtin",
+			&l.Builtin,
+		},
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, part.name))
 		if err != nil && (part.name == "modules.dep" || !errors.Is(err, fs.ErrNotExist)) {

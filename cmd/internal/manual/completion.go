@@ -121,7 +121,8 @@ func bashFirst(v *cli.Verb) string {
 	case mapping:
 		return `COMPREPLY=($(compgen -W "$(command ls /dev/mapper 2>/dev/null)" -- "$cur"))`
 	case verb:
-		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`, strings.Join(verbsOf(v), " "))
+		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`,
+			strings.Join(verbsOf(v), " "))
 	case device:
 		return `COMPREPLY=($(compgen -f -- "$cur"))`
 	}

@@ -74,7 +74,8 @@ func withMembers(data, device string) string {
 	}
 	nodes, _ := filepath.Glob("/dev/mapper/*")
 	for _, node := range nodes {
-		if other, err := fileSystemOn(node); err == nil && node != device && other.Kind == of.Kind && other.UUID == of.UUID {
+		if other, err := fileSystemOn(node); err == nil && node != device && other.Kind == of.Kind &&
+			other.UUID == of.UUID {
 			data = strings.TrimPrefix(data+",device="+node, ",")
 		}
 	}

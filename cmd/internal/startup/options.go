@@ -28,7 +28,10 @@ var flags = map[string]struct {
 }
 
 // notForKernel are the options of fstab(5) that other programs read.
-var notForKernel = []string{"defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev", "nofail"}
+var notForKernel = []string{
+	"defaults", "auto", "noauto", "user", "nouser", "users", "owner", "group", "_netdev",
+	"nofail",
+}
 
 // mountOptions splits options of mount(8) into flags and the text that the file
 // system reads.
@@ -57,5 +60,6 @@ func ignored(option string) bool {
 			return true
 		}
 	}
-	return option == "" || strings.HasPrefix(option, "x-") || strings.HasPrefix(option, "X-") || strings.HasPrefix(option, "comment=")
+	return option == "" || strings.HasPrefix(option, "x-") || strings.HasPrefix(option, "X-") ||
+		strings.HasPrefix(option, "comment=")
 }

@@ -49,7 +49,8 @@ type WrongKernelError struct {
 }
 
 func (e *WrongKernelError) Error() string {
-	return fmt.Sprintf("this image has the modules of kernel %s, and %s is running", strings.Join(e.Image, ", "), e.Running)
+	return fmt.Sprintf("this image has the modules of kernel %s, and %s is running", strings.Join(e.Image, ", "),
+		e.Running)
 }
 
 // loadModules loads the modules of the image; one without any has all it needs in

@@ -66,7 +66,10 @@ func inRoot(root, name string) bool {
 		return false
 	}
 	defer unix.Close(fd)
-	file, err := unix.Openat2(fd, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
+	file, err := unix.Openat2(fd, name, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT,
+	})
 	if err != nil {
 		return false
 	}
@@ -103,7 +106,8 @@ func empty(dir string, device uint64) error {
 		if err := unix.Lstat(name, &st); err != nil || st.Dev != device {
 			continue
 		}
-		if err := remove(name, e, device, st); err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, unix.EBUSY) {
+		if err := remove(name, e, device, st); err != nil && !errors.Is(err, fs.ErrExist) &&
+			!errors.Is(err, unix.EBUSY) {
 			return err
 		}
 	}

@@ -93,7 +93,8 @@ func (u *UI) ShowJSON(text []byte) error {
 	return err
 }
 
-// line makes arguments printable: they can come from a disk. It drops the write error: a message has nowhere else to go. Data that must arrive is written
+// line makes arguments printable: they can come from a disk. It drops the write error: a message has nowhere else to
+// go. Data that must arrive is written
 // by the verbs themselves.
 func (u *UI) line(w io.Writer, format string, args []any) {
 	fmt.Fprintf(w, format+"\n", printable.Args(args)...)

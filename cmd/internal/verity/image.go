@@ -71,7 +71,8 @@ func (r *run) params() (verity.Params, error) {
 	if r.fecOffset%512 != 0 {
 		return p, failure(ui.Failed, "Unsupported VERITY FEC offset.")
 	}
-	p.Format, p.DataBlockSize, p.HashBlockSize = uint32(min(r.format, 99)), clamp(r.dataBlockSize), clamp(r.hashBlockSize)
+	p.Format, p.DataBlockSize, p.HashBlockSize = uint32(min(r.format,
+		99)), clamp(r.dataBlockSize), clamp(r.hashBlockSize)
 	salt, err := parseSalt(r.salt)
 	if err != nil {
 		return p, err
@@ -110,7 +111,10 @@ func parseSalt(text string) ([]byte, error) {
 
 // load opens an image that is there: its superblock, or the parameters of the command line. data may be "".
 func (r *run) load(data, hash string) (_ *image, err error) {
-	im := &image{offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots), fecAt: int64(r.fecOffset)}
+	im := &image{
+		offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots),
+		fecAt: int64(r.fecOffset),
+	}
 	defer func() {
 		if err != nil {
 			im.close()
@@ -134,7 +138,8 @@ func (r *run) load(data, hash string) (_ *image, err error) {
 	}
 	im.first = im.FirstBlock(im.offset, im.superblock)
 	if im.data != nil && im.data.size < im.DataSize() {
-		r.ui.Errorf("WARNING: Device %s ends %d bytes before the data that were hashed.", data, im.DataSize()-im.data.size)
+		r.ui.Errorf("WARNING: Device %s ends %d bytes before the data that were hashed.", data,
+			im.DataSize()-im.data.size)
 	}
 	if _, err := im.Tree(); err != nil {
 		return nil, explainField(err)

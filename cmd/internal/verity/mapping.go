@@ -57,7 +57,8 @@ func (r *run) openMapping(ctx context.Context) error {
 	return r.activate(ctx, control, im, root)
 }
 
-// checkTop finds a wrong root hash before anything is mapped. Corruption that the kernel is to ignore, or can repair, or
+// checkTop finds a wrong root hash before anything is mapped. Corruption that the kernel is to ignore, or can repair,
+// or
 // has orders for, is left to it.
 func (r *run) checkTop(im *image, root []byte) error {
 	if im.fec != nil || r.ignoreCorruption || r.restartOnCorruption || r.panicOnCorruption {
@@ -112,7 +113,8 @@ func (r *run) checkVersion(control *dm.Control) error {
 		feature{r.rootHashSignature != "", "root_hash_sig_key_desc", 1, 5, "5.4"})
 	for _, f := range features {
 		if f.wanted && !version.AtLeast(f.major, f.minor, 0) {
-			return failure(ui.InUse, "The kernel's dm-verity %v does not know %s, which Linux %s has.", version, f.option, f.kernel)
+			return failure(ui.InUse, "The kernel's dm-verity %v does not know %s, which Linux %s has.", version,
+				f.option, f.kernel)
 		}
 	}
 	return nil

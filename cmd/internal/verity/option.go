@@ -111,7 +111,10 @@ func table() []option {
 			long: "format", arg: "number", help: "Format type (1 - normal, 0 - original Chrome OS)",
 			into: func(o *options) any { return &o.format },
 		},
-		{long: "hash", short: 'h', arg: "string", help: "Hash algorithm", into: func(o *options) any { return &o.hash }},
+		{
+			long: "hash", short: 'h', arg: "string", help: "Hash algorithm",
+			into: func(o *options) any { return &o.hash },
+		},
 		{
 			long: "hash-block-size", arg: "bytes", help: "Block size of the hash device",
 			into: func(o *options) any { return &o.hashBlockSize },
@@ -139,13 +142,19 @@ func table() []option {
 		},
 		{
 			long: "root-hash-file", arg: "STRING", help: "File with the root hash",
-			only: []action{actionFormat, actionOpen, actionVerify}, into: func(o *options) any { return &o.rootHashFile },
+			only: []action{
+				actionFormat, actionOpen,
+				actionVerify,
+			}, into: func(o *options) any { return &o.rootHashFile },
 		},
 		{
 			long: "root-hash-signature", arg: "STRING", help: "File with a signature of the root hash", only: onlyOpen,
 			into: func(o *options) any { return &o.rootHashSignature },
 		},
-		{long: "salt", short: 's', arg: "hex string", help: "Salt, or - for none", into: func(o *options) any { return &o.salt }},
+		{
+			long: "salt", short: 's', arg: "hex string", help: "Salt, or - for none",
+			into: func(o *options) any { return &o.salt },
+		},
 		{
 			long: "shared", help: "Let other mappings use the data device too", only: onlyOpen,
 			into: func(o *options) any { return &o.shared },
@@ -155,7 +164,10 @@ func table() []option {
 			into: func(o *options) any { return &o.useTasklets },
 		},
 		{long: "uuid", arg: "STRING", help: "UUID of the image", into: func(o *options) any { return &o.uuid }},
-		{long: "verbose", short: 'v', help: "Shows more detailed error messages", into: func(o *options) any { return &o.verbose }},
+		{
+			long: "verbose", short: 'v', help: "Shows more detailed error messages",
+			into: func(o *options) any { return &o.verbose },
+		},
 		{
 			long: "check-fec", own: true, help: "Compare good data with the error correction data as well", only: onlyCheck,
 			into: func(o *options) any { return &o.checkFEC },
@@ -169,6 +181,9 @@ func table() []option {
 			long: "repair-hash", own: true, arg: "FILE", help: "Write the repaired hash device to a new file", only: onlyCheck,
 			into: func(o *options) any { return &o.repairHash },
 		},
-		{long: "where", own: true, help: "Name every bad block", only: onlyCheck, into: func(o *options) any { return &o.where }},
+		{
+			long: "where", own: true, help: "Name every bad block", only: onlyCheck,
+			into: func(o *options) any { return &o.where },
+		},
 	}
 }

@@ -183,7 +183,8 @@ func (c *call) name(words []string) error {
 func (c *call) rules() error {
 	for _, spec := range table() {
 		if c.given[spec.long] && !spec.takes(c.action) {
-			return &usageError{reason: "Option --" + spec.long + " is not allowed with " + string(c.action) + " action."}
+			return &usageError{reason: "Option --" + spec.long + " is not allowed with " + string(c.action) +
+				" action."}
 		}
 	}
 	for _, rule := range []struct {

@@ -79,7 +79,8 @@ func reserve(size uint64) (*arena, error) {
 	if size > math.MaxInt-chunkSize {
 		return a, unix.ENOMEM
 	}
-	mapping, err := unix.Mmap(-1, 0, int(size)+chunkSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	mapping, err := unix.Mmap(-1, 0, int(size)+chunkSize, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return a, err
 	}

@@ -18,7 +18,8 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("%v: %d MiB needed, %d MiB available, %d MiB missing", ErrMemory, e.Needed>>20, e.Available>>20, e.Missing()>>20)
+	return fmt.Sprintf("%v: %d MiB needed, %d MiB available, %d MiB missing", ErrMemory, e.Needed>>20, e.Available>>20,
+		e.Missing()>>20)
 }
 
 // Missing is how much more memory it takes, in bytes, in whole MiB.

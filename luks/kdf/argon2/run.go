@@ -17,7 +17,8 @@ func (m *matrix) run(ctx context.Context, workers int, progress func(float64)) e
 	for w := 1; w < workers; w++ {
 		group.Go(func() { m.work(w, workers, meeting, silent) })
 	}
-	report := reporter{progress: progress, total: uint64(m.params.Time) * uint64(m.length) * uint64(m.share(1, workers))}
+	report := reporter{progress: progress, total: uint64(m.params.Time) * uint64(m.length) * uint64(m.share(1,
+		workers))}
 	m.work(0, workers, meeting, func(blocks uint32) bool {
 		report.add(blocks)
 		return meeting.cancelled()

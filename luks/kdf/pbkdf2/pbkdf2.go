@@ -26,7 +26,8 @@ const (
 	parallelFrom = 500
 )
 
-// Key fills out with key material derived from password and salt. On error, cancellation of ctx included, out is zeroed.
+// Key fills out with key material derived from password and salt. On error, cancellation of ctx included, out is
+// zeroed.
 func Key(ctx context.Context, out, password, salt []byte, iterations uint32, hash string) error {
 	if iterations == 0 {
 		return ErrIterations

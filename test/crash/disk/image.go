@@ -260,7 +260,8 @@ func (m *Image) SumOfAll(list []Range) Sum {
 // Alike counts the sectors in the range that are the same in both images, zeros not counted.
 func (m *Image) Alike(o *Image, r Range) int {
 	n := 0
-	for number := r.Offset / SectorSize; number*SectorSize < r.End() && number < min(m.Sectors(), o.Sectors()); number++ {
+	for number := r.Offset / SectorSize; number*SectorSize < r.End() &&
+		number < min(m.Sectors(), o.Sectors()); number++ {
 		s := m.sector(number)
 		if s.sum == o.sector(number).sum && s.data != [SectorSize]byte{} {
 			n++

@@ -98,14 +98,16 @@ func (j *judge) check(c crash.Case) crash.Verdict {
 	for _, passphrase := range slices.Sorted(maps.Keys(j.old.open)) {
 		_, opens := open[passphrase]
 		if _, stays := j.new.open[passphrase]; stays && !opens {
-			return excuse(c, broken("%q opens nothing any more", passphrase), j.single(), append(j.material(passphrase), j.present(v)...))
+			return excuse(c, broken("%q opens nothing any more", passphrase), j.single(),
+				append(j.material(passphrase), j.present(v)...))
 		}
 	}
 	if j.repairs {
 		return j.repaired(c, v, now, names(open))
 	}
 	verdict := j.outcome(c, now, open)
-	if c.Acknowledged && verdict.Outcome != crash.New && !verdict.Outcome.Excusable() && verdict.Outcome != crash.Broken {
+	if c.Acknowledged && verdict.Outcome != crash.New && !verdict.Outcome.Excusable() &&
+		verdict.Outcome != crash.Broken {
 		return excuse(c, broken("acknowledged, but the state is the %v one", verdict.Outcome), j.sole(), j.areas())
 	}
 	if c.Acknowledged && verdict.Outcome == crash.New {
@@ -132,7 +134,8 @@ func (j *judge) repaired(c crash.Case, v *luks.Volume, now, set string) crash.Ve
 // open the volume with it.
 func (j *judge) wiped(c crash.Case, verdict crash.Verdict) crash.Verdict {
 	for passphrase, id := range j.old.open {
-		if at, stays := j.new.open[passphrase]; stays && (!j.moves || j.new.areas[at].Offset == j.old.areas[id].Offset) {
+		if at, stays := j.new.open[passphrase]; stays && (!j.moves ||
+			j.new.areas[at].Offset == j.old.areas[id].Offset) {
 			continue
 		}
 		if left := c.Image.Alike(j.before, j.old.areas[id]); left > 0 {

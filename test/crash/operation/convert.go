@@ -15,14 +15,18 @@ import (
 func conversions() []change {
 	few := both(addKey(3, vectors.K1))
 	// Disabled keyslots are in the second sector of the header only.
-	many := both(addKey(1, vectors.K1), addKey(2, fresh), addKey(3, vectors.K1), addKey(4, fresh), addKey(5, vectors.K1))
+	many := both(addKey(1, vectors.K1), addKey(2, fresh), addKey(3, vectors.K1), addKey(4, fresh),
+		addKey(5, vectors.K1))
 	list := []change{
 		{name: "convert to LUKS2", prepare: few, run: convertTo(2)},
 		{name: "convert to LUKS2 without room", prepare: both(few, withPayload, convertTo1Again), run: convertTo(2)},
 		{name: "convert to LUKS2 with few keyslots free", prepare: both(many, withPayload), run: convertTo(2), dear: 4},
 		{name: "convert to LUKS1", prepare: both(few, convertTo(2)), run: convertTo(1)},
 		{name: "convert to LUKS1 without room", prepare: both(few, withPayload, convertTo(2)), run: convertTo(1)},
-		{name: "convert to LUKS1 with few keyslots free", prepare: both(many, withPayload, convertTo(2)), run: convertTo(1), dear: 4},
+		{
+			name: "convert to LUKS1 with few keyslots free", prepare: both(many, withPayload, convertTo(2)),
+			run: convertTo(1), dear: 4,
+		},
 	}
 	for i := range list {
 		list[i].volume, list[i].moves = first, true

@@ -34,16 +34,25 @@ type farChange struct {
 func farChanges() []farChange {
 	return []farChange{
 		{name: "far: add key", run: addKey(luks.AnyKeyslot, fresh)},
-		{name: "far: kill keyslot", prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1}, again: true},
+		{
+			name: "far: kill keyslot", prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1},
+			again: true,
+		},
 		{name: "far: change key", prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
 		{name: "far: uuid", run: setUUID, again: true},
 		{name: "far: label", run: setLabel("LABEL"), again: true},
-		{name: "far: add key on a stale one", prepare: setLabel("STALE"), alone: true, run: addKey(luks.AnyKeyslot, fresh)},
+		{
+			name: "far: add key on a stale one", prepare: setLabel("STALE"), alone: true,
+			run: addKey(luks.AnyKeyslot, fresh),
+		},
 		{name: "far: restore", prepare: changeKey(0), run: restoreFar, touched: []int{0}, again: true},
 		{name: "far: erase", run: eraseFar, touched: []int{0}, gone: true, again: true},
 		{name: "far: enable", without: true, run: enableFar, whole: true, again: true},
 		{name: "far: disable", run: disableFar, whole: true, gone: true, again: true},
-		{name: "far: sync", prepare: both(addKey(1, vectors.K1), killKeyslot(1)), alone: true, run: syncFar, whole: true, again: true},
+		{
+			name: "far: sync", prepare: both(addKey(1, vectors.K1), killKeyslot(1)), alone: true, run: syncFar,
+			whole: true, again: true,
+		},
 	}
 }
 

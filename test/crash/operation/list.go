@@ -31,7 +31,8 @@ const token = `{"type":"orthrus-test","keyslots":["0"],"note":"x"}`
 func All() ([]crash.Operation, error) {
 	var list []crash.Operation
 	err := errors.Join(
-		build(&list, changes()), build(&list, farChanges()), build(&list, comebacks()), build(&list, mendings()), build(&list, formats()), build(&list, transactions()),
+		build(&list, changes()), build(&list, farChanges()), build(&list, comebacks()), build(&list,
+			mendings()), build(&list, formats()), build(&list, transactions()),
 	)
 	return list, err
 }
@@ -58,10 +59,16 @@ func luks2Changes() []change {
 	return []change{
 		{name: "add key", volume: small, run: addKey(luks.AnyKeyslot, fresh)},
 		{name: "add unbound key", volume: small, run: addUnbound},
-		{name: "kill keyslot", volume: small, prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1}, again: true},
+		{
+			name: "kill keyslot", volume: small, prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1},
+			again: true,
+		},
 		{name: "kill keyslot of a token", volume: large, run: killKeyslot(1), touched: []int{1}},
 		{name: "change key", volume: small, prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
-		{name: "change key without room", volume: small, prepare: fullKeyslotsArea, run: changeKey(0), touched: []int{0}, moves: true},
+		{
+			name: "change key without room", volume: small, prepare: fullKeyslotsArea, run: changeKey(0),
+			touched: []int{0}, moves: true,
+		},
 		{name: "label", volume: small, run: setLabel("LABEL"), again: true},
 		{name: "uuid", volume: small, run: setUUID, again: true},
 		{name: "priority", volume: small, prepare: addKey(1, vectors.K1), run: setPriority, again: true},
@@ -69,16 +76,43 @@ func luks2Changes() []change {
 		{name: "token", volume: large, run: setToken(3, token), again: true},
 		{name: "remove token", volume: large, run: setToken(7, ""), again: true},
 		{name: "label at the last number", volume: small, shape: withSeqID(math.MaxUint64), run: setLabel("LABEL")},
-		{name: "label before the last number", volume: small, shape: withSeqID(math.MaxUint64 - 1), run: setLabel("LABEL")},
-		{name: "label with stale secondary", volume: small, shape: withStale(luks2.SecondaryMagic), run: setLabel("LABEL"), stale: true, again: true},
-		{name: "label with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: setLabel("LABEL"), stale: true, again: true},
+		{
+			name: "label before the last number", volume: small, shape: withSeqID(math.MaxUint64 - 1),
+			run: setLabel("LABEL"),
+		},
+		{
+			name: "label with stale secondary", volume: small, shape: withStale(luks2.SecondaryMagic),
+			run: setLabel("LABEL"), stale: true, again: true,
+		},
+		{
+			name: "label with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: setLabel("LABEL"),
+			stale: true, again: true,
+		},
 		{name: "restore", volume: small, prepare: changeKey(0), run: restore(small), touched: []int{0}, again: true},
-		{name: "repair primary", volume: small, shape: withZeros(0), run: mend(repair.KeepNone), stale: true, repairs: true, again: true},
-		{name: "repair secondary", volume: small, shape: withZeros(luks2.MinSize), run: mend(repair.KeepNone), stale: true, repairs: true, again: true},
-		{name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: mend(repair.KeepNone), stale: true, repairs: true, again: true},
-		{name: "repair conflict, keep primary", volume: small, shape: withConflict, run: mend(repair.KeepPrimary), stale: true, repairs: true},
-		{name: "repair conflict, keep secondary", volume: small, shape: withConflict, run: mend(repair.KeepSecondary), stale: true, repairs: true},
-		{name: "add key with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: addKey(luks.AnyKeyslot, fresh), stale: true},
+		{
+			name: "repair primary", volume: small, shape: withZeros(0), run: mend(repair.KeepNone), stale: true,
+			repairs: true, again: true,
+		},
+		{
+			name: "repair secondary", volume: small, shape: withZeros(luks2.MinSize), run: mend(repair.KeepNone),
+			stale: true, repairs: true, again: true,
+		},
+		{
+			name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: mend(repair.KeepNone),
+			stale: true, repairs: true, again: true,
+		},
+		{
+			name: "repair conflict, keep primary", volume: small, shape: withConflict, run: mend(repair.KeepPrimary),
+			stale: true, repairs: true,
+		},
+		{
+			name: "repair conflict, keep secondary", volume: small, shape: withConflict, run: mend(repair.KeepSecondary),
+			stale: true, repairs: true,
+		},
+		{
+			name: "add key with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic),
+			run: addKey(luks.AnyKeyslot, fresh), stale: true,
+		},
 	}
 }
 
@@ -87,16 +121,40 @@ func luks1Changes() []change {
 		{name: "LUKS1 add key", volume: first, run: addKey(luks.AnyKeyslot, fresh), touched: []int{1}},
 		{name: "LUKS1 add key 6", volume: first, run: addKey(6, fresh), touched: []int{6}},
 		{name: "LUKS1 add key 7", volume: first, run: addKey(7, fresh), touched: []int{7}},
-		{name: "LUKS1 kill keyslot 6", volume: first, prepare: addKey(6, fresh), run: killKeyslot(6), touched: []int{6}, again: true},
-		{name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0), touched: []int{0}},
+		{
+			name: "LUKS1 kill keyslot 6", volume: first, prepare: addKey(6, fresh), run: killKeyslot(6), touched: []int{6},
+			again: true,
+		},
+		{
+			name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0),
+			touched: []int{0},
+		},
 		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
-		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6), touched: []int{6, 1}},
-		{name: "LUKS1 change key in its place", volume: first, run: changeKeyInPlace(0), touched: []int{0, 1}, parking: []int{1}},
-		{name: "LUKS1 change key of eight", volume: first, prepare: eightKeys, run: changeKey(0), touched: []int{0}, moves: true},
+		{
+			name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6),
+			touched: []int{6, 1},
+		},
+		{
+			name: "LUKS1 change key in its place", volume: first, run: changeKeyInPlace(0), touched: []int{0, 1},
+			parking: []int{1},
+		},
+		{
+			name: "LUKS1 change key of eight", volume: first, prepare: eightKeys, run: changeKey(0), touched: []int{0},
+			moves: true,
+		},
 		{name: "LUKS1 uuid", volume: first, run: setUUID, again: true},
-		{name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: everyKeyslot1, again: true},
-		{name: "LUKS1 restore in place", volume: first, prepare: replaceKey0, run: restore(first), touched: everyKeyslot1, parking: []int{1}},
-		{name: "LUKS1 repair", volume: first, shape: withUpperCaseHash, run: mend(repair.KeepNone), repairs: true, again: true},
+		{
+			name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: everyKeyslot1,
+			again: true,
+		},
+		{
+			name: "LUKS1 restore in place", volume: first, prepare: replaceKey0, run: restore(first),
+			touched: everyKeyslot1, parking: []int{1},
+		},
+		{
+			name: "LUKS1 repair", volume: first, shape: withUpperCaseHash, run: mend(repair.KeepNone), repairs: true,
+			again: true,
+		},
 	}
 }
 
@@ -143,7 +201,8 @@ func replaceKey0(v *luks.Volume, key *luks.Key) error {
 }
 
 func addUnbound(v *luks.Volume, _ *luks.Key) error {
-	_, err := v.AddUnboundKey(context.Background(), []byte("sixteen byte key"), []byte(fresh), protection(luks.AnyKeyslot))
+	_, err := v.AddUnboundKey(context.Background(), []byte("sixteen byte key"), []byte(fresh),
+		protection(luks.AnyKeyslot))
 	return err
 }
 

@@ -91,7 +91,8 @@ func recoverTransaction(dev crash.Device) error {
 		return err
 	}
 	_, err = v.Resume(ctx, nil)
-	for _, reported := range []error{relocate.ErrShrunk, relocate.ErrNotFree, far.ErrDisplaced, far.ErrUnsure, far.ErrRestored} {
+	for _, reported := range []error{relocate.ErrShrunk, relocate.ErrNotFree, far.ErrDisplaced, far.ErrUnsure,
+		far.ErrRestored} {
 		if errors.Is(err, reported) {
 			return nil
 		}
@@ -265,12 +266,14 @@ func (j *transactionJudge) checkFar(c crash.Case, v *luks.Volume) crash.Verdict 
 	if err != nil {
 		return broken("token: %v", err)
 	}
-	if !found || t.Far.None() || t.Phase == far.Rebuilding || int64(t.Far.End()) > c.Image.Size() || j.isForeign(t.Far) {
+	if !found || t.Far.None() || t.Phase == far.Rebuilding || int64(t.Far.End()) > c.Image.Size() ||
+		j.isForeign(t.Far) {
 		return crash.Verdict{}
 	}
 	f := far.Read(readOnly{c.Image}, t.Far)
 	if f.State != far.Whole || !f.Locator.Of(v.UUID) {
-		return excuse(c, broken("phase %s, the far header in force is %v: %v", t.Phase, f.State, f.Err), nil, ranges(t.Far))
+		return excuse(c, broken("phase %s, the far header in force is %v: %v", t.Phase, f.State, f.Err), nil,
+			ranges(t.Far))
 	}
 	for _, k := range v.Keyslots {
 		material := make([]byte, k.Area.Size)
@@ -278,7 +281,8 @@ func (j *transactionJudge) checkFar(c crash.Case, v *luks.Volume) crash.Verdict 
 			continue
 		}
 		if !f.Locator.Updating() && !f.Locator.Vouches(k.Area, material) {
-			return excuse(c, broken("the far header in force lacks keyslot %d", k.ID), nil, append(ranges(t.Far), areaOf(k)))
+			return excuse(c, broken("the far header in force lacks keyslot %d", k.ID), nil,
+				append(ranges(t.Far), areaOf(k)))
 		}
 	}
 	return crash.Verdict{}
@@ -308,7 +312,8 @@ func (j *transactionJudge) outcome(c crash.Case, v *luks.Volume) crash.Verdict {
 		}
 		return crash.Verdict{Outcome: crash.New}
 	case c.Acknowledged:
-		return excuse(c, broken("acknowledged, but in phase %s, header of %d bytes", t.Phase, v.Choice.Copy.Header.Size), j.everyHead(v), nil)
+		return excuse(c, broken("acknowledged, but in phase %s, header of %d bytes", t.Phase,
+			v.Choice.Copy.Header.Size), j.everyHead(v), nil)
 	case !pending && t == j.old && v.Choice.Copy.Header.Size == j.oldHeader:
 		return crash.Verdict{Outcome: crash.Old}
 	}

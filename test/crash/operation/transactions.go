@@ -21,22 +21,32 @@ func transactions() []transaction {
 		growth("grow by a sector", 8*mib+512),
 		growth("grow by 1 MiB, overlapping", 9*mib),
 		{
-			name: "shrink by 8 MiB", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{8 * mib, 9*mib + 512, 16 * mib, 24 * mib},
+			name: "shrink by 8 MiB", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{
+				8 * mib, 9*mib + 512,
+				16 * mib, 24 * mib,
+			},
 			run: func(v *luks.Volume) error {
 				return v.Shrink(context.Background(), luks.ShrinkOptions{Size: 8 * mib, End: 5 * mib})
 			},
 			finished: shrunk(8 * mib),
 		},
 		{
-			name: "cancel a shrink", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{8 * mib, 16*mib + 512, 24 * mib},
+			name: "cancel a shrink", from: 16 * mib, far: true, kept: 5 * mib, sizes: []int64{
+				8 * mib, 16*mib + 512,
+				24 * mib,
+			},
 			prepare:  shrunkTo(8 * mib),
 			run:      func(v *luks.Volume) error { return v.CancelShrink(context.Background(), luks.GrowOptions{}) },
 			finished: inPhase(far.Stable),
 		},
 		{
-			name: "resize metadata with a far header", from: 20 * mib, far: true, sizes: []int64{20*mib + 512, 24 * mib},
+			name: "resize metadata with a far header", from: 20 * mib, far: true, sizes: []int64{
+				20*mib + 512,
+				24 * mib,
+			},
 			run: func(v *luks.Volume) error {
-				return v.SetMetadataSize(context.Background(), luks.MetadataSize{Header: 32 << 10, Keyslots: 224 << 10}, nil)
+				return v.SetMetadataSize(context.Background(), luks.MetadataSize{Header: 32 << 10, Keyslots: 224 << 10},
+					nil)
 			},
 			finished: func(v *luks.Volume, _ int64) bool {
 				_, pending, err := v.Pending()
@@ -74,7 +84,9 @@ func unfinished() []transaction {
 		return err
 	}
 	base := transaction{from: 8 * mib, far: true, sizes: []int64{8 * mib, 16 * mib, 17 * mib, 25*mib + 3*512}}
-	from := func(name string, writes int, then int64, run func(*luks.Volume) error, finished func(*luks.Volume, int64) bool) transaction {
+	from := func(name string, writes int, then int64, run func(*luks.Volume) error,
+		finished func(*luks.Volume, int64) bool,
+	) transaction {
 		t := base
 		t.name, t.run, t.finished = name, run, finished
 		t.prepare = func(m *disk.Image) *disk.Image { return afterWrites(m.Sized(16*mib), grow, writes).Sized(then) }

@@ -38,7 +38,10 @@ const (
 )
 
 func (d Detachment) String() string {
-	return [...]string{"attached", "detached, offset 0", "detached, offset beyond the device", "detached, offset within"}[d]
+	return [...]string{
+		"attached", "detached, offset 0", "detached, offset beyond the device",
+		"detached, offset within",
+	}[d]
 }
 
 // Shape is the geometry of a volume and what was done to it. Draw makes one; whoever needs more of it

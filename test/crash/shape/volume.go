@@ -29,7 +29,10 @@ func (s Shape) VolumeKey() []byte {
 
 // Protection is a keyslot of that id which costs next to nothing.
 func Protection(id int) luks.NewKeyslot {
-	return luks.NewKeyslot{ID: id, Priority: luks2.PriorityNormal, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1}}
+	return luks.NewKeyslot{
+		ID: id, Priority: luks2.PriorityNormal,
+		KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1},
+	}
 }
 
 // options are those that format the volume.
@@ -147,7 +150,8 @@ func (s Shape) fillTokens(v *luks.Volume, _ *luks.Key) error {
 	if room < 1 {
 		return nil
 	}
-	token := fmt.Sprintf(`{"type":"orthrus-test","keyslots":["%d"],"note":"%s"}`, s.Held()[0], strings.Repeat("x", room))
+	token := fmt.Sprintf(`{"type":"orthrus-test","keyslots":["%d"],"note":"%s"}`, s.Held()[0],
+		strings.Repeat("x", room))
 	_, err := v.SetToken(context.Background(), 31, []byte(token))
 	return err
 }

@@ -41,22 +41,53 @@ var (
 // Operations are all of them; the second and third are those that could lose a key with the fewest steps.
 func Operations() []Operation {
 	return []Operation{
-		{"add a key", volume2, "orthrus luksAddKey -q" + cost + "--key-file {key:one} {dev} {key:three}", both, []string{"three"}},
+		{
+			"add a key", volume2, "orthrus luksAddKey -q" + cost + "--key-file {key:one} {dev} {key:three}", both,
+			[]string{"three"},
+		},
 		{"change a key", volume2, change, changed, []string{"three"}},
 		{"kill a keyslot", volume2, "orthrus luksKillSlot -q --key-file {key:one} {dev} 1", [][]string{{"one"}}, nil},
 		{"change the label", volume2, "orthrus config --label new {dev}", both, nil},
 		{"prefer a keyslot", volume2, "orthrus config --priority prefer --key-slot 1 {dev}", both, nil},
-		{"change the uuid", volume2, "orthrus luksUUID -q --uuid 22222222-2222-4333-8444-555555555555 {dev}", both, nil},
+		{
+			"change the uuid", volume2, "orthrus luksUUID -q --uuid 22222222-2222-4333-8444-555555555555 {dev}", both,
+			nil,
+		},
 		{"add a token", volume2, "orthrus token add --key-description d {dev}", both, nil},
-		{"format", volume2, "orthrus luksFormat -q --no-far-header" + cost + "--luks2-keyslots-size 1m --key-file {key:three} {dev}", nil, []string{"three"}},
-		{"restore a header", append(volume2[:2:2], keep, change), "orthrus luksHeaderRestore -q --header-backup-file {file:backup} {dev}", changed, []string{"one", "two"}},
-		{"repair", append(volume2[:2:2], "dd if=/dev/zero of={dev} bs=4096 count=1 conv=notrunc oflag=direct"), "orthrus repair -q --undo {file:undo} {dev}", both, []string{"one", "two"}},
-		{"add a key to LUKS1", volume1, "orthrus luksAddKey -q" + cost1 + "--key-file {key:one} {dev} {key:three}", both, []string{"three"}},
+		{"format", volume2, "orthrus luksFormat -q --no-far-header" + cost +
+			"--luks2-keyslots-size 1m --key-file {key:three} {dev}", nil, []string{"three"}},
+		{
+			"restore a header", append(volume2[:2:2], keep, change),
+			"orthrus luksHeaderRestore -q --header-backup-file {file:backup} {dev}", changed,
+			[]string{"one", "two"},
+		},
+		{
+			"repair", append(volume2[:2:2], "dd if=/dev/zero of={dev} bs=4096 count=1 conv=notrunc oflag=direct"),
+			"orthrus repair -q --undo {file:undo} {dev}", both,
+			[]string{"one", "two"},
+		},
+		{
+			"add a key to LUKS1", volume1, "orthrus luksAddKey -q" + cost1 + "--key-file {key:one} {dev} {key:three}",
+			both,
+			[]string{"three"},
+		},
 		{"change a key of LUKS1", volume1, change, changed, []string{"three"}},
-		{"kill a keyslot of LUKS1", volume1, "orthrus luksKillSlot -q --key-file {key:one} {dev} 1", [][]string{{"one"}}, nil},
-		{"restore a LUKS1 header", append(volume1[:2:2], keep, change), "orthrus luksHeaderRestore -q --header-backup-file {file:backup} {dev}", changed, []string{"one", "two"}},
+		{
+			"kill a keyslot of LUKS1", volume1, "orthrus luksKillSlot -q --key-file {key:one} {dev} 1",
+			[][]string{{"one"}},
+			nil,
+		},
+		{
+			"restore a LUKS1 header", append(volume1[:2:2], keep, change),
+			"orthrus luksHeaderRestore -q --header-backup-file {file:backup} {dev}", changed,
+			[]string{"one", "two"},
+		},
 		{"convert to LUKS2", volume1, "orthrus convert -q --type luks2 {dev}", both, []string{"one", "two"}},
-		{"convert to LUKS1", append(volume1[:2:2], "orthrus convert -q --type luks2 {dev}"), "orthrus convert -q --type luks1 {dev}", both, []string{"one", "two"}},
+		{
+			"convert to LUKS1", append(volume1[:2:2], "orthrus convert -q --type luks2 {dev}"),
+			"orthrus convert -q --type luks1 {dev}", both,
+			[]string{"one", "two"},
+		},
 	}
 }
 

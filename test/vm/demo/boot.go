@@ -35,7 +35,8 @@ var sealScene = scene{
 		{run: "cryptsetup luksFormat -q $costs --key-file first /dev/vdd"},
 		{run: "cryptsetup open --key-file first /dev/vdd system && mkfs.ext4 -q /dev/mapper/system && mount /dev/mapper/system /mnt"},
 		{run: "cp -a /bin /sbin /lib /lib64 /usr /etc /mnt/ && mkdir /mnt/dev /mnt/proc /mnt/sys /mnt/run"},
-		{run: `printf '#!/bin/sh\necho; echo; grep " / " /proc/mounts; uname -n -r; echo "` + booted + `"; echo o >/proc/sysrq-trigger; sleep 60\n' >/mnt/usr/sbin/init && chmod +x /mnt/usr/sbin/init`},
+		{run: `printf '#!/bin/sh\necho; echo; grep " / " /proc/mounts; uname -n -r; echo "` + booted +
+			`"; echo o >/proc/sysrq-trigger; sleep 60\n' >/mnt/usr/sbin/init && chmod +x /mnt/usr/sbin/init`},
 		{run: "umount /mnt && cryptsetup close system && sync"},
 	},
 }
@@ -63,7 +64,8 @@ func powerOn(ctx context.Context, p *page, disk string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	p.title("Power on", "An initial file system with one program, orthrus, which is its init: no shell, no library. What follows is the serial line.")
+	p.title("Power on",
+		"An initial file system with one program, orthrus, which is its init: no shell, no library. What follows is the serial line.")
 	image, err := makeImage(ctx, p, dir)
 	if err != nil {
 		return err
@@ -82,7 +84,8 @@ func powerOn(ctx context.Context, p *page, disk string) error {
 		return err
 	}
 	console.end(0)
-	p.note("From power on to the init in the encrypted root, with a wrong passphrase first: %.1f s.", time.Since(begin).Seconds())
+	p.note("From power on to the init in the encrypted root, with a wrong passphrase first: %.1f s.",
+		time.Since(begin).Seconds())
 	return nil
 }
 
@@ -125,7 +128,8 @@ func makeImage(ctx context.Context, p *page, dir string) (string, error) {
 		}
 	}
 	program := filepath.Join(dir, "orthrus")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "github.com/orthrus-luks/orthrus/cmd/orthrus")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program,
+		"github.com/orthrus-luks/orthrus/cmd/orthrus")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)

@@ -112,7 +112,10 @@ var script = []scene{
 			{run: "orthrus far status /dev/vda", want: "in step"},
 			{run: "orthrus open --key-file second /dev/vda vault && mkfs.ext4 -q /dev/mapper/vault && mount /dev/mapper/vault /mnt"},
 			{run: "dd if=/dev/urandom of=/mnt/data bs=1M count=8 status=none && sha256sum /mnt/data >data.sum && umount /mnt && orthrus close vault"},
-			{run: "dd if=/dev/zero of=/dev/vda bs=1M count=2 status=none && orthrus check /dev/vda | grep lost:", want: "repair --from-far brings the header back"},
+			{
+				run:  "dd if=/dev/zero of=/dev/vda bs=1M count=2 status=none && orthrus check /dev/vda | grep lost:",
+				want: "repair --from-far brings the header back",
+			},
 			{run: "orthrus open --key-file second /dev/vda vault", exit: 1, want: "not a valid LUKS device"},
 			{run: "orthrus repair -q -v --from-far /dev/vda", want: "repaired"},
 			{run: "cryptsetup open --key-file second /dev/vda vault && mount /dev/mapper/vault /mnt"},
@@ -127,7 +130,10 @@ var script = []scene{
 			{run: "a disk is plugged in", host: plug},
 			{run: "orthrus luksFormat -q $costs --key-file first /dev/vdc"},
 			{run: "orthrus guard --once /dev/vdc", want: "healthy"},
-			{run: "dd if=/dev/zero of=/dev/vdc bs=16k count=1 status=none && orthrus check /dev/vdc | grep primary", want: "absent"},
+			{
+				run:  "dd if=/dev/zero of=/dev/vdc bs=16k count=1 status=none && orthrus check /dev/vdc | grep primary",
+				want: "absent",
+			},
 			{run: "the disk is pulled out", host: unplug},
 			{run: "setsid orthrus guard >guard.log 2>&1 &"},
 			{run: until("orthrus guard status", "The guard runs"), want: "repair = proven"},

@@ -194,7 +194,10 @@ func (m *Machine) Resize(ctx context.Context, name string, size int64) error {
 	if !ok {
 		return fmt.Errorf("machine: no disk %s", name)
 	}
-	if _, err := m.qmp.execute(ctx, "block_resize", map[string]any{"node-name": "node-" + name, "size": size}); err != nil {
+	if _, err := m.qmp.execute(ctx, "block_resize", map[string]any{
+		"node-name": "node-" + name,
+		"size":      size,
+	}); err != nil {
 		return err
 	}
 	disk.Size = size

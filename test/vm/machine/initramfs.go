@@ -99,7 +99,10 @@ func (img *image) since(before []string) []string {
 var bootModules = []string{"virtio_pci", "virtio_console", "virtio_blk"}
 
 func (img *image) skeleton() {
-	for _, dir := range []string{"/dev", "/proc", "/sys", "/run", "/tmp", "/root", "/etc", "/mnt", "/var/tmp", "/usr/bin"} {
+	for _, dir := range []string{
+		"/dev", "/proc", "/sys", "/run", "/tmp", "/root", "/etc", "/mnt", "/var/tmp",
+		"/usr/bin",
+	} {
 		img.MkdirAll(dir)
 	}
 	for _, dir := range mergedDirs {

@@ -196,10 +196,12 @@ func (r *results) end(code int, err error) {
 		r.root.put(event{kind: eventOutput, text: err.Error()})
 		r.verdict = "FAIL"
 	case r.verdict == "":
-		r.root.put(event{kind: eventOutput, text: fmt.Sprintf("the test did not run to its end (exit status %d)", code)})
+		r.root.put(event{kind: eventOutput, text: fmt.Sprintf("the test did not run to its end (exit status %d)",
+			code)})
 		r.verdict = "FAIL"
 	case code != 0 && r.verdict == "PASS":
-		r.root.put(event{kind: eventOutput, text: fmt.Sprintf("the test passed but its binary failed (exit status %d)", code)})
+		r.root.put(event{kind: eventOutput, text: fmt.Sprintf("the test passed but its binary failed (exit status %d)",
+			code)})
 		r.verdict = "FAIL"
 	}
 	for _, n := range r.nodes {

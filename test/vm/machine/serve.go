@@ -93,7 +93,10 @@ func (s *server) start(payload []byte) error {
 
 func (s *server) command(c command) *exec.Cmd {
 	cmd := exec.Command(c.Args[0], c.Args[1:]...)
-	cmd.Env = append([]string{"PATH=" + guestPath, "HOME=/root", "TMPDIR=/tmp", "TERM=dumb", "LC_ALL=C.UTF-8", guestEnv + "=1"}, s.plan.Env...)
+	cmd.Env = append([]string{
+		"PATH=" + guestPath, "HOME=/root", "TMPDIR=/tmp", "TERM=dumb", "LC_ALL=C.UTF-8",
+		guestEnv + "=1",
+	}, s.plan.Env...)
 	cmd.Env = append(cmd.Env, c.Env...)
 	cmd.Dir = orDefault(c.Dir, s.plan.Dir)
 	if !isDir(cmd.Dir) {

@@ -133,7 +133,8 @@ func Report(w io.Writer, all []Measured) {
 	own := all[len(all)-1]
 	fmt.Fprintf(w, "%-22s %12s %10s   %12s %10s\n", "image by", "bytes", "smaller", "s to root", "faster")
 	for _, m := range all {
-		fmt.Fprintf(w, "%-22s %12d %9.1fx   %12.2f %9.1fx\n", m.Maker.Name, m.Size, float64(own.Size)/float64(m.Size), m.Best(), own.Best()/m.Best())
+		fmt.Fprintf(w, "%-22s %12d %9.1fx   %12.2f %9.1fx\n", m.Maker.Name, m.Size, float64(own.Size)/float64(m.Size),
+			m.Best(), own.Best()/m.Best())
 	}
 	for _, m := range all {
 		if m.Maker.Name == DebianWithHook.Name {

@@ -32,7 +32,8 @@ func (c *client) answer() (number int, answer *secret.Buffer, err error) {
 		return 0, nil, err
 	}
 	var size int
-	if n, err := fmt.Sscanf(head, "answer %d %d", &number, &size); err != nil || n != 2 || size < 0 || size > MaxPassphrase {
+	if n, err := fmt.Sscanf(head, "answer %d %d", &number, &size); err != nil || n != 2 || size < 0 ||
+		size > MaxPassphrase {
 		return 0, nil, errNonsense
 	}
 	if answer, err = secret.New(size); err != nil {

@@ -12,7 +12,8 @@ import (
 // MaxSize bounds what is read of a command line, in bytes; the kernel's own bound is lower.
 const MaxSize = 64 << 10
 
-// Parse reads a command line up to "--", behind which all is the init's. Without initrd, parameters that begin with "rd." are left to the
+// Parse reads a command line up to "--", behind which all is the init's. Without initrd, parameters that begin with
+// "rd." are left to the
 // initial file system, which has dealt with them.
 func Parse(text string, initrd bool) Settings {
 	p := parser{initrd: initrd, s: Settings{Initrd: initrd}}

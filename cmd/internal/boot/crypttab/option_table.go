@@ -38,7 +38,10 @@ var table = [...]option{
 	{name: "plain", set: func(o *Options, _ string, _ bool) bool { return o.become(Plain) }},
 	{name: "swap", set: func(o *Options, _ string, _ bool) bool { return o.become(Swap) }},
 	{name: "tmp", set: func(o *Options, v string, _ bool) bool { o.TmpFS = v; return o.become(Tmp) }},
-	{name: "tcrypt", also: []string{"tcrypt-hidden", "tcrypthidden", "tcrypt-system", "tcryptsystem", "tcrypt-veracrypt", "veracrypt", "tcrypt-keyfile", "veracrypt-pim", "veracrypt-query-pim"}, kind: refused, why: "tcrypt"},
+	{
+		name: "tcrypt",
+		also: []string{"tcrypt-hidden", "tcrypthidden", "tcrypt-system", "tcryptsystem", "tcrypt-veracrypt", "veracrypt", "tcrypt-keyfile", "veracrypt-pim", "veracrypt-query-pim"}, kind: refused, why: "tcrypt",
+	},
 	{name: "bitlk", kind: refused, why: "bitlk"},
 	{name: "fvault2", kind: refused, why: "fvault2"},
 
@@ -56,15 +59,39 @@ var table = [...]option{
 
 	// Keys.
 	{name: "header", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Header = v; return true }},
-	{name: "key-slot", also: []string{"keyslot"}, needsValue: true, set: func(o *Options, v string, _ bool) bool { return integer(v, 0, 255, &o.Keyslot) }},
-	{name: "keyfile-offset", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileOffset) }},
-	{name: "keyfile-size", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileSize) }},
+	{
+		name: "key-slot",
+		also: []string{"keyslot"}, needsValue: true, set: func(o *Options, v string, _ bool) bool { return integer(v, 0, 255, &o.Keyslot) },
+	},
+	{
+		name: "keyfile-offset", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileOffset) },
+	},
+	{
+		name: "keyfile-size", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileSize) },
+	},
 	{name: "keyfile-erase", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.KeyFileErase) }},
-	{name: "keyfile-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.KeyFileTimeout) }},
-	{name: "keyscript", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.KeyScript = v; return true }},
-	{name: "link-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.LinkVolumeKey = v; return true }},
-	{name: "fixate-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Fixed = v; return true }},
-	{name: "try-empty-password", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.TryEmpty) }},
+	{
+		name: "keyfile-timeout", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { return span(v, &o.KeyFileTimeout) },
+	},
+	{
+		name: "keyscript", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { o.KeyScript = v; return true },
+	},
+	{
+		name: "link-volume-key", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { o.LinkVolumeKey = v; return true },
+	},
+	{
+		name: "fixate-volume-key", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { o.Fixed = v; return true },
+	},
+	{
+		name: "try-empty-password",
+		set:  func(o *Options, v string, has bool) bool { return boolean(v, has, &o.TryEmpty) },
+	},
 	{name: "password-cache", needsValue: true, set: setCache},
 
 	// People.
@@ -75,27 +102,48 @@ var table = [...]option{
 	{name: "headless", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Headless) }},
 
 	// The mapping.
-	{name: "readonly", also: []string{"read-only"}, set: func(o *Options, _ string, _ bool) bool { o.ReadOnly = true; return true }},
+	{
+		name: "readonly",
+		also: []string{"read-only"}, set: func(o *Options, _ string, _ bool) bool { o.ReadOnly = true; return true },
+	},
 
 	// Boot.
-	{name: "x-systemd.device-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.DeviceTimeout) }},
+	{
+		name: "x-systemd.device-timeout", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { return span(v, &o.DeviceTimeout) },
+	},
 	{name: "noauto", set: func(o *Options, _ string, _ bool) bool { o.NoAuto = true; return true }},
 	{name: "auto", set: func(o *Options, _ string, _ bool) bool { o.NoAuto = false; return true }},
 	{name: "nofail", set: func(o *Options, _ string, _ bool) bool { o.NoFail = true; return true }},
-	{name: "initramfs", also: []string{"x-initrd.attach"}, set: func(o *Options, _ string, _ bool) bool { o.Initrd = true; return true }},
+	{
+		name: "initramfs",
+		also: []string{"x-initrd.attach"}, set: func(o *Options, _ string, _ bool) bool { o.Initrd = true; return true },
+	},
 	{name: "_netdev", set: func(o *Options, _ string, _ bool) bool { o.Network = true; return true }},
 
 	// This program's own.
-	{name: "x-orthrus.degraded", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) }},
-	{name: "x-orthrus.ciphers", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true }},
+	{
+		name: "x-orthrus.degraded",
+		set:  func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) },
+	},
+	{
+		name: "x-orthrus.ciphers", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true },
+	},
 	{name: "x-orthrus.far", needsValue: true, set: setFar},
-	{name: "x-orthrus.pin", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) }},
+	{
+		name: "x-orthrus.pin", needsValue: true,
+		set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) },
+	},
 
 	// What other key sources will read.
 	{name: "tpm2-device", also: []string{
 		"tpm2-pcrs", "tpm2-pin", "tpm2-signature", "tpm2-pcrlock", "tpm2-measure-pcr", "tpm2-measure-bank", "tpm2-measure-keyslot-nvpcr",
 	}, kind: kept},
-	{name: "fido2-device", also: []string{"fido2-cid", "fido2-rp", "fido2-pin", "fido2-up", "fido2-uv", "fido2-parameters-in-header"}, kind: kept},
+	{
+		name: "fido2-device",
+		also: []string{"fido2-cid", "fido2-rp", "fido2-pin", "fido2-up", "fido2-uv", "fido2-parameters-in-header"}, kind: kept,
+	},
 	{name: "pkcs11-uri", also: []string{"token-timeout"}, kind: kept},
 
 	// Debian's: checks are done by the program that mounts; the rest says how talkative scripts are.

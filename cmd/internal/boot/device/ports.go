@@ -91,7 +91,8 @@ func isUSBInterface(step string) bool {
 	bus, rest, _ := strings.Cut(step, "-")
 	ports, rest, _ := strings.Cut(rest, ":")
 	configuration, number, found := strings.Cut(rest, ".")
-	return found && madeOf(bus, decimal) && madeOf(ports, decimal+".") && madeOf(configuration, decimal) && madeOf(number, decimal)
+	return found && madeOf(bus, decimal) && madeOf(ports, decimal+".") && madeOf(configuration, decimal) &&
+		madeOf(number, decimal)
 }
 
 // madeOf tells that text is not empty and has only those characters.

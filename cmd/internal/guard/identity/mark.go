@@ -28,7 +28,8 @@ type Mark struct {
 func Of2(c luks2.Copy) Mark {
 	m := Mark{UUID: c.Header.UUID, Version: 2, SeqID: c.Header.SeqID, Reencrypt: Reencrypts(c.Metadata)}
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%q %q %q %d %d\n", c.Header.UUID, c.Header.Label, c.Header.Subsystem, c.Header.SeqID, c.Header.Size)
+	fmt.Fprintf(hash, "%q %q %q %d %d\n", c.Header.UUID, c.Header.Label, c.Header.Subsystem, c.Header.SeqID,
+		c.Header.Size)
 	hash.Write(c.Metadata.Text())
 	m.Sum = hash.Sum(nil)
 	for _, d := range c.Metadata.Digests() {

@@ -181,7 +181,8 @@ func (h *Head) capture2(dev inspect.Device, c header.Choice) error {
 			return err
 		}
 		again, err := luks2.Decode(head.Bytes, head.Offset)
-		if err != nil || again.Header.SeqID != l.SeqID || again.Header.UUID != l.UUID || !again.Metadata.Equal(c.Copy.Metadata) {
+		if err != nil || again.Header.SeqID != l.SeqID || again.Header.UUID != l.UUID ||
+			!again.Metadata.Equal(c.Copy.Metadata) {
 			return ErrUnsettled
 		}
 		h.Parts = append(h.Parts, head)
@@ -263,11 +264,15 @@ func (h Head) Restore(dev header.Device) (repair.Plan, error) {
 		heads = 1
 	}
 	if len(h.Parts) < heads || uint64(max(dev.Size(), 0)) < h.DeviceSize {
-		return repair.Plan{}, fmt.Errorf("the device of %d bytes is smaller than the %d that the head belongs to", dev.Size(), h.DeviceSize)
+		return repair.Plan{}, fmt.Errorf("the device of %d bytes is smaller than the %d that the head belongs to",
+			dev.Size(), h.DeviceSize)
 	}
 	var writes []repair.Write
 	for _, p := range h.Parts[:heads] {
-		writes = append(writes, repair.Write{What: p.What, Offset: p.Offset, Bytes: p.Bytes, Why: "as it was seen in order at " + h.Time})
+		writes = append(writes, repair.Write{
+			What: p.What, Offset: p.Offset, Bytes: p.Bytes,
+			Why: "as it was seen in order at " + h.Time,
+		})
 	}
 	return repair.Restore(dev, h.Version, h.UUID, h.SeqID, writes)
 }

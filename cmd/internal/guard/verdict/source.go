@@ -117,7 +117,8 @@ func (s Sight) fromStore() proof {
 	var p proof
 	p.bothHeads(s)
 	p.lastSeen(s, "")
-	p.need(Unmapped, s.Mapping.Fits, "the mapping fits the head that is kept", "the mapping does not fit the head that is known")
+	p.need(Unmapped, s.Mapping.Fits, "the mapping fits the head that is kept",
+		"the mapping does not fit the head that is known")
 	return p
 }
 

@@ -15,15 +15,18 @@ func (s Sight) surroundings(step Step, allowed policy.Policy) proof {
 	if step.writes() {
 		s.place(&p)
 	}
-	p.need(Clone, len(s.Clones) == 0, "no other device bears the UUID", "the same UUID is on "+strings.Join(s.Clones, ", "))
+	p.need(Clone, len(s.Clones) == 0, "no other device bears the UUID",
+		"the same UUID is on "+strings.Join(s.Clones, ", "))
 	p.need(Member, len(s.Device.Members) == 0, "the device belongs to nothing larger",
 		"the device belongs to "+strings.Join(s.Device.Members, ", "))
 	if step.grows() {
 		p.need(Member, s.Device.Parts == 0, "no partition is on the device", "there are partitions on the device")
 	}
-	p.need(Removable, !s.Device.Removable || allowed.Removable, "the medium stays, or may be written to", "the medium is removable")
+	p.need(Removable, !s.Device.Removable || allowed.Removable, "the medium stays, or may be written to",
+		"the medium is removable")
 	p.need(Held, s.Held == "", "no person asked to leave it alone", "left alone: "+s.Held)
-	p.need(Often, !s.Often, "it is not mended again and again", "it was mended again and again; something else writes there")
+	p.need(Often, !s.Often, "it is not mended again and again",
+		"it was mended again and again; something else writes there")
 	if step.grows() {
 		p.need(Policy, allowed.Grow, "the configuration says grow = yes", "the configuration says grow = no")
 		return p
@@ -36,12 +39,15 @@ func (s Sight) surroundings(step Step, allowed policy.Policy) proof {
 // place proves that what would be written over is the volume's alone.
 func (s Sight) place(p *proof) {
 	foreign := s.foreign()
-	p.need(Foreign, len(foreign) == 0, "nothing but LUKS is on the device", "the device bears a signature of "+strings.Join(foreign, ", "))
+	p.need(Foreign, len(foreign) == 0, "nothing but LUKS is on the device",
+		"the device bears a signature of "+strings.Join(foreign, ", "))
 	if s.Known != nil {
-		p.need(Foreign, s.Known.Chain.Ended == "", "nothing else was seen here since", "since the volume was in order, there was "+s.Known.Chain.Ended)
+		p.need(Foreign, s.Known.Chain.Ended == "", "nothing else was seen here since",
+			"since the volume was in order, there was "+s.Known.Chain.Ended)
 	}
 	users := s.strangers()
-	p.need(InUse, len(users) == 0, "nobody uses the device but the volume's own mapping", "the device is in use: "+strings.Join(users, ", "))
+	p.need(InUse, len(users) == 0, "nobody uses the device but the volume's own mapping",
+		"the device is in use: "+strings.Join(users, ", "))
 	p.need(Reencrypt, !s.reencrypts(), "no reencryption is under way",
 		"a reencryption is under way, or was when the volume was last seen: the heads may differ on purpose, and only its own recovery may write them")
 	p.need(ReadOnly, !s.Device.ReadOnly, "the device can be written", "the device is read-only")

@@ -30,7 +30,8 @@ func measure(rounds int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	all, err := poweron.Measure(context.Background(), dir, rounds, poweron.Ours, poweron.DebianWithHook, poweron.DebianOwn)
+	all, err := poweron.Measure(context.Background(), dir, rounds, poweron.Ours, poweron.DebianWithHook,
+		poweron.DebianOwn)
 	if err != nil {
 		return err
 	}
