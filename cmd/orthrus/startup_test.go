@@ -36,7 +36,8 @@ func TestStartingInitialisesNextToNothing(t *testing.T) {
 		bytes, _ := strconv.Atoi(m[2])
 		allocations, _ := strconv.Atoi(m[3])
 		if bytes > mostBytes || allocations > mostAllocations {
-			t.Errorf("%s: %d bytes in %d allocations at start; at most %d in %d", m[1], bytes, allocations, mostBytes, mostAllocations)
+			t.Errorf("%s: %d bytes in %d allocations at start; at most %d in %d", m[1], bytes, allocations, mostBytes,
+				mostAllocations)
 		}
 	}
 	if ours == 0 {

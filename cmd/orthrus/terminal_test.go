@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +63,7 @@ func (s *session) answer(prompt, text string) {
 		select {
 		case piece := <-s.shown:
 			s.screen += strings.ReplaceAll(string(piece), "\r\n", "\n")
-		case <-time.After(20 * time.Second):
+		case <-time.After(pace.Limit(20 * time.Second)):
 			s.t.Fatalf("no %q at the end of %q", prompt, s.screen)
 		}
 	}
@@ -75,7 +76,7 @@ func (s *session) answer(prompt, text string) {
 // ends waits for the program and compares its exit code and the last words on the screen.
 func (s *session) ends(code int, words string) {
 	s.t.Helper()
-	defer time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(pace.Limit(20*time.Second), func() { _ = s.cmd.Process.Kill() }).Stop()
 	err := s.cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -106,11 +107,31 @@ func formatted(t *testing.T) string {
 		t.Fatal(err)
 	}
 	s := onTerminal(t, dir, append(cheap, "luksFormat", "a.img")...)
-	s.answer("This will overwrite data on a.img irrevocably.\n\nAre you sure? (Type 'yes' in capital letters): ", "YES\n")
+	s.answer("This will overwrite data on a.img irrevocably.\n\nAre you sure? (Type 'yes' in capital letters): ",
+		"YES\n")
 	s.answer("Enter passphrase for a.img: ", "pass one\n")
 	s.answer("Verify passphrase: ", "pass one\n")
 	s.ends(0, "")
 	return dir
+}
+
+// A key that opens no data is nobody's last keyslot.
+func TestRemovingAnUnboundKeyAsksForNoConfirmation(t *testing.T) {
+	dir := formatted(t)
+	s := onTerminal(t, dir, append(cheap, "luksAddKey", "--unbound", "--key-size", "256", "a.img")...)
+	s.answer("Enter new passphrase for key slot: ", "unbound\n")
+	s.answer("Verify passphrase: ", "unbound\n")
+	s.ends(0, "")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "-v", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "unbound\n")
+	s.ends(0, "Key slot 1 unlocked.\nKeyslot 1 is selected for deletion.\nKey slot 1 removed.\nCommand successful.\n")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "pass one\n")
+	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\nAre you sure? (Type "+
+		"'yes' in capital letters): ", "NO\n")
+	s.ends(2, "")
 }
 
 func TestDialogues(t *testing.T) {
@@ -169,12 +190,34 @@ func TestRefusalsAreToldApartByExitCode(t *testing.T) {
 		code     int
 		words    string
 	}{
-		{[]string{"luksFormat", "a.img"}, "This will overwrite data on a.img irrevocably.", 1, "Operation aborted.\n\n"},
-		{[]string{"erase", "a.img"}, "Device will become unusable after this operation.", 2, "Operation aborted, keyslots were NOT wiped.\n\n"},
-		{[]string{"luksUUID", "--uuid", "11111111-2222-4333-8444-555555555555", "a.img"}, "Do you really want to change UUID of device?", 2, "Operation aborted.\n\n"},
-		{[]string{"luksDump", "--dump-volume-key", "a.img"}, "This dump should be stored encrypted in a safe place.", 2, ""},
-		{[]string{"luksHeaderRestore", "--header-backup-file", "b.img", "a.img"}, "Replacing header will destroy existing keyslots.", 1, "no\n"},
-		{[]string{"luksKillSlot", "a.img", "0"}, "Device will become unusable after purging this key.", 2, "Operation aborted, the keyslot was NOT wiped.\n\n"},
+		{
+			[]string{"luksFormat", "a.img"},
+			"This will overwrite data on a.img irrevocably.", 1,
+			"Operation aborted.\n\n",
+		},
+		{
+			[]string{"erase", "a.img"},
+			"Device will become unusable after this operation.", 2,
+			"Operation aborted, keyslots were NOT wiped.\n\n",
+		},
+		{
+			[]string{"luksUUID", "--uuid", "11111111-2222-4333-8444-555555555555", "a.img"},
+			"Do you really want to change UUID of device?", 2, "Operation aborted.\n\n",
+		},
+		{
+			[]string{"luksDump", "--dump-volume-key", "a.img"},
+			"This dump should be stored encrypted in a safe place.",
+			2, "",
+		},
+		{
+			[]string{"luksHeaderRestore", "--header-backup-file", "b.img", "a.img"},
+			"Replacing header will destroy existing keyslots.", 1, "no\n",
+		},
+		{
+			[]string{"luksKillSlot", "a.img", "0"},
+			"Device will become unusable after purging this key.", 2,
+			"Operation aborted, the keyslot was NOT wiped.\n\n",
+		},
 	} {
 		s := onTerminal(t, dir, c.args...)
 		s.answer(c.question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "no\n")
@@ -190,12 +233,16 @@ func TestFormatAsksForTheHeaderFile(t *testing.T) {
 	dir := formatted(t)
 	line := append(cheap, "luksFormat", "--header", "h.img", "a.img")
 	s := onTerminal(t, dir, line...)
-	s.answer("Header file h.img does not exist, do you want to create it?\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+	s.answer("Header file h.img does not exist, do you want to create it?\n\nAre you sure? (Type 'yes' in capital "+
+		"letters): ", "NO\n")
 	s.ends(2, "Operation aborted.\n\n")
 	if _, err := os.Stat(dir + "/h.img"); err == nil {
 		t.Error("the file was made after a no")
 	}
-	for _, question := range []string{"Header file h.img does not exist, do you want to create it?", "This will overwrite data on h.img irrevocably."} {
+	for _, question := range []string{
+		"Header file h.img does not exist, do you want to create it?",
+		"This will overwrite data on h.img irrevocably.",
+	} {
 		s = onTerminal(t, dir, line...)
 		s.answer(question+"\n\nAre you sure? (Type 'yes' in capital letters): ", "YES\n")
 		s.answer("Enter passphrase for h.img: ", "other\n")

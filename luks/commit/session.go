@@ -4,7 +4,6 @@ package commit
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -46,17 +45,6 @@ type Options struct {
 	// Heals tells that heads are to be made equal and nothing else: their sequence number stays, even the
 	// last one, so that what was judged before the lock can be known again.
 	Heals bool
-}
-
-// Enter takes the device's exclusive lock and runs do on what the device holds then.
-func Enter(ctx context.Context, dev header.Device, o Options, do func(*Session) error) error {
-	return Locked(ctx, dev, true, func() error {
-		s, err := Begin(dev, o)
-		if err != nil {
-			return err
-		}
-		return do(s)
-	})
 }
 
 // Begin reads the heads, for a caller that holds the exclusive lock, and makes sure that they are fit to be

@@ -36,7 +36,7 @@ var modules = []string{
 }
 
 var programs = []string{
-	"cryptsetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
+	"cryptsetup", "veritysetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
 	"mkfs.ext4", "e2fsck", "resize2fs", "dumpe2fs", "sh", "cat", "grep", "head", "ls", "dd", "sync", "stat",
 	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate",
 }

@@ -14,7 +14,10 @@ import (
 // FuzzStart feeds whole command lines, words separated by NUL: there is always an answer, and an
 // invocation is returned only with exit code 0 and an action that exists.
 func FuzzStart(f *testing.F) {
-	for _, line := range []string{"open\x00--type=plain\x00a\x00b", "-qvS1\x00luksKillSlot\x00d\x007", "token\x00add\x00--unbound", "--help", "--\x00close\x00-x"} {
+	for _, line := range []string{
+		"open\x00--type=plain\x00a\x00b", "-qvS1\x00luksKillSlot\x00d\x007",
+		"token\x00add\x00--unbound", "--help", "--\x00close\x00-x",
+	} {
 		f.Add(line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -10,7 +10,8 @@ import (
 
 func TestHelpHoldsWhatScriptsLookFor(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if inv, exit := start([]string{"/usr/sbin/cryptsetup", "--help"}, "1.0", &stdout, &stderr); inv != nil || exit != 0 || stderr.Len() > 0 {
+	if inv, exit := start([]string{"/usr/sbin/cryptsetup", "--help"}, "1.0", &stdout, &stderr); inv != nil ||
+		exit != 0 || stderr.Len() > 0 {
 		t.Fatalf("exit %d, %q", exit, stderr.String())
 	}
 	for _, part := range []string{

@@ -13,7 +13,10 @@ func TestSizesRoundTripThroughTheirSuffixes(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d", text, got, ok, want)
 		}
 	}
-	for _, text := range []string{"", "k", "1p", "1kb", "1 k", "-1", "+1", "1.5k", "0x10", "16777216t", "99999999999999999999", "1kiB ", "1ss"} {
+	for _, text := range []string{
+		"", "k", "1p", "1kb", "1 k", "-1", "+1", "1.5k", "0x10", "16777216t",
+		"99999999999999999999", "1kiB ", "1ss",
+	} {
 		if got, ok := parseSize(text); ok {
 			t.Errorf("%q read as %d", text, got)
 		}

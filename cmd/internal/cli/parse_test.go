@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,21 +24,23 @@ func mustParse(t *testing.T, line string) *cli.Invocation {
 }
 
 func TestArgumentsReachTheirFields(t *testing.T) {
-	inv := mustParse(t, "-qv --type=luks2 -s512 -S 3 luksFormat --pbkdf argon2id --luks2-keyslots-size 2MiB /dev/sda -d- --label ''")
+	inv := mustParse(t, "-qv --type=luks2 -s512 -S 3 luksFormat --pbkdf argon2id --luks2-keyslots-size 2MiB "+
+		"/dev/sda -d- --label ''")
 	o := &inv.Options
-	if inv.Action != "luksFormat" || inv.Program != "cryptsetup" || !reflect.DeepEqual(inv.Args, []string{"/dev/sda"}) {
+	if inv.Action != "luksFormat" || inv.Program != "cryptsetup" ||
+		!reflect.DeepEqual(inv.Args, []string{"/dev/sda"}) {
 		t.Errorf("action %s, program %s, arguments %q", inv.Action, inv.Program, inv.Args)
 	}
 	if !o.BatchMode || !o.Verbose || o.Debug {
 		t.Error("flags are wrong")
 	}
-	if o.Type.V != "luks2" || o.KeySize() != (cli.Value[uint32]{512, true}) || o.KeySlot != (cli.Value[int]{3, true}) {
-		t.Errorf("type %v, key size %v, keyslot %v", o.Type, o.KeySize(), o.KeySlot)
+	if o.Type.V != "luks2" || !slices.Equal(o.KeySizes, []uint32{512}) || o.KeySlot != (cli.Value[int]{3, true}) {
+		t.Errorf("type %v, key size %v, keyslot %v", o.Type, o.KeySizes, o.KeySlot)
 	}
-	if o.LUKS2KeyslotsSize.V != 2<<20 || o.KeyFile().V != "-" || o.Label != (cli.Value[string]{"", true}) {
-		t.Errorf("keyslots size %v, key file %v, label %v", o.LUKS2KeyslotsSize, o.KeyFile(), o.Label)
+	if o.LUKS2KeyslotsSize.V != 2<<20 || !slices.Equal(o.KeyFiles, []string{"-"}) || o.Label != (cli.Value[string]{"", true}) {
+		t.Errorf("keyslots size %v, key file %v, label %v", o.LUKS2KeyslotsSize, o.KeyFiles, o.Label)
 	}
-	if o.Subsystem.Set || o.Tries.Or(3) != 3 || o.VolumeKeyFile().Set {
+	if o.Subsystem.Set || o.Tries.Or(3) != 3 || len(o.VolumeKeyFiles) > 0 {
 		t.Error("options that were not given seem given")
 	}
 }
@@ -73,7 +76,7 @@ func TestOldSpellingsMeanTheSame(t *testing.T) {
 
 func TestMasterKeyIsTheOldNameOfVolumeKey(t *testing.T) {
 	inv := mustParse(t, "luksDump --dump-master-key --master-key-file f dev")
-	if !inv.Options.DumpVolumeKey || inv.Options.VolumeKeyFile().V != "f" {
+	if !inv.Options.DumpVolumeKey || !slices.Equal(inv.Options.VolumeKeyFiles, []string{"f"}) {
 		t.Errorf("%+v", inv.Options)
 	}
 }
@@ -117,7 +120,10 @@ func TestKillSlotTakesWholeNumbersOnly(t *testing.T) {
 // knows how to explain, never in a panic.
 func TestParsingAlwaysEndsInAnAnswer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		pieces := []string{"-", "--", "=", "x", "8", "a b", "-q", "-S", "--key-size=8", "open", "luksKillSlot", "token", "add", "--type", "plain", "--unbound", "?", "--size"}
+		pieces := []string{
+			"-", "--", "=", "x", "8", "a b", "-q", "-S", "--key-size=8", "open", "luksKillSlot",
+			"token", "add", "--type", "plain", "--unbound", "?", "--size",
+		}
 		word := rapid.OneOf(rapid.SampledFrom(pieces), rapid.StringN(0, 6, -1))
 		argv := rapid.SliceOfN(word, 0, 8).Draw(t, "argv")
 		inv, err := parse(argv)

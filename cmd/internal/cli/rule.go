@@ -5,20 +5,25 @@ package cli
 // everyAction holds the rules on combinations that do not depend on the action.
 var everyAction = [...]Rule{
 	func(inv *Invocation) string {
-		return Refuse(len(inv.Options.KeyFiles) > 1 && (inv.Options.Type.V != TypeTcrypt || inv.verb.AnyFormat), "Only one --key-file argument is allowed.")
+		return Refuse(len(inv.Options.KeyFiles) > 1 && (inv.Options.Type.V != TypeTcrypt || inv.verb.AnyFormat),
+			"Only one --key-file argument is allowed.")
 	},
 	func(inv *Invocation) string {
-		return Refuse(inv.Options.PBKDF.Set && !knownPBKDF(inv.Options.PBKDF.V), "Password-based key derivation function (PBKDF) can be only pbkdf2 or argon2i/argon2id.")
+		return Refuse(inv.Options.PBKDF.Set && !knownPBKDF(inv.Options.PBKDF.V),
+			"Password-based key derivation function (PBKDF) can be only pbkdf2 or argon2i/argon2id.")
 	},
 	func(inv *Invocation) string {
-		return Refuse(inv.Options.PBKDFIterations.Set && inv.Options.IterTime.Set, "PBKDF forced iterations cannot be combined with iteration time option.")
+		return Refuse(inv.Options.PBKDFIterations.Set && inv.Options.IterTime.Set,
+			"PBKDF forced iterations cannot be combined with iteration time option.")
 	},
 	func(inv *Invocation) string {
-		return Refuse(inv.Options.IntegrityInline && !inv.Options.Integrity.Set, "Inline integrity must be used together with --integrity option.")
+		return Refuse(inv.Options.IntegrityInline && !inv.Options.Integrity.Set,
+			"Inline integrity must be used together with --integrity option.")
 	},
 	func(inv *Invocation) string {
 		cipher := inv.Options.KeyslotCipher.Set && inv.Options.KeyslotCipher.V != ""
-		return Refuse(cipher != inv.Options.KeyslotKeySize.Set || inv.Options.KeyslotCipher.Set && !cipher, "Options --keyslot-cipher and --keyslot-key-size must be used together.")
+		return Refuse(cipher != inv.Options.KeyslotKeySize.Set || inv.Options.KeyslotCipher.Set && !cipher,
+			"Options --keyslot-cipher and --keyslot-key-size must be used together.")
 	},
 }
 
@@ -46,12 +51,14 @@ func knownPBKDF(name string) bool {
 
 // LinkWithKeyring is a rule of actions that link the volume key.
 func LinkWithKeyring(inv *Invocation) string {
-	return Refuse(len(inv.Options.LinkVKToKeyring) > 0 && inv.Options.DisableKeyring, "Cannot link volume key to a keyring when keyring is disabled.")
+	return Refuse(len(inv.Options.LinkVKToKeyring) > 0 && inv.Options.DisableKeyring,
+		"Cannot link volume key to a keyring when keyring is disabled.")
 }
 
 // SizeOnce is a rule of actions that give a mapping its length.
 func SizeOnce(inv *Invocation) string {
-	return Refuse(inv.Options.Size.Set && inv.Options.DeviceSize.Set, "Options --device-size and --size cannot be combined.")
+	return Refuse(inv.Options.Size.Set && inv.Options.DeviceSize.Set,
+		"Options --device-size and --size cannot be combined.")
 }
 
 // KeyFileWins is the remark of actions whose second argument is a key file too.

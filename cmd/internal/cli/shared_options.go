@@ -13,7 +13,8 @@ const (
 // them, if what reads them serves other actions too.
 func commonOptions(o *Options) []Option {
 	volumeKeys := func() string {
-		return Refuse(len(o.VolumeKeyFiles)+len(o.VolumeKeyKeyrings) > 2, "At most 2 volume key specifications can be supplied.")
+		return Refuse(len(o.VolumeKeyFiles)+len(o.VolumeKeyKeyrings) > 2,
+			"At most 2 volume key specifications can be supplied.")
 	}
 	return []Option{
 		{Long: "help", Short: '?', All: true, Into: &o.showHelp, Help: "show this text"},
@@ -68,8 +69,9 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "force-password", All: true, Into: &o.ForcePassword, Help: "accept any passphrase without judging it"},
 		{
-			Long: "hash", Short: 'h', Arg: "STRING", All: true, Into: &o.Hash, Values: []string{"sha256", "sha512", "sha1", "ripemd160", "whirlpool"},
-			Help: "hash that turns a passphrase into a key",
+			Long: "hash", Short: 'h', Arg: "STRING", All: true, Into: &o.Hash,
+			Values: []string{"sha256", "sha512", "sha1", "ripemd160", "whirlpool"},
+			Help:   "hash that turns a passphrase into a key",
 		},
 		{
 			Long: "header", Arg: "STRING", All: true, Into: &o.Header, File: true,
@@ -131,8 +133,9 @@ func commonOptions(o *Options) []Option {
 			Help: "size of the volume key",
 		},
 		{
-			Long: "key-slot", Short: 'S', Arg: "INT", Into: &o.KeySlot, Check: NotNegative(&o.KeySlot, "Key slot is invalid."),
-			Help: "number of the keyslot (default: the first free or fitting one)",
+			Long: "key-slot", Short: 'S', Arg: "INT", Into: &o.KeySlot,
+			Check: NotNegative(&o.KeySlot, "Key slot is invalid."),
+			Help:  "number of the keyslot (default: the first free or fitting one)",
 		},
 		{
 			Long: "keyfile-offset", Arg: "bytes", All: true, Into: &o.KeyfileOffset,
@@ -231,8 +234,10 @@ func commonOptions(o *Options) []Option {
 			Help: "go on with a reencryption, start none",
 		},
 		{
-			Long: "sector-size", Arg: "INT", Into: &o.SectorSize, Values: []string{"512", "1024", "2048", "4096"}, Check: func() string { return sectorSize(o.SectorSize.V) },
-			Help: "bytes that are encrypted as one unit",
+			Long: "sector-size", Arg: "INT", Into: &o.SectorSize,
+			Values: []string{"512", "1024", "2048", "4096"},
+			Check:  func() string { return sectorSize(o.SectorSize.V) },
+			Help:   "bytes that are encrypted as one unit",
 		},
 		{
 			Long: "serialize-memory-hard-pbkdf", Into: &o.SerializeMemoryHard,
@@ -261,12 +266,14 @@ func commonOptions(o *Options) []Option {
 		{Long: "tcrypt-hidden", Into: &o.TcryptHidden, Unlisted: true, Help: "open the hidden TCRYPT volume"},
 		{Long: "tcrypt-system", Into: &o.TcryptSystem, Unlisted: true, Help: "the TCRYPT volume is a system drive"},
 		{
-			Long: "tries", Short: 'T', Arg: "INT", All: true, Into: &o.Tries, Check: Positive(&o.Tries, "Invalid maximal tries specification."),
-			Help: "how often to ask for the passphrase",
+			Long: "tries", Short: 'T', Arg: "INT", All: true, Into: &o.Tries,
+			Check: Positive(&o.Tries, "Invalid maximal tries specification."),
+			Help:  "how often to ask for the passphrase",
 		},
 		{
-			Long: "type", Short: 'M', Arg: "STRING", All: true, Into: &o.Type, Values: []string{"luks", "luks1", "luks2", "plain"},
-			Help: "format of the metadata: luks, luks1, luks2, plain",
+			Long: "type", Short: 'M', Arg: "STRING", All: true, Into: &o.Type,
+			Values: []string{"luks", "luks1", "luks2", "plain"},
+			Help:   "format of the metadata: luks, luks1, luks2, plain",
 		},
 		{Long: "unbound", Into: &o.Unbound, Help: "a keyslot for no data, or a token for no keyslot"},
 		{

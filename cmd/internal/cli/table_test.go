@@ -86,11 +86,44 @@ func TestVerbsAreDeclaredSoundly(t *testing.T) {
 				t.Errorf("%s takes --%s, which is no common option", v.Name, name)
 			}
 		}
-		if !slices.Contains(cli.Groups(), v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
+		if !slices.Contains(groups, v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
 			t.Errorf("%s: no group, or no summary without a full stop", v.Name)
 		}
-		if v.Lacks == "" && len(v.About) == 0 {
-			t.Errorf("%s is not described", v.Name)
+		if v.Lacks == "" && (len(v.About) == 0 || len(v.Examples) < 2 || len(v.SeeAlso) == 0) {
+			t.Errorf("%s: no description, fewer than two examples, or nothing else to see", v.Name)
+		}
+		for _, other := range v.SeeAlso {
+			if !slices.ContainsFunc(verbs(), func(o cli.Verb) bool {
+				return string(o.Name) == other &&
+					o.Lacks == ""
+			}) {
+				t.Errorf("%s: there is no page of %s to see", v.Name, other)
+			}
 		}
 	}
+}
+
+// TestExamplesCanBeRun: each line of an example that calls this program is a command line that it takes.
+func TestExamplesCanBeRun(t *testing.T) {
+	for _, v := range verbs() {
+		for _, e := range v.Examples {
+			for line := range strings.Lines(e.Line) {
+				_, line, called := strings.Cut(line, "orthrus ")
+				if !called {
+					continue
+				}
+				line, _, _ = strings.Cut(line, "&&")
+				line = strings.ReplaceAll(line, `"$(uuidgen)"`, "u")
+				if _, err := parse(append([]string{"orthrus"}, strings.Fields(line)...)); err != nil {
+					t.Errorf("%s: %q: %v", v.Name, line, err)
+				}
+			}
+		}
+	}
+}
+
+// groups are those that a manual has.
+var groups = []cli.Group{
+	cli.GroupMapping, cli.GroupKeys, cli.GroupHeader, cli.GroupRepair, cli.GroupSize, cli.GroupGuard, cli.GroupBoot,
+	cli.GroupMeasure, cli.GroupRefused,
 }

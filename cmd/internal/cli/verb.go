@@ -73,7 +73,7 @@ type Exit struct {
 // Group is what actions have in common that help shows together.
 type Group string
 
-// The groups, in the order of Groups.
+// The groups, in the order in which help is to show them.
 const (
 	GroupMapping Group = "open and close"
 	GroupKeys    Group = "keys and tokens"
@@ -85,11 +85,6 @@ const (
 	GroupMeasure Group = "measure"
 	GroupRefused Group = "not supported"
 )
-
-// Groups lists them.
-func Groups() []Group {
-	return []Group{GroupMapping, GroupKeys, GroupHeader, GroupRepair, GroupSize, GroupGuard, GroupBoot, GroupMeasure, GroupRefused}
-}
 
 // Spellings are all names of the action, its own first.
 func (v *Verb) Spellings() []string {

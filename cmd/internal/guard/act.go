@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
@@ -25,20 +26,30 @@ var errReplaced = errors.New("another device is there now")
 
 // outcome is what acting came to.
 type outcome struct {
-	done     bool
-	decision verdict.Decision // as of the moment of acting
-	entry    store.Entry
-	err      error
+	done      bool
+	rehearsed bool             // everything was done but the write
+	decision  verdict.Decision // as of the moment of acting
+	entry     store.Entry
+	err       error
 }
 
 // act carries out the step that was decided on. A step that has begun is ended whatever becomes of
 // ctx: it is short, and half of it is what nobody wants.
 func (g *Guard) act(ctx context.Context, l look, d verdict.Decision) outcome {
 	ctx = context.WithoutCancel(ctx)
+	g.acting.Add(1)
+	defer g.acting.Add(-1)
 	if d.Step == verdict.Enlarge {
 		return g.enlarge(ctx, l, d)
 	}
-	file, err := luks.OpenDevice(l.device.Path, luks.DeviceOptions{Write: true})
+	// Where nobody is known to use the device, nobody may while it is written. A rehearsal does not open for
+	// writing: closing that is an event, and would be followed by the next look.
+	options := luks.DeviceOptions{Write: !d.Rehearse, Exclusive: len(l.sight.Users) == 0}
+	file, err := luks.OpenDevice(l.device.Path, options)
+	if errors.Is(err, block.ErrBusy) {
+		d.Refuse(verdict.InUse, "the device is in use: somebody has claimed it")
+		return outcome{decision: d}
+	}
 	if err != nil {
 		return outcome{decision: d, err: err}
 	}
@@ -50,7 +61,7 @@ func (g *Guard) act(ctx context.Context, l look, d verdict.Decision) outcome {
 		o = g.write(ctx, l, d, file)
 	}
 	o.err = errors.Join(o.err, file.Close())
-	if o.err != nil || o.done && d.Step != verdict.Grow {
+	if o.err != nil || o.done && !o.rehearsed && d.Step != verdict.Grow {
 		g.mended(l.uuid, time.Now())
 	}
 	return o
@@ -62,7 +73,7 @@ func (g *Guard) write(ctx context.Context, l look, d verdict.Decision, file *luk
 	defer cancel()
 	release, err := file.LockMetadata(waiting, true)
 	if errors.Is(err, context.DeadlineExceeded) {
-		d.Do, d.Why = false, append(d.Why, verdict.Refusal{Kind: verdict.Locked, Text: "somebody holds the lock on the header"})
+		d.Refuse(verdict.Locked, "somebody holds the lock on the header")
 		return outcome{decision: d}
 	}
 	if err != nil {
@@ -82,7 +93,16 @@ func (g *Guard) writeLocked(ctx context.Context, l look, d verdict.Decision, fil
 	if err != nil {
 		return outcome{decision: d, err: err}
 	}
+	if d.Rehearse {
+		return rehearsed(now, d, plan.SeqID, describe(plan))
+	}
 	return g.carryOut(now, d, plan, file)
+}
+
+// rehearsed is what would have been done.
+func rehearsed(l look, d verdict.Decision, seqid uint64, text string) outcome {
+	entry := store.Entry{Device: l.device.Path, What: store.Rehearsed, SeqID: seqid, Text: "would have " + string(d.Step) + ": " + text}
+	return outcome{rehearsed: true, decision: d, entry: entry}
 }
 
 // again looks and decides once more, through the file that is open for writing. An outcome means that
@@ -96,7 +116,7 @@ func (g *Guard) again(ctx context.Context, l look, d verdict.Decision, file *luk
 	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
 		return look{}, &outcome{decision: d, err: err}
 	}
-	if next := verdict.Decide(now.sight, now.policy); !next.Do || next.Step != d.Step || now.uuid != l.uuid {
+	if next := verdict.Decide(now.sight, now.policy); !next.Do || next.Rehearse != d.Rehearse || next.Step != d.Step || now.uuid != l.uuid {
 		return look{}, &outcome{decision: next}
 	}
 	return now, nil
@@ -151,6 +171,9 @@ func (g *Guard) carryOut(l look, d verdict.Decision, plan repair.Plan, file *luk
 	}
 	o.done = true
 	o.entry.Text = describe(plan)
+	if err := g.store.TrimUndo(l.uuid); err != nil {
+		g.log.Warn("an old undo copy cannot be destroyed", "uuid", l.uuid, "error", err)
+	}
 	return o
 }
 
@@ -175,10 +198,27 @@ func (g *Guard) enlarge(ctx context.Context, l look, d verdict.Decision) outcome
 	}
 	defer control.Close()
 	m := l.sight.Mapping
-	if o.err = activate.Lengthen(ctx, control, m.Name, m.Wanted/512); o.err != nil {
+	if d.Rehearse {
+		return rehearsed(l, d, l.known.SeqID, fmt.Sprintf("mapping %s from %d to %d bytes", m.Name, m.Size, m.Wanted))
+	}
+	if o.err = lengthen(ctx, control, l.device.Path, m); o.err != nil {
 		return o
 	}
 	o.done = true
 	o.entry.Text = fmt.Sprintf("mapping %s enlarged from %d to %d bytes", m.Name, m.Size, m.Wanted)
 	return o
+}
+
+// lengthen believes a key in the table only when the header of the device at path confirms it.
+func lengthen(ctx context.Context, control *dm.Control, path string, m *verdict.Mapping) (err error) {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return err
+	}
+	return activate.Lengthen(ctx, control, m.Name, m.Wanted/512, v.Confirm(ctx))
 }

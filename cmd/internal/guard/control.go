@@ -12,6 +12,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +37,8 @@ type Status struct {
 	Moves    uint64   `json:"transactions"`
 	Enlarged uint64   `json:"enlarged"`
 	Refusals uint64   `json:"refusals"`
+	Shadowed uint64   `json:"rehearsed"`
+	Late     uint64   `json:"late"`
 	Failures uint64   `json:"failures"`
 	Removals uint64   `json:"removals"`
 	Rescans  uint64   `json:"rescans"`
@@ -52,6 +56,7 @@ func (d *Daemon) Status() Status {
 		Started: d.started.UTC().Format(time.RFC3339), PID: os.Getpid(), Source: d.source.String(),
 		Repair: string(d.config().Default.Repair), Looks: d.counts.looks.Load(), Repairs: d.counts.repairs.Load(),
 		Restores: d.counts.restores.Load(), Moves: d.counts.transactions.Load(), Enlarged: d.counts.enlarged.Load(), Refusals: d.counts.refusals.Load(),
+		Shadowed: d.counts.rehearsed.Load(), Late: d.counts.late.Load(),
 		Failures: d.counts.failures.Load(), Removals: d.counts.removals.Load(), Rescans: d.counts.rescans.Load(),
 		Events: events.Delivered, Forged: events.Forged, Unread: events.Malformed + events.Truncated, Overruns: events.Overruns,
 		Volumes: []Volume{},
@@ -64,6 +69,9 @@ func (d *Daemon) Status() Status {
 type server struct {
 	listener *net.UnixListener
 	daemon   *Daemon
+
+	mu     sync.Mutex
+	silent []*net.UnixConn // the oldest first
 }
 
 func serve(path string, d *Daemon) (*server, error) {
@@ -73,33 +81,74 @@ func serve(path string, d *Daemon) (*server, error) {
 	if _, err := AskStatus(path); err == nil {
 		return nil, fmt.Errorf("another guard answers at %s", path)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	old := unix.Umask(0o177) // from the first moment on nobody else may connect
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	unix.Umask(old)
+	listener, err := listenPrivately(path)
 	if err != nil {
 		return nil, err
 	}
-	return &server{listener, d}, nil
+	return &server{listener: listener, daemon: d}, nil
+}
+
+// listenPrivately makes the socket in a directory that only root enters and moves it to its place, so that
+// from the first moment on nobody else may connect; a umask would be that of all goroutines.
+func listenPrivately(path string) (*net.UnixListener, error) {
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".guard-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	fresh := filepath.Join(dir, "s")
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	listener.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, path)); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return listener, nil
 }
 
 func (s *server) run(ctx context.Context) {
+	path := s.daemon.Socket
 	stop := context.AfterFunc(ctx, func() { _ = s.listener.Close() })
 	defer stop()
 	for {
 		c, err := s.listener.AcceptUnix()
 		if err != nil {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				s.daemon.log.Warn("the socket cannot be removed", "error", err)
+			}
 			return
 		}
-		s.answer(c)
+		s.admit(c)
+		go s.answer(c)
 	}
 }
 
-// answer serves one question; who is slow does not keep others waiting for long.
+// maxClients is how many may be silent at once; the one that has been for longest is sent away.
+const maxClients = 64
+
+func (s *server) admit(c *net.UnixConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.silent) >= maxClients {
+		_ = s.silent[0].Close()
+		s.silent = s.silent[1:]
+	}
+	s.silent = append(s.silent, c)
+}
+
+// spoke takes a client from those that may be sent away.
+func (s *server) spoke(c *net.UnixConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = slices.DeleteFunc(s.silent, func(o *net.UnixConn) bool { return o == c })
+}
+
+// answer serves one question.
 func (s *server) answer(c *net.UnixConn) {
 	defer c.Close()
+	defer s.spoke(c)
 	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
 	if !mayAsk(c) {
 		return
@@ -108,6 +157,7 @@ func (s *server) answer(c *net.UnixConn) {
 	if err != nil || string(question) != "status\n" {
 		return
 	}
+	s.spoke(c)
 	_ = json.NewEncoder(c).Encode(s.daemon.Status())
 }
 

@@ -30,7 +30,7 @@ type Daemon struct {
 
 	notifier notifier
 	asked    chan request
-	done     chan string
+	done     chan finished
 	dirty    chan struct{}
 	pulse    chan struct{}
 	source   udev.Source
@@ -43,6 +43,23 @@ type request struct {
 	id    string
 	after time.Duration // -1 for the quiet time of events
 }
+
+// finished tells of a look that ended, or that is not waited for any longer.
+type finished struct {
+	id    string
+	freed bool // the worker takes the next device
+	ended bool // the device may be looked at again
+}
+
+// lookLimit is how long a worker waits for a look. A disk that does not answer then has the goroutine to
+// itself, and no other look until it has answered.
+const lookLimit = 10 * time.Second
+
+// How long the end waits for looks, and for steps that are being taken.
+const (
+	endLimit = 2 * time.Second
+	actLimit = transactionLimit
+)
 
 // eventSource is a udev.Monitor.
 type eventSource interface {
@@ -60,7 +77,7 @@ const longestStart = 20 * time.Second
 // Run guards until ctx ends. What has been begun on a disk is ended before it returns; keys that were
 // held for mappings are revoked.
 func (d *Daemon) Run(ctx context.Context) error {
-	d.asked, d.done = make(chan request, 64), make(chan string)
+	d.asked, d.done = make(chan request, 64), make(chan finished)
 	d.dirty, d.pulse = make(chan struct{}, 1), make(chan struct{})
 	d.notifier = systemNotifier()
 	ctx, stop := context.WithCancelCause(ctx)
@@ -188,7 +205,8 @@ func (d *Daemon) work(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	first, running := true, 0
-	for ctx.Err() == nil || running > 0 {
+	var ended time.Time
+	for ctx.Err() == nil || d.unfinished(&ended, running) {
 		for ctx.Err() == nil && running < d.config().Workers {
 			id, wait, due := q.Next(time.Now())
 			if !due {
@@ -198,7 +216,7 @@ func (d *Daemon) work(ctx context.Context) {
 				break
 			}
 			running++
-			go d.lookOnce(ctx, id)
+			go d.lookInTime(ctx, id)
 		}
 		if waiting, _ := q.Len(); first && (waiting+running == 0 || time.Since(d.started) > longestStart) {
 			first = false
@@ -208,19 +226,33 @@ func (d *Daemon) work(ctx context.Context) {
 	}
 }
 
+// unfinished tells whether the end waits for looks: for a moment, and longer only for steps that were begun.
+func (d *Daemon) unfinished(since *time.Time, running int) bool {
+	if since.IsZero() {
+		*since = time.Now()
+	}
+	gone := time.Since(*since)
+	return running > 0 && gone < endLimit || d.acting.Load() > 0 && gone < actLimit
+}
+
 // wait sleeps until something is to be done for the queue.
 func (d *Daemon) wait(ctx context.Context, q *queue.Queue, timer *time.Timer, running *int) {
 	ended := ctx.Done()
-	if *running > 0 && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		ended = nil // only those who are at work are waited for
+		timer.Reset(endTick)
 	}
 	select {
 	case <-ended:
 	case <-timer.C:
 	case <-d.pulse:
-	case id := <-d.done:
-		*running--
-		q.Done(id, time.Now())
+	case f := <-d.done:
+		if f.freed {
+			*running--
+		}
+		if f.ended {
+			q.Done(f.id, time.Now())
+		}
 	case r := <-d.asked:
 		switch {
 		case r.id == rescan:
@@ -238,6 +270,9 @@ func (d *Daemon) wait(ctx context.Context, q *queue.Queue, timer *time.Timer, ru
 	}
 }
 
+// endTick is how often the end looks whether what it waits for is over.
+const endTick = 20 * time.Millisecond
+
 func (d *Daemon) ready() {
 	d.log.Info("every device was looked at", "took", time.Since(d.started).Round(time.Millisecond).String(), "volumes", len(d.Volumes()))
 	d.notifier.tell(fmt.Sprintf("READY=1\nSTATUS=%d volumes", len(d.Volumes())))
@@ -246,14 +281,48 @@ func (d *Daemon) ready() {
 	}
 }
 
-// lookOnce is a worker. A look that panics must not end the guard of all other devices.
+// lookInTime is a worker. It does not wait for ever for a disk that does not answer.
+func (d *Daemon) lookInTime(ctx context.Context, id string) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.lookOnce(ctx, id)
+	}()
+	timer := time.NewTimer(lookLimit)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		d.tellDone(ctx, finished{id, true, true})
+		return
+	case <-timer.C:
+	}
+	d.counts.late.Add(1)
+	d.log.Warn("a device does not answer; others are looked at meanwhile", "device", id)
+	d.tellDone(ctx, finished{id: id, freed: true})
+	<-ended
+	d.tellDone(ctx, finished{id: id, ended: true})
+}
+
+// tellDone tells the goroutine with the queue, which may have ended without waiting.
+func (d *Daemon) tellDone(ctx context.Context, f finished) {
+	select {
+	case d.done <- f:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case d.done <- f:
+	case <-time.After(endLimit):
+	}
+}
+
+// lookOnce takes one look. One that panics must not end the guard of all other devices.
 func (d *Daemon) lookOnce(ctx context.Context, id string) {
 	defer func() {
 		if r := recover(); r != nil {
 			d.log.Error("a look failed in an unexpected way", "device", id, "panic", fmt.Sprint(r))
 			d.counts.failures.Add(1)
 		}
-		d.done <- id
 	}()
 	d.Look(ctx, id)
 	if d.source == udev.Kernel {

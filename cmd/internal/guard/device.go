@@ -31,6 +31,8 @@ type Device struct {
 	Parts     int            // partitions on it
 	Mappings  []block.Holder // crypt mappings above it
 	Below     []string       // IDs of the devices it stands on itself
+	Key       string         // a name of the hardware, or of the file, that lasts
+	Suspended bool           // who reads from it waits until it is resumed
 }
 
 // number splits the ID of a block device.
@@ -81,7 +83,7 @@ func (m machine) list(ctx context.Context) ([]string, error) {
 }
 
 func idOf(e udev.Event) string {
-	return strconv.FormatUint(uint64(e.Major), 10) + ":" + strconv.FormatUint(uint64(e.Minor), 10)
+	return number(e.Major, e.Minor)
 }
 
 // describe reads sysfs. The error is fs.ErrNotExist where the device is gone.
@@ -112,7 +114,44 @@ func (m machine) describe(id string) (Device, error) {
 	d.ReadOnly = attribute(dir, "ro") == "1"
 	d.Removable = attribute(disk, "removable") == "1" || d.Transport == "usb" || d.Transport == "mmc"
 	d.stack(dir)
+	serial, _ := e.Properties.Get("ID_SERIAL")
+	d.Key = d.name(dir, disk, serial)
+	d.Suspended = suspended(id, 0)
 	return d, nil
+}
+
+// name is what the hardware calls itself, and the partition on it. Without a name the device is itself for
+// as long as it is attached.
+func (d Device) name(dir, disk, serial string) string {
+	part := attribute(dir, "partition")
+	for _, file := range []string{"dm/uuid", "md/uuid", "wwid", "serial", "device/wwid", "device/serial", "loop/backing_file"} {
+		if text := attribute(disk, file); text != "" {
+			return file + " " + text + " " + part
+		}
+	}
+	if serial != "" {
+		return "serial " + serial + " " + part
+	}
+	boot := attribute("/proc/sys/kernel/random", "boot_id")
+	return strings.Join([]string{"boot", boot, d.ID, strconv.FormatUint(d.DiskSeq, 10)}, " ")
+}
+
+// deepest bounds how far down a stack of mappings is looked.
+const deepest = 16
+
+// suspended tells whether the device, or one that it stands on, is a mapping that lets nobody read.
+func suspended(id string, depth int) bool {
+	dir := sysBlock + id
+	if attribute(dir, "dm/suspended") == "1" {
+		return true
+	}
+	below, _ := filepath.Glob(dir + "/slaves/*/dev")
+	for _, name := range below {
+		if depth < deepest && suspended(attribute(filepath.Dir(name), "dev"), depth+1) {
+			return true
+		}
+	}
+	return false
 }
 
 func describeImage(path string) (Device, error) {
@@ -123,8 +162,9 @@ func describeImage(path string) (Device, error) {
 	if !info.Mode().IsRegular() {
 		return Device{}, fs.ErrNotExist
 	}
-	readOnly := unix.Access(path, unix.W_OK) != nil
-	return Device{ID: path, Path: path, Transport: "image", Size: uint64(info.Size()), ReadOnly: readOnly}, nil
+	d := Device{ID: path, Path: path, Transport: "image", Size: uint64(info.Size()), ReadOnly: unix.Access(path, unix.W_OK) != nil}
+	d.Key = path
+	return d, nil
 }
 
 // stack sorts what stands on the device, and finds what it stands on.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -53,7 +54,11 @@ func farLeft(file *luks.File, e inspect.Evidence) *far.Found {
 func (l *look) lookFar(file *luks.File) {
 	e := l.sight.Evidence
 	if l.lost != nil {
-		l.sight.Far = verdict.Far{Left: true, SeqID: l.lost.Locator.SeqID}
+		l.sight.Far = verdict.Far{Left: true}
+		if c, err := l.lost.Head(); err == nil {
+			m := identity.Of2(c)
+			l.sight.Far.Mark = &m
+		}
 		return
 	}
 	if e.LUKS1 != nil || !inOrder(e) {
@@ -147,6 +152,9 @@ func (g *Guard) transact(ctx context.Context, l look, d verdict.Decision, file *
 	now, o := g.again(ctx, l, d, file)
 	if o != nil {
 		return *o
+	}
+	if d.Rehearse {
+		return rehearsed(now, d, now.sight.Evidence.Choice.Copy.Header.SeqID, "in the transaction's own steps")
 	}
 	done := outcome{decision: d, entry: store.Entry{Device: l.device.Path, SeqID: now.sight.Evidence.Choice.Copy.Header.SeqID}}
 	v, err := luks.Load(ctx, file)

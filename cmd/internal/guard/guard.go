@@ -3,7 +3,6 @@
 package guard
 
 import (
-	"context"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -11,8 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
-	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/udev"
 )
 
@@ -35,8 +33,13 @@ type Guard struct {
 	changed  func()      // after a look changed what status or metrics say
 	requeue  func(id string, after time.Duration)
 
+	mapped func(uuid string) bool         // a mapping of the volume is active somewhere
+	revoke func(uuid string) (int, error) // the keys held for a volume
+	acting atomic.Int32                   // steps that are being taken
+
 	mu      sync.Mutex
 	volumes map[string]*Volume     // by ID of the device
+	owing   map[string]bool        // devices that were asked and have not answered yet
 	mends   map[string][]time.Time // by UUID: when it was written to of late
 }
 
@@ -52,7 +55,8 @@ type Options struct {
 func New(o Options) *Guard {
 	g := &Guard{
 		log: o.Log, dryRun: o.DryRun, store: o.Store, started: time.Now(),
-		volumes: map[string]*Volume{}, mends: map[string][]time.Time{},
+		volumes: map[string]*Volume{}, mends: map[string][]time.Time{}, owing: map[string]bool{},
+		mapped: mappedAnywhere, revoke: activate.ReleaseKey,
 		changed: func() {}, requeue: func(string, time.Duration) {},
 	}
 	g.settings.Store(&o.Config)
@@ -96,37 +100,6 @@ func (g *Guard) uuidAt(id string) string {
 		return v.UUID
 	}
 	return ""
-}
-
-// clones lists the devices that were seen with the same UUID and do not show the same bytes.
-func (g *Guard) clones(d Device, uuid string, file *luks.File) []string {
-	g.mu.Lock()
-	var others []*Volume
-	for id, v := range g.volumes {
-		if id != d.ID && v.UUID == uuid {
-			others = append(others, v)
-		}
-	}
-	g.mu.Unlock()
-	var paths []string
-	for _, v := range others {
-		info := block.Info{Path: v.Device, Size: int64(v.Size)}
-		info.Major, info.Minor, _ = Device{ID: v.id}.number()
-		if !file.SharesBytes(info) {
-			paths = append(paths, v.Device)
-		}
-	}
-	return paths
-}
-
-// everyClone asks all block devices again, before something is written.
-func (g *Guard) everyClone(ctx context.Context, l look, file *luks.File) ([]string, error) {
-	paths := g.clones(l.device, l.uuid, file)
-	if !file.IsBlock() {
-		return paths, nil
-	}
-	fresh, err := file.Clones(ctx, l.uuid)
-	return append(paths, fresh...), err
 }
 
 // Flush makes what was remembered durable.

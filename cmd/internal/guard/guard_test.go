@@ -291,8 +291,8 @@ func TestARevokedKeyTakesWhatWasKeptWithIt(t *testing.T) {
 	if copies, err := b.store.UndoCopies(uuid); err != nil || len(copies) != 0 {
 		t.Errorf("%v, %v", copies, err)
 	}
-	if head, err := b.store.Load(uuid); err != nil || head.SeqID != v.Choice.Copy.Header.SeqID {
-		t.Errorf("%v, seqid %d", err, head.SeqID)
+	if head, err := b.store.Load(uuid); err != nil || head.Head.SeqID != v.Choice.Copy.Header.SeqID {
+		t.Errorf("%v, seqid %d", err, head.Head.SeqID)
 	}
 	b.nowhere(material)
 	list, _ := b.store.History(uuid)
@@ -344,22 +344,6 @@ func TestADryRunWritesAndRemembersNothing(t *testing.T) {
 	b.holds(path, hurt)
 	if after, err := os.ReadDir(filepath.Join(b.dir, "state")); err != nil || len(after) != len(before) {
 		t.Errorf("%v, %v", after, err)
-	}
-}
-
-func TestMappedVolumeIsReadFromTheMappersUUID(t *testing.T) {
-	for uuid, want := range map[string]string{
-		"CRYPT-LUKS2-11111111222243338444555555555555-vault": "11111111-2222-4333-8444-555555555555",
-		"CRYPT-LUKS1-11111111222243338444555555555555-a-b-c": "11111111-2222-4333-8444-555555555555",
-		"CRYPT-PLAIN-x":         "",
-		"CRYPT-LUKS2-short-x":   "",
-		"LVM-abc":               "",
-		"CRYPT-TEMP-vault":      "",
-		"CRYPT-VERITY-0123-x-y": "",
-	} {
-		if got := mappedVolume(uuid); got != want {
-			t.Errorf("%s: %q", uuid, got)
-		}
 	}
 }
 

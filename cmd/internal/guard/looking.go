@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
@@ -33,12 +31,25 @@ func (g *Guard) Look(ctx context.Context, id string) *Volume {
 		g.forget(id) // a drive without a medium, an unused loop device
 		return nil
 	}
+	if d.Suspended {
+		g.requeue(id, suspendedRest) // who reads now waits with everybody else
+		return g.volumeAt(id)
+	}
 	g.lookBelow(d)
 	if g.config().For(d.subject("")).Ignore {
 		g.forget(id)
 		return nil
 	}
 	return g.lookAt(ctx, d)
+}
+
+// suspendedRest is when a mapping that lets nobody read is looked at again; its resumption is an event, too.
+const suspendedRest = 5 * time.Second
+
+func (g *Guard) volumeAt(id string) *Volume {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.volumes[id]
 }
 
 // maxSteps bounds what is done about one device in a row: mend, sync, grow, enlarge.
@@ -119,73 +130,25 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	if !l.mapped {
 		g.release(l.uuid)
 	}
-	if inOrder(l.sight.Evidence) && l.luks {
-		g.keep(l, file)
+	switch {
+	case inOrder(l.sight.Evidence) && l.bears:
+		g.keep(&l, file)
+	case !o.done && !l.mapped:
+		g.ended(&l, file)
 	}
-	if refusedBy(o.decision, verdict.Locked) {
+	if o.decision.Refused(verdict.Locked) {
 		g.requeue(l.device.ID, 2*time.Second)
 	}
 	return g.report(l, o)
 }
 
-func refusedBy(d verdict.Decision, kind verdict.Kind) bool {
-	for _, r := range d.Why {
-		if r.Kind == kind {
-			return true
-		}
-	}
-	return false
-}
-
-// release gives up keys of a volume that is not mapped here any more.
+// release gives up keys of a volume that is not mapped any more, on this device or any other.
 func (g *Guard) release(uuid string) {
-	if uuid == "" {
+	if uuid == "" || g.mapped(uuid) {
 		return
 	}
-	if n, err := activate.ReleaseKey(uuid); err == nil && n > 0 {
+	if n, err := g.revoke(uuid); err == nil && n > 0 {
 		g.log.Info("key revoked: the volume is not mapped any more", "uuid", uuid)
-	}
-}
-
-// keep remembers a head that is in order, and lets go of what it revokes. A person's hold on the
-// volume ends, since there is nothing to be mended.
-func (g *Guard) keep(l look, file *luks.File) {
-	if err := g.store.Release(l.uuid); err != nil {
-		g.log.Warn("a hold cannot be taken back", "uuid", l.uuid, "error", err)
-	}
-	if l.policy.Store == policy.StoreOff || len(l.sight.Clones) > 0 {
-		return
-	}
-	now := time.Now()
-	h, err := l.capture(file, now)
-	if err != nil {
-		if errors.Is(err, store.ErrUnsettled) {
-			g.requeue(l.device.ID, time.Second)
-		}
-		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
-		return
-	}
-	if l.hasHead && l.known.Same(h) {
-		return
-	}
-	g.save(l, h, file)
-}
-
-func (g *Guard) save(l look, h store.Head, file *luks.File) {
-	entry := store.Entry{Device: l.device.Path, What: store.Seen, SeqID: h.SeqID, Text: "in order"}
-	if l.hasHead && h.Revokes(l.known) {
-		entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies were destroyed"
-		if err := g.store.Purge(l.uuid); err != nil {
-			g.log.Error("what could bring a revoked key back cannot be destroyed", "uuid", l.uuid, "error", err)
-		}
-	}
-	if _, err := g.store.Save(h, file); err != nil {
-		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
-		return
-	}
-	g.unsaved.Store(true)
-	if !l.hasHead || h.SeqID != l.known.SeqID || entry.What == store.Revoked {
-		g.note(l.uuid, entry)
 	}
 }
 
@@ -199,13 +162,15 @@ func (g *Guard) note(uuid string, e store.Entry) {
 	}
 }
 
-// forget drops a device that holds no volume.
+// forget drops a device that holds no volume. Who else bears the UUID is looked at again: it may be alone now.
 func (g *Guard) forget(id string) {
 	g.mu.Lock()
-	_, known := g.volumes[id]
+	v := g.volumes[id]
 	delete(g.volumes, id)
 	g.mu.Unlock()
-	if known {
-		g.changed()
+	if v == nil {
+		return
 	}
+	g.changed()
+	g.askBearers(v.UUID, id)
 }

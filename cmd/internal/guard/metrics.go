@@ -16,11 +16,16 @@ import (
 
 // counts is what happened since the start.
 type counts struct {
-	looks, repairs, restores, transactions, enlarged, failures, refusals, removals, rescans atomic.Uint64
+	looks, repairs, restores, transactions, enlarged, failures, refusals, removals, rescans, rehearsed, late atomic.Uint64
 }
 
-func (g *Guard) count(o outcome) {
+// count counts what came of a look; a rehearsal that found what the one before it found counts once.
+func (g *Guard) count(o outcome, again bool) {
 	switch {
+	case o.rehearsed:
+		if !again {
+			g.counts.rehearsed.Add(1)
+		}
 	case o.err != nil:
 		g.counts.failures.Add(1)
 	case o.done && o.decision.Step == verdict.Repair:
@@ -54,6 +59,8 @@ func (g *Guard) Metrics(events udev.Stats) string {
 		{"transactions", "Far headers brought into step or moved, transactions concluded.", g.counts.transactions.Load()},
 		{"enlarged", "Mappings made longer.", g.counts.enlarged.Load()},
 		{"refusals", "Looks that found something to be done, and reasons against it.", g.counts.refusals.Load()},
+		{"rehearsed", "Steps that repair = proven would have taken.", g.counts.rehearsed.Load()},
+		{"late", "Looks that a device did not answer in time.", g.counts.late.Load()},
 		{"failures", "Steps that failed.", g.counts.failures.Load()},
 		{"removals", "Devices pulled out under a mapping.", g.counts.removals.Load()},
 		{"rescans", "Times that all devices were looked at again.", g.counts.rescans.Load()},

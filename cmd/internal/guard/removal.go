@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks/activate"
@@ -49,14 +50,17 @@ func (g *Guard) vanished(ctx context.Context, id string) {
 const orphanPatience = 5 * time.Second
 
 func (g *Guard) failOrphansInTime(ctx context.Context) {
-	ended := make(chan []error, 1)
-	go func() { ended <- g.failOrphans(ctx) }()
-	select {
-	case failed := <-ended:
-		for _, err := range failed {
-			g.log.Error("a mapping without its device cannot be taken down", "error", err)
+	ctx, cancel := context.WithTimeout(ctx, orphanPatience)
+	defer cancel()
+	inTime := g.within(ctx, "orphans", func() func() {
+		failed := g.failOrphans(context.WithoutCancel(ctx))
+		return func() {
+			for _, err := range failed {
+				g.log.Error("a mapping without its device cannot be taken down", "error", err)
+			}
 		}
-	case <-time.After(orphanPatience):
+	})
+	if !inTime {
 		g.log.Error("a mapping without its device is still being taken down")
 	}
 }
@@ -114,7 +118,7 @@ func (g *Guard) failOrphan(ctx context.Context, control *dm.Control, name string
 	if err := table.Close(); err != nil {
 		return err
 	}
-	uuid := mappedVolume(info.UUID)
+	uuid := verdict.VolumeOf(info.UUID)
 	if _, err := control.Load(name, dm.Table{&target.Error{Length: sectors}}, dm.LoadOptions{}); err != nil {
 		return err
 	}

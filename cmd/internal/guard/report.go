@@ -33,8 +33,13 @@ type Volume struct {
 	Would    string         `json:"would,omitempty"`   // what would help
 	Because  []string       `json:"because,omitempty"` // what is against it
 	Repair   string         `json:"repair"`            // the policy
+	// Proof has each condition of what would help.
+	Proof []verdict.Condition `json:"proof,omitempty"`
+	// Rehearsed is what would have been done under repair = proven.
+	Rehearsed string `json:"rehearsed,omitempty"`
 
-	id string
+	id    string
+	bears bool // something of LUKS is on the device, not only a mapping that tells of it
 }
 
 // report takes over what a look found, and tells of it where it is news.
@@ -47,8 +52,15 @@ func (g *Guard) report(l look, o outcome) *Volume {
 	}
 	g.volumes[v.id] = v
 	g.mu.Unlock()
-	g.count(o)
+	again := before != nil && v.saysAs(before)
+	g.count(o, again)
+	if before != nil && before.bears && before.UUID != v.UUID {
+		g.askBearers(before.UUID, v.id)
+	}
 	switch {
+	case o.rehearsed && !again:
+		g.note(v.UUID, o.entry)
+		g.log.Warn("REHEARSED: "+o.entry.Text, "device", v.Device, "uuid", v.UUID, "step", string(o.decision.Step))
 	case o.done:
 		o.entry.Text += " (" + v.Verdict + " now)"
 		g.note(v.UUID, o.entry)
@@ -60,7 +72,7 @@ func (g *Guard) report(l look, o outcome) *Volume {
 	case o.err != nil:
 		g.note(v.UUID, store.Entry{Device: v.Device, What: store.Failed, Text: o.err.Error()})
 		g.log.Error("failed", "device", v.Device, "uuid", v.UUID, "step", string(o.decision.Step), "error", o.err)
-	case before == nil || !v.saysAs(before):
+	case !again:
 		g.tell(v)
 	}
 	g.changed()
@@ -69,7 +81,7 @@ func (g *Guard) report(l look, o outcome) *Volume {
 
 // saysAs tells whether a look found what the one before it found.
 func (v *Volume) saysAs(other *Volume) bool {
-	return v.UUID == other.UUID && v.Verdict == other.Verdict && v.Would == other.Would &&
+	return v.UUID == other.UUID && v.Verdict == other.Verdict && v.Would == other.Would && v.Rehearsed == other.Rehearsed &&
 		slices.Equal(v.Findings, other.Findings) && slices.Equal(v.Because, other.Because)
 }
 
@@ -101,12 +113,15 @@ func (l *look) volume(o outcome) *Volume {
 	v := &Volume{
 		id: l.device.ID, Device: l.device.Path, UUID: l.uuid, Version: r.Version, Label: r.Label, Size: l.device.Size,
 		Verdict: r.Verdict, Copies: r.Copies, Findings: []string{}, Checked: store.Now(),
-		Known: l.known.Time, Repair: string(l.policy.Repair),
+		Known: l.known.Time, Repair: string(l.policy.Repair), bears: l.bears,
 	}
 	for _, f := range r.Findings {
 		v.Findings = append(v.Findings, f.Text)
 	}
 	v.Findings = append(v.Findings, l.farFindings()...)
+	if text := l.doubtFinding(); text != "" {
+		v.Findings = append(v.Findings, text)
+	}
 	if len(l.sight.Clones) > 0 {
 		v.Findings = append(v.Findings, fmt.Sprintf("the same UUID is on %v", l.sight.Clones))
 	}
@@ -116,6 +131,9 @@ func (l *look) volume(o outcome) *Volume {
 		if l.mapped {
 			text += ", and the volume is mapped"
 		}
+		if l.mapped && !l.hasHead {
+			text += " (its header may lie elsewhere)"
+		}
 		v.Findings = append(v.Findings, text)
 	}
 	v.addMapping(l.sight.Mapping)
@@ -124,8 +142,11 @@ func (l *look) volume(o outcome) *Volume {
 	case o.done:
 		v.Did, v.Undo = o.entry.Text, o.entry.Undo
 	case d.Step != verdict.Nothing:
-		v.Would = string(d.Step)
-		for _, why := range d.Why {
+		v.Would, v.Proof = string(d.Step), d.Proof
+		if o.rehearsed {
+			v.Rehearsed = o.entry.Text
+		}
+		for _, why := range d.Against() {
 			v.Because = append(v.Because, why.Text)
 		}
 		if o.err != nil {

@@ -3,11 +3,13 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"strings"
+	"slices"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
@@ -19,6 +21,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // lockPatience is how long a look waits for somebody who works on the header.
@@ -31,6 +34,8 @@ type look struct {
 	policy  policy.Policy
 	uuid    string // of the volume that lies here, or did
 	luks    bool   // something of LUKS is there, or a mapping says that it was
+	bears   bool   // something of LUKS is there
+	chain   identity.Chain
 	known   store.Head
 	hasHead bool
 	mapping block.Holder
@@ -80,13 +85,15 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.uuid, l.luks, l.lost = lost.Locator.UUID, true, lost
 	}
 	l.sight = verdict.Sight{
-		Evidence: e, Report: report,
+		Evidence: e, Report: report, Mark: markOf(e), Remains: remainsTell(file, e), Users: d.users(),
 		Device: verdict.Device{Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
 	}
 	l.findMapping(e)
+	l.bears = l.luks
 	if l.uuid == "" && l.mapped {
-		l.uuid, l.luks = mappedVolume(l.mapping.UUID), true
+		l.uuid, l.luks = verdict.VolumeOf(l.mapping.UUID), true
 	}
+	l.sight.UUID = l.uuid
 	if !l.luks {
 		return l
 	}
@@ -97,6 +104,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l.remember(g.store, file)
 	if l.mapped {
 		l.sight.Mapping = g.describeMapping(l)
+		l.luks = l.bears || !l.sight.Mapping.Detached
 	}
 	l.lookFar(file)
 	l.sight.Held = g.store.Held(l.uuid)
@@ -114,68 +122,94 @@ func unreadable(e inspect.Evidence) bool {
 // findMapping takes the mapping of the volume that lies here; where no head is left, that of any.
 func (l *look) findMapping(e inspect.Evidence) {
 	for _, m := range l.device.Mappings {
-		volume := mappedVolume(m.UUID)
-		if volume == "" || inOrder(e) && bare(volume) != bare(l.uuid) {
+		volume := verdict.VolumeOf(m.UUID)
+		if volume == "" || inOrder(e) && verdict.Bare(volume) != verdict.Bare(l.uuid) {
 			continue
 		}
 		l.mapping, l.mapped = m, true
-		if l.uuid != "" && bare(volume) != bare(l.uuid) {
+		if l.uuid != "" && verdict.Bare(volume) != verdict.Bare(l.uuid) {
 			l.uuid = volume // the remains of something else do not say what is mapped
 		}
 		return
 	}
 }
 
-func bare(uuid string) string { return strings.ToLower(strings.ReplaceAll(uuid, "-", "")) }
-
-// mappedVolume is the UUID of the volume in "CRYPT-LUKS2-<uuid without dashes>-<name>", with its
-// dashes; "" for mappings of other kinds.
-func mappedVolume(uuid string) string {
-	parts := strings.SplitN(uuid, "-", 4)
-	if len(parts) < 4 || parts[1] != activate.LUKS1 && parts[1] != activate.LUKS2 || len(parts[2]) != 32 {
-		return ""
+// markOf is the state that the copy which speaks for the volume is in; nil where none is valid.
+func markOf(e inspect.Evidence) *identity.Mark {
+	switch {
+	case e.LUKS1 != nil:
+		m := identity.Of1(*e.LUKS1)
+		return &m
+	case e.LUKS1Err != nil || e.ChoiceErr != nil || e.Choice.Copy.Metadata == nil:
+		return nil
 	}
-	u := parts[2]
-	return u[:8] + "-" + u[8:12] + "-" + u[12:16] + "-" + u[16:20] + "-" + u[20:]
+	m := identity.Of2(e.Choice.Copy)
+	return &m
+}
+
+// reencryptWord is in the metadata of every volume that is being reencrypted.
+var reencryptWord = []byte("online-reencrypt")
+
+// remainsTell looks for it in the places of both heads, where one of them is not valid: what cannot be
+// decoded any more still tells why not to write.
+func remainsTell(file *luks.File, e inspect.Evidence) bool {
+	if e.LUKS1 != nil || e.LUKS1Err != nil || inOrder(e) {
+		return false
+	}
+	size := uint64(luks2.MinSize)
+	if m := e.Choice.Copy; m.Metadata != nil {
+		size = m.Header.Size
+	}
+	p := make([]byte, min(2*size, e.Size))
+	n, _ := file.ReadAt(p, 0)
+	return bytes.Contains(p[:max(n, 0)], reencryptWord)
 }
 
 // remember adds what the store knows. The sums of keyslot areas are taken only where they decide.
 func (l *look) remember(s store.Store, file *luks.File) {
-	known, err := s.Load(l.uuid)
+	m, err := s.Load(l.uuid)
 	if err != nil {
 		return
 	}
-	l.known, l.hasHead = known, true
-	l.sight.Known = &verdict.Known{UUID: known.UUID, SeqID: known.SeqID, Opens: known.Opens()}
+	l.known, l.hasHead, l.chain = m.Head, m.Kept, m.Chain
+	l.sight.Known = &verdict.Known{Chain: m.Chain, Kept: m.Kept, Opens: m.Head.Opens()}
 	h := l.sight.Evidence.Heads
-	if l.sight.Evidence.LUKS1 == nil && h.Primary.State != header.Valid && h.Secondary.State != header.Valid {
-		l.sight.Known.Changed = known.Changed(file)
+	if m.Kept && l.sight.Evidence.LUKS1 == nil && h.Primary.State != header.Valid && h.Secondary.State != header.Valid {
+		l.sight.Known.Changed = m.Head.Changed(file)
 	}
+}
+
+// noRoom is an offset of the data, bytes, below which no heads fit before it.
+const noRoom = 2 * luks2.MinSize
+
+// detached tells whether the header of a mapping lies elsewhere: there is no room for it here, it was seen
+// there while the data was mapped, or it is there now.
+func (g *Guard) detached(l look, offset uint64) bool {
+	if l.bears {
+		return false
+	}
+	others := slices.DeleteFunc(g.bearers(l.uuid), func(v *Volume) bool { return v.id == l.device.ID })
+	return offset < noRoom || l.hasHead && l.known.Elsewhere || len(others) > 0
 }
 
 // describeMapping holds the active table against the head.
 func (g *Guard) describeMapping(l look) *verdict.Mapping {
-	m := &verdict.Mapping{Name: l.mapping.Name, UUID: mappedVolume(l.mapping.UUID)}
+	m := &verdict.Mapping{Name: l.mapping.Name, UUID: verdict.VolumeOf(l.mapping.UUID)}
 	control, err := dm.Open()
 	if err != nil {
 		return m
 	}
 	defer control.Close()
-	table, _, err := control.Table(l.mapping.Name, dm.Active)
+	now, err := activate.Read(control, l.mapping.Name)
 	if err != nil {
 		return m
 	}
-	defer table.Close()
-	if len(table) != 1 {
-		return m
-	}
-	crypt, isCrypt := table[0].(*target.Crypt)
-	if !isCrypt {
-		return m
-	}
+	defer now.Close()
+	crypt := now.Crypt
 	m.Size = crypt.Length * 512
+	m.Detached = g.detached(l, crypt.Offset*512)
 	m.Fits = l.hasHead && crypt.Offset*512 == l.known.DataOffset && crypt.Cipher == l.known.Cipher && crypt.Device == l.device.ID
-	m.Key = crypt.Key.Ring == nil || activate.HoldsKey(l.uuid)
+	m.Key = now.Running() == nil && (crypt.Key.Ring == nil || activate.HoldsKey(l.uuid))
 	l.measure(m, crypt)
 	return m
 }
@@ -218,8 +252,9 @@ func (l *look) dataSize() (fixed uint64, ok bool) {
 
 // capture is the head to be remembered. While a mapping has not followed its device, the size that it
 // did follow stays known.
-func (l *look) capture(file *luks.File, now time.Time) (store.Head, error) {
+func (g *Guard) capture(l look, file *luks.File, now time.Time) (store.Head, error) {
 	h, err := store.Capture(file, l.sight.Evidence, l.policy.Store == policy.StoreFull, now)
+	h.Elsewhere = !l.mapped && g.mapped(l.uuid) || l.hasHead && l.known.Elsewhere && !l.mapped
 	if m := l.sight.Mapping; err == nil && m != nil && l.hasHead && m.Whole && m.Wanted > m.Size {
 		h.DeviceSize, h.DataSize = l.known.DeviceSize, l.known.DataSize
 	}

@@ -47,7 +47,8 @@ func firstArgument(v *cli.Verb) argument {
 func verbsOf(v *cli.Verb) []string {
 	list, _, found := strings.Cut(strings.TrimPrefix(v.Args, "<"), ">")
 	verbs := strings.Split(list, "|")
-	if !found || !strings.HasPrefix(v.Args, "<") || slices.Contains(verbs, "device") || slices.Contains(verbs, "name") {
+	if !found || !strings.HasPrefix(v.Args, "<") || slices.Contains(verbs, "device") ||
+		slices.Contains(verbs, "name") {
 		return nil
 	}
 	return append(verbs, v.Unnamed...)
@@ -72,7 +73,8 @@ func (m manual) optionsOf(action cli.Action) []cli.OptionDoc {
 func (m manual) bash() string {
 	var b strings.Builder
 	b.WriteString("# bash completion for orthrus and cryptsetup; generated\n\n_orthrus()\n{\n")
-	b.WriteString("    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word action= opts=\n    COMPREPLY=()\n")
+	b.WriteString("    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word action= opts=\n   " +
+		" COMPREPLY=()\n")
 	b.WriteString("    case $prev in\n")
 	for _, o := range m.options {
 		if offered(o) && o.Arg != "" {
@@ -87,9 +89,11 @@ func (m manual) bash() string {
 	b.WriteString("        esac\n    done\n    case $action in\n")
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		fmt.Fprintf(&b, "    %s) opts='%s'; %s ;;\n", v.Name, strings.Join(longs(m.optionsOf(v.Name)), " "), bashFirst(v))
+		fmt.Fprintf(&b, "    %s) opts='%s'; %s ;;\n", v.Name, strings.Join(longs(m.optionsOf(v.Name)), " "),
+			bashFirst(v))
 	}
-	fmt.Fprintf(&b, "    *) opts='%s'; COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n", strings.Join(longs(m.optionsOf("")), " "), strings.Join(m.allNames(), " "))
+	fmt.Fprintf(&b, "    *) opts='%s'; COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n",
+		strings.Join(longs(m.optionsOf("")), " "), strings.Join(m.allNames(), " "))
 	b.WriteString("    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\"))\n    fi\n}\n")
 	b.WriteString("complete -o filenames -F _orthrus orthrus\n")
 	return b.String()

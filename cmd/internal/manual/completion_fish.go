@@ -17,7 +17,8 @@ func (m manual) fish() string {
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		for _, name := range names(v) {
-			fmt.Fprintf(&b, "complete -c orthrus -f -n \"not __fish_seen_subcommand_from $actions\" -a %s -d %s\n", name, fishText(v.Summary))
+			fmt.Fprintf(&b, "complete -c orthrus -f -n \"not __fish_seen_subcommand_from $actions\" -a %s -d %s\n",
+				name, fishText(v.Summary))
 		}
 		fishFirst(&b, v)
 	}

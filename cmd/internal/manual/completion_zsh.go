@@ -35,7 +35,8 @@ func (m manual) zsh() string {
 		}
 	}
 	b.WriteString("  )\n  _describe action list\n}\n\n")
-	b.WriteString("_orthrus_mappings() {\n  local -a list\n  list=(/dev/mapper/*(N:t))\n  compadd -a list\n}\n\n_orthrus \"$@\"\n")
+	b.WriteString("_orthrus_mappings() {\n  local -a list\n  list=(/dev/mapper/*(N:t))\n  compadd -a " +
+		"list\n}\n\n_orthrus \"$@\"\n")
 	return b.String()
 }
 

@@ -43,12 +43,24 @@ var guardConfSections = []overviewSection{
 	{
 		name: "SETTINGS FOR DEVICES",
 		items: []item{
-			{"repair = off | proven", "With proven, a damaged or older header copy is written from the sound one, both are put back where they were destroyed under an active mapping, an unfinished transaction is concluded, and a far header is brought into step. Default: off."},
+			{"repair = off | rehearse | proven", "With proven the guard puts back what the table below names, concludes an unfinished transaction, and brings a far header into step. With rehearse it proves and prepares the same, writes nothing, and counts what it would have done in guard status, in the metrics and in the log. Default: off."},
 			{"grow = yes | no", "Follow a device that became larger, and make its mapping longer if a key is at hand. Default: no."},
-			{"store = heads | full | off", "What is kept of a volume that was seen in order, below /var/lib/orthrus/guard, for root alone: both header copies and sums of the keyslot areas, or these areas too. They are key material: who has them and an old passphrase opens the volume. When a keyslot is removed or changed, what was kept before is overwritten. What would lie on the volume itself is kept in /run/orthrus until the next boot, without keyslot areas. Default: heads."},
+			{"store = heads | full | off", "What is kept of a volume that was seen in order, below /var/lib/orthrus/guard, for root alone: both header copies and sums of the keyslot areas, or these areas too. They are key material: who has them and an old passphrase opens the volume. The last eight states of a volume are kept, and at most 64 MiB; 2048 volumes, and 512 MiB in all; of the volumes that one device bore after another, four. When a keyslot is removed or changed, in a newer state of the same volume key on the same device, what was kept before is overwritten. What would lie on the volume itself is kept in /run/orthrus until the next boot, without keyslot areas. Default: heads."},
 			{"key = yes | no", "Have open keep a kernel key for the guard, as with --link-for-guard. Default: no."},
 			{"removable = yes | no", "Repair and grow removable media, USB disks and memory cards too. Default: no."},
 			{"ignore = yes | no", "Do not look at the device. Default: no."},
+		},
+	},
+	{
+		name: "WHAT IS PUT BACK, WHEN, FROM WHAT",
+		text: []string{"Each needs all the conditions that orthrus-guard(8) lists. What is not in this table is not put back."},
+		items: []item{
+			{"One header copy, damaged or older", "Mapped or not: from the sound copy."},
+			{"Both copies, under the volume's own mapping", "From the state last seen, which the guard keeps, if every byte of the keyslots area is as it was then."},
+			{"Both copies, not mapped", "From the far header, if it is the state last seen and every byte of the keyslots area is as it was then; not where the copies only lack their magic, as after wipefs."},
+			{"A keyslot's area", "With the heads in order: from the far header, whose sum tells which of the two is damaged."},
+			{"A LUKS1 header", "Fields that are known to be damaged in known ways are mended; a whole header is put back under the volume's own mapping."},
+			{"The far header", "From the heads, where it is stale or an update was cut off."},
 		},
 	},
 	{
@@ -68,7 +80,10 @@ var guardConfSections = []overviewSection{
 		items: []item{
 			{"Without proof", "A volume that was never seen in order is mended only where the remains of the damaged copy name the same UUID. A copy that cannot be read may be newer than the other, and is left alone."},
 			{"Over something else", "A device with the signature of a file system, a partition table or an array beside LUKS is left to a person."},
+			{"To what somebody uses", "Any mapping but the volume's own, an array, swap, a mount, a loop device or an exclusive opener on the device is a refusal."},
 			{"To one of two", "While another device bears the same UUID, neither is written to."},
+			{"After a restored backup, or to a clone or a stranger", "A state that does not continue what was seen is reported until guard accept says that it counts. It takes nothing away from what is kept."},
+			{"During a reencryption", "The heads may differ on purpose then. This holds for one that was under way when the volume was last seen, too."},
 			{"After an erase", "Heads are put back only while every keyslot area is as it was when they were last seen."},
 			{"Without a copy", "What is overwritten is kept first; guard undo takes it back."},
 			{"Again and again", "After four repairs of a volume within ten minutes the guard only reports."},

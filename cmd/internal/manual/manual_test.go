@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 )
 
 func declared() []cli.Verb { return all.Declarations(all.Verbs()) }
@@ -31,6 +32,9 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 	for _, o := range cli.Documented(declared()) {
 		known[o.Long] = true
 	}
+	for _, o := range verity.Options() {
+		known[o.Long] = true
+	}
 	mentioned := regexp.MustCompile(`(^|[ (])--([a-z0-9_-]+)`)
 	for name, text := range manual.Pages(declared()) {
 		for _, found := range mentioned.FindAllStringSubmatch(strings.ReplaceAll(text, `\-`, "-"), -1) {
@@ -44,7 +48,7 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 func TestPagesAreWellFormedRoff(t *testing.T) {
 	request := regexp.MustCompile(`^\.(TH|SH|PP|TP|nf|fi|RS|RE)( |$)`)
 	for name, text := range manual.Pages(declared()) {
-		if !strings.HasPrefix(text, ".TH ORTHRUS") {
+		if !strings.HasPrefix(text, ".TH ORTHRUS") && !strings.HasPrefix(text, ".TH VERITYSETUP") {
 			t.Errorf("%s does not start with its title", name)
 		}
 		for _, line := range strings.Split(text, "\n") {
@@ -57,7 +61,10 @@ func TestPagesAreWellFormedRoff(t *testing.T) {
 
 func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
 	for name, text := range manual.Completions(declared()) {
-		for _, word := range []string{"luksFormat", "luksOpen", "rescue", "allow-discards", "export", "/dev/mapper", "argon2id"} {
+		for _, word := range []string{
+			"luksFormat", "luksOpen", "rescue", "allow-discards", "export", "/dev/mapper",
+			"argon2id",
+		} {
 			if !strings.Contains(text, word) {
 				t.Errorf("%s lacks %s", name, word)
 			}

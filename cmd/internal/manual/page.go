@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -14,10 +15,10 @@ import (
 const program = "orthrus"
 
 // Pages returns every manual page by its file name: the overview, one for each action that this
-// program carries out, and that of the guard's configuration.
+// program carries out, that of the guard's configuration, and that of the program under the name veritysetup.
 func Pages(verbs []cli.Verb) map[string]string {
 	m := newManual(verbs)
-	files := map[string]string{program + ".8": m.overview(), program + "-guard.conf.5": guardConf()}
+	files := map[string]string{program + ".8": m.overview(), program + "-guard.conf.5": guardConf(), "veritysetup.8": veritysetup()}
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		files[pageName(v.Name)+".8"] = m.page(v)
@@ -66,11 +67,26 @@ func (m manual) page(v *cli.Verb) string {
 	}
 	report(&r, v.Report)
 	examples(&r, v.Examples)
-	r.section("EXIT STATUS")
-	r.paragraph("As in " + program + "(8).")
+	exits(&r, v.Exits)
 	r.section("SEE ALSO")
-	r.paragraph(program + "(8)")
+	also := program + "(8)"
+	for _, other := range v.SeeAlso {
+		also += ", " + program + "-" + other + "(8)"
+	}
+	r.paragraph(also)
 	return r.String()
+}
+
+func exits(r *roff, own []cli.Exit) {
+	r.section("EXIT STATUS")
+	if len(own) == 0 {
+		r.paragraph("As in " + program + "(8).")
+		return
+	}
+	r.paragraph("As in " + program + "(8), and:")
+	for _, e := range own {
+		r.item(strconv.Itoa(e.Code), e.Means)
+	}
 }
 
 func examples(r *roff, list []cli.Example) {

@@ -22,7 +22,8 @@ func FuzzPretty(f *testing.F) {
 			return
 		}
 		var before, after bytes.Buffer
-		if json.Compact(&before, raw) != nil || json.Compact(&after, pretty) != nil || !bytes.Equal(before.Bytes(), after.Bytes()) {
+		if json.Compact(&before, raw) != nil || json.Compact(&after, pretty) != nil ||
+			!bytes.Equal(before.Bytes(), after.Bytes()) {
 			t.Fatalf("%q became %q", raw, pretty)
 		}
 	})

@@ -57,7 +57,10 @@ func TestDumpsOfRecordedVolumes(t *testing.T) {
 // TestDumpsOfRareMetadata compares with what cryptsetup 2.8 printed for volumes whose JSON was edited
 // to hold what it seldom holds.
 func TestDumpsOfRareMetadata(t *testing.T) {
-	for _, name := range []string{"flags-tokens-segments", "integrity", "requirement", "unknown-types", "linear", "reencrypt"} {
+	for _, name := range []string{
+		"flags-tokens-segments", "integrity", "requirement", "unknown-types", "linear",
+		"reencrypt",
+	} {
 		raw := golden(t, name+".json")
 		m, err := luks2.ParseMetadata(raw)
 		if err != nil {
@@ -65,7 +68,8 @@ func TestDumpsOfRareMetadata(t *testing.T) {
 		}
 		want := string(golden(t, name+".dump.txt"))
 		h := luks2.Header{Size: 16384, UUID: "ffc565ee-5db9-4219-8ed0-4507ac86a947"}
-		if _, err := fmt.Sscanf(want, "LUKS header information\nVersion:       \t2\nEpoch:         \t%d", &h.SeqID); err != nil {
+		if _, err := fmt.Sscanf(want, "LUKS header information\nVersion:       \t2\nEpoch:         \t%d",
+			&h.SeqID); err != nil {
 			t.Fatal(err)
 		}
 		differ(t, name, LUKS2(h, m), want)
@@ -91,7 +95,8 @@ func TestReencryptionByDatashiftNamesItsShift(t *testing.T) {
 	r := reencryption{Mode: "encrypt", Direction: "backward"}
 	r.Area.Type, r.Area.ShiftSize = "datashift", "4194304"
 	writeReencryption(&b, r)
-	differ(t, "datashift", b.String(), "\tMode:       encrypt\n\tDirection:  backward\n\tResilience: datashift\n\tShift size: 4194304[bytes]\n")
+	differ(t, "datashift", b.String(), "\tMode:       encrypt\n\tDirection:  backward\n\tResilience: "+
+		"datashift\n\tShift size: 4194304[bytes]\n")
 }
 
 func TestPrettyKeepsWhatIsInsideStrings(t *testing.T) {

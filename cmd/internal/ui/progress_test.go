@@ -57,7 +57,10 @@ func TestProgressIsQuietWhereNothingAsksForIt(t *testing.T) {
 
 func TestSpeedsAndTimesFindTheirUnits(t *testing.T) {
 	for want, state := range map[string]progressState{
-		"Finished, time 00m00s, 1484 MiB written, speed   1.5 GiB/s": {done: 1484 << 20, total: 1484 << 20, speed: 1.5 * (1 << 30)},
+		"Finished, time 00m00s, 1484 MiB written, speed   1.5 GiB/s": {
+			done: 1484 << 20, total: 1484 << 20,
+			speed: 1.5 * (1 << 30),
+		},
 		"Progress:   0.0%, ETA 27h46m40s,    0 MiB written, speed   1.0 KiB/s": {
 			done: 1, total: 1 << 40, speed: 1024, eta: 100000 * time.Second,
 		},

@@ -134,7 +134,8 @@ func TestKeyFilesThatCannotServeAreNamed(t *testing.T) {
 		kind    Problem
 		message string
 	}{
-		{Request{KeyFile: missing}, ErrOpenKeyFile, "Failed to open key file " + missing + ": no such file or directory."},
+		{Request{KeyFile: missing}, ErrOpenKeyFile, "Failed to open key file " + missing +
+			": no such file or directory."},
 		{Request{KeyFile: folder}, ErrReadKey, "Error reading passphrase " + folder + ": is a directory."},
 		{Request{KeyFile: path, Size: 11}, ErrShortKeyFile, "Cannot read requested amount of data."},
 		{Request{KeyFile: path, Offset: 11}, ErrSeekKeyFile, "Cannot seek to requested keyfile offset."},

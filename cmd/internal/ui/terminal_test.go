@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,13 +65,7 @@ func (p *person) screen() string {
 
 // waitFor returns once text appears behind what was answered before.
 func (p *person) waitFor(text string) bool {
-	for range 400 {
-		if p.sees(text) {
-			return true
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return false
+	return pace.Await(2*time.Second, func() bool { return p.sees(text) })
 }
 
 func (p *person) sees(text string) bool {
@@ -102,11 +97,8 @@ func (p *person) answer(pairs ...string) {
 // settled waits until the screen ends with text.
 func (p *person) settled(text string) {
 	p.t.Helper()
-	for range 400 {
-		if strings.HasSuffix(p.screen(), text) {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
+	if pace.Await(2*time.Second, func() bool { return strings.HasSuffix(p.screen(), text) }) {
+		return
 	}
 	p.t.Errorf("the screen shows %q, want %q at its end", p.screen(), text)
 }
@@ -139,7 +131,8 @@ func TestVerificationComparesTwoAnswers(t *testing.T) {
 	}
 	p.answer("New: ", "one\n", "Verify passphrase: ", "other\n")
 	got, err := u.Secret(context.Background(), Request{Prompt: "New: ", Verify: true})
-	if got != nil || !errors.Is(err, ErrMismatch) || err.Error() != "Passphrases do not match." || CodeOf(err) != Denied {
+	if got != nil || !errors.Is(err, ErrMismatch) || err.Error() != "Passphrases do not match." ||
+		CodeOf(err) != Denied {
 		t.Errorf("%v, exit code %d", err, CodeOf(err))
 	}
 }
@@ -164,7 +157,8 @@ func TestALongAnswerIsCutAndSaidSo(t *testing.T) {
 	if got := mustSecret(t, u, Request{Prompt: "P: "}); len(got) != MaxPassphrase {
 		t.Errorf("read %d bytes", len(got))
 	}
-	if !strings.Contains(stderr.String(), "Read stopped at maximal interactive input length, passphrase can be trimmed.\n") {
+	if !strings.Contains(stderr.String(), "Read stopped at maximal interactive input length, passphrase can be "+
+		"trimmed.\n") {
 		t.Errorf("said %q", stderr)
 	}
 	if got := mustSecret(t, u, Request{Prompt: "Q: "}); got != "next" {
@@ -194,7 +188,8 @@ func TestNoAnswerGivesTheTerminalBack(t *testing.T) {
 				_, _ = p.master.WriteString(end.typed)
 			}()
 			got, err := u.Secret(ctx, end.request)
-			if got != nil || !errors.Is(err, ErrReadTerminal) || err.Error() != "Error reading passphrase from terminal." {
+			if got != nil || !errors.Is(err, ErrReadTerminal) ||
+				err.Error() != "Error reading passphrase from terminal." {
 				t.Errorf("%v", err)
 			}
 			if errors.Is(err, context.Canceled) != end.cancel || CodeOf(err) != Failed {
@@ -228,14 +223,18 @@ func TestWithoutControllingTerminalStandardErrorPrompts(t *testing.T) {
 }
 
 func TestOnlyYESInCapitalsConfirms(t *testing.T) {
-	for typed, yes := range map[string]bool{"YES\n": true, "yes\n": false, "NO\n": false, "YES \n": false, "\x04": false} {
+	for typed, yes := range map[string]bool{
+		"YES\n": true, "yes\n": false, "NO\n": false, "YES \n": false,
+		"\x04": false,
+	} {
 		u, p, _ := atTerminal(t)
 		p.answer("(Type 'yes' in capital letters): ", typed)
 		err := u.Confirm(context.Background(), Confirmation{Text: "All will be lost."})
 		if yes != (err == nil) || !yes && (!errors.Is(err, ErrDeclined) || CodeOf(err) != Denied) {
 			t.Errorf("%q: %v", typed, err)
 		}
-		if !strings.HasPrefix(p.screen(), "\r\nWARNING!\r\n========\r\nAll will be lost.\r\n\r\nAre you sure? (Type 'yes' in capital letters): ") {
+		if !strings.HasPrefix(p.screen(), "\r\nWARNING!\r\n========\r\nAll will be lost.\r\n\r\nAre you sure? "+
+			"(Type 'yes' in capital letters): ") {
 			t.Errorf("asked %q", p.screen())
 		}
 	}

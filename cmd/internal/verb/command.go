@@ -19,6 +19,7 @@ type Command struct {
 	Rehearsals []func(ctx context.Context) // tell what --dry-run kept from being written
 }
 
+// NewCommand makes the context of a run.
 func NewCommand(inv *cli.Invocation, u *ui.UI) *Command {
 	u.Batch, u.Verbose, u.Debug = inv.Options.BatchMode, inv.Options.Verbose, inv.Options.Debug
 	return &Command{Invocation: inv, UI: u, Opt: &inv.Options}
@@ -47,6 +48,7 @@ func (c *Command) TellRehearsals(ctx context.Context) {
 	c.UI.Printf("Nothing was written.")
 }
 
+// Tell prints what an error came down to.
 func (c *Command) Tell(s said) {
 	names := strings.NewReplacer("{program}", c.Program, "{device}", c.about())
 	for _, line := range s.Lines {

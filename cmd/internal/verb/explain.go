@@ -52,6 +52,7 @@ func (n *Notice) Error() string { return n.Text }
 
 func (n *Notice) Unwrap() error { return n.Err }
 
+// Failure is an error that is told in these words.
 func Failure(code ui.ExitCode, format string, args ...any) error {
 	return &Notice{Text: fmt.Sprintf(format, args...), Code: code}
 }
@@ -81,6 +82,9 @@ var codes = []ui.Kind{
 	{Is: dm.ErrUnknownTarget, Code: ui.Failed},
 	{Is: dm.ErrUnknownCipher, Code: ui.Failed},
 	{Is: activate.ErrTooSmall, Code: ui.Failed},
+	{Is: activate.ErrSuspended, Code: ui.Failed},
+	{Is: activate.ErrUnconfirmed, Code: ui.Failed},
+	{Is: dm.ErrFlag, Code: ui.Failed},
 	{Is: context.Canceled, Code: ui.Failed},
 	{Is: device.ErrMissing, Code: ui.NoDevice},
 }
@@ -104,32 +108,49 @@ var advice = []struct {
 	is   error
 	text string
 }{
-	{dm.ErrNoDeviceMapper, "Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the device-mapper."},
+	{dm.ErrNoDeviceMapper, "Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the " +
+		"device-mapper."},
 	{dm.ErrPermission, "Mapping devices needs root: sudo {program} …"},
 	{dm.ErrUnknownTarget, "Load the kernel module dm_crypt (modprobe dm_crypt)."},
+	{activate.ErrSuspended, "It is suspended: {program} luksResume gives it its key back."},
+	{dm.ErrFlag, "Leave the option out, or use a newer kernel."},
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
 	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
-	{kdf.ErrMemory, "Free some memory or add swap; where there is more: {program} luksAddKey --pbkdf-memory 65536 {device}"},
-	{header.ErrUnreadable, "Try again; if the read error stays, give the copy up that cannot be read: {program} repair --choose primary {device} (or --choose secondary keeps that one)"},
-	{header.ErrConflict, "See both copies: {program} check {device}; then keep one of them: {program} repair --choose primary {device} (or --choose secondary)"},
-	{header.ErrForeign, "If the device is still LUKS, put the good copy over the damaged one: {program} repair {device}"},
-	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
-	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; until then nothing is done to the far header."},
+	{kdf.ErrMemory, "Free some memory or add swap; where there is more: {program} luksAddKey --pbkdf-memory 65536 " +
+		"{device}"},
+	{header.ErrUnreadable, "Try again; if the read error stays, give the copy up that cannot be read: {program} " +
+		"repair --choose primary {device} (or --choose secondary keeps that one)"},
+	{header.ErrConflict, "See both copies: {program} check {device}; then keep one of them: {program} repair " +
+		"--choose primary {device} (or --choose secondary)"},
+	{header.ErrForeign, "If the device is still LUKS, put the good copy over the damaged one: {program} repair " +
+		"{device}"},
+	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} " +
+		"luksHeaderBackup --header-backup-file FILE {device}"},
+	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; " +
+		"until then nothing is done to the far header."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
-	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free."},
-	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what is left."},
-	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable {device}"},
-	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and keyslots together, and up to 3 MiB around it."},
+	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it."},
+	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
+		"makes a new one where the room is proven free."},
+	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what " +
+		"is left."},
+	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable " +
+		"{device}"},
+	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and " +
+		"keyslots together, and up to 3 MiB around it."},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},
 	{kmod.ErrNoModule, "The lists that depmod writes in /lib/modules know no module of that name."},
 	{converting.ErrNoRoom, "Remove a keyslot that is no longer needed: {program} luksKillSlot {device} SLOT"},
 	{luks.ErrLastKey, "Nothing was changed. To make the volume unusable for good: {program} erase {device}"},
-	{luks.ErrMeanwhile, "Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then try again."},
-	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
+	{luks.ErrMeanwhile, "Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then " +
+		"try again."},
+	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} " +
+		"luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }
 
+// Explain finds words and exit code for an error.
 func Explain(err error) said {
 	s := said{Code: ui.CodeOf(err, codes...)}
 	text := ""
@@ -167,6 +188,10 @@ func Sentence(err error) string {
 			return text
 		}
 	}
+	var state *activate.StateError
+	if errors.As(err, &state) {
+		return stateSentence(state)
+	}
 	for _, f := range fixed {
 		if errors.Is(err, f.is) {
 			return f.text
@@ -176,15 +201,30 @@ func Sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
+// stateSentence is about a mapping that is left as it is. That a suspended one is called not active is
+// what scripts look for.
+func stateSentence(e *activate.StateError) string {
+	switch {
+	case errors.Is(e, activate.ErrSuspended):
+		return fmt.Sprintf("Device %s is not active.", e.Name)
+	case errors.Is(e, activate.ErrUnconfirmed):
+		return fmt.Sprintf("The key in the table of %s is not the volume's; nothing was loaded.", e.Name)
+	}
+	return OneLine(e)
+}
+
 // keyslotSentence tells apart why a keyslot could not even be tried.
 func keyslotSentence(e *luks.KeyslotError) string {
 	var memory *kdf.MemoryError
 	var cost *kdf.CostError
 	switch {
 	case errors.As(e, &memory):
-		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available.", e.Keyslot, mebibytes(memory.Needed), memory.Available>>20)
+		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available, %d MiB "+
+			"are missing.",
+			e.Keyslot, mebibytes(memory.Needed), memory.Available>>20, memory.Missing()>>20)
 	case errors.As(e, &cost):
-		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most %d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
+		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most "+
+			"%d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
 	}
 	return ""
 }
@@ -216,6 +256,8 @@ func geometrySentence(path string, e *luks.GeometryError) string {
 		return fmt.Sprintf("Unsupported LUKS2 metadata size options: %s %s.", e.What, e.Why)
 	case "label":
 		return "Label is too long: " + e.Why + "."
+	case "sectors":
+		return "Device size is not aligned to requested sector size."
 	case "sector size":
 		return "Unsupported encryption sector size."
 	}
@@ -248,11 +290,17 @@ func DeviceError(path string, err error) error {
 	case errors.As(err, &impossible):
 		return &Notice{Text: geometrySentence(path, impossible), Code: ui.Failed, Err: err}
 	case errors.As(err, &conversion):
-		return &Notice{Text: strings.ToUpper(conversion.Error()[:1]) + conversion.Error()[1:] + ".", Code: ui.Failed, Err: err}
+		return &Notice{
+			Text: strings.ToUpper(conversion.Error()[:1]) + conversion.Error()[1:] + ".", Code: ui.Failed,
+			Err: err,
+		}
 	case errors.As(err, &field):
 		return &Notice{Text: fmt.Sprintf("Device %s: %v.", path, field), Code: ui.Failed, Err: err}
 	case errors.As(err, &none):
-		return &Notice{Text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), Code: ui.Failed, Err: err}
+		return &Notice{
+			Text: fmt.Sprintf("Device %s is not a valid LUKS device: %v.", path, none), Code: ui.Failed,
+			Err: err,
+		}
 	}
 	if strings.Contains(err.Error(), path) {
 		return err

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// StillInUse names who holds a mapping that was to be removed.
 func StillInUse(name string, busy *dm.BusyError) string {
 	return fmt.Sprintf("Device %s is still in use.", name) + heldByThese(busy.Holders)
 }

@@ -32,39 +32,34 @@ func TestMain(m *testing.M) { machine.Main(m, config()) }
 
 // scenario is one test in the machine that all share.
 type scenario struct {
-	name   string
-	always bool // in every run; the others with ORTHRUS_LONG=1
-	run    func(t *testing.T)
+	name string
+	run  func(t *testing.T)
 }
 
 var scenarios = []scenario{
-	{"hotplug with udevd", true, func(t *testing.T) { hotplug(t, true) }},
-	{"hotplug without udevd", false, func(t *testing.T) { hotplug(t, false) }},
-	{"heads restored live", false, restoredLive},
-	{"heads reported by default", false, reportedOnly},
-	{"never after cryptsetup erase", false, neverAfterErase},
-	{"never after cryptsetup erase that was seen", false, neverAfterSeenErase},
-	{"never after a shred of more than the heads", false, neverAfterShred},
-	{"never after our own erase", false, neverAfterOurErase},
-	{"bad sector and clone", false, badSectorAndClone},
-	{"far header hotplug, default policy", false, func(t *testing.T) { farHotplug(t, "") }},
-	{"far header hotplug, repair on proof", false, func(t *testing.T) { farHotplug(t, "repair = proven\ngrow = yes") }},
-	{"a grown disk five times", false, grownFiveTimes},
-	{"a grown disk without a key", false, grownWithoutKey},
-	{"a grown disk with a far header", false, grownWithFarHeader},
-	{"keys are revoked", false, keysAreRevoked},
-	{"pulled out without udevd", false, func(t *testing.T) { pulledOut(t, false) }},
-	{"pulled out with udevd", false, func(t *testing.T) { pulledOut(t, true) }},
-	{"forged events of udev", false, forgedByRoot},
-	{"killed at random moments", false, killedAtRandom},
+	{"hotplug with udevd", func(t *testing.T) { hotplug(t, true) }},
+	{"hotplug without udevd", func(t *testing.T) { hotplug(t, false) }},
+	{"heads restored live", restoredLive},
+	{"heads reported by default", reportedOnly},
+	{"never after cryptsetup erase", neverAfterErase},
+	{"never after cryptsetup erase that was seen", neverAfterSeenErase},
+	{"never after a shred of more than the heads", neverAfterShred},
+	{"never after our own erase", neverAfterOurErase},
+	{"bad sector and clone", badSectorAndClone},
+	{"far header hotplug, default policy", func(t *testing.T) { farHotplug(t, "") }},
+	{"far header hotplug, repair on proof", func(t *testing.T) { farHotplug(t, "repair = proven\ngrow = yes") }},
+	{"a grown disk five times", grownFiveTimes},
+	{"a grown disk without a key", grownWithoutKey},
+	{"a grown disk with a far header", grownWithFarHeader},
+	{"keys are revoked", keysAreRevoked},
+	{"pulled out without udevd", func(t *testing.T) { pulledOut(t, false) }},
+	{"pulled out with udevd", func(t *testing.T) { pulledOut(t, true) }},
+	{"forged events of udev", forgedByRoot},
+	{"killed at random moments", killedAtRandom},
 }
 
 func TestGuard(t *testing.T) {
-	long := os.Getenv("ORTHRUS_LONG") == "1"
 	for _, s := range scenarios {
-		if !s.always && !long {
-			continue
-		}
 		t.Run(s.name, func(t *testing.T) {
 			machine.Inside(t, func(t *testing.T) {
 				for _, dir := range []string{"/var/lib/orthrus", "/run/orthrus"} {

@@ -4,6 +4,7 @@ package crypttab
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/target"
 )
@@ -28,7 +29,10 @@ type option struct {
 	set        func(o *Options, value string, has bool) bool // false: the value cannot be
 }
 
-var options = [...]option{
+// options are all of them, put together when a table is read: starting the program costs nothing for them.
+var options = sync.OnceValue(func() []option { return append(flagOptions(), table[:]...) })
+
+var table = [...]option{
 	// Formats.
 	{name: "luks", set: func(o *Options, _ string, _ bool) bool { return o.become(AnyLUKS) }},
 	{name: "plain", set: func(o *Options, _ string, _ bool) bool { return o.become(Plain) }},
@@ -72,12 +76,6 @@ var options = [...]option{
 
 	// The mapping.
 	{name: "readonly", also: []string{"read-only"}, set: func(o *Options, _ string, _ bool) bool { o.ReadOnly = true; return true }},
-	{name: "discard", also: []string{"allow-discards"}, set: flag(target.AllowDiscards)},
-	{name: "same-cpu-crypt", also: []string{"perf-same_cpu_crypt"}, set: flag(target.SameCPUCrypt)},
-	{name: "submit-from-crypt-cpus", also: []string{"perf-submit_from_crypt_cpus"}, set: flag(target.SubmitFromCryptCPUs)},
-	{name: "no-read-workqueue", also: []string{"perf-no_read_workqueue"}, set: flag(target.NoReadWorkqueue)},
-	{name: "no-write-workqueue", also: []string{"perf-no_write_workqueue"}, set: flag(target.NoWriteWorkqueue)},
-	{name: "high-priority", also: []string{"perf-high_priority"}, set: flag(target.HighPriority)},
 
 	// Boot.
 	{name: "x-systemd.device-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.DeviceTimeout) }},
@@ -113,6 +111,17 @@ func (o *Options) become(t Type) bool {
 	}
 	o.Type = t
 	return true
+}
+
+// flagOptions are the flags of the mapping that a crypttab has words for.
+func flagOptions() []option {
+	var list []option
+	for _, f := range target.AllCryptFlags() {
+		if len(f.Table) > 0 {
+			list = append(list, option{name: f.Table[0], also: f.Table[1:], set: flag(f.Flag)})
+		}
+	}
+	return list
 }
 
 func flag(f target.CryptFlags) func(*Options, string, bool) bool {

@@ -119,7 +119,7 @@ func (p *parser) setting(name, value string) {
 // policySettings give the step that a value stands for, or what the value should have been.
 var policySettings = map[string]func(value string) (apply func(*Policy), why string){
 	"repair": func(v string) (func(*Policy), string) {
-		return func(p *Policy) { p.Repair = Repair(v) }, oneOf(v, string(RepairOff), string(RepairProven))
+		return func(p *Policy) { p.Repair = Repair(v) }, oneOf(v, string(RepairOff), string(RepairRehearse), string(RepairProven))
 	},
 	"store": func(v string) (func(*Policy), string) {
 		return func(p *Policy) { p.Store = Store(v) }, oneOf(v, string(StoreOff), string(StoreHeads), string(StoreFull))

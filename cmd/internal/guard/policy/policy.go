@@ -16,8 +16,9 @@ type Repair string
 
 // The values of repair.
 const (
-	RepairOff    Repair = "off"    // observe and report
-	RepairProven Repair = "proven" // mend what can be proven
+	RepairOff      Repair = "off"      // observe and report
+	RepairRehearse Repair = "rehearse" // prove and prepare as with proven, and count instead of writing
+	RepairProven   Repair = "proven"   // mend what can be proven
 )
 
 // Store says what is kept of each volume that was seen in order.

@@ -66,7 +66,7 @@ grow = no
 func TestEveryWrongLineIsNamed(t *testing.T) {
 	for text, want := range map[string]string{
 		"repair":                   `line 1: "repair" is neither`,
-		"\nrepair = always":        `line 2: repair is off or proven, not "always"`,
+		"\nrepair = always":        `line 2: repair is off, rehearse or proven, not "always"`,
 		"grow = maybe":             `line 1: grow is yes or no`,
 		"colour = red":             `line 1: unknown setting "colour"`,
 		"[uuid":                    "line 1: a section ends",
@@ -108,7 +108,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		p := c.For(Subject{UUID: uuid, Paths: []string{path}, Transport: "usb"})
-		if p.Repair != RepairOff && p.Repair != RepairProven {
+		if p.Repair != RepairOff && p.Repair != RepairRehearse && p.Repair != RepairProven {
 			t.Errorf("%+v", p)
 		}
 	})

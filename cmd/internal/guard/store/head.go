@@ -3,7 +3,7 @@
 // Package store keeps what the guard has to remember of each volume: the head when it was last seen
 // in order, what happened since, and whether it is to be left alone.
 //
-// A head is a file in the format of package sealed, with the magic "orthrus head 1\n": the
+// A head is a file in the format of package sealed, with the magic "orthrus head 2\n": the
 // description is a Head, the bytes are those of its parts in their order. The parts are both heads
 // (LUKS1: the header), and with store = full the keyslot areas, which is key material. Otherwise of
 // these only SHA-256 sums are kept.
@@ -15,8 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -41,6 +43,11 @@ type Head struct {
 	Full       bool   `json:"full"` // the parts hold the keyslot areas too
 	Parts      []Part `json:"parts"`
 	Sums       []Sum  `json:"sums"` // of the keyslot areas
+	Rest       []Sum  `json:"rest"` // of what no keyslot claims between and behind them
+	// Elsewhere: the data lies on another device, which was mapped while this was seen.
+	Elsewhere bool `json:"elsewhere"`
+	// Mark tells which state of which volume this is.
+	Mark identity.Mark `json:"mark"`
 }
 
 // Part is a range whose bytes are kept.
@@ -59,7 +66,7 @@ type Sum struct {
 	SHA256 []byte `json:"sha256"`
 }
 
-var headMagic = sealed.Magic([]byte("orthrus head 1\n\x00"))
+var headMagic = sealed.Magic([]byte("orthrus head 2\n\x00"))
 
 // MaxHead bounds a head's file, bytes: the largest metadata there is, and its description.
 const MaxHead = 160 << 20
@@ -87,7 +94,7 @@ func DecodeHead(p []byte) (Head, error) {
 		}
 		part.Bytes, body = body[:part.Length], body[part.Length:]
 	}
-	for i, s := range h.Sums {
+	for i, s := range slices.Concat(h.Sums, h.Rest) {
 		if len(s.SHA256) != sha256.Size || !inside(s.Offset, s.Length, h.DeviceSize) {
 			return Head{}, fmt.Errorf("%w: sum %d", sealed.ErrFormat, i)
 		}
@@ -110,6 +117,11 @@ func Capture(dev inspect.Device, e inspect.Evidence, full bool, now time.Time) (
 	}
 	if err != nil {
 		return Head{}, err
+	}
+	for i := range h.Rest {
+		if err := h.Rest[i].take(dev); err != nil {
+			return Head{}, err
+		}
 	}
 	for i := range h.Sums {
 		if err := h.Sums[i].take(dev); err != nil {
@@ -151,6 +163,7 @@ func (h *Head) capture1(dev inspect.Device, l luks1.Header) error {
 	if again, err := luks1.Decode(head.Bytes); err != nil || again != l {
 		return ErrUnsettled
 	}
+	h.Mark = identity.Of1(l)
 	h.UUID, h.Version, h.Cipher, h.DataOffset = l.UUID, 1, l.Encryption(), uint64(l.PayloadOffset)*luks1.SectorSize
 	h.Parts = []Part{head}
 	for _, id := range l.EnabledKeyslots() {
@@ -174,6 +187,7 @@ func (h *Head) capture2(dev inspect.Device, c header.Choice) error {
 		h.Parts = append(h.Parts, head)
 	}
 	m := c.Copy.Metadata
+	h.Mark = identity.Of2(c.Copy)
 	h.UUID, h.Version, h.SeqID, h.DataOffset = l.UUID, 2, l.SeqID, m.DataOffset()
 	if s, found := m.DefaultSegment(); found {
 		h.Cipher = s.Encryption
@@ -183,6 +197,9 @@ func (h *Head) capture2(dev inspect.Device, c header.Choice) error {
 	}
 	for _, slot := range m.Keyslots() {
 		h.Sums = append(h.Sums, Sum{What: keyslot(slot.ID), Offset: slot.Area.Offset, Length: slot.Area.Size})
+	}
+	for _, hole := range m.Holes(l.Size) {
+		h.Rest = append(h.Rest, Sum{What: "the rest of the keyslots area", Offset: hole.Offset, Length: hole.Size})
 	}
 	return nil
 }
@@ -200,13 +217,14 @@ func (p *Part) read(dev inspect.Device) error {
 	return nil
 }
 
-// Changed names the keyslot areas that do not hold what they held with this head: after an erase, a
-// change of keys or a shred the head must not come back. A read error counts as a change.
+// Changed names the parts of the keyslots area that do not hold what they held with this head: after an
+// erase, a change of keys or a shred the head must not come back, and what lies where no keyslot was may be
+// another one's. A read error counts as a change.
 func (h Head) Changed(dev inspect.Device) []string {
 	var names []string
-	for _, s := range h.Sums {
+	for _, s := range slices.Concat(h.Sums, h.Rest) {
 		now := s
-		if err := now.take(dev); err != nil || !bytes.Equal(now.SHA256, s.SHA256) {
+		if err := now.take(dev); err != nil || !bytes.Equal(now.SHA256, s.SHA256) && !slices.Contains(names, s.What) {
 			names = append(names, s.What)
 		}
 	}

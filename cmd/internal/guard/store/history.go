@@ -38,7 +38,12 @@ const (
 	Synced   = "synced"   // the far header was brought up to date
 	Removed  = "removed"  // pulled out under a mapping
 	Undone   = "undone"   // a repair was taken back
-	Failed   = "failed"   // a write that did not succeed
+	// Rehearsed is what would have been done under repair = proven.
+	Rehearsed = "rehearsed"
+	Doubted   = "doubted"  // a state that does not continue what was seen: nothing is written until a person decides
+	Accepted  = "accepted" // a person has said that this state counts
+	Dropped   = "dropped"  // a keyslot is gone, on another device than before: what is kept stays
+	Failed    = "failed"   // a write that did not succeed
 )
 
 // Now is the time as entries have it.
@@ -54,6 +59,9 @@ func (s Store) Note(uuid string, e Entry) error {
 		return err
 	}
 	path := filepath.Join(volume(s.State, uuid), historyFile)
+	if err := s.room(uuid); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

@@ -23,9 +23,11 @@ type Store struct {
 	Volatile string // /run/orthrus
 }
 
-// The names in a volume's directory, <state>/guard/<uuid>.
+// The names in a volume's directory, <state>/guard/<uuid>. A head's name goes on with its number and the
+// beginning of its sum.
 const (
-	headFile    = "head"
+	chainFile   = "chain"
+	headPrefix  = "head"
 	historyFile = "history"
 	holdFile    = "hold"
 )
@@ -33,63 +35,6 @@ const (
 func volume(root, uuid string) string { return filepath.Join(root, "guard", undo.PlainName(uuid)) }
 
 func (s Store) roots() []string { return []string{s.State, s.Volatile} }
-
-// Load is the head of a volume: the newer of what the directories hold. fs.ErrNotExist where neither
-// has one that can be read.
-func (s Store) Load(uuid string) (Head, error) {
-	best, found := Head{}, false
-	for _, root := range s.roots() {
-		p, err := readFile(filepath.Join(volume(root, uuid), headFile), MaxHead)
-		if err != nil {
-			continue
-		}
-		h, err := DecodeHead(p)
-		if err == nil && h.UUID == uuid && (!found || h.Time > best.Time) {
-			best, found = h, true
-		}
-	}
-	if !found {
-		return Head{}, fs.ErrNotExist
-	}
-	return best, nil
-}
-
-// Save puts the head in the place of the former one, durably; a first head is durable with Flush, so
-// that many cost one. It returns where it lies. A full head goes to no volatile memory: there the
-// areas are left out.
-func (s Store) Save(h Head, file *luks.File) (root string, err error) {
-	root, err = s.apart(file)
-	if err != nil {
-		return "", err
-	}
-	if root == s.Volatile && h.Full {
-		h = h.withoutAreas()
-	}
-	contents, err := h.Encode()
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(volume(root, h.UUID), headFile)
-	write := replace
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		write = begin
-	}
-	if err := write(path, contents); err != nil {
-		return "", err
-	}
-	for _, other := range s.roots() {
-		if other != root {
-			err = errors.Join(err, shred(filepath.Join(volume(other, h.UUID), headFile)))
-		}
-	}
-	return root, err
-}
-
-func (h Head) withoutAreas() Head {
-	h.Full = false
-	h.Parts = h.Parts[:len(h.Parts)-len(h.Sums)]
-	return h
-}
 
 // apart is the root that does not lie on the device.
 func (s Store) apart(file *luks.File) (string, error) {
@@ -114,17 +59,50 @@ func (s Store) UndoDirectory(file *luks.File) (string, error) {
 	return undo.Directory(root), err
 }
 
-// Purge destroys what could bring a revoked key back: the head, and every undo copy of the volume.
-// What happened stays known.
+// Forget destroys all that is kept of a volume but what happened to it: the next state seen is its first.
+func (s Store) Forget(uuid string) error {
+	failed := []error{s.Purge(uuid)}
+	for _, root := range s.roots() {
+		failed = append(failed, shred(filepath.Join(volume(root, uuid), chainFile)))
+	}
+	return errors.Join(failed...)
+}
+
+// Drop destroys all that is kept of a volume, and what happened to it.
+func (s Store) Drop(uuid string) error {
+	failed := []error{s.Forget(uuid)}
+	for _, root := range s.roots() {
+		failed = append(failed, os.RemoveAll(volume(root, uuid)))
+	}
+	return errors.Join(failed...)
+}
+
+// Purge destroys what could bring a revoked key back: every head, and every undo copy of the volume. What
+// happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {
 	var failed []error
 	for _, root := range s.roots() {
-		failed = append(failed, shred(filepath.Join(volume(root, uuid), headFile)))
+		heads, err := filepath.Glob(filepath.Join(volume(root, uuid), headPrefix+"*"))
+		failed = append(failed, err)
 		copies, err := s.copiesIn(undo.Directory(root), uuid)
 		failed = append(failed, err)
-		for _, path := range copies {
+		for _, path := range append(heads, copies...) {
 			failed = append(failed, shred(path))
 		}
+	}
+	return errors.Join(failed...)
+}
+
+// MaxUndo is how many undo copies of a volume are kept; the oldest are destroyed.
+const MaxUndo = 16
+
+// TrimUndo holds the undo copies of a volume to their bound.
+func (s Store) TrimUndo(uuid string) error {
+	copies, err := s.UndoCopies(uuid)
+	failed := []error{err}
+	for len(copies) > MaxUndo {
+		failed = append(failed, shred(copies[0]))
+		copies = copies[1:]
 	}
 	return errors.Join(failed...)
 }
@@ -165,6 +143,9 @@ func (s Store) copiesIn(dir, uuid string) ([]string, error) {
 
 // Hold says why a volume is to be left alone; the guard then only reports until it is in order.
 func (s Store) Hold(uuid, why string) error {
+	if err := s.room(uuid); err != nil {
+		return err
+	}
 	return replace(filepath.Join(volume(s.State, uuid), holdFile), []byte(why+"\n"))
 }
 

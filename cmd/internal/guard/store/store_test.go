@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
@@ -44,6 +45,20 @@ func captured(t *testing.T, file *luks.File, full bool) Head {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// save remembers a head as the next state of its chain.
+func save(t *testing.T, s Store, h Head, file *luks.File) (root string) {
+	t.Helper()
+	m, err := s.Load(h.UUID)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	root, err = s.Save(m.Chain.See(h.Mark, h.Time, "disk"), &h, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
 }
 
 func fresh(t *testing.T) Store {
@@ -140,16 +155,15 @@ func TestStoreKeepsOneHeadPrivately(t *testing.T) {
 		t.Errorf("before: %v", err)
 	}
 	for range 2 {
-		root, err := s.Save(h, file)
-		if err != nil || root != s.State {
-			t.Fatalf("%s: %v", root, err)
+		if root := save(t, s, h, file); root != s.State {
+			t.Fatalf("%s", root)
 		}
 	}
 	got, err := s.Load(h.UUID)
-	if err != nil || !got.Same(h) || !got.Full {
+	if err != nil || !got.Kept || !got.Head.Same(h) || !got.Head.Full {
 		t.Errorf("%v", err)
 	}
-	info, err := os.Stat(filepath.Join(volume(s.State, h.UUID), headFile))
+	info, err := os.Stat(filepath.Join(volume(s.State, h.UUID), headName(h.Mark)))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
@@ -158,10 +172,8 @@ func TestStoreKeepsOneHeadPrivately(t *testing.T) {
 func TestADamagedFileIsNoHead(t *testing.T) {
 	s, file := fresh(t), volumeFile(t, "luks2-unbound")
 	h := captured(t, file, false)
-	if _, err := s.Save(h, file); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(volume(s.State, h.UUID), headFile)
+	save(t, s, h, file)
+	path := filepath.Join(volume(s.State, h.UUID), headName(h.Mark))
 	p, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +182,92 @@ func TestADamagedFileIsNoHead(t *testing.T) {
 	if err := os.WriteFile(path, p, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if m, err := s.Load(h.UUID); err != nil || m.Kept {
+		t.Errorf("%v, kept %v", err, m.Kept)
+	}
+	path = filepath.Join(volume(s.State, h.UUID), chainFile)
+	if err := os.WriteFile(path, p, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Load(h.UUID); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTheRestOfTheKeyslotsAreaCounts(t *testing.T) {
+	file := volumeFile(t, "luks2-unbound")
+	h := captured(t, file, false)
+	if len(h.Rest) == 0 {
+		t.Fatal("no rest")
+	}
+	last := h.Rest[len(h.Rest)-1]
+	write(t, file, []byte("something"), int64(last.Offset+last.Length-512))
+	if got := fmt.Sprint(h.Changed(file)); got != "[the rest of the keyslots area]" {
+		t.Errorf("%s", got)
+	}
+}
+
+// numbered is a volume of its own, on a device of that name.
+func numbered(t *testing.T, s Store, h Head, file *luks.File, n int, device string) error {
+	t.Helper()
+	h.UUID = fmt.Sprintf("11111111-2222-4333-8444-%012x", n)
+	h.Mark.UUID = h.UUID
+	_, err := s.Save(identity.Chain{}.See(h.Mark, fmt.Sprint(n), device), &h, file)
+	return err
+}
+
+func TestADeviceThatChangesItsUUIDKeepsLittle(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	save(t, s, h, file)
+	for n := range 50 {
+		if err := numbered(t, s, h, file, n, "stick"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if list := s.Volumes(); len(list) != MaxPerDevice+1 {
+		t.Errorf("%v", list)
+	}
+	if m, err := s.Load(h.UUID); err != nil || !m.Kept {
+		t.Errorf("what lies elsewhere is lost: %v", err)
+	}
+}
+
+func TestAFullStoreTakesNothingNew(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, false)
+	for n := range MaxVolumes {
+		if err := os.MkdirAll(volume(s.State, fmt.Sprintf("00000000-2222-4333-8444-%012x", n)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := numbered(t, s, h, file, 1, "disk"); !errors.Is(err, ErrFull) {
+		t.Errorf("%v", err)
+	}
+	if err := s.Note("11111111-2222-4333-8444-555555555555", Entry{}); !errors.Is(err, ErrFull) {
+		t.Errorf("%v", err)
+	}
+	if list := s.Volumes(); len(list) != MaxVolumes {
+		t.Errorf("%d", len(list))
+	}
+}
+
+func TestHeadsOfAVolumeAreBounded(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	for range 3 * MaxHeads {
+		h.SeqID++
+		h.Mark.SeqID = h.SeqID
+		save(t, s, h, file)
+	}
+	list := s.Heads(h.UUID)
+	if len(list) != MaxHeads || list[len(list)-1].SeqID != h.SeqID {
+		t.Errorf("%+v", list)
+	}
+	if m, err := s.Load(h.UUID); err != nil || !m.Kept || m.Head.SeqID != h.SeqID {
+		t.Errorf("%v, %+v", err, m.Head.Mark)
+	}
+	if again, err := list[0].At(); err != nil || again.SeqID != list[0].SeqID || !again.Full {
 		t.Errorf("%v", err)
 	}
 }
@@ -179,9 +276,7 @@ func TestADamagedFileIsNoHead(t *testing.T) {
 func TestPurgeOverwritesWhatItRemoves(t *testing.T) {
 	s, file := fresh(t), volumeFile(t, "luks2-unbound")
 	h := captured(t, file, true)
-	if _, err := s.Save(h, file); err != nil {
-		t.Fatal(err)
-	}
+	save(t, s, h, file)
 	if _, err := h.Restore(file); !errors.Is(err, repair.ErrStillValid) {
 		t.Errorf("over a valid head: %v", err)
 	}
@@ -194,7 +289,7 @@ func TestPurgeOverwritesWhatItRemoves(t *testing.T) {
 	if err := undo.Keep(kept, file, plan, noon); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(volume(s.State, h.UUID), headFile)
+	path := filepath.Join(volume(s.State, h.UUID), headName(h.Mark))
 	open, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)

@@ -4,9 +4,11 @@ package verdict
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
@@ -38,7 +40,41 @@ func sight(primary, secondary header.Found) Sight {
 	heads := header.Heads{Primary: primary, Secondary: secondary, DeviceSize: 64 << 20}
 	e := inspect.Evidence{Heads: heads, Size: 64 << 20}
 	e.Choice, e.ChoiceErr = header.Choose(heads)
-	return Sight{Evidence: e}
+	s := Sight{UUID: ours, Evidence: e}
+	if e.ChoiceErr == nil {
+		s.Mark = mark(e.Choice.Copy.Header.SeqID)
+	}
+	return s
+}
+
+const ourKey, theirKey = "our key", "their key"
+
+// mark is a state of our volume.
+func mark(seqid uint64) *identity.Mark {
+	return &identity.Mark{UUID: ours, Version: 2, SeqID: seqid, Sum: fmt.Append(nil, seqid), Keys: [][]byte{[]byte(ourKey)}}
+}
+
+// known remembers these states, the last one with its head.
+func known(seqids ...uint64) *Known {
+	k := &Known{Kept: true, Opens: true}
+	for _, n := range seqids {
+		k.Chain = k.Chain.See(*mark(n), "", "disk")
+	}
+	return k
+}
+
+// other changes a mark into one that contradicts it.
+func other(m *identity.Mark) *identity.Mark {
+	n := *m
+	n.Sum = []byte("other")
+	return &n
+}
+
+// theirsMark is a state of another volume under our UUID.
+func theirsMark(seqid uint64) *identity.Mark {
+	m := mark(seqid)
+	m.Keys = [][]byte{[]byte(theirKey)}
+	return m
 }
 
 func healthy() Sight {
@@ -48,14 +84,14 @@ func healthy() Sight {
 // lostPrimary is a volume that was seen before, its primary wiped.
 func lostPrimary() Sight {
 	s := sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Valid, ours, 5))
-	s.Known = &Known{UUID: ours, SeqID: 5, Opens: true}
+	s.Known = known(5)
 	return s
 }
 
 // lostBoth is the same with both gone under its mapping.
 func lostBoth() Sight {
 	s := sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Damaged, ours, 5))
-	s.Known = &Known{UUID: ours, SeqID: 5, Opens: true}
+	s.Known = known(5)
 	s.Mapping = &Mapping{Name: "vault", UUID: ours, Fits: true}
 	return s
 }
@@ -63,15 +99,15 @@ func lostBoth() Sight {
 // lostToFar has no head, no mapping, and a whole far header.
 func lostToFar() Sight {
 	s := sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Absent, "", 0))
-	s.Known = &Known{UUID: ours, SeqID: 5, Opens: true}
-	s.Far = Far{Left: true, SeqID: 5}
+	s.Known = known(5)
+	s.Far = Far{Left: true, Mark: mark(5)}
 	return s
 }
 
 func kinds(d Decision) []Kind {
 	var list []Kind
-	for _, r := range d.Why {
-		list = append(list, r.Kind)
+	for _, c := range d.Against() {
+		list = append(list, c.Kind)
 	}
 	return list
 }
@@ -96,9 +132,9 @@ func TestDecisions(t *testing.T) {
 		{name: "never seen, remains agree", sight: sight(found(header.Primary, header.Damaged, ours, 5), found(header.Secondary, header.Valid, ours, 5)), policy: proven, step: Repair},
 		{name: "never seen, remains of another", sight: sight(found(header.Primary, header.Damaged, theirs, 5), found(header.Secondary, header.Valid, ours, 5)), policy: proven, step: Repair, why: []Kind{Unproven}},
 		{name: "stale secondary", sight: sight(found(header.Primary, header.Valid, ours, 6), found(header.Secondary, header.Valid, ours, 5)), policy: proven, step: Repair},
-		{name: "unreadable", sight: sight(found(header.Primary, header.Unreadable, "", 0), found(header.Secondary, header.Valid, ours, 5)), change: func(s *Sight) { s.Known = &Known{UUID: ours, SeqID: 5} }, policy: proven, step: Repair, why: []Kind{Unreadable}},
-		{name: "older than seen", sight: lostPrimary(), change: func(s *Sight) { s.Known.SeqID = 6 }, policy: proven, step: Repair, why: []Kind{Older}},
-		{name: "wrapped since seen", sight: sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Valid, ours, 1)), change: func(s *Sight) { s.Known = &Known{UUID: ours, SeqID: 1<<64 - 1} }, policy: proven, step: Repair},
+		{name: "unreadable", sight: sight(found(header.Primary, header.Unreadable, "", 0), found(header.Secondary, header.Valid, ours, 5)), change: func(s *Sight) { s.Known = known(5) }, policy: proven, step: Repair, why: []Kind{Unreadable}},
+		{name: "older than seen", sight: lostPrimary(), change: func(s *Sight) { s.Known = known(5, 6) }, policy: proven, step: Repair, why: []Kind{Older}},
+		{name: "wrapped since seen", sight: sight(found(header.Primary, header.Absent, "", 0), found(header.Secondary, header.Valid, ours, 1)), change: func(s *Sight) { s.Known = known(1<<64 - 1) }, policy: proven, step: Repair},
 		{name: "foreign", sight: lostPrimary(), change: func(s *Sight) {
 			s.Evidence.Signatures = []signature.Signature{{Kind: "ext4", Offset: 1080}, {Kind: "crypto_LUKS"}, {Kind: "gpt", Backup: true}, {Kind: "swap", Damaged: true}}
 		}, policy: proven, step: Repair, why: []Kind{Foreign}},
@@ -111,7 +147,7 @@ func TestDecisions(t *testing.T) {
 		{name: "again and again", sight: lostPrimary(), change: func(s *Sight) { s.Often = true }, policy: proven, step: Repair, why: []Kind{Often}},
 		{name: "everything at once", sight: lostPrimary(), change: func(s *Sight) {
 			s.Known, s.Clones, s.Device = nil, []string{"b"}, Device{Removable: true, ReadOnly: true}
-		}, policy: policy.Default().Default, step: Repair, why: []Kind{Unproven, Clone, Removable, ReadOnly, Policy}},
+		}, policy: policy.Default().Default, step: Repair, why: []Kind{Unproven, ReadOnly, Clone, Removable, Policy}},
 
 		{name: "both lost under the mapping", sight: lostBoth(), policy: proven, step: Restore},
 		{name: "both lost, default policy", sight: lostBoth(), policy: policy.Default().Default, step: Restore, why: []Kind{Policy}},
@@ -126,7 +162,7 @@ func TestDecisions(t *testing.T) {
 		{name: "far header left, heads gone", sight: lostToFar(), policy: proven, step: FromFar},
 		{name: "far header left, default policy", sight: lostToFar(), policy: policy.Default().Default, step: FromFar, why: []Kind{Policy}},
 		{name: "far header of a stranger", sight: lostToFar(), change: func(s *Sight) { s.Known = nil }, policy: proven, step: FromFar, why: []Kind{Unproven}},
-		{name: "far header older than seen", sight: lostToFar(), change: func(s *Sight) { s.Known.SeqID = 9 }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "far header older than seen", sight: lostToFar(), change: func(s *Sight) { s.Known = known(5, 9) }, policy: proven, step: FromFar, why: []Kind{Older}},
 		{name: "far header after an erase", sight: lostToFar(), change: func(s *Sight) { s.Known.Changed = []string{"keyslot 0"} }, policy: proven, step: FromFar, why: []Kind{Erased}},
 		{name: "far header, seen without keyslots", sight: lostToFar(), change: func(s *Sight) { s.Known.Opens = false }, policy: proven, step: FromFar, why: []Kind{Erased}},
 		{name: "unfinished transaction", sight: healthy(), change: func(s *Sight) { s.Far.Wants = Resume }, policy: proven, step: Resume},
@@ -135,8 +171,46 @@ func TestDecisions(t *testing.T) {
 		{name: "grown volume with a far header", sight: healthy(), change: func(s *Sight) { s.Far.Wants = Grow }, policy: policy.Policy{Grow: true}, step: Grow},
 		{name: "grown, partitions on it", sight: healthy(), change: func(s *Sight) { s.Far.Wants, s.Device.Parts = Grow, 1 }, policy: proven, step: Grow, why: []Kind{Member}},
 		{name: "damaged keyslot", sight: healthy(), change: func(s *Sight) { s.Far.Damaged = []int{0} }, policy: proven, step: Repair, why: []Kind{Unproven}},
-		{name: "damaged keyslot of a known volume", sight: healthy(), change: func(s *Sight) { s.Far.Damaged, s.Known = []int{0}, &Known{UUID: ours, SeqID: 5} }, policy: proven, step: Repair},
+		{name: "damaged keyslot of a known volume", sight: healthy(), change: func(s *Sight) { s.Far.Damaged, s.Known = []int{0}, known(5) }, policy: proven, step: Repair},
 		{name: "damage comes before growth", sight: lostPrimary(), change: func(s *Sight) { s.Far.Wants = Grow }, policy: proven, step: Repair},
+
+		{name: "rehearsed", sight: lostPrimary(), policy: policy.Policy{Repair: policy.RepairRehearse}, step: Repair},
+
+		{name: "swap on it", sight: lostPrimary(), change: uses(User{Swap, "/dev/a", ""}), policy: proven, step: Repair, why: []Kind{InUse}},
+		{name: "plain mapping on it", sight: lostPrimary(), change: uses(User{Mapped, "sw", "CRYPT-PLAIN-sw"}), policy: proven, step: Repair, why: []Kind{InUse}},
+		{name: "no head, plain mapping on it", sight: lostToFar(), change: uses(User{Mapped, "sw", "CRYPT-PLAIN-sw"}), policy: proven, step: FromFar, why: []Kind{InUse}},
+		{name: "another volume's mapping on it", sight: lostPrimary(), change: uses(User{Mapped, "x", "CRYPT-LUKS2-99999999222243338444555555555555-x"}), policy: proven, step: Repair, why: []Kind{InUse}},
+		{name: "own mapping on it", sight: lostPrimary(), change: uses(User{Mapped, "v", "CRYPT-LUKS2-11111111222243338444555555555555-v"}), policy: proven, step: Repair},
+		{name: "own mapping and a loop device", sight: lostBoth(), change: uses(User{Mapped, "v", "CRYPT-LUKS2-11111111222243338444555555555555-v"}, User{Loop, "loop0", ""}), policy: proven, step: Restore, why: []Kind{InUse}},
+		{name: "array on it", sight: lostPrimary(), change: uses(User{Array, "md0", ""}), policy: proven, step: Repair, why: []Kind{InUse}},
+		{name: "mounted", sight: healthy(), change: func(s *Sight) { s.Far.Wants, s.Users = Sync, []User{{Mount, "/mnt", ""}} }, policy: proven, step: Sync, why: []Kind{InUse}},
+		{name: "claimed", sight: lostPrimary(), change: uses(User{Claimed, "", ""}), policy: proven, step: Repair, why: []Kind{InUse}},
+
+		{name: "restored backup, then a head lost", sight: lostPrimary(), change: func(s *Sight) { s.Known = known(5, 7) }, policy: proven, step: Repair, why: []Kind{Older}},
+		{name: "fork stands, tip again", sight: lostPrimary(), change: func(s *Sight) { s.Known = forked(5, mark(3)) }, policy: proven, step: Repair},
+		{name: "fork stands, what it became", sight: lostPrimary(), change: func(s *Sight) { s.Known = forked(4, mark(3)) }, policy: proven, step: Repair, why: []Kind{Fork}},
+		{name: "same number, changed apart", sight: lostPrimary(), change: func(s *Sight) { s.Mark = other(s.Mark) }, policy: proven, step: Repair, why: []Kind{Fork}},
+		{name: "another volume key", sight: lostPrimary(), change: func(s *Sight) { s.Mark = theirsMark(9) }, policy: proven, step: Repair, why: []Kind{Stranger}},
+		{name: "another volume key, stale far header", sight: healthy(), change: func(s *Sight) { s.Known, s.Mark, s.Far.Wants = known(5), theirsMark(9), Sync }, policy: proven, step: Sync, why: []Kind{Stranger}},
+		{name: "both lost after a restored backup", sight: lostBoth(), change: func(s *Sight) { s.Known = forked(5, mark(3)) }, policy: proven, step: Restore, why: []Kind{Fork}},
+		{name: "both lost after formatting anew", sight: lostBoth(), change: func(s *Sight) { s.Known = forked(5, theirsMark(3)) }, policy: proven, step: Restore, why: []Kind{Fork}},
+		{name: "nothing kept of the tip", sight: lostBoth(), change: func(s *Sight) { s.Known.Kept = false }, policy: proven, step: Restore, why: []Kind{Unproven}},
+		{name: "far header after a restored backup", sight: lostToFar(), change: func(s *Sight) { s.Known = forked(5, mark(3)) }, policy: proven, step: FromFar, why: []Kind{Fork}},
+		{name: "far header newer than seen", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = mark(6) }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "far header of another volume key", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = theirsMark(5) }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "far header with no head in it", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = nil }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "wipefs", sight: lostToFar(), change: func(s *Sight) { s.Evidence.Wiped = []inspect.Wiped{{Version: 2}} }, policy: proven, step: FromFar, why: []Kind{Wiped}},
+		{name: "something else was seen since", sight: lostPrimary(), change: func(s *Sight) { s.Known.Chain.Ended = "swap" }, policy: proven, step: Repair, why: []Kind{Foreign}},
+		{name: "wipefs under the mapping", sight: lostBoth(), change: func(s *Sight) { s.Evidence.Wiped = []inspect.Wiped{{Version: 2}} }, policy: proven, step: Restore},
+
+		{name: "reencryption, seen now", sight: lostPrimary(), change: func(s *Sight) { s.Mark.Reencrypt = true }, policy: proven, step: Repair, why: []Kind{Reencrypt}},
+		{name: "reencryption, in the remains", sight: lostPrimary(), change: func(s *Sight) { s.Remains = true }, policy: proven, step: Repair, why: []Kind{Reencrypt}},
+		{name: "reencryption, remembered", sight: lostBoth(), change: func(s *Sight) { s.Known.Chain.Links[0].Reencrypt = true }, policy: proven, step: Restore, why: []Kind{Reencrypt}},
+		{name: "reencryption, over since", sight: healthy(), change: func(s *Sight) {
+			s.Known, s.Far.Wants = known(4), Sync
+			s.Known.Chain.Links[0].Reencrypt = true
+		}, policy: proven, step: Sync},
+		{name: "data device of a detached header", sight: lostBoth(), change: func(s *Sight) { s.Mapping.Detached = true }, policy: proven},
 
 		{name: "grown, with a key", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true, Key: true} }, policy: proven, step: Enlarge},
 		{name: "grown, without", sight: healthy(), change: func(s *Sight) { s.Mapping = &Mapping{Size: 1, Wanted: 2, Whole: true} }, policy: proven, step: Enlarge, why: []Kind{NoKey}},
@@ -151,7 +225,7 @@ func TestDecisions(t *testing.T) {
 			}
 			d := Decide(test.sight, test.policy)
 			if d.Step != test.step || !slices.Equal(kinds(d), test.why) {
-				t.Errorf("%q because of %v, want %q because of %v", d.Step, d.Why, test.step, test.why)
+				t.Errorf("%q because of %v, want %q because of %v", d.Step, d.Against(), test.step, test.why)
 			}
 			if d.Do != (test.step != Nothing && len(test.why) == 0) {
 				t.Errorf("do is %v", d.Do)
@@ -160,10 +234,35 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+func uses(users ...User) func(*Sight) { return func(s *Sight) { s.Users = users } }
+
+// forked is what is remembered where the state seen last does not continue the chain.
+func forked(tip uint64, last *identity.Mark) *Known {
+	k := known(tip)
+	k.Chain = k.Chain.See(*last, "", "disk")
+	return k
+}
+
 func TestConflictIsAPersonsDecision(t *testing.T) {
 	a, b := found(header.Primary, header.Valid, ours, 5), found(header.Secondary, header.Valid, ours, 5)
 	b.Copy.Header.Label = "other"
 	if d := Decide(sight(a, b), proven); d.Do || !slices.Equal(kinds(d), []Kind{Conflict}) {
 		t.Errorf("%+v", d)
+	}
+}
+
+func TestMappedVolumeIsReadFromTheMappersUUID(t *testing.T) {
+	for uuid, want := range map[string]string{
+		"CRYPT-LUKS2-11111111222243338444555555555555-vault": "11111111-2222-4333-8444-555555555555",
+		"CRYPT-LUKS1-11111111222243338444555555555555-a-b-c": "11111111-2222-4333-8444-555555555555",
+		"CRYPT-PLAIN-x":         "",
+		"CRYPT-LUKS2-short-x":   "",
+		"LVM-abc":               "",
+		"CRYPT-TEMP-vault":      "",
+		"CRYPT-VERITY-0123-x-y": "",
+	} {
+		if got := VolumeOf(uuid); got != want {
+			t.Errorf("%s: %q", uuid, got)
+		}
 	}
 }

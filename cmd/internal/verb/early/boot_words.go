@@ -23,12 +23,16 @@ func bootWords(e boot.Event, verbose bool) string {
 		return failureWords(e)
 	case boot.Waiting:
 		return waitingWords(e)
+	case boot.FarHeader:
+		return farWords(e)
 	case boot.Repaired:
 		return fmt.Sprintf("%s: the header was repaired (%s).", e.Volume, e.Text)
 	case boot.HeaderAtRisk:
-		return fmt.Sprintf("WARNING: %s: one copy of the header is not in order (%s) and stays so%s.", e.Volume, e.Text, because(e.Err))
+		return fmt.Sprintf("WARNING: %s: one copy of the header is not in order (%s) and stays so%s.", e.Volume,
+			e.Text, because(e.Err))
 	case boot.KeyslotsShort:
-		return fmt.Sprintf("%s: %s Keyslot %s can be used.", e.Volume, verb.Explain(e.Err).Lines[0], numbers(e.Damaged))
+		return fmt.Sprintf("%s: %s Keyslot %s can be used.", e.Volume, verb.Explain(e.Err).Lines[0],
+			numbers(e.Damaged))
 	case boot.KeyslotsNull:
 		return fmt.Sprintf("%s: keyslot %s is not used: its cipher hides nothing.", e.Volume, numbers(e.Damaged))
 	case boot.WrongKey:
@@ -47,9 +51,19 @@ func bootWords(e boot.Event, verbose bool) string {
 func waitingWords(e boot.Event) string {
 	var twins *device.TwinsError
 	if errors.As(e.Err, &twins) {
-		return fmt.Sprintf("More than one device is %s (%s): %s. Waiting until one is left.", e.Text, e.Volume, strings.Join(twins.Nodes, ", "))
+		return fmt.Sprintf("More than one device is %s (%s): %s. Waiting until one is left.", e.Text, e.Volume,
+			strings.Join(twins.Nodes, ", "))
 	}
 	return fmt.Sprintf("Waiting for %s (%s).", e.Text, e.Volume)
+}
+
+func farWords(e boot.Event) string {
+	text := fmt.Sprintf("WARNING: %s: both copies of the header are lost. Its far header is whole: %s", e.Volume,
+		e.Text)
+	if e.Err != nil {
+		return text + ". It is not used (x-orthrus.far=no)."
+	}
+	return text + ", and opens the volume. Then bring the header back: {program} repair --from-far {device}"
 }
 
 func because(err error) string {
@@ -93,7 +107,10 @@ func wrongAnswer(e boot.Event) string {
 func failureWords(e boot.Event) string {
 	text, err := e.Text, e.Err
 	var volume *boot.VolumeError
-	if errors.As(err, &volume) {
+	var key *boot.KeyFileError
+	if errors.As(err, &key) {
+		err, e.Source = key, "" // it says which key
+	} else if errors.As(err, &volume) {
 		err = verb.DeviceError(volume.Device, volume.Err)
 	}
 	if err != nil {

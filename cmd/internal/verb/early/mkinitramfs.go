@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -47,7 +48,9 @@ func MkInitramfs() verb.Verb {
 					Help: "bring modules for common hardware, not only for this machine",
 				},
 				{
-					Long: "list", Arg: "WHAT", Into: &o.list, Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab", "modules", "files"),
+					Long: "list", Arg: "WHAT", Into: &o.list,
+					Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab",
+						"modules", "files"),
 					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
 				},
 				{
@@ -69,6 +72,14 @@ func MkInitramfs() verb.Verb {
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
 					"One on another device is read from there at boot.",
 			},
+			Examples: []cli.Example{
+				{What: "For the running kernel:", Line: "orthrus mkinitramfs --output /boot/orthrus.img"},
+				{
+					What: "For another one, on other hardware too:",
+					Line: "orthrus mkinitramfs --kernel 6.12.0-1-amd64 --generic --output /boot/orthrus.img",
+				},
+			},
+			SeeAlso: []string{"boot"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return makeInitramfs(ctx, c, &o) },
 	}
@@ -78,6 +89,11 @@ func MkInitramfs() verb.Verb {
 func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) error {
 	if !c.Opt.Output.Set && !c.Opt.DryRun && !o.list.Set {
 		return verb.Failure(ui.Failed, "Option --output is missing: the file to write.")
+	}
+	if c.Opt.Output.Set {
+		if err := volume.Replaceable(c.Opt.Output.V); err != nil {
+			return err
+		}
 	}
 	root := "/"
 	if o.sysroot.Set {
@@ -118,8 +134,8 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 func listNeeds(c *verb.Command, o *mkinitramfsOptions, p initramfs.Plan) error {
 	switch o.list.V {
 	case "crypttab":
-		if p.Crypttab != "" {
-			c.UI.Printf("%s", strings.TrimSuffix(p.Crypttab, "\n"))
+		for line := range strings.Lines(p.Crypttab) {
+			c.UI.Printf("%s", strings.TrimSuffix(line, "\n"))
 		}
 	case "modules":
 		for _, m := range p.Modules {

@@ -28,7 +28,8 @@ func LinkKey(c *verb.Command, v *volume.Volume, device string, key *luks.Key, as
 		return nil
 	}
 	if err := activate.HoldKey(v.UUID, key.Digest, key.Buffer); err != nil {
-		c.UI.Errorf("WARNING: no key is kept for the guard, so only the next unlock can enlarge the mapping: %s.", verb.Reason(err))
+		c.UI.Errorf("WARNING: no key is kept for the guard, so only the next unlock can enlarge the mapping: %s.",
+			verb.Reason(err))
 	}
 	return nil
 }
@@ -56,7 +57,8 @@ func ReleaseKey(volume string) error {
 	if err == nil || errors.Is(err, keyring.ErrUnsupported) || errors.Is(err, keyring.ErrPermission) {
 		return nil // a kernel without keyrings, or a user who cannot have made one
 	}
-	return &verb.Notice{Text: fmt.Sprintf("A key of the volume is left in the kernel's keyring %s: %s.", activate.HeldRing, verb.Reason(err)), Code: ui.Failed, Err: err}
+	return &verb.Notice{Text: fmt.Sprintf("A key of the volume is left in the kernel's keyring %s: %s.",
+		activate.HeldRing, verb.Reason(err)), Code: ui.Failed, Err: err}
 }
 
 // MappedVolume is the bare UUID in "CRYPT-LUKS2-<uuid>-<name>"; "" for other mappings.

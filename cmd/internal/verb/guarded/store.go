@@ -22,20 +22,23 @@ func runDirectory() string {
 	return "/run/orthrus"
 }
 
+// Store is where the guard keeps what it has seen.
 func Store() store.Store {
 	return store.Store{State: undo.StateDirectory(), Volatile: runDirectory()}
 }
 
+// Socket is where a running guard answers.
 func Socket() string { return filepath.Join(runDirectory(), filepath.Base(guard.DefaultSocket)) }
 
 // ForgetHeads destroys what the guard keeps of a volume, after something that opened it was revoked.
 func ForgetHeads(uuid string) error {
-	err := Store().Purge(uuid)
+	err := Store().Forget(uuid)
 	if err == nil {
 		return nil
 	}
 	return &verb.Notice{
-		Text: fmt.Sprintf("The keyslot is gone, but what the guard keeps of the volume below %s cannot be destroyed: %v.", undo.StateDirectory(), err),
+		Text: fmt.Sprintf("The keyslot is gone, but what the guard keeps of the volume below %s cannot be "+
+			"destroyed: %v.", undo.StateDirectory(), err),
 		Code: ui.Failed, Err: err,
 	}
 }

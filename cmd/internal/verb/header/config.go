@@ -30,9 +30,10 @@ func Config() verb.Verb {
 			Takes: cli.OfWriter + "key-slot label subsystem",
 			Options: []cli.Option{
 				{
-					Long: "priority", Arg: "STRING", Into: &o.priority, Values: []string{
-						"prefer", "normal", "ignore",
-					}, Check: cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore", "normal", "prefer"),
+					Long: "priority", Arg: "STRING", Into: &o.priority,
+					Values: []string{"prefer", "normal", "ignore"},
+					Check: cli.Among(&o.priority, "Option --priority can be only ignore/normal/prefer.", "ignore",
+						"normal", "prefer"),
 					Help: "a keyslot's priority: prefer, normal or ignore",
 				},
 			},
@@ -42,6 +43,12 @@ func Config() verb.Verb {
 				"Changes what LUKS2 metadata says without touching keys. Setting only one of label and subsystem " +
 					"clears the other.",
 			},
+			Examples: []cli.Example{
+				{What: "Give a volume a label:", Line: "orthrus config --label backup /dev/sdb2"},
+				{What: "Try keyslot 1 before all " +
+					"others:", Line: "orthrus config --priority prefer --key-slot 1 /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksUUID"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return config(ctx, c, &o) },
 	}
@@ -66,7 +73,8 @@ func config(ctx context.Context, c *verb.Command, o *configOptions) error {
 	}
 	defer v.Close()
 	if v.Version != 2 {
-		return verb.Failure(ui.Failed, "Device %s is LUKS%d: only LUKS2 has priorities, labels and subsystems.", v.Path, v.Version)
+		return verb.Failure(ui.Failed, "Device %s is LUKS%d: only LUKS2 has priorities, labels and subsystems.",
+			v.Path, v.Version)
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return err

@@ -36,6 +36,14 @@ func Convert() verb.Verb {
 					"has more is refused. Label, subsystem, persistent flags and priorities are lost, which the " +
 					"question says.",
 			},
+			Examples: []cli.Example{
+				{What: "To LUKS2:", Line: "orthrus convert --type luks2 /dev/sdb2"},
+				{
+					What: "See what would be written, changing nothing:",
+					Line: "orthrus convert --type luks2 --dry-run /dev/sdb2",
+				},
+			},
+			SeeAlso: []string{"luksHeaderBackup"},
 		},
 		Run: convert,
 	}
@@ -69,7 +77,8 @@ func convert(ctx context.Context, c *verb.Command) (err error) {
 	if err := conversionError(v.Path, v.CheckConvert(version)); err != nil {
 		return err
 	}
-	question := fmt.Sprintf("This operation will convert %s to LUKS%d format.\n%s", v.Path, version, losses(v, version))
+	question := fmt.Sprintf("This operation will convert %s to LUKS%d format.\n%s", v.Path, version,
+		losses(v, version))
 	refused := "Operation aborted, device was NOT converted."
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: question, Refused: refused}); err != nil {
 		return err
@@ -83,7 +92,8 @@ func convert(ctx context.Context, c *verb.Command) (err error) {
 // roomier makes a LUKS1 header file as long as LUKS2 needs it.
 func roomier(ctx context.Context, c *verb.Command, v *volume.Volume) (*volume.Volume, error) {
 	room := converting.DetachedRoom(v.LUKS1)
-	if v.Version != 1 || v.LUKS1.PayloadOffset != 0 || v.File.IsBlock() || c.Opt.DryRun || uint64(v.File.Size()) >= room {
+	if v.Version != 1 || v.LUKS1.PayloadOffset != 0 || v.File.IsBlock() || c.Opt.DryRun ||
+		uint64(v.File.Size()) >= room {
 		return v, nil
 	}
 	if err := errors.Join(v.Close(), volume.Extend(v.Path, int64(room))); err != nil {

@@ -25,11 +25,21 @@ func IsLuks() verb.Verb {
 			},
 			Report: cli.Report{
 				Fields: []cli.Field{
-					{Path: "luks", Type: "boolean", About: "whether the device is a LUKS device; with false the exit status is 1 and nothing follows"},
+					{Path: "luks", Type: "boolean", About: "whether the device is a LUKS device; with false the " +
+						"exit status is 1 and nothing follows"},
 					{Path: "version", Type: "integer", About: "1 or 2"},
 					{Path: "uuid", Type: "string", About: "UUID of the volume"},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "In a script:", Line: "orthrus isLuks /dev/sdb2 && echo yes"},
+				{What: "Only LUKS2:", Line: "orthrus isLuks --type luks2 /dev/sdb2"},
+			},
+			Exits: []cli.Exit{
+				{Code: 0, Means: "It is a LUKS device."},
+				{Code: 1, Means: "It is none."},
+			},
+			SeeAlso: []string{"luksDump"},
 		},
 		Run: isLuks,
 	}

@@ -5,7 +5,6 @@ package header
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -22,7 +21,8 @@ func LuksDump() verb.Verb {
 		Verb: cli.Verb{
 			Name: "luksDump", Group: cli.GroupHeader, Args: "<device>", MinArgs: 1,
 			Summary: "show LUKS metadata",
-			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + "dump-json-metadata dump-volume-key external-tokens-path key-description key-slot unbound " +
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens +
+				"dump-json-metadata dump-volume-key external-tokens-path key-description key-slot unbound " +
 				"volume-key-file json",
 			Rules: []cli.Rule{unboundSlot},
 			About: []string{
@@ -32,6 +32,11 @@ func LuksDump() verb.Verb {
 					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
 			},
 			Report: luksDumpReport(),
+			Examples: []cli.Example{
+				{What: "Show the header:", Line: "orthrus luksDump /dev/sdb2"},
+				{What: "The same for programs:", Line: "orthrus luksDump --json /dev/sdb2"},
+			},
+			SeeAlso: []string{"check"},
 		},
 		Run: luksDump,
 	}
@@ -58,9 +63,9 @@ func luksDump(ctx context.Context, c *verb.Command) error {
 	case c.Opt.DumpJSON || c.Opt.JSON:
 		return dumpJSON(c, v)
 	case v.Version == 1:
-		_, err = fmt.Fprint(c.UI.Out, text.LUKS1(c.Args[0], v.LUKS1))
+		err = c.UI.Show(text.LUKS1(c.Args[0], v.LUKS1))
 	default:
-		_, err = fmt.Fprint(c.UI.Out, text.LUKS2(v.Choice.Copy.Header, v.Metadata()))
+		err = c.UI.Show(text.LUKS2(v.Choice.Copy.Header, v.Metadata()))
 	}
 	return err
 }
@@ -73,8 +78,7 @@ func dumpJSON(c *verb.Command, v *volume.Volume) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.UI.Out.Write(pretty)
-	return err
+	return c.UI.ShowJSON(pretty)
 }
 
 const keyWarning = "The header dump with volume key is sensitive information\n" +
@@ -85,7 +89,10 @@ func dumpVolumeKey(ctx context.Context, c *verb.Command, v *volume.Volume) error
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: keys.EnterFor(v.Path), Keyslot: keys.AnyOrSlot(c), Tokens: keys.TokensNamed})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt: keys.EnterFor(v.Path), Keyslot: keys.AnyOrSlot(c),
+		Tokens: keys.TokensNamed,
+	})
 	if err != nil {
 		return err
 	}
@@ -103,12 +110,18 @@ func dumpUnbound(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: keys.EnterFor(v.Path), Keyslot: slot.ID, Unbound: true, Tokens: keys.TokensNamed})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt: keys.EnterFor(v.Path), Keyslot: slot.ID, Unbound: true,
+		Tokens: keys.TokensNamed,
+	})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	return showKey(c, text.KeyDump{Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID, Key: key.Bytes()}, c.Opt.VolumeKeyFiles)
+	return showKey(c, text.KeyDump{
+		Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID,
+		Key: key.Bytes(),
+	}, c.Opt.VolumeKeyFiles)
 }
 
 // showKey prints the key, or puts it into a new file that only its owner may read.

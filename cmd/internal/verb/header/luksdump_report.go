@@ -16,12 +16,14 @@ func luksDumpReport() cli.Report {
 			{Path: "segments", Type: "object", About: "by number"},
 			{Path: "digests", Type: "object", About: "by number"},
 			{Path: "config", Type: "object", About: "sizes, requirements and flags"},
-			{Path: "version", Type: "integer", About: "1: from here on the report of a LUKS1 header, which has none of those above"},
+			{Path: "version", Type: "integer", About: "1: from here on the report of a LUKS1 header, which has " +
+				"none of those above"},
 			{Path: "uuid", Type: "string", About: "UUID of the volume"},
 			{Path: "cipher", Type: "string", About: "such as aes-xts-plain64"},
 			{Path: "hash", Type: "string", About: "of key derivation, splitter and digest"},
 			{Path: "key_bits", Type: "integer", About: "length of the volume key"},
-			{Path: "data_offset", Type: "integer", About: "where the data starts on the device, bytes; 0 where it is on another one"},
+			{Path: "data_offset", Type: "integer", About: "where the data starts on the device, bytes; 0 where it " +
+				"is on another one"},
 			{Path: "digest", Type: "string", About: "of the volume key, hexadecimal"},
 			{Path: "digest_salt", Type: "string", About: "hexadecimal"},
 			{Path: "digest_iterations", Type: "integer", About: "cost of that digest"},

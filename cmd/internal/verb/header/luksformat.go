@@ -35,7 +35,8 @@ func LuksFormat() verb.Verb {
 		Verb: cli.Verb{
 			Name: "luksFormat", Group: cli.GroupHeader, Args: "<device> [<new key file>]", MinArgs: 1,
 			Summary: "make a LUKS volume, overwriting what is there",
-			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "align-payload cipher disable-blkid force-password hw-opal hw-opal-only integrity " +
+			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot +
+				"align-payload cipher disable-blkid force-password hw-opal hw-opal-only integrity " +
 				"integrity-inline integrity-no-wipe key-description key-size key-slot label luks2-keyslots-size " +
 				" luks2-metadata-size offset progress-json progress-frequency sector-size subsystem " +
 				"type use-random use-urandom uuid volume-key-file",
@@ -60,8 +61,12 @@ func LuksFormat() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "A volume with a label:", Line: "orthrus luksFormat --label backup /dev/sdb2"},
-				{What: "From a script, the passphrase on a pipe:", Line: "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2"},
+				{
+					What: "From a script, the passphrase on a pipe:",
+					Line: "printf %s \"$secret\" | orthrus luksFormat -q --key-file - /dev/sdb2",
+				},
 			},
+			SeeAlso: []string{"open", "luksAddKey", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return luksFormat(ctx, c, &o) },
 	}
@@ -94,7 +99,8 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 		return err
 	}
 	if c.Opt.DryRun {
-		c.UI.Printf("%s: bytes 0 to %d: new LUKS%d header and keyslots, data from byte %d on", p.path, p.metadata-1, p.options.Version, p.data)
+		c.UI.Printf("%s: bytes 0 to %d: new LUKS%d header and keyslots, data from byte %d on", p.path, p.metadata-1,
+			p.options.Version, p.data)
 		if p.options.FarHeader {
 			c.UI.Printf("%s: bytes %d to %d: far header", p.path, p.far.Start(), p.far.End()-1)
 		}
@@ -119,7 +125,8 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 	}
 	p.options.Wipe = volume.SignaturesToWipe(c, meta)
 	if p.small > 0 {
-		c.UI.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.", p.small)
+		c.UI.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.",
+			p.small)
 	}
 	if err := format(ctx, c, meta, passphrase, p.options); err != nil {
 		return errors.Join(err, meta.Close())
@@ -150,7 +157,8 @@ func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 	if p.options, err = gatherOptions(c, data); err != nil {
 		return p, err
 	}
-	if err := errors.Join(keys.SlotInRange(p.options.Version, keys.AnyOrSlot(c)), keys.CheckKeyslot(c, p.options.Version)); err != nil {
+	if err := errors.Join(keys.SlotInRange(p.options.Version, keys.AnyOrSlot(c)),
+		keys.CheckKeyslot(c, p.options.Version)); err != nil {
 		return p, err
 	}
 	if p.path, p.size, err = metadataSize(c, data); err != nil {
@@ -221,7 +229,10 @@ func findTarget(c *verb.Command) (formatTarget, error) {
 	}
 	dev, err := block.Open(path, block.ReadWrite|block.Exclusive)
 	if errors.Is(err, block.ErrBusy) {
-		return formatTarget{}, &verb.Notice{Text: "Cannot format device " + path + " in use." + verb.HeldBy(path), Code: ui.InUse, Err: err}
+		return formatTarget{}, &verb.Notice{
+			Text: "Cannot format device " + path + " in use." + verb.HeldBy(path),
+			Code: ui.InUse, Err: err,
+		}
 	}
 	if err != nil {
 		return formatTarget{}, verb.DeviceError(path, err)
@@ -232,7 +243,8 @@ func findTarget(c *verb.Command) (formatTarget, error) {
 	}
 	target := formatTarget{path: path, size: uint64(dev.Size()), topo: t, file: !dev.IsBlock()}
 	if t.Zoned {
-		return target, errors.Join(verb.Failure(ui.Failed, "Device %s is zoned, which LUKS headers cannot live on.", path), dev.Close())
+		return target, errors.Join(verb.Failure(ui.Failed, "Device %s is zoned, which LUKS headers cannot live on.",
+			path), dev.Close())
 	}
 	return target, dev.Close()
 }
@@ -245,15 +257,15 @@ func gatherOptions(c *verb.Command, d formatTarget) (luks.FormatOptions, error) 
 		DataOffset: c.Opt.Offset.V * 512, NoData: true,
 		Keyslot: luks.NewKeyslot{ID: keys.AnyOrSlot(c)},
 	}
+	if o.DataOffset%4096 != 0 {
+		return o, verb.Failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")
+	}
 	switch kind := c.Opt.Type.Or("luks2"); kind {
 	case "luks1":
 		return formatOptions1(c, o, d)
 	case "luks", "luks2":
 	default:
 		return o, verb.Failure(ui.Failed, "Unsupported LUKS metadata type %s.", kind)
-	}
-	if o.DataOffset%4096 != 0 {
-		return o, verb.Failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")
 	}
 	return formatPlaces(c, o, d)
 }
@@ -364,7 +376,8 @@ func sectorSize(c *verb.Command, o luks.FormatOptions, d formatTarget) int {
 	if d.file {
 		size = 4096
 	}
-	if size < 512 || size > 4096 || d.size%uint64(size) != 0 || o.DataOffset%uint64(size) != 0 {
+	if size < 512 || size > 4096 || d.size%uint64(size) != 0 || o.DataOffset%uint64(size) != 0 ||
+		o.Alignment%uint64(size) != 0 {
 		return 512
 	}
 	return int(size)
@@ -374,10 +387,12 @@ func sectorSize(c *verb.Command, o luks.FormatOptions, d formatTarget) int {
 // that file.
 func confirmFormat(ctx context.Context, c *verb.Command, path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return c.UI.Confirm(ctx, ui.Confirmation{Text: "Header file " + path + " does not exist, do you want to create it?"})
+		return c.UI.Confirm(ctx, ui.Confirmation{Text: "Header file " + path +
+			" does not exist, do you want to create it?"})
 	}
 	volume.WarnSignatures(c, path)
-	return volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: "This will overwrite data on " + path + " irrevocably."}))
+	return volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: "This will overwrite data on " + path +
+		" irrevocably."}))
 }
 
 func formatPassphrase(ctx context.Context, c *verb.Command, path string) (*secret.Buffer, error) {
@@ -408,7 +423,9 @@ func protection(ctx context.Context, c *verb.Command, o *luks.FormatOptions) err
 }
 
 // format writes; from here on the old content is gone.
-func format(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *secret.Buffer, o luks.FormatOptions) error {
+func format(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *secret.Buffer,
+	o luks.FormatOptions,
+) error {
 	o.Progress = wipeProgress(c, meta.Path())
 	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
 	if err != nil {

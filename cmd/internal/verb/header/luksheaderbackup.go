@@ -23,6 +23,15 @@ func LuksHeaderBackup() verb.Verb {
 					"and which only its owner may read. Passphrases that are changed later still open the copy: " +
 					"destroy it when a passphrase is lost to somebody.",
 			},
+			Examples: []cli.Example{
+				{What: "Keep a copy on another " +
+					"medium:", Line: "orthrus luksHeaderBackup --header-backup-file /media/stick/sdb2.luks /dev/sdb2"},
+				{
+					What: "Try whether the copy opens the volume:",
+					Line: "orthrus open --test-passphrase --header /media/stick/sdb2.luks /dev/sdb2",
+				},
+			},
+			SeeAlso: []string{"luksHeaderRestore"},
 		},
 		Run: luksHeaderBackup,
 	}

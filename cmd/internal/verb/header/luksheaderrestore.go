@@ -27,6 +27,14 @@ func LuksHeaderRestore() verb.Verb {
 			About: []string{
 				"Writes a header and its keyslots back from a backup. All keyslots that were made since are lost.",
 			},
+			Examples: []cli.Example{
+				{
+					What: "See what would be written, changing nothing:",
+					Line: "orthrus luksHeaderRestore --dry-run --header-backup-file sdb2.luks /dev/sdb2",
+				},
+				{What: "Write it:", Line: "orthrus luksHeaderRestore --header-backup-file sdb2.luks /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksHeaderBackup", "repair"},
 		},
 		Run: luksHeaderRestore,
 	}
@@ -71,7 +79,8 @@ func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 	v := &volume.Volume{File: file, Path: path}
 	if v.Volume, err = luks.Load(ctx, file); err != nil || v.Version == 2 && !v.Choice.Healthy() {
 		c.UI.Debugf("backup %s: %v", path, err)
-		return nil, errors.Join(verb.Failure(ui.Failed, "Header backup file does not contain compatible LUKS header."), file.Close())
+		return nil, errors.Join(verb.Failure(ui.Failed, "Header backup file does not contain compatible LUKS "+
+			"header."), file.Close())
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -79,20 +88,30 @@ func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 	return v, nil
 }
 
-func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string, backup *volume.Volume) error {
-	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that device.", path)
-	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
+func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string,
+	backup *volume.Volume,
+) error {
+	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that "+
+		"device.", path)
+	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{
+		Text:   question,
+		Silent: true,
+	})); err != nil {
 		return err
 	}
 	return luks.WriteBackup(ctx, dev, backup.Volume)
 }
 
 func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path string, backup *volume.Volume) error {
-	question := fmt.Sprintf("Device %s already contains LUKS%d header. Replacing header will destroy existing keyslots.", path, v.Version)
+	question := fmt.Sprintf("Device %s already contains LUKS%d header. Replacing header will destroy existing "+
+		"keyslots.", path, v.Version)
 	if v.UUID != backup.UUID {
 		question += "\nWARNING: real device header has different UUID than backup!"
 	}
-	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{Text: question, Silent: true})); err != nil {
+	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{
+		Text:   question,
+		Silent: true,
+	})); err != nil {
 		return err
 	}
 	if err := v.Restore(ctx, backup.Volume); err != nil {

@@ -29,6 +29,14 @@ func LuksUUID() verb.Verb {
 					{Path: "uuid", Type: "string", About: "UUID of the volume"},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "Print it:", Line: "orthrus luksUUID /dev/sdb2"},
+				{
+					What: "Give a copy of a volume a UUID of its own:",
+					Line: "orthrus luksUUID --uuid \"$(uuidgen)\" /dev/sdc2",
+				},
+			},
+			SeeAlso: []string{"config"},
 		},
 		Run: luksUUID,
 	}

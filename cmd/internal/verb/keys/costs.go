@@ -13,7 +13,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
-	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // The targets of cryptsetup's defaults.
@@ -34,11 +33,10 @@ func CheckKeyslot(c *verb.Command, version int) error {
 	if version == 1 {
 		return verb.Failure(ui.Failed, "Keyslot cipher options are for LUKS2 only.")
 	}
-	cipher, err := sector.New(c.Opt.KeyslotCipher.V, make([]byte, c.Opt.KeyslotKeySize.V/8), keyslot.SectorSize)
-	if err != nil || sector.IsNull(c.Opt.KeyslotCipher.V) {
-		return verb.Failure(ui.Failed, "Keyslot encryption parameters are not compatible with LUKS2 keyslot encryption.")
+	if err := keyslot.CheckCipher(c.Opt.KeyslotCipher.V, int(c.Opt.KeyslotKeySize.V/8)); err != nil {
+		return verb.Failure(ui.Failed, "Keyslot encryption parameters are not compatible with LUKS2 keyslot "+
+			"encryption.")
 	}
-	cipher.Close()
 	return nil
 }
 
@@ -61,8 +59,10 @@ func memoryAndCPUs(c *verb.Command) (memory, cpus uint32) {
 	return c.Opt.PBKDFMemory.Or(DefaultMemory), max(c.Opt.PBKDFParallel.Or(DefaultCPUs), 1)
 }
 
+// Hash is --hash, or the default.
 func Hash(c *verb.Command) string { return c.Opt.Hash.Or(defaultHash) }
 
+// IterTime is --iter-time, or the default.
 func IterTime(c *verb.Command) time.Duration {
 	if c.Opt.IterTime.Set && c.Opt.IterTime.V > 0 {
 		return time.Duration(c.Opt.IterTime.V) * time.Millisecond
@@ -77,7 +77,10 @@ func forcedCosts(c *verb.Command, kind string) (kdf.Params, error) {
 		return kdf.Params{Type: kind, Hash: Hash(c), Iterations: n}, nil
 	}
 	memory, cpus := memoryAndCPUs(c)
-	return kdf.Params{Type: kind, Time: n, Memory: min(memory, kdf.MemoryLimit()), CPUs: min(cpus, uint32(kdf.CPUsOnline()))}, nil
+	return kdf.Params{
+		Type: kind, Time: n, Memory: min(memory, kdf.MemoryLimit()),
+		CPUs: min(cpus, uint32(kdf.CPUsOnline())),
+	}, nil
 }
 
 // checkCosts refuses, before anything else is asked for, costs that no keyslot may be made with.

@@ -31,7 +31,10 @@ func Link(c *verb.Command) (*keyLink, error) {
 	}
 	ring, err := link.Keyring()
 	if err != nil {
-		return nil, &verb.Notice{Text: "Cannot find keyring " + link.Ring + ": " + verb.Reason(err) + ".", Code: ui.Failed, Err: err}
+		return nil, &verb.Notice{
+			Text: "Cannot find keyring " + link.Ring + ": " + verb.Reason(err) + ".",
+			Code: ui.Failed, Err: err,
+		}
 	}
 	return &keyLink{link, ring}, nil
 }
@@ -43,7 +46,8 @@ func (l *keyLink) Enter(key []byte) (undo func() error, err error) {
 	}
 	undo, err = l.Put(l.ring, key)
 	if err != nil {
-		return nil, &verb.Notice{Text: "Cannot link the volume key to keyring " + l.ring.String() + ": " + verb.Reason(err) + ".", Code: ui.Failed, Err: err}
+		return nil, &verb.Notice{Text: "Cannot link the volume key to keyring " + l.ring.String() + ": " +
+			verb.Reason(err) + ".", Code: ui.Failed, Err: err}
 	}
 	return undo, nil
 }

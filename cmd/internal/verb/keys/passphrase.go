@@ -33,6 +33,7 @@ func ShownAs(path string) string {
 	return path
 }
 
+// EnterFor is the prompt for the passphrase of a device.
 func EnterFor(path string) string { return fmt.Sprintf("Enter passphrase for %s: ", ShownAs(path)) }
 
 // Existing asks for a passphrase that opens the volume, from --key-file where one is given.
@@ -70,10 +71,14 @@ func NewPassphrase(ctx context.Context, c *verb.Command, prompt string) (*secret
 	})
 }
 
+// PassphraseOfKeyring reads the passphrase that a kernel key of this description holds.
 func PassphraseOfKeyring(description string) (*secret.Buffer, error) {
 	passphrase, err := keyring.Passphrase(description)
 	if err != nil {
-		return nil, &verb.Notice{Text: "Failed to read passphrase from keyring: " + verb.Reason(err) + ".", Code: ui.Failed, Err: err}
+		return nil, &verb.Notice{
+			Text: "Failed to read passphrase from keyring: " + verb.Reason(err) + ".",
+			Code: ui.Failed, Err: err,
+		}
 	}
 	return passphrase, nil
 }

@@ -35,11 +35,13 @@ func readVolumeKey(ctx context.Context, c *verb.Command, v *volume.Volume) (*sec
 		size = int(c.Opt.KeySizes[0] / 8)
 	}
 	if size == 0 {
-		return nil, verb.Failure(ui.Failed, "Cannot determine volume key size for LUKS without keyslots, please use --key-size option.")
+		return nil, verb.Failure(ui.Failed, "Cannot determine volume key size for LUKS without keyslots, please "+
+			"use --key-size option.")
 	}
 	return ReadKeyFile(ctx, c, c.Opt.VolumeKeyFiles[0], size)
 }
 
+// ReadKeyFile reads a key of size bytes.
 func ReadKeyFile(ctx context.Context, c *verb.Command, path string, size int) (*secret.Buffer, error) {
 	key, err := c.UI.Secret(ctx, ui.Request{KeyFile: path, Size: uint64(size)})
 	if errors.Is(err, ui.ErrShortKeyFile) || errors.Is(err, ui.ErrNothingToRead) {
@@ -59,7 +61,8 @@ func keyOfKeyring(text string) (*secret.Buffer, error) {
 		}
 	}
 	if kind == keyring.TypeLogon {
-		return nil, verb.Failure(ui.Failed, "Keyring key %s is of type logon, which cannot be read and so not be verified; use type user.", text)
+		return nil, verb.Failure(ui.Failed, "Keyring key %s is of type logon, which cannot be read and so not be "+
+			"verified; use type user.", text)
 	}
 	var key *secret.Buffer
 	err := onOneThread(func() error {
@@ -71,7 +74,8 @@ func keyOfKeyring(text string) (*secret.Buffer, error) {
 		return err
 	})
 	if err != nil {
-		return nil, &verb.Notice{Text: "Failed to read volume key " + text + " from keyring: " + verb.Reason(err) + ".", Code: ui.Failed, Err: err}
+		return nil, &verb.Notice{Text: "Failed to read volume key " + text + " from keyring: " + verb.Reason(err) +
+			".", Code: ui.Failed, Err: err}
 	}
 	return key, nil
 }

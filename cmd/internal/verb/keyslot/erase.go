@@ -16,7 +16,7 @@ import (
 
 // Erase declares the verb.
 func Erase() verb.Verb {
-	var o eraseOptions
+	var factoryReset bool
 	return verb.Verb{
 		Verb: cli.Verb{
 			Name: "erase", Group: cli.GroupKeys, Args: "<device>", MinArgs: 1,
@@ -27,7 +27,7 @@ func Erase() verb.Verb {
 			Takes: cli.OfWriter,
 			Options: []cli.Option{
 				{
-					Long: "hw-opal-factory-reset", Into: &o.hWOpalFactoryReset, Lacks: "OPAL hardware encryption",
+					Long: "hw-opal-factory-reset", Into: &factoryReset, Lacks: cli.LacksOpal,
 					Help: "reset the whole drive, with all its data",
 				},
 			},
@@ -35,20 +35,29 @@ func Erase() verb.Verb {
 				"Destroys the material of every keyslot. Without a backup of the header nobody can open the " +
 					"volume any more. The header itself stays.",
 			},
+			Examples: []cli.Example{
+				{What: "Give a disk away:", Line: "orthrus erase /dev/sdb2"},
+				{What: "See what would be destroyed:", Line: "orthrus erase --dry-run -q /dev/sdb2"},
+			},
+			SeeAlso: []string{"luksKillSlot", "far"},
 		},
-		Run: func(ctx context.Context, c *verb.Command) error { return erase(ctx, c, &o) },
+		Run: erase,
 	}
 }
 
 // erase wipes every keyslot that a passphrase could open.
-func erase(ctx context.Context, c *verb.Command, o *eraseOptions) error {
+func erase(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err
 	}
 	defer v.Close()
-	text := "This operation will erase all keyslots on device " + v.Path + ".\nDevice will become unusable after this operation."
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: text, Refused: "Operation aborted, keyslots were NOT wiped."}); err != nil {
+	text := "This operation will erase all keyslots on device " + v.Path +
+		".\nDevice will become unusable after this operation."
+	if err := c.UI.Confirm(ctx, ui.Confirmation{
+		Text:    text,
+		Refused: "Operation aborted, keyslots were NOT wiped.",
+	}); err != nil {
 		return err
 	}
 	left := v.EraseFar(ctx)

@@ -36,15 +36,18 @@ func LuksAddKey() verb.Verb {
 		Verb: cli.Verb{
 			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1,
 			Summary: "add a keyslot",
-			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfNewKeyslot + "external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +
+			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfTokens + cli.OfVolumeKey +
+				cli.OfNewKeyslot + "external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +
 				"unbound",
 			Options: []cli.Option{
 				{
-					Long: "new-key-slot", Arg: "INT", Into: &o.newKeySlot, Check: cli.NotNegative(&o.newKeySlot, cli.BadNumber),
+					Long: "new-key-slot", Arg: "INT", Into: &o.newKeySlot, Check: cli.NotNegative(&o.newKeySlot,
+						cli.BadNumber),
 					Help: "number of the new keyslot (default: the first free one)",
 				},
 				{
-					Long: "new-token-id", Arg: "INT", Into: &o.newTokenID, Check: cli.NotNegative(&o.newTokenID, cli.BadNumber),
+					Long: "new-token-id", Arg: "INT", Into: &o.newTokenID, Check: cli.NotNegative(&o.newTokenID,
+						cli.BadNumber),
 					Help: "token that supplies the new passphrase",
 				},
 			},
@@ -57,15 +60,21 @@ func LuksAddKey() verb.Verb {
 					"gets the new keyslot. With --unbound the keyslot holds a key of its own, which opens no data.",
 			},
 			Examples: []cli.Example{
-				{What: "Old key and new key on one stream:", Line: "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2"},
+				{
+					What: "Old key and new key on one stream:",
+					Line: "cat old new | orthrus luksAddKey --key-file - --keyfile-size 32 /dev/sdb2",
+				},
+				{What: "Add a passphrase:", Line: "orthrus luksAddKey /dev/sdb2"},
 			},
+			SeeAlso: []string{"luksChangeKey", "luksRemoveKey", "luksKillSlot"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return luksAddKey(ctx, c, &o) },
 	}
 }
 
 func unboundKeySize(inv *cli.Invocation) string {
-	return cli.Refuse(inv.Options.Unbound && len(inv.Options.KeySizes) == 0, "Key size is required with --unbound option.")
+	return cli.Refuse(inv.Options.Unbound && len(inv.Options.KeySizes) == 0,
+		"Key size is required with --unbound option.")
 }
 
 // luksAddKey protects the volume key with one more passphrase.
@@ -82,7 +91,8 @@ func luksAddKey(ctx context.Context, c *verb.Command, o *luksAddKeyOptions) erro
 		c.UI.Printf("WARNING: The --key-slot parameter is used for new keyslot number.")
 	}
 	id := newSlot(c, o)
-	if err := errors.Join(keys.SlotInRange(v.Version, id), slotFree(v, id), keys.CheckKeyslot(c, v.Version)); err != nil {
+	if err := errors.Join(keys.SlotInRange(v.Version, id), slotFree(v, id),
+		keys.CheckKeyslot(c, v.Version)); err != nil {
 		return err
 	}
 	if c.Opt.Unbound {
@@ -92,7 +102,10 @@ func luksAddKey(ctx context.Context, c *verb.Command, o *luksAddKeyOptions) erro
 	if err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptAny, Keyslot: oldSlot(c, o), VolumeKey: true, Tokens: keys.TokensNamed})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt: promptAny, Keyslot: oldSlot(c, o), VolumeKey: true,
+		Tokens: keys.TokensNamed,
+	})
 	if err != nil {
 		return err
 	}
@@ -137,9 +150,10 @@ func addedPassphrase(ctx context.Context, c *verb.Command, source *luks2.Token) 
 	if source == nil {
 		return keys.NewPassphrase(ctx, c, promptNewKey)
 	}
-	passphrase, err := keys.TokenPassphrase(*source)
+	passphrase, err := keys.TokenPassphrase(ctx, *source)
 	if err != nil {
-		return nil, &verb.Notice{Text: fmt.Sprintf("Token %d gives no new passphrase: %s.", source.ID, verb.Reason(err)), Code: ui.Failed, Err: err}
+		return nil, &verb.Notice{Text: fmt.Sprintf("Token %d gives no new passphrase: %s.", source.ID,
+			verb.Reason(err)), Code: ui.Failed, Err: err}
 	}
 	return passphrase, nil
 }

@@ -28,6 +28,12 @@ func LuksChangeKey() verb.Verb {
 				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
 					"data. Where there is none either, the change is refused: remove another keyslot first.",
 			},
+			Examples: []cli.Example{
+				{What: "Change a passphrase:", Line: "orthrus luksChangeKey /dev/sdb2"},
+				{What: "Replace one key file by " +
+					"another:", Line: "orthrus luksChangeKey --key-file old.key /dev/sdb2 new.key"},
+			},
+			SeeAlso: []string{"luksAddKey", "luksConvertKey"},
 		},
 		Run: luksChangeKey,
 	}
@@ -43,7 +49,10 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 	if err := keys.CheckKeyslot(c, v.Version); err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: "Enter passphrase to be changed: ", Keyslot: keys.AnyOrSlot(c)})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt:  "Enter passphrase to be changed: ",
+		Keyslot: keys.AnyOrSlot(c),
+	})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,17 @@ func LuksConvertKey() verb.Verb {
 				"Derives the key of a keyslot anew, with other costs or another function, from the same " +
 					"passphrase.",
 			},
+			Examples: []cli.Example{
+				{
+					What: "Let a boot loader open keyslot 1:",
+					Line: "orthrus luksConvertKey --key-slot 1 --pbkdf pbkdf2 --hash sha256 /dev/sdb2",
+				},
+				{
+					What: "Let deriving the key take four seconds:",
+					Line: "orthrus luksConvertKey --iter-time 4000 /dev/sdb2",
+				},
+			},
+			SeeAlso: []string{"luksChangeKey"},
 		},
 		Run: luksConvertKey,
 	}
@@ -48,7 +59,10 @@ func luksConvertKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer passphrase.Close()
-	key, err := keys.Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: keys.AnyOrSlot(c), Unbound: true})
+	key, err := keys.Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{
+		Keyslot: keys.AnyOrSlot(c),
+		Unbound: true,
+	})
 	if errors.Is(err, luks.ErrPassphrase) {
 		keys.Refuse(c, v, keys.Unlocking{Keyslot: keys.AnyOrSlot(c)})
 		return verb.Silent(ui.Denied)

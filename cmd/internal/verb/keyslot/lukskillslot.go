@@ -34,6 +34,14 @@ func LuksKillSlot() verb.Verb {
 				"Destroys the keyslot of that number, after a passphrase of another keyslot was shown. With -q " +
 					"nobody is asked at a terminal, and an empty standard input means that nothing is to be shown.",
 			},
+			Examples: []cli.Example{
+				{What: "Destroy keyslot 3:", Line: "orthrus luksKillSlot /dev/sdb2 3"},
+				{
+					What: "From a script, shown by a key file that stays:",
+					Line: "orthrus luksKillSlot -q --key-file k /dev/sdb2 3",
+				},
+			},
+			SeeAlso: []string{"luksRemoveKey", "erase"},
 		},
 		Run: luksKillSlot,
 	}
@@ -107,9 +115,4 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 	}
 	c.UI.Verbosef("Key slot %d removed.", id)
 	return guarded.ForgetHeads(v.UUID)
-}
-
-// eraseOptions are those that only erase takes.
-type eraseOptions struct {
-	hWOpalFactoryReset bool
 }

@@ -24,6 +24,11 @@ func LuksRemoveKey() verb.Verb {
 				"Destroys the keyslot that the given passphrase opens. Before the last one goes, that is said " +
 					"and asked about.",
 			},
+			Examples: []cli.Example{
+				{What: "Type the passphrase that is to go:", Line: "orthrus luksRemoveKey /dev/sdb2"},
+				{What: "Remove what a key file opens:", Line: "orthrus luksRemoveKey /dev/sdb2 old.key"},
+			},
+			SeeAlso: []string{"luksKillSlot", "erase"},
 		},
 		Run: luksRemoveKey,
 	}

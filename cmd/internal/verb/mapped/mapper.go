@@ -30,6 +30,7 @@ func Mapper(c *verb.Command, arg string) (*dm.Control, error) {
 	return control, nil
 }
 
+// NotActive says that there is no such mapping.
 func NotActive(arg string) error { return verb.Failure(ui.NoDevice, "Device %s is not active.", arg) }
 
 func isMissingPath(arg string) bool {

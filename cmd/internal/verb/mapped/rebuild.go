@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
+// FollowFile lets a loop device take over the size of its file; it does nothing for other devices.
 func FollowFile(device string) error {
 	if file, err := block.LoopBacking(device); err != nil || file == "" {
 		return nil
@@ -26,19 +27,22 @@ func FollowFile(device string) error {
 
 // Rebuild exchanges the table for one that change has altered. The key is taken from the old table
 // where it stands there, otherwise from the volume by passphrase.
-func Rebuild(ctx context.Context, c *verb.Command, m *Mapped, change func(*activate.Mapping, *volume.Volume) error) error {
+func Rebuild(ctx context.Context, c *verb.Command, m *Mapped,
+	change func(*activate.Mapping, *volume.Volume) error,
+) error {
 	var v *volume.Volume
-	key, err := m.TableKey()
-	if err != nil {
-		return err
-	}
-	defer func() { key.Close() }()
+	var err error
 	if m.Kind != activate.Plain {
 		if v, err = VolumeOf(ctx, c, m); err != nil {
 			return err
 		}
 		defer v.Close()
 	}
+	key, err := m.TableKey(ctx, v)
+	if err != nil {
+		return err
+	}
+	defer func() { key.Close() }()
 	link, err := keys.Link(c)
 	if err != nil {
 		return err

@@ -57,14 +57,17 @@ func Close() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Remove it once its last user is gone:", Line: "orthrus close --deferred data"},
+				{What: "Remove it now:", Line: "orthrus close data"},
 			},
+			SeeAlso: []string{"open"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return closeVolume(ctx, c, &o) },
 	}
 }
 
 func (o *closeOptions) deferredRule(*cli.Invocation) string {
-	return cli.Refuse(o.deferred && o.cancelDeferred, "Options --cancel-deferred and --deferred cannot be used at the same time.")
+	return cli.Refuse(o.deferred && o.cancelDeferred, "Options --cancel-deferred and --deferred cannot be used at "+
+		"the same time.")
 }
 
 // closeVolume takes a mapping down, now or with its last user.

@@ -20,12 +20,18 @@ func LuksResume() verb.Verb {
 		Verb: cli.Verb{
 			Name: "luksResume", Group: cli.GroupMapping, Args: "<device>", MinArgs: 1, Mapping: true,
 			Summary: "unlock a frozen mapping",
-			Takes:   cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "disable-keyring external-tokens-path key-description key-slot link-vk-to-keyring tries",
-			Rules:   []cli.Rule{cli.LinkWithKeyring},
-			Needs:   []cli.Need{cli.NeedsLUKS},
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey +
+				"disable-keyring external-tokens-path key-description key-slot link-vk-to-keyring tries",
+			Rules: []cli.Rule{cli.LinkWithKeyring},
+			Needs: []cli.Need{cli.NeedsLUKS},
 			About: []string{
 				"Gives a suspended mapping its key back and lets reads and writes go on.",
 			},
+			Examples: []cli.Example{
+				{What: "Go on:", Line: "orthrus luksResume data"},
+				{What: "With a key file:", Line: "orthrus luksResume --key-file k data"},
+			},
+			SeeAlso: []string{"luksSuspend"},
 		},
 		Run: luksResume,
 	}

@@ -24,6 +24,11 @@ func LuksSuspend() verb.Verb {
 				"Holds all reads and writes of the mapping and takes its key out of the kernel, so that a stolen " +
 					"machine gives nothing away. Do not suspend what this program itself lives on.",
 			},
+			Examples: []cli.Example{
+				{What: "Freeze a mapping:", Line: "orthrus luksSuspend data"},
+				{What: "One whose header lies apart:", Line: "orthrus luksSuspend --header header.img data"},
+			},
+			SeeAlso: []string{"luksResume"},
 		},
 		Run: luksSuspend,
 	}

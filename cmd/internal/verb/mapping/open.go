@@ -36,7 +36,8 @@ func Open() verb.Verb {
 				{Name: "fvault2Open", Type: "fvault2"},
 				{Name: "refresh", Refresh: true},
 			},
-			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping + "allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping +
+				"allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
 				" key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
 				"sector-size serialize-memory-hard-pbkdf shared size skip test-passphrase tcrypt-backup " +
 				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far " +
@@ -60,9 +61,16 @@ func Open() verb.Verb {
 					"the other one, unless the device bears the signature of something else.",
 			},
 			Examples: []cli.Example{
-				{What: "Unlock, with what is to be unlocked named by its UUID:", Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data"},
-				{What: "Ask whether a key file opens keyslot 1:", Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2"},
+				{
+					What: "Unlock, with what is to be unlocked named by its UUID:",
+					Line: "orthrus open UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 data",
+				},
+				{
+					What: "Ask whether a key file opens keyslot 1:",
+					Line: "orthrus open --test-passphrase --key-slot 1 --key-file k /dev/sdb2",
+				},
 			},
+			SeeAlso: []string{"close", "luksFormat", "status"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return openVolume(ctx, c, &o) },
 	}
@@ -120,14 +128,13 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 		return err
 	}
 	defer control.Close()
-	data, err := openData(c, c.Opt.ReadOnly)
+	data, err := openData(c, v, c.Opt.ReadOnly)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
-	mapping, err := mapping(c, v, name, data)
-	if err != nil {
-		return err
+	if _, err := data.Volume.Mapping(name, data.Disk); err != nil { // before anybody is asked
+		return verb.DeviceError(data.shown, err)
 	}
 	link, err := keys.Link(c)
 	if err != nil {
@@ -145,8 +152,8 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := activateVolume(ctx, c, control, v, mapping, key); err != nil {
+	if err := activateVolume(ctx, c, control, v, data, key); err != nil {
 		return errors.Join(err, undo())
 	}
-	return guarded.LinkKey(c, v, data.path, key, o.linkForGuard)
+	return guarded.LinkKey(c, v, data.Path, key, o.linkForGuard)
 }

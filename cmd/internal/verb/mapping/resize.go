@@ -22,13 +22,19 @@ func Resize() verb.Verb {
 		Verb: cli.Verb{
 			Name: "resize", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
 			Summary: "fit a mapping to its device, or to the size given",
-			Takes:   cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "device-size external-tokens-path key-description size",
-			Rules:   []cli.Rule{cli.SizeOnce},
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey +
+				"device-size external-tokens-path key-description size",
+			Rules: []cli.Rule{cli.SizeOnce},
 			About: []string{
 				"Makes the mapping as long as its device allows, or as long as --size or --device-size says. The " +
 					"length is not kept: the next open maps all of the device again. A volume whose key lives in the " +
 					"keyring needs its passphrase.",
 			},
+			Examples: []cli.Example{
+				{What: "As long as the device:", Line: "orthrus resize data"},
+				{What: "10 GiB of it:", Line: "orthrus resize --device-size 10g data"},
+			},
+			SeeAlso: []string{"grow", "open"},
 		},
 		Run: resize,
 	}
@@ -36,7 +42,7 @@ func Resize() verb.Verb {
 
 // resize fits a mapping to its device, or to --size or --device-size.
 func resize(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.Find(c, c.Args[0])
+	m, err := mapped.FindRunning(c, c.Args[0])
 	if err != nil {
 		return err
 	}
@@ -73,6 +79,13 @@ func newLength(c *verb.Command, m *mapped.Mapped) (uint64, error) {
 	dev, err := block.Open(m.Device, 0)
 	if err != nil {
 		return 0, verb.DeviceError(m.Device, err)
+	}
+	t, err := dev.Topology()
+	if err == nil && wanted%uint64(t.LogicalSector) != 0 {
+		err = verb.Failure(ui.Failed, "Size must be multiple of the device's blocks of %d bytes.", t.LogicalSector)
+	}
+	if err != nil {
+		return 0, errors.Join(verb.DeviceError(m.Device, err), dev.Close())
 	}
 	length, err := activate.Length(uint64(dev.Size()), m.Crypt.Offset*512, wanted, size)
 	return length, errors.Join(verb.DeviceError(m.Device, err), dev.Close())

@@ -39,18 +39,28 @@ func Status() verb.Verb {
 					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
 					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
 					{Path: "read_only", Type: "boolean", About: "writes are refused"},
-					{Path: "type", Type: "string", About: "LUKS1, LUKS2 or PLAIN; absent for mappings of others and where the header is elsewhere"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2 or PLAIN; absent for mappings of others " +
+						"and where the header is elsewhere"},
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
 					{Path: "device", Type: "string", About: "path of the data device; may be absent"},
 					{Path: "loop", Type: "string", About: "file behind a loop device; may be absent"},
-					{Path: "sector_size", Type: "integer", About: "bytes that are encrypted as one unit; may be absent"},
+					{Path: "sector_size", Type: "integer", About: "bytes that are encrypted as one unit; may be " +
+						"absent"},
 					{Path: "offset", Type: "integer", About: "where the data starts on the device, bytes"},
 					{Path: "size", Type: "integer", About: "of the mapping, bytes"},
 					{Path: "flags", Type: "list of string", About: "activation flags"},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "Look at a mapping:", Line: "orthrus status data"},
+				{What: "The same for programs:", Line: "orthrus status --json data"},
+			},
+			Exits: []cli.Exit{
+				{Code: 4, Means: "There is no such mapping."},
+			},
+			SeeAlso: []string{"open", "close"},
 		},
 		Run: status,
 	}
@@ -77,7 +87,7 @@ func status(ctx context.Context, c *verb.Command) error {
 		if err := c.PrintJSON(statusReport(name, s)); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprint(c.UI.Out, s.Text()); err != nil {
+	} else if err := c.UI.Show(s.Text()); err != nil {
 		return err
 	}
 	if !s.Active {

@@ -98,10 +98,21 @@ func Benchmark() verb.Verb {
 					{Path: "ciphers", Type: "list of object", About: "may be absent"},
 					{Path: "ciphers[].cipher", Type: "string", About: "such as aes-xts"},
 					{Path: "ciphers[].key_bits", Type: "integer", About: "length of the key"},
-					{Path: "ciphers[].encrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
-					{Path: "ciphers[].decrypt_mib_per_second", Type: "number", About: "one core, this program's own code"},
+					{
+						Path: "ciphers[].encrypt_mib_per_second", Type: "number",
+						About: "one core, this program's own code",
+					},
+					{
+						Path: "ciphers[].decrypt_mib_per_second", Type: "number",
+						About: "one core, this program's own code",
+					},
 				},
 			},
+			Examples: []cli.Example{
+				{What: "Everything:", Line: "orthrus benchmark"},
+				{What: "One cipher:", Line: "orthrus benchmark --cipher serpent-xts --key-size 512"},
+			},
+			SeeAlso: []string{"luksFormat"},
 		},
 		Run: benchmark,
 	}
@@ -176,7 +187,8 @@ func benchmarkArgon2(ctx context.Context, c *verb.Command, r *benchmarkReport) e
 		}
 		r.Argon2 = append(r.Argon2, argonCost{kind, p.Time, p.Memory, p.CPUs, keys.IterTime(c).Milliseconds()})
 		if !c.Opt.JSON {
-			c.UI.Printf("%-9s %6d iterations, %7d memory, %d parallel threads (CPUs) for 256-bit key (requested %d ms time)",
+			c.UI.Printf("%-9s %6d iterations, %7d memory, %d parallel threads (CPUs) for 256-bit key (requested %d "+
+				"ms time)",
 				kind, p.Time, p.Memory, p.CPUs, keys.IterTime(c).Milliseconds())
 		}
 	}

@@ -54,6 +54,18 @@ func Check() verb.Verb {
 					"the volume still opens, 7 that what is left does not open it.",
 			},
 			Report: checkReport(),
+			Examples: []cli.Example{
+				{What: "Is everything in order?", Line: "orthrus check /dev/sdb2 /dev/sdc1"},
+				{
+					What: "Draw what lies where, and ask what boot loaders could open:",
+					Line: "orthrus check --map --boot /dev/sdb2",
+				},
+			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something is damaged or at risk; the volume still opens."},
+				{Code: 7, Means: "What is left does not open the volume."},
+			},
+			SeeAlso: []string{"repair", "rescue"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return check(ctx, c, &o) },
 	}
@@ -63,6 +75,11 @@ func Check() verb.Verb {
 func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
 	if o.svg.Set && len(c.Args) > 1 {
 		return verb.Failure(ui.Failed, "Option --svg draws one device.")
+	}
+	if o.svg.Set {
+		if err := volume.Replaceable(o.svg.V); err != nil {
+			return err
+		}
 	}
 	all := struct {
 		Devices []checked `json:"devices"`
@@ -136,7 +153,10 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		report.Map = one.regions
 	}
 	one.Report = &report
-	one.code = [...]ui.ExitCode{inspect.Note: ui.OK, inspect.Healable: verb.Healable, inspect.Lost: verb.Lost}[report.Grade()]
+	one.code = [...]ui.ExitCode{
+		inspect.Note: ui.OK, inspect.Healable: verb.Healable,
+		inspect.Lost: verb.Lost,
+	}[report.Grade()]
 	return one
 }
 
@@ -184,7 +204,10 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 		c.UI.Errorf("WARNING: the far header of %s was not looked at: %v", file.Path(), err)
 		return e
 	}
-	e.Far = &inspect.FarEvidence{Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded, Damaged: f.Damaged}
+	e.Far = &inspect.FarEvidence{
+		Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded,
+		Damaged: f.Damaged,
+	}
 	return e
 }
 

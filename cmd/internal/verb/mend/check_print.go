@@ -26,7 +26,8 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 	printKeyslots(c, r)
 	if r.Far != nil && r.Far.Place != nil {
 		p := r.Far.Place
-		c.UI.Printf("  far header at byte %d, %d bytes, locator at byte %d: %s, seqid %d, %s", p.Body, p.Length, p.Locator, p.State, p.SeqID, r.Far.Standing)
+		c.UI.Printf("  far header at byte %d, %d bytes, locator at byte %d: %s, seqid %d, %s", p.Body, p.Length,
+			p.Locator, p.State, p.SeqID, r.Far.Standing)
 	}
 	for _, f := range r.Findings {
 		c.UI.Printf("  %v: %s", f.Grade, f.Text)
@@ -72,7 +73,8 @@ func printKeyslots(c *verb.Command, r *inspect.Report) {
 				words = append(words, word)
 			}
 		}
-		line := fmt.Sprintf("  keyslot %d: %s, %d bytes at byte %d: %s", k.ID, strings.Join(words, ", "), k.Size, k.Offset, k.State)
+		line := fmt.Sprintf("  keyslot %d: %s, %d bytes at byte %d: %s", k.ID, strings.Join(words, ", "), k.Size,
+			k.Offset, k.State)
 		if k.Entropy > 0 {
 			line += fmt.Sprintf(", %.3f bits of entropy in a byte", k.Entropy)
 		}
@@ -83,7 +85,8 @@ func printKeyslots(c *verb.Command, r *inspect.Report) {
 		if s.Dynamic {
 			size += " (to the device's end)"
 		}
-		c.UI.Printf("  segment %d: %s, %s, %s from byte %d, sectors of %d", s.ID, s.Type, s.Cipher, size, s.Offset, s.SectorSize)
+		c.UI.Printf("  segment %d: %s, %s, %s from byte %d, sectors of %d", s.ID, s.Type, s.Cipher, size, s.Offset,
+			s.SectorSize)
 	}
 }
 
@@ -115,7 +118,8 @@ func idList(what string, ids []int) string {
 // printWayOut says what to do about it.
 func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 	if o.boot && needsPBKDF2(one.Report) {
-		c.UI.Printf("  For GRUB add a keyslot that it can open: %s luksAddKey --pbkdf pbkdf2 --hash sha256 %s", c.Program, one.Device)
+		c.UI.Printf("  For GRUB add a keyslot that it can open: %s luksAddKey --pbkdf pbkdf2 --hash sha256 %s",
+			c.Program, one.Device)
 	}
 	headsHurt := one.Far != nil && len(one.Far.Damaged) > 0
 	for _, head := range one.Copies {
@@ -123,7 +127,8 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 	}
 	switch {
 	case one.code == verb.Lost && one.Far != nil:
-		c.UI.Printf("  See what the far header would bring back, changing nothing: %s repair --from-far --dry-run %s", c.Program, one.Device)
+		c.UI.Printf("  See what the far header would bring back, changing nothing: %s repair --from-far --dry-run %s",
+			c.Program, one.Device)
 	case one.code == verb.Lost:
 		c.UI.Printf("  Search for what is left, changing nothing: %s rescue %s", c.Program, one.Device)
 	case one.code == verb.Healable && (headsHurt || one.Version == 1):

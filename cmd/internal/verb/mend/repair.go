@@ -37,9 +37,10 @@ func Repair() verb.Verb {
 			Takes:   cli.OfWriter,
 			Options: []cli.Option{
 				{
-					Long: "choose", Arg: "COPY", Into: &o.choose, Values: []string{
-						"primary", "secondary",
-					}, Check: cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.", "primary", "secondary", "far"),
+					Long: "choose", Arg: "COPY", Into: &o.choose,
+					Values: []string{"primary", "secondary"},
+					Check: cli.Among(&o.choose, "Option --choose takes primary, secondary or, with --from-far, far.",
+						"primary", "secondary", "far"),
 					Help: "of two copies that differ, or one of which cannot be read, keep the primary or the secondary",
 				},
 				{
@@ -61,6 +62,14 @@ func Repair() verb.Verb {
 					"that differ under the same number, and one that cannot be read and may be newer than the other, " +
 					"are left alone until --choose names the one to keep.",
 			},
+			Examples: []cli.Example{
+				{What: "See what would be written, changing nothing:", Line: "orthrus repair --dry-run /dev/sdb2"},
+				{
+					What: "Of two copies that differ keep the primary:",
+					Line: "orthrus repair --choose primary /dev/sdb2",
+				},
+			},
+			SeeAlso: []string{"check", "rescue", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return repair(ctx, c, &o) },
 	}
@@ -165,7 +174,8 @@ func planRepair(ctx context.Context, c *verb.Command, path string, again planner
 	if errors.Is(err, header.ErrConflict) && plan.Conflict != nil {
 		showConflict(c, plan.Conflict)
 		return plan, &verb.Notice{
-			Text: fmt.Sprintf("The two header copies of %s differ under the same sequence number; choose one with --choose primary or --choose secondary.", path),
+			Text: fmt.Sprintf("The two header copies of %s differ under the same sequence number; choose one with "+
+				"--choose primary or --choose secondary.", path),
 			Code: ui.Failed, Err: err,
 		}
 	}
@@ -180,11 +190,16 @@ func headerError(path string, err error) error {
 	case errors.As(err, &none) && none.Absent():
 		return verb.DeviceError(path, luks.ErrNotLUKS)
 	case errors.As(err, &none):
-		return &verb.Notice{Text: fmt.Sprintf("Device %s has no valid header to repair it from: %v. Search for one with rescue.", path, none), Code: ui.Failed, Err: err}
+		return &verb.Notice{Text: fmt.Sprintf("Device %s has no valid header to repair it from: %v. Search for one "+
+			"with rescue.", path, none), Code: ui.Failed, Err: err}
 	case errors.As(err, &field):
-		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v. This cannot be mended without a header backup.", path, field), Code: ui.Failed, Err: err}
+		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v. This cannot be mended without a header backup.", path,
+			field), Code: ui.Failed, Err: err}
 	case errors.Is(err, repairing.ErrNotValid):
-		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v.", path, err), Code: ui.Failed, Err: repairing.ErrNotValid}
+		return &verb.Notice{
+			Text: fmt.Sprintf("Device %s: %v.", path, err), Code: ui.Failed,
+			Err: repairing.ErrNotValid,
+		}
 	case errors.Is(err, repairing.ErrNoConflict):
 		return verb.Failure(ui.Failed, "The header copies of %s do not conflict; nothing is to be chosen.", path)
 	}
@@ -231,7 +246,9 @@ func showConflict(c *verb.Command, conflict *repairing.Conflict) {
 }
 
 // carryOutRepair plans again under the exclusive lock, keeps what will be overwritten, and writes.
-func carryOutRepair(ctx context.Context, c *verb.Command, o *repairOptions, path string, seen repairing.Plan, again planner) error {
+func carryOutRepair(ctx context.Context, c *verb.Command, o *repairOptions, path string, seen repairing.Plan,
+	again planner,
+) error {
 	err := volume.WithHeader(ctx, c, path, true, func(file *luks.File) error {
 		plan, err := again(ctx, file)
 		if err != nil {

@@ -76,13 +76,17 @@ func findFar(ctx context.Context, c *verb.Command, o *repairOptions, file *luks.
 	})
 	switch {
 	case errors.Is(err, repairing.ErrHeadValid):
-		return f, verb.Failure(ui.Failed, "The header of %s has a valid copy, which a far header never wins over; use repair without --from-far.", file.Path())
+		return f, verb.Failure(ui.Failed, "The header of %s has a valid copy, which a far header never wins over; "+
+			"use repair without --from-far.", file.Path())
 	case errors.Is(err, header.ErrUnreadable):
-		return f, &verb.Notice{Text: fmt.Sprintf("Device %s: %v. To give it up for the far header, add --choose far.", file.Path(), err), Code: ui.Failed}
+		return f, &verb.Notice{Text: fmt.Sprintf("Device %s: %v. To give it up for the far header, add --choose far.",
+			file.Path(), err), Code: ui.Failed}
 	case errors.Is(err, repairing.ErrNoFar):
-		return f, verb.Failure(ui.Failed, "No far header was found on %s. Search for other remains with rescue.", file.Path())
+		return f, verb.Failure(ui.Failed, "No far header was found on %s. Search for other remains with rescue.",
+			file.Path())
 	case errors.Is(err, repairing.ErrSeveral):
-		return f, verb.Failure(ui.Failed, "Far headers of several volumes were found on %s; nothing was chosen. See them with --verbose.", file.Path())
+		return f, verb.Failure(ui.Failed, "Far headers of several volumes were found on %s; nothing was chosen. "+
+			"See them with --verbose.", file.Path())
 	}
 	return f, err
 }
@@ -98,7 +102,8 @@ func tellBrought(c *verb.Command, b repairing.Brought) {
 	for _, k := range b.Head.Metadata.Keyslots() {
 		ids = append(ids, k.ID)
 	}
-	say("The far header brings back LUKS2 %s, seqid %d, %s, %d tokens.", h.UUID, h.SeqID, idList("keyslot", ids), len(b.Head.Metadata.Tokens()))
+	say("The far header brings back LUKS2 %s, seqid %d, %s, %d tokens.", h.UUID, h.SeqID, idList("keyslot", ids),
+		len(b.Head.Metadata.Tokens()))
 	for _, id := range b.Damaged {
 		c.UI.Errorf("WARNING: keyslot %d is damaged in the far header too and stays as it is on the device.", id)
 	}

@@ -21,7 +21,8 @@ func keepUndo(c *verb.Command, o *repairOptions, file *luks.File, plan repairing
 		path = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now))
 	}
 	if err := undo.Keep(path, file, plan, now); err != nil {
-		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose another file with --undo.", err), Code: ui.Failed, Err: err}
+		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose "+
+			"another file with --undo.", err), Code: ui.Failed, Err: err}
 	}
 	c.UI.Printf("What is overwritten is kept in %s.", path)
 	return nil

@@ -54,14 +54,26 @@ func Rescue() verb.Verb {
 			Takes:   "progress-json progress-frequency json output",
 			Options: []cli.Option{
 				{
-					Long: "find", Arg: "NUMBER", Into: &o.find, Check: cli.Positive(&o.find, "Finds are counted from 1."),
-					Help: "which of the finds to put out (default: 1, the best)",
+					Long: "find", Arg: "NUMBER", Into: &o.find,
+					Check: cli.Positive(&o.find, "Finds are counted from 1."),
+					Help:  "which of the finds to put out (default: 1, the best)",
 				},
 			},
 			About: []string{
 				"Searches a device whose header is lost for what is left of it, and can write a header that open " +
 					"--header accepts. The device is only read.",
 			},
+			Examples: []cli.Example{
+				{What: "List what is left:", Line: "orthrus rescue /dev/sdb"},
+				{
+					What: "Put the header of the second find into a file, and try it:",
+					Line: "orthrus rescue --find 2 --output header.img /dev/sdb\northrus open --test-passphrase --header header.img /dev/sdb",
+				},
+			},
+			Exits: []cli.Exit{
+				{Code: 1, Means: "Nothing was found."},
+			},
+			SeeAlso: []string{"check", "repair", "luksHeaderRestore"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return rescue(ctx, c, &o) },
 	}
@@ -177,7 +189,8 @@ func printRescued(c *verb.Command, r rescued) {
 	case r.Output != "":
 		printTest(c, r)
 	case len(r.Finds) > 0:
-		c.UI.Printf("Write the header of a find to a file: %s rescue --output FILE [--find NUMBER] %s", c.Program, r.Device)
+		c.UI.Printf("Write the header of a find to a file: %s rescue --output FILE [--find NUMBER] %s", c.Program,
+			r.Device)
 	}
 }
 
@@ -209,7 +222,8 @@ func printFind(c *verb.Command, f numbered) {
 		return
 	}
 	if f.Base != 0 {
-		c.UI.Printf("  its partition started at sector %d (512 bytes each), which is byte %d of this device", f.Start, f.Base)
+		c.UI.Printf("  its partition started at sector %d (512 bytes each), which is byte %d of this device", f.Start,
+			f.Base)
 	}
 }
 
@@ -217,16 +231,21 @@ func printFind(c *verb.Command, f numbered) {
 func printTest(c *verb.Command, r rescued) {
 	f := r.Finds[r.Written-1]
 	c.UI.Printf("The header of find %d is in %s; it holds key material.", f.Number, r.Output)
-	c.UI.Printf("Test it first, which changes nothing: %s open --test-passphrase --header %s %s", c.Program, r.Output, r.Device)
+	c.UI.Printf("Test it first, which changes nothing: %s open --test-passphrase --header %s %s", c.Program, r.Output,
+		r.Device)
 	if f.Base > 0 && !f.Far {
-		c.UI.Printf("The data is where the partition was; to see it: losetup --read-only --offset %d --find --show %s", f.Base, r.Device)
-		c.UI.Printf("and open that device with --readonly --header %s; a partition from sector %d on brings it back.", r.Output, f.Start)
+		c.UI.Printf("The data is where the partition was; to see it: losetup --read-only --offset %d --find --show "+
+			"%s", f.Base, r.Device)
+		c.UI.Printf("and open that device with --readonly --header %s; a partition from sector %d on brings it back.",
+			r.Output, f.Start)
 		return
 	}
 	if f.Base == 0 || f.Far {
 		c.UI.Printf("Look at the data next: %s open --readonly --header %s %s NAME", c.Program, r.Output, r.Device)
-		c.UI.Printf("Only then put it back: %s luksHeaderRestore --header-backup-file %s %s", c.Program, r.Output, r.Device)
+		c.UI.Printf("Only then put it back: %s luksHeaderRestore --header-backup-file %s %s", c.Program, r.Output,
+			r.Device)
 		return
 	}
-	c.UI.Printf("The data began %s before this device; a partition from sector %d on brings it back.", strings.TrimPrefix(fmt.Sprintf("%d bytes", f.Base), "-"), f.Start)
+	c.UI.Printf("The data began %s before this device; a partition from sector %d on brings it back.",
+		strings.TrimPrefix(fmt.Sprintf("%d bytes", f.Base), "-"), f.Start)
 }

@@ -4,6 +4,7 @@ package size
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -56,8 +57,15 @@ func Far() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Give an older volume a far header:", Line: "orthrus far enable --shrink-data /dev/sdb2"},
-				{What: "Bring back a header both of whose copies are gone:", Line: "orthrus repair --from-far /dev/sdb2"},
+				{
+					What: "Bring back a header both of whose copies are gone:",
+					Line: "orthrus repair --from-far /dev/sdb2",
+				},
 			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something is to be done, as status says."},
+			},
+			SeeAlso: []string{"repair", "grow"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return farHeader(ctx, c, &o) },
 	}
@@ -110,7 +118,8 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	}
 	defer room.Close()
 	if room.End <= plan.DataSize && room.visible > plan.DataSize && !o.shrinkData {
-		return verb.Failure(ui.Failed, "The data of %s would become %d bytes shorter, at %d; its contents (%s) end at byte %d, so nothing is lost. Add --shrink-data to do that.",
+		return verb.Failure(ui.Failed, "The data of %s would become %d bytes shorter, at %d; its contents (%s) end "+
+			"at byte %d, so nothing is lost. Add --shrink-data to do that.",
 			v.Path, room.visible-plan.DataSize, plan.DataSize, room.kind, room.End)
 	}
 	if plan, err = v.EnableFar(ctx, room.Room); err != nil {
@@ -140,7 +149,14 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		return err
 	}
 	defer v.Close()
-	if err := v.DisableFar(ctx); err != nil {
+	err = v.DisableFar(ctx)
+	var left *luks.FarError
+	if errors.As(err, &left) && errors.Is(err, far.ErrDisplaced) { // the heads forgot it, as asked
+		c.UI.Errorf("WARNING: what lies at byte %d of %s is left, since it is not what the far header wrote there; "+
+			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.", left.Place.Start(), v.Path)
+		err = nil
+	}
+	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
 	c.UI.Verbosef("%s has no far header any more; a mapping of it keeps its length until it is resized.", v.Path)
@@ -202,7 +218,8 @@ func tellSynced(c *verb.Command, path string, done luks.FarSync) {
 		c.UI.Verbosef("Forgotten far header at byte %d of %s wiped.", p.Start(), path)
 	}
 	for p, err := range done.Left {
-		c.UI.Errorf("Forgotten far header at byte %d of %s, which holds key material, is left: %v", p.Start(), path, err)
+		c.UI.Errorf("Forgotten far header at byte %d of %s, which holds key material, is left: %v", p.Start(), path,
+			err)
 	}
 	if !done.Refixed && !done.Updated && len(done.Wiped)+len(done.Left) == 0 {
 		c.UI.Verbosef("Nothing to do.")

@@ -42,7 +42,10 @@ type farPlace struct {
 }
 
 func placeOf(f far.Found) farPlace {
-	return farPlace{f.Place.Body.Offset, f.Place.Body.Size, f.Place.Locator, f.State.String(), f.Locator.SeqID, f.Locator.DeviceSize}
+	return farPlace{
+		f.Place.Body.Offset, f.Place.Body.Size, f.Place.Locator, f.State.String(), f.Locator.SeqID,
+		f.Locator.DeviceSize,
+	}
 }
 
 // farStatus reports on the far header, changing nothing. The exit code is 0 where all is well, 1 where
@@ -130,7 +133,8 @@ func printFar(c *verb.Command, r farReport) {
 	}
 	if r.Far != nil {
 		c.UI.Printf("  body: %d bytes at byte %d", r.Far.Length, r.Far.Body)
-		c.UI.Printf("  locator: at byte %d, %s, seqid %d (heads: %d)", r.Far.Locator, r.Far.State, r.Far.SeqID, r.SeqID)
+		c.UI.Printf("  locator: at byte %d, %s, seqid %d (heads: %d)", r.Far.Locator, r.Far.State, r.Far.SeqID,
+			r.SeqID)
 	}
 	if r.Recorded != 0 && r.Recorded != r.DeviceSize {
 		c.UI.Printf("  the device had %d bytes when it was placed, and has %d", r.Recorded, r.DeviceSize)
@@ -144,19 +148,23 @@ func printFar(c *verb.Command, r farReport) {
 func farFindings(r farReport) []string {
 	var list []string
 	if r.Exposed {
-		list = append(list, "the data segment reaches over it: far sync makes it end before, where nothing has grown into it")
+		list = append(list, "the data segment reaches over it: far sync makes it end before, where nothing has "+
+			"grown into it")
 	}
 	if r.Covered {
 		list = append(list, "a mapping reaches over it: it was opened by an older tool")
 	}
 	if r.Revoked > 0 {
-		list = append(list, fmt.Sprintf("it holds the material of %d keyslots that the heads do not have any more: far sync wipes it", r.Revoked))
+		list = append(list, fmt.Sprintf("it holds the material of %d keyslots that the heads do not have any more: "+
+			"far sync wipes it", r.Revoked))
 	}
 	for _, id := range r.Damaged {
-		list = append(list, fmt.Sprintf("keyslot %d on the device is damaged, and whole in the far header: repair brings it back", id))
+		list = append(list, fmt.Sprintf("keyslot %d on the device is damaged, and whole in the far header: repair "+
+			"brings it back", id))
 	}
 	for _, o := range r.Forgotten {
-		list = append(list, fmt.Sprintf("forgotten copy with key material at byte %d, seqid %d: far sync wipes it", o.Body, o.SeqID))
+		list = append(list, fmt.Sprintf("forgotten copy with key material at byte %d, seqid %d: far sync wipes it",
+			o.Body, o.SeqID))
 	}
 	return list
 }

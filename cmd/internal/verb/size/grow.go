@@ -50,9 +50,11 @@ func Grow() verb.Verb {
 					"filesystem resize).",
 			},
 			Examples: []cli.Example{
-				{What: "Show the steps, then take them:", Line: "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2"},
+				{What: "Show the steps, then take " +
+					"them:", Line: "orthrus grow --dry-run /dev/sdb2\northrus grow -v /dev/sdb2"},
 				{What: "A mapped volume, by its name:", Line: "orthrus grow vault && resize2fs /dev/mapper/vault"},
 			},
+			SeeAlso: []string{"shrink", "resize", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return grow(ctx, c, &o) },
 	}
@@ -141,7 +143,8 @@ func growMappings(ctx context.Context, c *verb.Command, v *volume.Volume) error 
 		return verb.DeviceError(v.Path, err)
 	}
 	if !v.Data.Dynamic {
-		c.UI.Verbosef("The header of %s gives the data %d bytes, and there is no far header to move: only mappings are fitted.", v.Path, v.Data.Size)
+		c.UI.Verbosef("The header of %s gives the data %d bytes, and there is no far header to move: only mappings "+
+			"are fitted.", v.Path, v.Data.Size)
 	}
 	return lengthen(ctx, c, v, length*512)
 }
@@ -154,7 +157,8 @@ func lengthen(ctx context.Context, c *verb.Command, v *volume.Volume, size uint6
 	}
 	defer mappings.Close()
 	if len(mappings.Names) == 0 {
-		c.UI.Verbosef("%s has nothing to follow: its data have %d bytes, and so do its mappings, if any.", v.Path, size)
+		c.UI.Verbosef("%s has nothing to follow: its data have %d bytes, and so do its mappings, if any.", v.Path,
+			size)
 		return nil
 	}
 	if c.Opt.DryRun {

@@ -30,7 +30,10 @@ func Header() verb.Verb {
 			},
 			Examples: []cli.Example{
 				{What: "Room for large tokens:", Line: "orthrus header resize --luks2-metadata-size 1m /dev/sdb2"},
+				{What: "See the steps first:", Line: "orthrus header resize --luks2-metadata-size 1m --dry-run " +
+					"/dev/sdb2"},
 			},
+			SeeAlso: []string{"far", "luksDump"},
 		},
 		Run: headerResize,
 	}
@@ -69,6 +72,7 @@ func headerResize(ctx context.Context, c *verb.Command) error {
 	if err := v.SetMetadataSize(ctx, size, volume.TellStep(c)); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header, v.Metadata().KeyslotsSize())
+	c.UI.Verbosef("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header,
+		v.Metadata().KeyslotsSize())
 	return nil
 }

@@ -39,15 +39,19 @@ func Shrink() verb.Verb {
 				"Until the device has that size nothing makes the volume grow back but --cancel.",
 			},
 			Examples: []cli.Example{
-				{What: "Shrink a logical volume:", Line: "resize2fs /dev/mapper/vault 8G\northrus shrink --device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+				{What: "Shrink a logical volume:", Line: "resize2fs /dev/mapper/vault 8G\northrus shrink " +
+					"--device-size 10G vault\nlvreduce -L 10G /dev/vg/lv\northrus grow vault"},
+				{What: "Take it back, where the device has not been cut:", Line: "orthrus shrink --cancel vault"},
 			},
+			SeeAlso: []string{"grow"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return shrink(ctx, c, &o) },
 	}
 }
 
 func (o *shrinkOptions) sizeRule(inv *cli.Invocation) string {
-	return cli.Refuse(inv.Options.DeviceSize.Set == o.cancel, "Shrink needs either --device-size, which the device is to have then, or --cancel.")
+	return cli.Refuse(inv.Options.DeviceSize.Set == o.cancel,
+		"Shrink needs either --device-size, which the device is to have then, or --cancel.")
 }
 
 // shrink makes room at the device's end.
@@ -90,7 +94,8 @@ func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 	if err := v.Shrink(ctx, how); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink --cancel.", v.Path, v.Data.Size, how.Size)
+	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink "+
+		"--cancel.", v.Path, v.Data.Size, how.Size)
 	return nil
 }
 
@@ -138,6 +143,7 @@ func shrinkMappings(ctx context.Context, c *verb.Command, v *volume.Volume, end 
 			return volume.SizeError(v.Path, err)
 		}
 	}
-	c.UI.Verbosef("The contents of %s end at byte %d of its data; the device may be cut to %d bytes.", v.Path, end, c.Opt.DeviceSize.V)
+	c.UI.Verbosef("The contents of %s end at byte %d of its data; the device may be cut to %d bytes.", v.Path, end,
+		c.Opt.DeviceSize.V)
 	return nil
 }

@@ -174,7 +174,9 @@ func Supported(v *Volume) error {
 	case !errors.As(err, &segment):
 		return err
 	case segment.Integrity:
-		return verb.Failure(ui.Failed, "Device %s uses authenticated encryption, which this program does not support.", v.Path)
+		return verb.Failure(ui.Failed, "Device %s uses authenticated encryption, which this program does not "+
+			"support.", v.Path)
 	}
-	return verb.Failure(ui.Failed, "Device %s has a data segment of type %s, which this program does not support.", v.Path, segment.Type)
+	return verb.Failure(ui.Failed, "Device %s has a data segment of type %s, which this program does not support.",
+		v.Path, segment.Type)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
@@ -22,7 +23,10 @@ func FarError(path string, err error) error {
 	case errors.As(err, &left):
 		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v.", path, verb.OneLine(err)), Code: ui.Failed, Err: err}
 	}
-	return &verb.Notice{Text: fmt.Sprintf("Device %s: %s. Nothing was changed.", path, verb.OneLine(err)), Code: ui.Failed, Err: err}
+	return &verb.Notice{
+		Text: fmt.Sprintf("Device %s: %s. Nothing was changed.", path, verb.OneLine(err)),
+		Code: ui.Failed, Err: err,
+	}
 }
 
 // SizeError says that nothing was changed where an error came before the first write, and what goes on
@@ -34,9 +38,15 @@ func SizeError(path string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &impossible):
-		return &verb.Notice{Text: fmt.Sprintf("Unsupported LUKS2 metadata size options: %v.", impossible), Code: ui.Failed, Err: err}
+		return &verb.Notice{
+			Text: fmt.Sprintf("Unsupported LUKS2 metadata size options: %v.", impossible),
+			Code: ui.Failed, Err: err,
+		}
 	case errors.As(err, &room):
-		return &verb.Notice{Text: fmt.Sprintf("The contents of %s end at byte %d of the data, which would have %d. Make them smaller first. Nothing was changed.", path, room.End, room.Size), Code: ui.Failed, Err: err}
+		return &verb.Notice{Text: fmt.Sprintf("The contents of %s end at byte %d of the data, which would have %d. "+
+			"Make them smaller first. Nothing was changed.", path, room.End, room.Size), Code: ui.Failed, Err: err}
+	case errors.Is(err, activate.ErrSuspended), errors.Is(err, activate.ErrUnconfirmed):
+		return err
 	case errors.Is(err, block.ErrBusy), errors.Is(err, luks.ErrPassphrase):
 		return verb.DeviceError(path, err)
 	}

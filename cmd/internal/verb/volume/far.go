@@ -18,7 +18,8 @@ import (
 func openFromFar(ctx context.Context, c *verb.Command, file *luks.File) (*luks.Volume, error) {
 	f, err := repairing.FindFar(ctx, file, true, func(far.Found) {})
 	if errors.Is(err, repairing.ErrHeadValid) {
-		return nil, verb.Failure(ui.Failed, "The header of %s has a valid copy; open it without --header-from-far.", file.Path())
+		return nil, verb.Failure(ui.Failed, "The header of %s has a valid copy; open it without --header-from-far.",
+			file.Path())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("far header: %w", err)

@@ -30,7 +30,8 @@ func WithHeader(ctx context.Context, c *verb.Command, path string, write bool, d
 	defer cancel()
 	release, err := file.LockMetadata(waiting, write)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return verb.Failure(ui.InUse, "Somebody else holds the lock on the header of %s%s; run this again when they are done.", path, users(file))
+		return verb.Failure(ui.InUse, "Somebody else holds the lock on the header of %s%s; run this again when "+
+			"they are done.", path, users(file))
 	}
 	if err != nil {
 		return err

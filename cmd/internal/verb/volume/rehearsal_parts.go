@@ -43,7 +43,10 @@ func partsOf(ctx context.Context, dev luks.Device) []part {
 	list := []part{{"LUKS1 header", luks2.Extent{Size: luks1.ReservedSize}}}
 	if v.Version == 2 {
 		size := v.Choice.Copy.Header.Size
-		list = []part{{"primary header", luks2.Extent{Size: size}}, {"secondary header", luks2.Extent{Offset: size, Size: size}}}
+		list = []part{
+			{"primary header", luks2.Extent{Size: size}},
+			{"secondary header", luks2.Extent{Offset: size, Size: size}},
+		}
 	}
 	for _, k := range v.Keyslots {
 		list = append(list, part{fmt.Sprintf("keyslot %d", k.ID), k.Area})

@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +28,7 @@ type guardOptions struct {
 	checkConfig bool
 	configFile  cli.Value[string]
 	metrics     cli.Value[string]
+	all         cli.Value[string]
 }
 
 // Guard declares the verb.
@@ -34,7 +36,7 @@ func Guard() verb.Verb {
 	var o guardOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "guard", Group: cli.GroupGuard, Args: "[status | history <uuid> | undo <uuid> | export <uuid>]", Own: true,
+			Name: "guard", Group: cli.GroupGuard, Args: "[status | history <uuid> | undo <uuid> | export [<uuid>] | accept <device> | forget <uuid>]", Own: true,
 			Summary: "watch over the headers of all volumes, mending what the configuration allows",
 			Takes:   "header-backup-file json dry-run",
 			Options: []cli.Option{
@@ -54,6 +56,10 @@ func Guard() verb.Verb {
 					Long: "metrics", Arg: "FILE", Into: &o.metrics,
 					Help: "keep this file up to date for node-exporter's textfile collector",
 				},
+				{
+					Long: "all", Arg: "DIR", Into: &o.all,
+					Help: "with export: a header backup of every volume, into this directory",
+				},
 			},
 			Rules: []cli.Rule{o.wordsRule},
 			About: []string{
@@ -61,12 +67,23 @@ func Guard() verb.Verb {
 					"or where udevd does not run to the kernel and to inotify, looks at each block device that comes " +
 					"or changes, and reports what it finds. By default that is all it does: orthrus-guard.conf(5) " +
 					"says what it may mend.",
-				"With repair = proven it writes a damaged or older header copy from the sound one, and puts both " +
-					"back where they were destroyed under an active mapping, without a passphrase. What it " +
-					"overwrites is kept first. It writes only on proof: the volume was seen in order before or the " +
-					"remains agree, nothing else left its signature, no other device bears the UUID, nobody holds " +
-					"the lock, the device belongs to no array, and for a head that is put back every keyslot area is " +
-					"as it was. So an erase stays an erase.",
+				"With repair = proven it mends what it can prove, without a passphrase. What is put back, when, and from what: one header copy, damaged or older, is written from the " +
+					"sound one, mapped or not. Both copies, destroyed while the volume's own mapping is active, come " +
+					"from what the guard kept of the state last seen. Both copies, destroyed while it is not mapped, " +
+					"come from the far header, if that is the state last seen; not where they only lack their magic, " +
+					"as after wipefs. A keyslot's area that does not match its sum comes from the far header. " +
+					"Nothing else is put back: not after an erase, a shred, a format, or a restored backup.",
+				"Each step needs all of its conditions, which guard status and --once --dry-run show one by one and " +
+					"which are looked at again under the lock before the first write: the volume was seen before " +
+					"with this volume key and nothing newer was; its history has one line; no other device bears " +
+					"the UUID; nothing but the volume's own mapping uses the device (no other mapping, array, swap, " +
+					"mount, loop device or exclusive opener); nothing else left its signature; no reencryption is " +
+					"under way or was when last seen; and for heads that are put back every byte of the keyslots " +
+					"area is as it was. What is overwritten is kept first. With repair = rehearse all of this is " +
+					"done but the write, and counted.",
+				"A state that does not continue what was seen (a restored backup, a clone, another volume under the " +
+					"same UUID) takes nothing away from what is kept, and nothing is written until guard accept says " +
+					"that what lies on that device counts. guard forget destroys all that is kept of a volume.",
 				"With grow = yes it makes the mapping of a grown device longer, if a key is at hand: open " +
 					"--link-for-guard leaves one in the kernel's keyring orthrus-guard, which no process can read " +
 					"and which close, luksSuspend, erase and the end of the guard revoke. A device pulled out from " +
@@ -74,7 +91,7 @@ func Guard() verb.Verb {
 				"guard status asks the running guard; guard history shows what happened to a volume; guard undo " +
 					"takes back the last repair of one, and has the guard leave it alone until it is in order again. " +
 					"guard export makes a header backup of what the guard keeps of a volume under store = full, in " +
-					"the new file named by --header-backup-file. With --once one device is looked at, as from a udev " +
+					"the new file named by --header-backup-file, or with --all one of each volume. With --once one device is looked at, as from a udev " +
 					"rule; --dry-run then only says what would be done. The exit status is 6 where something stays " +
 					"damaged, 7 where no header is left.",
 				"SIGHUP makes the guard read its configuration again; one that is wrong changes nothing.",
@@ -84,6 +101,11 @@ func Guard() verb.Verb {
 				{What: "Who is watched, and what was done:", Line: "orthrus guard status"},
 				{What: "What would be done about one device:", Line: "orthrus guard --once /dev/sdb2 --dry-run"},
 			},
+			Exits: []cli.Exit{
+				{Code: 6, Means: "Something stays damaged."},
+				{Code: 7, Means: "No header is left."},
+			},
+			SeeAlso: []string{"check"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return runGuard(ctx, c, &o) },
 	}
@@ -95,12 +117,16 @@ func (o *guardOptions) wordsRule(inv *cli.Invocation) string {
 	switch {
 	case len(words) == 0, len(words) == 1 && words[0] == "status":
 		return cli.Refuse(len(words) > 0 && o.once.Set, "Option --once is not allowed with guard status.")
+	case len(words) == 1 && words[0] == "export" && o.all.Set:
+		return cli.Refuse(o.once.Set, "Option --once is not allowed with guard export.")
+	case o.all.Set:
+		return "Option --all is for guard export alone."
 	case len(words) == 2 && words[0] == "export" && !inv.Options.HeaderBackupFile.Set:
 		return cli.NoBackupFile
-	case len(words) == 2 && slices.Contains([]string{"history", "undo", "export"}, words[0]):
+	case len(words) == 2 && slices.Contains([]string{"history", "undo", "export", "accept", "forget"}, words[0]):
 		return cli.Refuse(o.once.Set, "Option --once is not allowed with guard "+words[0]+".")
 	}
-	return "Use guard alone, or with status, history <uuid>, undo <uuid> or export <uuid>."
+	return "Use guard alone, or with status, history <uuid>, undo <uuid>, export <uuid>, accept <device> or forget <uuid>."
 }
 
 // runGuard runs the guard, or asks one.
@@ -114,6 +140,12 @@ func runGuard(ctx context.Context, c *verb.Command, o *guardOptions) error {
 		return guardDaemon(ctx, c, o)
 	case c.Args[0] == "history":
 		return guardHistory(c, c.Args[1])
+	case c.Args[0] == "accept":
+		return guardAccept(ctx, c, o, c.Args[1])
+	case c.Args[0] == "forget":
+		return guardForget(c, c.Args[1])
+	case c.Args[0] == "export" && o.all.Set:
+		return guardExportAll(ctx, c, o.all.V)
 	case c.Args[0] == "export":
 		return guardExport(ctx, c, c.Args[1])
 	case c.Args[0] == "undo":
@@ -136,6 +168,11 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.metrics.Set {
+		if err := volume.Replaceable(o.metrics.V); err != nil {
+			return err
+		}
+	}
 	debug.SetMemoryLimit(guardMemory)
 	debug.SetGCPercent(200)
 	hangup := make(chan os.Signal, 1)
@@ -143,7 +180,11 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	defer signal.Stop(hangup)
 	d := &guard.Daemon{
 		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config}),
-		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config, error) { return guarded.ReadConfig(o.configFile) }, Metrics: o.metrics.V,
+		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config,
+			error,
+		) {
+			return guarded.ReadConfig(o.configFile)
+		}, Metrics: o.metrics.V,
 	}
 	return d.Run(ctx)
 }
@@ -162,7 +203,10 @@ func guardOnce(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config, DryRun: c.Opt.DryRun})
+	g := guard.New(guard.Options{
+		Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config,
+		DryRun: c.Opt.DryRun,
+	})
 	v := g.LookThrough(ctx, id)
 	g.Flush()
 	if v == nil {

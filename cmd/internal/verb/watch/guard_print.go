@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -29,8 +30,11 @@ func guardStatus(c *verb.Command) error {
 	if c.Opt.JSON {
 		return c.PrintJSON(s)
 	}
-	c.UI.Printf("The guard runs since %s (process %d), hears of devices from %s, and has repair = %s.", s.Started, s.PID, s.Source, s.Repair)
-	c.UI.Printf("%d looks, %d repairs, %d restored, %d enlarged, %d refusals, %d failures.", s.Looks, s.Repairs, s.Restores, s.Enlarged, s.Refusals, s.Failures)
+	c.UI.Printf("The guard runs since %s (process %d), hears of devices from %s, and has repair = %s.", s.Started,
+		s.PID, s.Source, s.Repair)
+	c.UI.Printf("%d looks, %d repairs, %d restored, %d enlarged, %d refusals, %d failures.", s.Looks, s.Repairs,
+		s.Restores, s.Enlarged, s.Refusals, s.Failures)
+	c.UI.Printf("%d steps rehearsed, %d looks not answered in time.", s.Shadowed, s.Late)
 	c.UI.Printf("%d events, %d forged, %d malformed, lost %d times.", s.Events, s.Forged, s.Unread, s.Overruns)
 	for _, v := range s.Volumes {
 		printVolume(c, v)
@@ -60,9 +64,29 @@ func printVolume(c *verb.Command, v guard.Volume) {
 	if v.Would != "" {
 		c.UI.Printf("  to be done: %s", v.Would)
 	}
-	for _, text := range v.Because {
+	for _, condition := range v.Proof {
+		word := "proven"
+		if !condition.Holds {
+			word = "against it"
+		}
+		c.UI.Printf("  %s: %s (%s)", word, condition.Text, condition.Kind)
+	}
+	for _, text := range v.Because[min(len(v.Because), failing(v.Proof)):] {
 		c.UI.Printf("  against it: %s", text)
 	}
+	if v.Rehearsed != "" {
+		c.UI.Printf("  rehearsed: %s", v.Rehearsed)
+	}
+}
+
+// failing counts the conditions that do not hold: they are the first that stand against a step.
+func failing(proof []verdict.Condition) (n int) {
+	for _, c := range proof {
+		if !c.Holds {
+			n++
+		}
+	}
+	return n
 }
 
 func guardHistory(c *verb.Command, uuid string) error {
@@ -76,13 +100,17 @@ func guardHistory(c *verb.Command, uuid string) error {
 	if c.Opt.JSON {
 		return c.PrintJSON(struct {
 			History []store.Entry `json:"history"`
-		}{list})
+			Kept    []store.Kept  `json:"kept"`
+		}{list, guarded.Store().Heads(uuid)})
 	}
 	for _, e := range list {
 		c.UI.Printf("%s %s %s seqid %d: %s", e.Time, e.Device, e.What, e.SeqID, e.Text)
 		if e.Undo != "" {
 			c.UI.Printf("  kept: %s", e.Undo)
 		}
+	}
+	for _, k := range guarded.Store().Heads(uuid) {
+		c.UI.Printf("kept: header of seqid %d as it was at %s, %d bytes, in %s", k.SeqID, k.Time, k.Bytes, k.Path)
 	}
 	return nil
 }
@@ -121,7 +149,10 @@ func guardUndo(ctx context.Context, c *verb.Command, uuid string) error {
 	if c.Opt.DryRun {
 		return nil
 	}
-	return s.Note(uuid, store.Entry{Time: store.Now(), Device: path, What: store.Undone, SeqID: kept.SeqID, Text: "the repair of " + kept.Time + " was taken back; the guard leaves the volume alone until it is in order"})
+	return s.Note(uuid, store.Entry{
+		Time: store.Now(), Device: path, What: store.Undone, SeqID: kept.SeqID,
+		Text: "the repair of " + kept.Time + " was taken back; the guard leaves the volume alone until it is in order",
+	})
 }
 
 // stillAt is where the volume is now: where it was, or where a running guard sees it.

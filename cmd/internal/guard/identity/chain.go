@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import "github.com/orthrus-luks/orthrus/luks/header"
+
+// MaxLinks bounds a chain; the oldest links go first.
+const MaxLinks = 64
+
+// Link is a state that was seen in order, with nobody else bearing the UUID.
+type Link struct {
+	Mark
+	Time   string `json:"time"`   // RFC 3339
+	Device string `json:"device"` // a name of the hardware that lasts: see Guard
+}
+
+// Chain is the way of one volume as it was seen. The zero value has seen nothing.
+type Chain struct {
+	Links []Link `json:"links"` // the last is the tip
+	Fork  *Fork  `json:"fork,omitempty"`
+	// Ended tells what was seen since, by which somebody made an end of the volume: "" for nothing.
+	Ended string `json:"ended,omitempty"`
+}
+
+// Fork is the state seen last where that was not the tip, nor follows it.
+type Fork struct {
+	Link
+	Relation Relation `json:"relation"`
+}
+
+// Relation is how a state stands to a chain.
+type Relation string
+
+// The relations.
+const (
+	Unknown  Relation = "unknown"
+	Same     Relation = "same"
+	Newer    Relation = "newer"
+	Older    Relation = "older"
+	Forked   Relation = "forked"
+	Stranger Relation = "stranger"
+)
+
+// Continues tells whether the state is the chain's tip, follows it, or begins a chain.
+func (r Relation) Continues() bool { return r == Unknown || r == Same || r == Newer }
+
+// Tip is the last state that continued the chain; false where nothing was seen.
+func (c Chain) Tip() (Link, bool) {
+	if len(c.Links) == 0 {
+		return Link{}, false
+	}
+	return c.Links[len(c.Links)-1], true
+}
+
+// Relate compares a state with the chain.
+func (c Chain) Relate(m Mark) Relation {
+	tip, seen := c.Tip()
+	switch {
+	case !seen:
+		return Unknown
+	case !SameVolume(tip.Mark, m):
+		return Stranger
+	case sameState(tip.Mark, m):
+		return Same
+	case c.Fork != nil && sameState(c.Fork.Mark, m):
+		return c.Fork.Relation
+	case c.Fork != nil:
+		return Forked
+	case m.Version == 1 || tip.Version == 1:
+		return c.relateUnnumbered(m)
+	case m.SeqID == tip.SeqID:
+		return Forked
+	case header.Newer(m.SeqID, tip.SeqID):
+		return Newer
+	}
+	return Older
+}
+
+func (c Chain) relateUnnumbered(m Mark) Relation {
+	for _, l := range c.Links {
+		if sameState(l.Mark, m) {
+			return Older
+		}
+	}
+	return Newer
+}
+
+// See is the chain after a state was seen. What does not continue it is kept as its fork, and takes
+// nothing away.
+func (c Chain) See(m Mark, time, device string) Chain {
+	link := Link{m, time, device}
+	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork, Ended: c.Ended}
+	r := c.Relate(m)
+	if r.Continues() {
+		next.Ended = ""
+	}
+	switch r {
+	case Unknown, Newer:
+		next.Links = append(next.Links, link)
+		next.Links = next.Links[max(0, len(next.Links)-MaxLinks):]
+	case Same:
+		next.Fork = nil
+		tip := &next.Links[len(next.Links)-1]
+		tip.Device = device
+	default:
+		next.Fork = &Fork{link, r}
+	}
+	return next
+}
+
+// Accept is the chain after a person has said that the state is the one that counts. One of the same
+// volume key becomes the tip; a stranger begins a chain of its own.
+func (c Chain) Accept(m Mark, time, device string) Chain {
+	next := Chain{Links: []Link{{m, time, device}}}
+	if tip, seen := c.Tip(); seen && SameVolume(tip.Mark, m) {
+		next.Links = append(append([]Link{}, c.Links...), next.Links...)
+		next.Links = next.Links[max(0, len(next.Links)-MaxLinks):]
+	}
+	return next
+}
+
+// Equal tells whether both tell the same, whenever and wherever it was seen.
+func (c Chain) Equal(o Chain) bool {
+	if len(c.Links) != len(o.Links) || c.Ended != o.Ended || (c.Fork == nil) != (o.Fork == nil) {
+		return false
+	}
+	for i := range c.Links {
+		if !sameState(c.Links[i].Mark, o.Links[i].Mark) || c.Links[i].Device != o.Links[i].Device {
+			return false
+		}
+	}
+	return c.Fork == nil || sameState(c.Fork.Mark, o.Fork.Mark) && c.Fork.Device == o.Fork.Device
+}

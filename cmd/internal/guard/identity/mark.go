@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package identity
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// Mark is what one reading of a header says of who the volume is and how far it has come.
+type Mark struct {
+	UUID      string   `json:"uuid"`
+	Version   int      `json:"version"`
+	SeqID     uint64   `json:"seqid"`     // 0 for LUKS1
+	Sum       []byte   `json:"sum"`       // SHA-256 of what the header says; salts and checksums of copies do not count
+	Keys      [][]byte `json:"keys"`      // SHA-256 of each digest of a volume key, ascending
+	Reencrypt bool     `json:"reencrypt"` // a reencryption was under way
+}
+
+// Of2 is the mark of a LUKS2 header, by one valid copy of it.
+func Of2(c luks2.Copy) Mark {
+	m := Mark{UUID: c.Header.UUID, Version: 2, SeqID: c.Header.SeqID, Reencrypt: Reencrypts(c.Metadata)}
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%q %q %q %d %d\n", c.Header.UUID, c.Header.Label, c.Header.Subsystem, c.Header.SeqID, c.Header.Size)
+	hash.Write(c.Metadata.Text())
+	m.Sum = hash.Sum(nil)
+	for _, d := range c.Metadata.Digests() {
+		if len(d.Segments) > 0 {
+			m.Keys = append(m.Keys, keySum(d.Hash, d.Iterations, d.Salt, d.Value))
+		}
+	}
+	slices.SortFunc(m.Keys, bytes.Compare)
+	return m
+}
+
+// Of1 is the mark of a LUKS1 header. A volume that is converted keeps its digest, and so its key's sum.
+func Of1(h luks1.Header) Mark {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", h))
+	key := keySum(h.HashSpec, h.DigestIterations, h.DigestSalt[:], h.Digest[:])
+	return Mark{UUID: h.UUID, Version: 1, Sum: sum[:], Keys: [][]byte{key}}
+}
+
+func keySum(hash string, iterations uint32, salt, value []byte) []byte {
+	p := append([]byte(hash), 0)
+	p = binary.BigEndian.AppendUint32(p, iterations)
+	p = append(append(p, salt...), 0)
+	sum := sha256.Sum256(append(p, value...))
+	return sum[:]
+}
+
+// Reencrypts tells whether the metadata announces a reencryption, of whatever version: then the two heads
+// may differ on purpose, and only who understands the hot zone may write them.
+func Reencrypts(m *luks2.Metadata) bool {
+	for _, r := range m.Requirements() {
+		if strings.Contains(r, "reencrypt") {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.Keyslots(), func(k luks2.Keyslot) bool { return k.Type == "reencrypt" })
+}
+
+// sameState: the same header, at the same point of its way.
+func sameState(a, b Mark) bool {
+	return a.Version == b.Version && a.SeqID == b.SeqID && bytes.Equal(a.Sum, b.Sum)
+}
+
+// SameVolume tells whether two marks share a volume key.
+func SameVolume(a, b Mark) bool {
+	for _, k := range a.Keys {
+		if slices.ContainsFunc(b.Keys, func(o []byte) bool { return bytes.Equal(k, o) }) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// keep remembers a state that is in order, if it continues what was seen. While several devices bear the
+// UUID nothing is: which of them is the volume is not known.
+func (g *Guard) keep(l *look, file *luks.File) {
+	m := l.sight.Mark
+	if m == nil || l.policy.Store == policy.StoreOff || len(l.sight.Clones) > 0 {
+		return
+	}
+	relation := l.chain.Relate(*m)
+	next := l.chain.See(*m, store.Now(), l.device.Key)
+	if !relation.Continues() {
+		g.doubt(l, next, relation, file)
+		return
+	}
+	if err := g.store.Release(l.uuid); err != nil {
+		g.log.Warn("a hold cannot be taken back", "uuid", l.uuid, "error", err)
+	}
+	var h *store.Head
+	if !m.Reencrypt { // a head in the middle of it is not to come back
+		if h = g.captured(l, file); h == nil {
+			return
+		}
+	}
+	g.save(l, next, relation, h, file)
+}
+
+// captured is the head that is to be kept; nil where it cannot be read.
+func (g *Guard) captured(l *look, file *luks.File) *store.Head {
+	h, err := g.capture(*l, file, time.Now())
+	if err != nil {
+		if errors.Is(err, store.ErrUnsettled) {
+			g.requeue(l.device.ID, time.Second)
+		}
+		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
+		return nil
+	}
+	return &h
+}
+
+// doubt remembers that what is there does not continue what was seen. It destroys nothing.
+func (g *Guard) doubt(l *look, next identity.Chain, r identity.Relation, file *luks.File) {
+	if !next.Equal(l.chain) {
+		entry := store.Entry{Device: l.device.Path, What: store.Doubted, SeqID: l.sight.Mark.SeqID, Text: doubtText(r)}
+		g.remember(l, next, nil, file)
+		g.note(l.uuid, entry)
+	}
+	l.chain = next
+	l.sight.Known.Chain = next
+}
+
+// ended remembers that somebody made an end of the volume.
+func (g *Guard) ended(l *look, file *luks.File) {
+	text := l.sight.Ends()
+	if _, seen := l.chain.Tip(); !seen || text == "" || l.chain.Ended != "" || len(l.sight.Clones) > 0 {
+		return
+	}
+	l.chain.Ended = text
+	g.remember(l, l.chain, nil, file)
+}
+
+func doubtText(r identity.Relation) string {
+	switch r {
+	case identity.Stranger:
+		return "another volume key than the one known under this UUID: formatted anew, or somebody else's"
+	case identity.Older:
+		return "an earlier state than the one seen last: a backup was restored, or it is a clone"
+	}
+	return "another state than the one seen, changed apart: a backup was restored, or it is a clone"
+}
+
+// save remembers the head of a chain that was continued.
+func (g *Guard) save(l *look, next identity.Chain, r identity.Relation, h *store.Head, file *luks.File) {
+	entry := store.Entry{Device: l.device.Path, What: store.Seen, SeqID: l.sight.Mark.SeqID, Text: "in order"}
+	if r == identity.Same {
+		if h != nil && l.hasHead && (l.known.Same(*h) || h.Revokes(l.known)) {
+			h = nil // as it was; or a keyslot is damaged, and what is kept is better
+		}
+		if h == nil && next.Equal(l.chain) {
+			return
+		}
+	}
+	if r == identity.Newer && h != nil && l.hasHead && h.Revokes(l.known) {
+		g.revoked(l, &entry)
+	}
+	if !g.remember(l, next, h, file) {
+		return
+	}
+	if r != identity.Same || entry.What == store.Revoked {
+		g.note(l.uuid, entry)
+	}
+}
+
+// revoked destroys what could bring a keyslot back that a newer state of this volume lacks. On another
+// device than before it may be a clone that went its own way: there what is kept stays.
+func (g *Guard) revoked(l *look, entry *store.Entry) {
+	tip, _ := l.chain.Tip()
+	if tip.Device != l.device.Key {
+		entry.What = store.Dropped
+		entry.Text = "a keyslot is gone or changed, on another device than before: what is kept stays until guard accept"
+		return
+	}
+	entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies were destroyed"
+	if err := g.store.Purge(l.uuid); err != nil {
+		g.log.Error("what could bring a revoked key back cannot be destroyed", "uuid", l.uuid, "error", err)
+	}
+}
+
+func (g *Guard) remember(l *look, next identity.Chain, h *store.Head, file *luks.File) bool {
+	if _, err := g.store.Save(next, h, file); err != nil {
+		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
+		return false
+	}
+	g.unsaved.Store(true)
+	return true
+}
+
+// doubtFinding says what a person should know of a state that does not continue what was seen.
+func (l *look) doubtFinding() string {
+	if l.sight.Mark == nil || l.sight.Known == nil {
+		return ""
+	}
+	if r := l.sight.Known.Chain.Relate(*l.sight.Mark); !r.Continues() {
+		return fmt.Sprintf("%s; nothing is written until guard accept %s says that this one counts",
+			doubtText(r), l.device.Path)
+	}
+	return ""
+}

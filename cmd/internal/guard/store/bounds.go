@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+)
+
+// The bounds of the store. A volume that is new when they are reached is not remembered: nothing that is
+// kept goes for a stranger.
+const (
+	MaxVolumes     = 2048      // that something is remembered of
+	MaxHeads       = 8         // of one volume; the oldest go first, the chain's tip never
+	MaxVolumeBytes = 64 << 20  // of the heads of one volume
+	MaxBytes       = 512 << 20 // of all heads
+	// MaxPerDevice is for a device that changes its UUID again and again: what is kept of the volumes that
+	// lay there before goes, the oldest first.
+	MaxPerDevice = 4
+)
+
+// ErrFull is the kind of refusal to remember more.
+var ErrFull = errors.New("the guard's store is full")
+
+// small is the size of a head, bytes, up to which the number of volumes bounds all of them well enough.
+const small = 64 << 10
+
+// room makes sure that there is room for something new of a volume.
+func (s Store) room(uuid string) error {
+	if s.knows(uuid) {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Join(s.State, "guard"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(entries) >= MaxVolumes {
+		return fmt.Errorf("%w: %d volumes; guard forget makes room", ErrFull, len(entries))
+	}
+	return nil
+}
+
+func (s Store) knows(uuid string) bool {
+	_, err := os.Lstat(volume(s.State, uuid))
+	return err == nil
+}
+
+// roomFor makes sure that there is room for so many bytes.
+func (s Store) roomFor(size int) error {
+	if size > MaxVolumeBytes {
+		return fmt.Errorf("%w: a head of %d bytes, and %d are kept of a volume", ErrFull, size, MaxVolumeBytes)
+	}
+	if size <= small {
+		return nil
+	}
+	if n := s.bytes(); n+int64(size) > MaxBytes {
+		return fmt.Errorf("%w: %d bytes; guard forget makes room", ErrFull, n)
+	}
+	return nil
+}
+
+// seenOn notes that the volume lies on the device, and lets go of those that lay there before, as many as
+// are too many.
+func (s Store) seenOn(device, uuid string) error {
+	if device == "" || s.knows(uuid) {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(device))
+	path := filepath.Join(s.State, "devices", hex.EncodeToString(sum[:16]))
+	before, err := readFile(path, 4096)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	list := append(strings.Fields(string(before)), undo.PlainName(uuid))
+	var failed []error
+	for len(list) > MaxPerDevice {
+		if c, err := readChain(s.State, list[0]); err == nil && on(c, device) {
+			failed = append(failed, s.Forget(list[0]), os.RemoveAll(volume(s.State, list[0])))
+		}
+		list = list[1:]
+	}
+	return errors.Join(append(failed, put(path, []byte(strings.Join(list, "\n")+"\n")))...)
+}
+
+func on(c identity.Chain, device string) bool {
+	tip, seen := c.Tip()
+	return seen && tip.Device == device
+}
+
+// bytes is the size of all heads.
+func (s Store) bytes() (n int64) {
+	paths, _ := filepath.Glob(filepath.Join(s.State, "guard", "*", headPrefix+"*"))
+	for _, path := range paths {
+		if info, err := os.Lstat(path); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+// trim holds the heads of one volume to their bounds; the one of that name stays.
+func (s Store) trim(uuid, tip string) error {
+	heads := s.headFiles(uuid)
+	var all int64
+	for _, h := range heads {
+		all += h.Size()
+	}
+	var failed []error
+	left := len(heads)
+	for _, h := range heads {
+		if left <= MaxHeads && all <= MaxVolumeBytes {
+			break
+		}
+		if h.Name() == tip {
+			continue
+		}
+		all -= h.Size()
+		left--
+		for _, root := range s.roots() {
+			failed = append(failed, shred(filepath.Join(volume(root, uuid), h.Name())))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// headFiles lists the heads of a volume, the one written first first.
+func (s Store) headFiles(uuid string) []fs.FileInfo {
+	var list []fs.FileInfo
+	for _, root := range s.roots() {
+		paths, _ := filepath.Glob(filepath.Join(volume(root, uuid), headPrefix+"-*"))
+		for _, path := range paths {
+			if info, err := os.Lstat(path); err == nil {
+				list = append(list, info)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	return list
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"golang.org/x/sys/unix"
+)
+
+// users lists who uses the device or a part of it, as far as sysfs and /proc tell without a look at other
+// processes: who has claimed it otherwise is found by opening it with O_EXCL.
+func (d Device) users() []verdict.User {
+	var list []verdict.User
+	major, minor, isBlock := d.number()
+	if isBlock {
+		for _, top := range block.Above(major, minor) {
+			list = append(list, holder(top))
+		}
+	}
+	list = append(list, loopsOver(d)...)
+	nodes := d.nodes()
+	list = append(list, inTable("/proc/swaps", verdict.Swap, 0, nodes)...)
+	for _, table := range []string{"/proc/self/mountinfo", "/proc/1/mountinfo"} {
+		list = append(list, mounts(table, nodes)...)
+	}
+	return list
+}
+
+func holder(top block.Holder) verdict.User {
+	u := verdict.User{Kind: verdict.Array, Name: top.Name, UUID: top.UUID}
+	if strings.HasPrefix(filepath.Base(top.Name), "md") || strings.HasPrefix(top.Name, "bcache") {
+		return u
+	}
+	if _, err := os.Stat(sysBlock + number(top.Major, top.Minor) + "/dm"); err == nil || top.UUID != "" {
+		u.Kind = verdict.Mapped
+	}
+	if top.Partition != "" {
+		u.UUID = "" // on a partition, and so not of what lies on the whole
+	}
+	return u
+}
+
+// node tells a device, or an image, from its path in a table.
+type node struct {
+	numbers map[string]bool // of the device and its partitions
+	path    string          // of an image
+}
+
+func (d Device) nodes() node {
+	n := node{numbers: map[string]bool{}}
+	if _, _, isBlock := d.number(); !isBlock {
+		n.path = d.Path
+		return n
+	}
+	n.numbers[d.ID] = true
+	parts, _ := filepath.Glob(sysBlock + d.ID + "/*/partition")
+	for _, p := range parts {
+		n.numbers[attribute(filepath.Dir(p), "dev")] = true
+	}
+	return n
+}
+
+// is tells whether the path names the device. Others than nodes and the image are not looked at: they may
+// lie on a file system that does not answer.
+func (n node) is(path string) bool {
+	if n.path != "" {
+		return path == n.path
+	}
+	var st unix.Stat_t
+	if !strings.HasPrefix(path, "/dev/") || unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
+		return false
+	}
+	return n.numbers[number(unix.Major(st.Rdev), unix.Minor(st.Rdev))]
+}
+
+// inTable lists the lines of a table that have the device in that field.
+func inTable(table string, kind verdict.UserKind, field int, n node) (list []verdict.User) {
+	text, _ := os.ReadFile(table)
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) > field && n.is(unescape(fields[field])) {
+			list = append(list, verdict.User{Kind: kind, Name: unescape(fields[field])})
+		}
+	}
+	return list
+}
+
+// mounts reads mountinfo (proc(5)): "36 35 98:0 /root /mnt opts - type source super".
+func mounts(table string, n node) (list []verdict.User) {
+	text, _ := os.ReadFile(table)
+	for line := range strings.Lines(string(text)) {
+		before, after, _ := strings.Cut(line, " - ")
+		fields, source := strings.Fields(before), strings.Fields(after)
+		if len(fields) > 4 && (n.numbers[fields[2]] || len(source) > 1 && n.is(unescape(source[1]))) {
+			list = append(list, verdict.User{Kind: verdict.Mount, Name: unescape(fields[4])})
+		}
+	}
+	return list
+}
+
+// loopsOver lists the loop devices that show the device's bytes, or a part of them.
+func loopsOver(d Device) (list []verdict.User) {
+	backings, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	n := d.nodes()
+	for _, path := range backings {
+		dir := filepath.Dir(path)
+		if n.is(attribute(dir, "backing_file")) {
+			list = append(list, verdict.User{Kind: verdict.Loop, Name: filepath.Base(filepath.Dir(dir))})
+		}
+	}
+	return list
+}
+
+// unescape undoes the octal escapes of /proc's tables that paths have.
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
+
+// mappedAnywhere tells whether a mapping of the volume is active on any device.
+func mappedAnywhere(uuid string) bool {
+	names, _ := filepath.Glob("/sys/block/dm-*/dm/uuid")
+	for _, name := range names {
+		volume := verdict.VolumeOf(attribute(filepath.Dir(name), "uuid"))
+		if volume != "" && verdict.Bare(volume) == verdict.Bare(uuid) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/luks/header"
+)
+
+// proof collects conditions.
+type proof []Condition
+
+// need adds a condition: what is the case where it holds, and what stands against it where it does not.
+func (p *proof) need(kind Kind, holds bool, yes, no string) {
+	text := yes
+	if !holds {
+		text = no
+	}
+	*p = append(*p, Condition{kind, holds, text})
+}
+
+// source proves that what would be written is what belongs there.
+func (s Sight) source(step Step) proof {
+	switch step {
+	case Repair:
+		return s.fromOtherCopy()
+	case Restore:
+		return s.fromStore()
+	case FromFar:
+		return s.fromFar()
+	case Enlarge:
+		return s.enlarge()
+	}
+	return s.tendFar()
+}
+
+// fromOtherCopy needs a source that is proven to be the newest there was.
+func (s Sight) fromOtherCopy() proof {
+	var p proof
+	e := s.Evidence
+	choice := e.Choice
+	switch {
+	case e.LUKS1 != nil, choice.Healthy():
+		p.need(Unproven, s.Known != nil, "the volume is known", "the volume was never seen in order")
+	default:
+		bad := e.Heads.At(header.Secondary - choice.Place)
+		agrees := s.Known != nil || bad.Copy.Header.UUID == choice.Copy.Header.UUID
+		p.need(Unproven, agrees, "the volume is known, or the remains of the other copy agree",
+			"the volume was never seen in order, and nothing of the other copy agrees")
+		p.need(Conflict, choice.Reason != header.Conflicting, "the copies do not contradict each other",
+			"the copies differ under the same number; repair --choose decides")
+		p.need(Unreadable, bad.State != header.Unreadable, "both places can be read",
+			fmt.Sprintf("the %v cannot be read, and may be newer: %v", bad.Place, bad.Err))
+	}
+	p.lineage(s, s.Mark)
+	return p
+}
+
+// lineage proves that a state continues what was seen of the volume.
+func (p *proof) lineage(s Sight, m *identity.Mark) {
+	r := s.relation(m)
+	p.need(Stranger, r != identity.Stranger, "its volume key is the one that is known, or none is",
+		"another volume key was known under this UUID: formatted anew, or somebody else's; guard accept decides")
+	p.need(Older, r != identity.Older, "no newer state was seen", s.olderText(m))
+	p.need(Fork, r != identity.Forked, "its history has one line",
+		"two states of this volume were changed apart, as by a clone or a restored backup; guard accept says which counts")
+}
+
+func (s Sight) olderText(m *identity.Mark) string {
+	if s.Known == nil || m == nil {
+		return ""
+	}
+	tip, _ := s.Known.Chain.Tip()
+	return fmt.Sprintf("what is left has seqid %d, and %d was seen: a backup was restored, or it is a clone; "+
+		"guard accept decides", m.SeqID, tip.SeqID)
+}
+
+// bothHeads is for a step that writes over both: one that cannot be read may be the better one.
+func (p *proof) bothHeads(s Sight) {
+	h := s.Evidence.Heads
+	for _, f := range []header.Found{h.Primary, h.Secondary} {
+		p.need(Unreadable, f.State != header.Unreadable, fmt.Sprintf("the place of the %v can be read", f.Place),
+			fmt.Sprintf("the %v cannot be read: %v", f.Place, f.Err))
+	}
+}
+
+// lastSeen proves that what is remembered is what lay here last, and that nothing but the heads is gone.
+func (p *proof) lastSeen(s Sight, hint string) {
+	p.need(Unproven, s.Known != nil && s.Known.Kept, "what was last seen is kept",
+		"the volume was never seen in order, so nothing is known to put back"+hint)
+	if s.Known == nil {
+		return
+	}
+	p.need(Fork, s.Known.Chain.Fork == nil, "what was seen last is what is kept", forkText(s.Known.Chain))
+	p.need(Erased, s.Known.Opens, "it has keyslots", "no keyslot was left when the volume was last seen")
+	p.need(Erased, len(s.Known.Changed) == 0, "nothing but the heads is gone",
+		"more than the heads is gone ("+strings.Join(s.Known.Changed, ", ")+"), as after an erase"+hint)
+}
+
+func forkText(c identity.Chain) string {
+	if c.Fork == nil {
+		return ""
+	}
+	tip, _ := c.Tip()
+	if c.Fork.Relation == identity.Stranger {
+		return "what was seen here last has another volume key than what is kept"
+	}
+	return fmt.Sprintf("what was seen last has seqid %d, and what is kept %d: a backup was restored, or there is a clone",
+		c.Fork.SeqID, tip.SeqID)
+}
+
+// fromStore needs the head that belongs to the mapping, and everything but the heads untouched.
+func (s Sight) fromStore() proof {
+	var p proof
+	p.bothHeads(s)
+	p.lastSeen(s, "")
+	p.need(Unmapped, s.Mapping.Fits, "the mapping fits the head that is kept", "the mapping does not fit the head that is known")
+	return p
+}
+
+// fromFar needs a far header that is the state last seen, and no sign that somebody wanted it gone.
+func (s Sight) fromFar() proof {
+	var p proof
+	const hint = "; repair --from-far brings its head back"
+	p.bothHeads(s)
+	p.lastSeen(s, hint)
+	p.need(Wiped, len(s.Evidence.Wiped) == 0, "the heads are damaged, not unsigned",
+		"the heads only lack their magic, as after wipefs, which a person does on purpose"+hint)
+	r := s.relation(s.Far.Mark)
+	p.need(Older, s.Far.Mark != nil && (s.Known == nil || r == identity.Same), "the far header is the state last seen",
+		"the far header is not the state that was last seen: "+string(r)+hint)
+	return p
+}
+
+// tendFar is left to the rules of the far header and its log.
+func (s Sight) tendFar() proof {
+	var p proof
+	p.need(Room, s.Far.Refused == "", "the far header's rules allow it", s.Far.Refused)
+	p.lineage(s, s.Mark)
+	return p
+}
+
+// enlarge needs a key.
+func (s Sight) enlarge() proof {
+	var p proof
+	p.need(NoKey, s.Mapping.Key, "a key is at hand", "no key is at hand: the next unlock maps the new size")
+	p.lineage(s, s.Mark)
+	return p
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manual
+
+import (
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
+)
+
+// veritysetup is the page of verified images.
+func veritysetup() string {
+	var r roff
+	r.titleIn("veritysetup", 8, "System Administration")
+	r.section("NAME")
+	r.paragraph("veritysetup, orthrus verity - make, verify, repair and map dm-verity images")
+	r.section("SYNOPSIS")
+	for _, a := range verity.Actions() {
+		fmt.Fprintf(&r, "\\fBveritysetup %s\\fR [options] %s\n.PP\n", escape(a.Name), escape(a.Args))
+	}
+	r.section("DESCRIPTION")
+	for _, text := range veritysetupAbout {
+		r.paragraph(text)
+	}
+	r.section("OPTIONS")
+	for _, o := range verity.Options() {
+		r.item(o.Term, o.About)
+	}
+	r.section("EXIT STATUS")
+	for _, i := range veritysetupExit {
+		r.item(i.term, i.text)
+	}
+	r.section("EXAMPLE")
+	r.literal(veritysetupExample)
+	r.section("SEE ALSO")
+	r.paragraph(program + "(8)")
+	return r.String()
+}
+
+var veritysetupAbout = []string{
+	"format hashes the data device into a tree on the hash device, which may be a file to be made, and prints the root hash. verify compares data and tree with it. open maps the image read-only; the kernel then verifies each block that is read. dump shows the superblock, status a mapping, and close removes one.",
+	"verify succeeds only where every byte gives the root hash. With FEC data it tells whether the damage can be repaired and the repaired data would give the root hash; without an order to write, that is a failure all the same.",
+	"With a file for repaired data, these are written to it while they are verified. The file has another name until every block is proven, and goes away where one cannot be.",
+	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under the name veritysetup.",
+}
+
+var veritysetupExit = []item{
+	{"0", "Done; verify: every byte gives the root hash, or the repaired copy does."},
+	{"1", "Wrong parameters, or the root hash alone is wrong."},
+	{"2", "verify: data, tree or FEC data are corrupt."},
+	{"4", "A device or mapping is not there."},
+	{"5", "The name exists or is in use, or the kernel refuses the mapping."},
+}
+
+const veritysetupExample = `veritysetup format --fec-device system.fec --root-hash-file root system.img system.verity
+veritysetup verify --root-hash-file root --fec-device system.fec --repair new.img system.img system.verity
+veritysetup open --root-hash-file root system.img system system.verity`

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package watch
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/dm/block"
+)
+
+// guardAccept says that what lies on a device is the volume from now on.
+func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device string) error {
+	config, err := guarded.ReadConfig(o.configFile)
+	if err != nil {
+		return err
+	}
+	path, err := block.Resolve(device)
+	if err != nil {
+		return verb.DeviceError(device, err)
+	}
+	id, err := guarded.ID(path)
+	if err != nil {
+		return verb.DeviceError(path, err)
+	}
+	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config})
+	uuid, err := g.Accept(ctx, id)
+	g.Flush()
+	if errors.Is(err, guard.ErrNothingToAccept) {
+		return verb.Failure(ui.Failed, "No header on %s is in order, so there is nothing to accept.", path)
+	}
+	if err != nil {
+		return err
+	}
+	c.UI.Printf("What lies on %s counts as volume %s from now on. What was kept of it before was destroyed.", path,
+		uuid)
+	return nil
+}
+
+// guardForget destroys all that is kept of a volume.
+func guardForget(c *verb.Command, uuid string) error {
+	s := guarded.Store()
+	if !slices.Contains(s.Volumes(), uuid) {
+		return verb.Failure(ui.NoDevice, "The guard has never seen a volume with UUID %s.", uuid)
+	}
+	return s.Drop(uuid)
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package interop
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The drawn matrix of verity images: how many parameter sets, and from which number on.
+var (
+	veritySets = flag.Int("verity-sets", 60, "parameter sets of verity images to draw")
+	verityFrom = flag.Int("verity-from", 0, "number of the first one")
+)
+
+// verityTools are ours under the name veritysetup, and the real ones, which lie beside the real cryptsetup.
+func verityTools(t *testing.T) (ours tool, peers []tool) {
+	t.Helper()
+	link := filepath.Join(t.TempDir(), "veritysetup")
+	if err := os.Symlink(bench.ours.path, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []tool{bench.bookworm, bench.trixie} {
+		path := filepath.Join(filepath.Dir(p.path), "veritysetup")
+		if _, err := os.Stat(path); err != nil {
+			t.Fatalf("%v: run ./scripts/setup", err)
+		}
+		peers = append(peers, tool{p.name, path})
+	}
+	return tool{"orthrus", link}, peers
+}
+
+// veritySet is one set of parameters, and the files that it is about.
+type veritySet struct {
+	dataBytes int
+	files     [3]string // data, hash, fec ("" for none)
+	options   []string  // of format and, without a superblock, of verify
+	fec       []string
+	damage    func(b *bed, r *rand.Rand)
+}
+
+func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+// drawVerity draws a set that may be good or refused.
+func drawVerity(r *rand.Rand) veritySet {
+	s := veritySet{files: [3]string{"data", "hash", ""}}
+	size := pick(r, 512, 1024, 4096, 4096, 4096, 8192)
+	hashSize := size
+	if r.IntN(4) == 0 {
+		hashSize = pick(r, 512, 1024, 4096)
+	}
+	blocks := pick(r, 1, 2, 1+r.IntN(20), 1+r.IntN(300))
+	s.dataBytes = blocks*size + pick(r, 0, 0, 0, r.IntN(size))
+	hash := pick(r, "sha256", "sha256", "sha1", "sha512", "sha384", "sha224", "sha3-256", "SHA256", "blake2b-512",
+		"blake2s-256", "ripemd160", "whirlpool", "sm3", "nosuchhash")
+	s.options = []string{
+		"--data-block-size", fmt.Sprint(size), "--hash-block-size", fmt.Sprint(hashSize), "--hash", hash,
+		"--format", pick(r, "1", "1", "1", "0"), "--salt", drawSalt(r),
+	}
+	if r.IntN(4) == 0 {
+		s.options = append(s.options, "--no-superblock")
+	}
+	s.place(r, size, blocks)
+	if r.IntN(2) == 0 {
+		s.placeFEC(r, size, blocks)
+	}
+	return s
+}
+
+func drawSalt(r *rand.Rand) string {
+	n := pick(r, 0, 1, 32, 32, 64, 256, r.IntN(257))
+	if n == 0 {
+		return "-"
+	}
+	salt := ""
+	for range n {
+		salt += fmt.Sprintf("%02x", r.IntN(256))
+	}
+	return salt
+}
+
+// place puts the tree into a file of its own, or behind the data.
+func (s *veritySet) place(r *rand.Rand, size, blocks int) {
+	switch r.IntN(5) {
+	case 0:
+		s.files[1] = "data"
+		offset := (blocks*size + size - 1) / size * size
+		s.options = append(s.options, "--hash-offset", fmt.Sprint(offset), "--data-blocks", fmt.Sprint(blocks))
+	case 1:
+		s.options = append(s.options, "--hash-offset", fmt.Sprint(pick(r, 512, 4096, 8192, 10240)))
+	}
+}
+
+func (s *veritySet) placeFEC(r *rand.Rand, size, blocks int) {
+	s.files[2] = "fec"
+	s.fec = []string{"--fec-roots", fmt.Sprint(pick(r, 2, 2, 3, 5, 24, 2+r.IntN(23)))}
+	if r.IntN(5) == 0 {
+		s.fec = append(s.fec, "--fec-offset", fmt.Sprint(pick(r, 512, 4096)))
+	}
+}
+
+func (s *veritySet) format() []string {
+	args := append([]string{"format", s.files[0], s.files[1], "--uuid", "11111111-2222-3333-4444-555555555555"}, s.options...)
+	return append(args, s.fecOptions()...)
+}
+
+func (s *veritySet) fecOptions() []string {
+	if s.files[2] == "" {
+		return nil
+	}
+	return append([]string{"--fec-device", s.files[2]}, s.fec...)
+}
+
+// verify names the parameters again where there is no superblock.
+func (s *veritySet) verify(root string) []string {
+	args := []string{"verify", s.files[0], s.files[1], root}
+	if slices.Contains(s.options, "--no-superblock") {
+		args = append(args, s.options...)
+	} else if i := slices.Index(s.options, "--hash-offset"); i >= 0 {
+		args = append(args, s.options[i:i+2]...)
+	}
+	return append(args, s.fecOptions()...)
+}
+
+func randomFile(b *bed, name string, r *rand.Rand, n int) {
+	b.t.Helper()
+	p := make([]byte, n)
+	for i := range p {
+		p[i] = byte(r.Uint32())
+	}
+	if r.IntN(3) == 0 {
+		clear(p[n/3 : n/2])
+	}
+	b.write(name, string(p))
+}
+
+var rootLine = regexp.MustCompile(`Root hash: +\t([0-9a-f]+)`)
+
+// Each set is formatted by us and by both releases: equal exit codes, equal bytes. What either has made the others
+// verify; then a byte of it is changed, and the verdicts compared again.
+func TestVerityImagesAreTheSameWhoeverMakesThem(t *testing.T) {
+	ours, peers := verityTools(t)
+	made := 0
+	for number := *verityFrom; number < *verityFrom+*veritySets; number++ {
+		r := rand.New(rand.NewPCG(uint64(number), 30))
+		if s := drawVerity(r); compareVerity(t, number, r, s, ours, peers[number%2]) {
+			made++
+		}
+	}
+	t.Logf("%d of %d images were made, the others refused", made, *veritySets)
+	if made < *veritySets/2 {
+		t.Errorf("only %d of %d sets make an image", made, *veritySets)
+	}
+}
+
+func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, peer tool) bool {
+	t.Helper()
+	mine, theirs := newBed(t), newBed(t)
+	randomFile(mine, "data", r, s.dataBytes)
+	theirs.write("data", string(mine.read("data")))
+	a, b := mine.run(ours, s.format()...), theirs.run(peer, s.format()...)
+	say := fmt.Sprintf("set %d (%s): %s", number, peer.name, strings.Join(s.format(), " "))
+	if known := knownRefusal(b.stderr); b.code == 1 && a.code == 0 && known != "" {
+		return false
+	}
+	if a.code != b.code {
+		t.Errorf("%s\nexit %d, theirs %d\n%s\n%s", say, a.code, b.code, a.stderr, b.stderr)
+		return false
+	}
+	if a.code != 0 {
+		return false
+	}
+	if s.files[2] != "" && len(theirs.read("fec")) == 0 && len(mine.read("fec")) > 0 {
+		return true // a single block with its superblock behind it: their parity covers nothing
+	}
+	for _, name := range s.files {
+		if name != "" && mine.sum(name) != theirs.sum(name) {
+			t.Errorf("%s\n%s differs: %d and %d bytes", say, name, len(mine.read(name)), len(theirs.read(name)))
+		}
+	}
+	root := rootLine.FindStringSubmatch(a.stdout)
+	if other := rootLine.FindStringSubmatch(b.stdout); root == nil || other == nil || root[1] != other[1] {
+		t.Errorf("%s\nroot hashes %v and %v", say, root, other)
+		return false
+	}
+	verdicts(t, say, mine, theirs, s.verify(root[1]), ours, peer, 0)
+	damaged := spoil(r, mine, s)
+	for _, name := range s.files {
+		if name != "" {
+			theirs.write(name, string(mine.read(name)))
+		}
+	}
+	verdicts(t, say+" after damage to "+damaged, mine, theirs, s.verify(root[1]), ours, peer, -1)
+	return true
+}
+
+// knownRefusal is why a release refuses what is no mistake: its build lacks an old hash, or it cannot write a superblock
+// that does not begin at one of its blocks where there is no tree behind it.
+func knownRefusal(stderr string) string {
+	for _, said := range []string{
+		"Hash algorithm whirlpool not supported.", "Hash algorithm ripemd160 not supported.",
+		"Error during update of verity header",
+	} {
+		if strings.Contains(stderr, said) {
+			return said
+		}
+	}
+	return ""
+}
+
+// spoil changes one byte of one file.
+func spoil(r *rand.Rand, b *bed, s veritySet) string {
+	name := pick(r, s.files[0], s.files[0], s.files[1])
+	if s.files[2] != "" && r.IntN(5) == 0 {
+		name = s.files[2]
+	}
+	content := b.read(name)
+	if len(content) == 0 {
+		return "nothing"
+	}
+	at := r.IntN(len(content))
+	content[at] ^= byte(1 + r.IntN(255))
+	b.write(name, string(content))
+	return fmt.Sprintf("byte %d of %s", at, name)
+}
+
+// verdicts compares what both say of the same files. Differences that are meant: veritysetup calls data good that its
+// FEC could repair, or where the FEC decodes to whatever is there; we say that they are corrupt.
+func verdicts(t *testing.T, say string, mine, theirs *bed, args []string, ours, peer tool, want int) {
+	t.Helper()
+	a, b := mine.run(ours, args...), theirs.run(peer, args...)
+	lenient := b.code == 0 && a.code == 2 && strings.Contains(b.stderr, "Verification ")
+	if a.code != b.code && !lenient || want == 0 && a.code != 0 {
+		t.Errorf("%s\nverify: exit %d, theirs %d\n%s\n%s", say, a.code, b.code, a.stderr, b.stderr)
+	}
+	for _, line := range strings.Split(b.stderr, "\n") {
+		if strings.HasPrefix(line, "Spare area") || line == "Device offset overflow." { // other words, the same exit code
+			continue
+		}
+		if !strings.Contains(a.stderr, line) {
+			t.Errorf("%s\nverify: they say %q, we say\n%s", say, line, a.stderr)
+		}
+	}
+}
