@@ -18,11 +18,12 @@ HOOKDIR  ?= /usr
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
 # Images that make crash draws, beside those that are always tried; one in how many of these; and the seed.
-IMAGES   ?= 500000
+IMAGES   ?= 1000000
 # What make monkey and make monkey-races play.
 SEQUENCES ?= 10000
 PAIRS    ?= 5000
 THIN     ?= 1
+CRASH_THIN ?= 20
 SEED     ?= 1
 # Passed to go test: make test-vm RUN=TestOpen
 RUN      ?= .
@@ -232,15 +233,17 @@ bench-boot: setup
 fuzz:
 	@./scripts/fuzz $(FUZZTIME)
 
-## crash              the crash simulator: over a million states that faults leave on a disk, as a table; ten minutes
+## crash              the crash simulator: what faults leave of operations on drawn and on recorded volumes, as tables
 crash:
-	$(GO) run ./test/crash/cmd -images $(IMAGES) -thin $(THIN) -seed $(SEED)
+	$(GO) run ./test/crash/cmd -drawn -images $(IMAGES) -seed $(SEED)
+	$(GO) run ./test/crash/cmd -images 20000 -thin $(CRASH_THIN) -seed $(SEED)
 
 ## crash-far          the same for the far header and for changes of size, which take more time; hours
 crash-far:
+	$(GO) run ./test/crash/cmd -dear -drawn -images $(IMAGES) -seed $(SEED)
 	$(GO) run ./test/crash/cmd -dear -images $(IMAGES) -thin $(THIN) -seed $(SEED)
 
-## test-crash         the crash simulator's own tests
+## test-crash         the crash simulator's own tests, and a slice of its images
 test-crash:
 	$(test) ./test/crash/...
 

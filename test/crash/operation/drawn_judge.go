@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 )
@@ -53,8 +54,17 @@ func exactly(v *luks.Volume) string {
 		return facts(v) + separator
 	}
 	t, _, found, err := far.Find(v.Metadata())
-	return fmt.Sprintf("%s%sheads %d, keyslots area %d, data %+v, far %v %v %s %+v", neutral(v), separator,
-		v.Choice.Copy.Header.Size, v.Metadata().KeyslotsSize(), v.Data, found, err, t.Phase, t.Far)
+	_, pending, _ := v.Pending()
+	return fmt.Sprintf("%s%sheads %d, pending %v, keyslots area %d, data %+v, far %v %v %s %+v", unlogged(neutral(v)), separator,
+		v.Choice.Copy.Header.Size, pending, v.Metadata().KeyslotsSize(), v.Data, found, err, t.Phase, t.Far)
+}
+
+// unlogged are facts without the log of a change in several steps, of which there are many on the way.
+func unlogged(facts string) string {
+	lines := slices.DeleteFunc(strings.Split(facts, "\n"), func(line string) bool {
+		return strings.Contains(line, "Type:"+relocate.TokenType+" ")
+	})
+	return strings.Join(lines, "\n")
 }
 
 const separator = "\n--\n"

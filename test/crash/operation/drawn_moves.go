@@ -30,8 +30,8 @@ func drawnMoves() []crash.Kind {
 		})),
 		onScene("far: grow", true, withFar(whole), grows),
 		onScene("far: resume a growth", true, withFar(whole), resumesGrowth),
-		onScene("far: shrink", true, withFar(whole), shrinks),
-		onScene("far: cancel a shrink", true, withFar(whole), cancelsShrink),
+		onScene("far: shrink", true, withFar(roomy), shrinks),
+		onScene("far: cancel a shrink", true, withFar(roomy), cancelsShrink),
 	}
 }
 
@@ -58,6 +58,12 @@ func onScene(name string, far bool, fit func(*shape.Shape, *rand.Rand), try func
 
 // whole volumes have two heads in order.
 func whole(s *shape.Shape, _ *rand.Rand) { s.Version, s.Damage = 2, shape.Sound }
+
+// roomy volumes can become shorter.
+func roomy(s *shape.Shape, rng *rand.Rand) {
+	whole(s, rng)
+	s.Tail += 6 * mib
+}
 
 func (s *scene) made() (*disk.Image, error) { return s.base, nil }
 

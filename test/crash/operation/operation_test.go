@@ -145,10 +145,13 @@ func killFirst(v *luks.Volume, key *luks.Key) error {
 }
 
 // unwiped removes a keyslot from the header and leaves its material.
-func unwiped(v *luks.Volume, _ *luks.Key) error {
+func unwiped(v *luks.Volume, _ *luks.Key) error { return forget(v, 1) }
+
+// forget takes a keyslot out of the header alone.
+func forget(v *luks.Volume, id int) error {
 	next := v.Choice.Copy
 	next.Metadata = next.Metadata.Clone()
-	if err := next.Metadata.RemoveKeyslot(1); err != nil {
+	if err := next.Metadata.RemoveKeyslot(id); err != nil {
 		return err
 	}
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)

@@ -51,8 +51,8 @@ func (d *shared) LockMetadata(context.Context, bool) (func() error, error) {
 type turns uint64
 
 // interleave runs two programs on a device by those turns, and returns what each of them returned. Who has
-// returned leaves all turns to the other one. count is how many turns there were.
-func interleave(dev crash.Device, programs [2]program, order turns) (errs [2]error, count int) {
+// returned leaves all turns to the other one. free are the turns at which there was a choice.
+func interleave(dev crash.Device, programs [2]program, order turns) (errs [2]error, free turns) {
 	var next [2]func() (struct{}, bool)
 	for i, p := range programs {
 		step, stop := iter.Pull(func(yield func(struct{}) bool) {
@@ -63,14 +63,16 @@ func interleave(dev crash.Device, programs [2]program, order turns) (errs [2]err
 		next[i] = step
 	}
 	running := [2]bool{true, true}
-	for ; running[0] || running[1]; count++ {
-		turn := int(order >> (count % 64) & 1)
-		if !running[turn] {
+	for n := 0; running[0] || running[1]; n++ {
+		turn := int(order >> (n % mostTurns) & 1)
+		if running[0] && running[1] {
+			free |= 1 << (n % mostTurns)
+		} else if !running[turn] {
 			turn = 1 - turn
 		}
 		_, running[turn] = next[turn]()
 	}
-	return errs, count
+	return errs, free
 }
 
 // outcome is what a pair of programs may come to: the volume as it is, and who succeeded.
@@ -140,23 +142,27 @@ func (p *pair) explains(m *disk.Image, errs [2]error) error {
 	return fmt.Errorf("no order of %s (%v) and %s (%v) comes to:\n%s", p.programs[0].name, errs[0], p.programs[1].name, errs[1], now)
 }
 
-// mostTurns bounds the boundaries of which every order is tried; further ones follow the pattern.
+// mostTurns bounds the boundaries of which every order is tried; further ones repeat the pattern.
 const mostTurns = 9
+
+// course is what a run has shown of the orders: those that agree with it at every choice go the same way.
+type course struct{ free, order turns }
+
+func (c course) covers(order turns) bool { return order&c.free == c.order&c.free }
 
 // everyOrder tries each interleaving and returns them, those of equal course once.
 func (p *pair) everyOrder() ([]turns, error) {
 	var list []turns
-	seen := map[string]bool{}
+	var seen []course
 	for order := range turns(1 << mostTurns) {
-		d := disk.NewRecorder(p.base, disk.Fault{})
-		errs, count := interleave(d, p.programs, order)
-		course := fmt.Sprint(order&(1<<min(count, mostTurns)-1), count)
-		if seen[course] {
+		if slices.ContainsFunc(seen, func(c course) bool { return c.covers(order) }) {
 			continue
 		}
-		seen[course] = true
+		d := disk.NewRecorder(p.base, disk.Fault{})
+		errs, free := interleave(d, p.programs, order)
+		seen = append(seen, course{free, order})
 		if err := p.explains(d.Trace(nil).After(), errs); err != nil {
-			return nil, fmt.Errorf("turns %0*b: %w", min(count, mostTurns), order, err)
+			return nil, fmt.Errorf("turns %0*b: %w", mostTurns, order, err)
 		}
 		list = append(list, order)
 	}
