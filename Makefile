@@ -19,6 +19,9 @@ HOOKDIR  ?= /usr
 FUZZTIME ?= 10m
 # Images that make crash draws, beside those that are always tried; one in how many of these; and the seed.
 IMAGES   ?= 500000
+# What make monkey and make monkey-races play.
+SEQUENCES ?= 10000
+PAIRS    ?= 5000
 THIN     ?= 1
 SEED     ?= 1
 # Passed to go test: make test-vm RUN=TestOpen
@@ -33,24 +36,30 @@ export GOAMD64 = v1
 module  := github.com/orthrus-luks/orthrus
 tool    := $(GO) tool -modfile=scripts/tools/go.mod
 build   := $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+# How long one package's tests take at most on a quiet machine; test/pace makes the limit for this one of it.
+quiet    = 10m
+limit    = $$($(GO) -C $(CURDIR) run ./test/pace/limit $(quiet))
 # make check vets everything once. What a test starts as a program of its own, and the machine it runs on, are
 # no part of what go test knows a result by: nothing is taken from its cache.
-test    := $(GO) test -vet=off -count=1 $(GOTESTFLAGS)
+test     = $(GO) test -vet=off -count=1 -timeout $(limit) $(GOTESTFLAGS)
 arches  := arm64 riscv64 386 s390x
 
 # Packages that touch neither files nor the kernel: they also run on 386.
 pure    := ./dm/target ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/commit ./luks/kdf/... \
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector $(wildcard ./luks/signature) ./cmd/internal/cli \
 	./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
+# Those of them that take minutes where an emulator runs them.
+dear32  := luks/(inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.
 rooted  := $(module)/(cmd/orthrus|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 # Parts of `make test` that have a line of their own.
-apart   := $(module)/test/(vm|interop|referee|crash)
+apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
-.PHONY: all build demo test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-long test-vm test-callers check fmt vet \
-	staticcheck arch cross bench bench-readme fuzz crash test-crash \
-	install install-cryptsetup man completions clean setup help
+.PHONY: all build demo setup help clean man completions install install-cryptsetup \
+	test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-long test-monkey \
+	test-vm test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine \
+	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
 all: build
 
@@ -71,9 +80,13 @@ setup:
 demo: setup
 	@$(GO) run ./test/vm/demo
 
-## test               unit tests, 32-bit, referee, interoperability on files, crash slice, one virtual machine
+# Parts of make test, the longest first, and the tests that .ci/run has beside them.
+parts   := test-vm test-interop test-unit $(if $(wildcard test/monkey),test-monkey) test-386 test-crash test-referee
+later   := test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
+
+## test               unit tests, 32-bit, referee, slices of interoperability, crashes and monkey, one virtual machine
 test: setup
-	@./scripts/run-parts test-unit test-386 test-referee test-interop test-crash test-vm
+	@JOBS=2 LATER='$(later)' ./scripts/run-parts $(parts)
 
 ## test-unit          unit tests alone
 test-unit:
@@ -82,7 +95,12 @@ test-unit:
 
 ## test-386           the pure packages as 32-bit programs
 test-386:
-	GOARCH=386 $(test) $(pure)
+	@if [ "$$(./scripts/arch32)" = 386 ]; then GOARCH=386 $(test) $(pure); exit; fi; \
+	echo 'This kernel runs no 386 programs. An emulated ARM has 32 bits as well.'; \
+	all=$$($(GO) list $(pure)); some=$$(echo "$$all" | grep -Ev '$(dear32)'); \
+	if [ -n "$$ORTHRUS_LONG" ]; then some=$$all; else \
+		echo "test-386: $$(echo "$$all" | grep -Ec '$(dear32)') of $$(echo "$$all" | wc -l) packages not run" >>"$${ORTHRUS_NOT_RUN:-/dev/stderr}"; fi; \
+	GOARCH=arm $(test) -exec qemu-arm-static $$some
 
 ## test-emulated      key derivation and ciphers on an emulated arm64 (assembly) and s390x (big-endian); wants qemu-user-static
 test-emulated:
@@ -101,42 +119,61 @@ test-interop: setup
 
 ## test-vm            tests in the virtual machine (RUN=pattern)
 test-vm: setup
-	$(test) -timeout 15m -run '$(RUN)' $$($(GO) list ./test/vm/... | grep -v /callers)
+	$(test) -run '$(RUN)' ./test/vm
+
+## test-machine       the virtual machine itself: outcomes, disks, power cuts
+test-machine: setup
+	$(test) -run '$(RUN)' ./test/vm/machine
+
+## test-guard-vm      the guard in the virtual machine: disks that come damaged, go and grow (RUN=pattern)
+test-guard-vm: setup
+	$(test) -run '$(RUN)' ./test/vm/guard
+
+## test-uml           header operations on disks that lose, fail and log writes, in User-Mode Linux (RUN=pattern)
+test-uml: setup
+	$(test) -run '$(RUN)' ./test/vm/uml
 
 ## test-callers       programs that call cryptsetup, on a Debian in the virtual machine (RUN=pattern)
+test-callers: quiet = 15m
 test-callers: setup
-	$(test) -timeout 40m -v -run '$(RUN)' ./test/vm/callers
+	$(test) -v -run '$(RUN)' ./test/vm/callers
 
 ## test-boot          machines with an encrypted root, from power on to a login (RUN=pattern); an hour without KVM
-.PHONY: test-boot
+test-boot: quiet = 60m
 test-boot: setup
-	ORTHRUS_LONG=1 $(test) -timeout 180m -v -run '$(RUN)' ./test/vm/poweron
+	$(test) -v -run '$(RUN)' ./test/vm/poweron
 
 ## test-engine        the boot engine on a real kernel: disks, keys, prompts, frontends (RUN=pattern)
-.PHONY: test-engine
 test-engine: setup
-	ORTHRUS_LONG=1 $(test) -timeout 20m -v -run '$(RUN)' ./test/vm/boot
+	$(test) -v -run '$(RUN)' ./test/vm/boot
 
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
-	@RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-interop-long test-vm-long test-guard-long test-callers crash crash-far fuzz
+	@ORTHRUS_LONG=1 RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-emulated \
+		test-interop-long test-vm-long test-guard-long test-callers crash crash-far fuzz
 
+test-interop-long: quiet = 60m
 test-interop-long: setup
-	ORTHRUS_LONG=1 $(test) -timeout 120m -v ./test/interop/...
+	ORTHRUS_LONG=1 $(test) -v ./test/interop/...
 
 ## guard-sequences    what happens to disks, drawn at random in sequences of ten, under the guard's eyes (SEQUENCES=number)
 .PHONY: guard-sequences
 SEQUENCES ?= 5000
 guard-sequences:
-	GUARD_SEQUENCES=$(SEQUENCES) $(test) -timeout 180m -v -run 'TestNothingThatHappens' ./cmd/internal/guard
+	GUARD_SEQUENCES=$(SEQUENCES) $(test) -v -run 'TestNothingThatHappens' ./cmd/internal/guard
 
+test-guard-long: quiet = 30m
 test-guard-long:
-	ORTHRUS_LONG=1 $(test) -timeout 60m -v ./test/guard/...
+	ORTHRUS_LONG=1 $(test) -v ./test/guard/...
 
 # The cells of the interoperability matrix that passed on this tree are not run again.
+test-vm-long: quiet = 120m
 test-vm-long: setup
 	@mkdir -p .cache/test-long
-	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -timeout 120m -v $$($(GO) list ./test/vm/... | grep -v /callers)
+	ORTHRUS_LONG=1 ORTHRUS_RESUME=$(CURDIR)/.cache/test-long/matrix-$$(./scripts/state) $(test) -v $$($(GO) list ./test/vm/... | grep -v /callers)
+
+test-monkey: setup
+	$(test) ./test/monkey/...
 
 ## check              gofumpt, vet, staticcheck, the import table, builds for other processors; needs no root
 check: fmt vet staticcheck shellcheck arch cross
@@ -152,7 +189,6 @@ staticcheck:
 	$(tool) staticcheck ./...
 
 # Every shell script there is.
-.PHONY: shellcheck
 scripts = .ci/run $(shell grep -rlE '^#!(/bin/|/usr/bin/|/sbin/)(env )?(ba|a|)(sh|openrc-run)' scripts)
 shellcheck:
 	shellcheck -x $(scripts)
@@ -176,7 +212,6 @@ bench-readme:
 	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
 
 ## bench-boot         size of images and time to the root, beside Debian's own
-.PHONY: bench-boot
 bench-boot: setup
 	$(GO) run ./test/vm/poweron/measure
 
@@ -189,13 +224,21 @@ crash:
 	$(GO) run ./test/crash/cmd -images $(IMAGES) -thin $(THIN) -seed $(SEED)
 
 ## crash-far          the same for the far header and for changes of size, which take more time; hours
-.PHONY: crash-far
 crash-far:
 	$(GO) run ./test/crash/cmd -dear -images $(IMAGES) -thin $(THIN) -seed $(SEED)
 
 ## test-crash         the crash simulator's own tests
 test-crash:
 	$(test) ./test/crash/...
+
+## monkey             random commands on random volumes, ours and cryptsetup's: SEQUENCES= or FOR=2m, SEED=; a failing one as a script
+.PHONY: monkey monkey-races
+monkey: setup
+	$(GO) run ./test/monkey/cmd -sequences $(SEQUENCES) -seed $(SEED) $(if $(FOR),-for $(FOR))
+
+## monkey-races       the same for pairs of commands at once (PAIRS=, FOR=)
+monkey-races: setup
+	$(GO) run ./test/monkey/cmd -pairs $(PAIRS) -seed $(SEED) $(if $(FOR),-for $(FOR))
 
 ## man                bin/man: manual pages, one for each action and an overview
 man:

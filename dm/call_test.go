@@ -186,6 +186,24 @@ func TestMissingModuleIsNamed(t *testing.T) {
 	}
 }
 
+func TestAFlagThatTheKernelIsTooOldForIsNamed(t *testing.T) {
+	c, _ := fake(t, func(call fakeCall, _ *header) ([]byte, error) {
+		if call.cmd == unix.DM_LIST_VERSIONS {
+			return versionRecord("crypt"), nil // 1.24.0
+		}
+		return nil, unix.EINVAL
+	})
+	for flags, want := range map[target.CryptFlags]error{
+		target.HighPriority | target.AllowDiscards: ErrFlag, target.NoReadWorkqueue: ErrTable, 0: ErrTable,
+	} {
+		_, err := c.Load("x", Table{&target.Crypt{Length: 8, Cipher: "a", Device: "7:0", Flags: flags}}, LoadOptions{})
+		named := strings.Contains(fmt.Sprint(err), "high_priority needs dm-crypt 1.26.0 (Linux 6.10), this kernel has 1.24.0")
+		if !errors.Is(err, want) || named != (want == ErrFlag) {
+			t.Errorf("%v: %v", flags, err)
+		}
+	}
+}
+
 func TestInterruptedCallsAreRepeated(t *testing.T) {
 	left := 3
 	c, k := fake(t, func(fakeCall, *header) ([]byte, error) {

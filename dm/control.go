@@ -3,27 +3,14 @@
 package dm
 
 import (
-	"fmt"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"golang.org/x/sys/unix"
 )
 
-// Version is the version of the ioctl interface or of a target.
-type Version struct{ Major, Minor, Patch uint32 }
-
-func (v Version) String() string { return fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch) }
-
-// AtLeast compares two versions of the same thing.
-func (v Version) AtLeast(major, minor, patch uint32) bool {
-	if v.Major != major {
-		return v.Major > major
-	}
-	if v.Minor != minor {
-		return v.Minor > minor
-	}
-	return v.Patch >= patch
-}
+// Version is that of a target type or of the kernel's interface.
+type Version = target.Version
 
 // Control is an open control device. It may be used by several goroutines at once.
 type Control struct {
@@ -61,7 +48,7 @@ func (c *Control) negotiate() error {
 		return noDeviceMapper(err)
 	}
 	v := a.header.Version
-	c.version = Version{v[0], v[1], v[2]}
+	c.version = Version{Major: v[0], Minor: v[1], Patch: v[2]}
 	return nil
 }
 

@@ -23,6 +23,7 @@ var (
 	ErrNoKey          = errors.New("the kernel has no such key")
 	ErrNoBacking      = errors.New("no such underlying device")
 	ErrTable          = errors.New("the kernel refuses the table")
+	ErrFlag           = errors.New("the kernel's dm-crypt is too old for a flag")
 	ErrUnsupported    = errors.New("not supported by this kernel")
 	ErrReply          = errors.New("malformed reply of the kernel")
 	ErrTooLong        = errors.New("reply too long")

@@ -81,7 +81,7 @@ func splitVersions(body []byte) ([]TargetVersion, error) {
 			return nil, fmt.Errorf("%w: target list ends early", ErrReply)
 		}
 		v := entry.Version
-		targets = append(targets, TargetVersion{cString(body[versionSize:]), Version{v[0], v[1], v[2]}})
+		targets = append(targets, TargetVersion{cString(body[versionSize:]), Version{Major: v[0], Minor: v[1], Patch: v[2]}})
 		if entry.Next == 0 {
 			break
 		}
@@ -111,7 +111,7 @@ func (c *Control) TargetVersion(kind string) (Version, error) {
 		return Version{}, fmt.Errorf("%w: target version", ErrReply)
 	}
 	v := entry.Version
-	return Version{v[0], v[1], v[2]}, nil
+	return Version{Major: v[0], Minor: v[1], Patch: v[2]}, nil
 }
 
 // Number is a device number.

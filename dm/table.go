@@ -40,8 +40,8 @@ type LoadOptions struct {
 }
 
 // Load puts a table into the inactive slot; Resume makes it the active one. The device and its
-// active table stay as they are when it fails. Kinds of errors: ErrUnknownTarget, ErrUnknownCipher,
-// ErrNoKey, ErrNoBacking, ErrBusy (an underlying device is held), ErrTable, ErrNotFound.
+// active table stay as they are when it fails. Kinds of errors: ErrUnknownTarget, ErrFlag,
+// ErrUnknownCipher, ErrNoKey, ErrNoBacking, ErrBusy (an underlying device is held), ErrTable, ErrNotFound.
 func (c *Control) Load(name string, table Table, o LoadOptions) (Info, error) {
 	device, err := byName(name)
 	if err != nil {
@@ -122,10 +122,7 @@ func (c *Control) explainLoad(device ref, label string, table Table, err error) 
 	e.Device = label
 	switch e.Errno {
 	case unix.EINVAL:
-		e.Kind = ErrTable
-		if kind, module := c.unknownTarget(table); kind != "" {
-			e.Kind, e.Detail = ErrUnknownTarget, fmt.Sprintf("%q, module %s missing", kind, module)
-		}
+		e.Kind, e.Detail = c.whyInvalid(table)
 	case unix.ENOENT:
 		e.Kind, e.Detail = ErrUnknownCipher, ciphers(table)
 	case unix.ENXIO, unix.ENODEV, unix.ENOTBLK:
@@ -138,22 +135,32 @@ func (c *Control) explainLoad(device ref, label string, table Table, err error) 
 	return e
 }
 
-// unknownTarget returns the first target type the kernel does not have, and its module.
-func (c *Control) unknownTarget(table Table) (kind, module string) {
+// whyInvalid finds what the kernel lacks for a table that it calls invalid: the first target type that it
+// does not have, or a flag that its dm-crypt does not know yet.
+func (c *Control) whyInvalid(table Table) (kind error, detail string) {
 	known, err := c.Targets()
 	if err != nil {
-		return "", ""
+		return ErrTable, ""
 	}
-	names := map[string]bool{}
+	versions := map[string]Version{}
 	for _, t := range known {
-		names[t.Name] = true
+		versions[t.Name] = t.Version
 	}
 	for _, line := range table {
-		if kind := line.Type(); !names[kind] {
-			return kind, "dm_" + strings.ReplaceAll(kind, "-", "_")
+		version, known := versions[line.Type()]
+		if !known {
+			module := "dm_" + strings.ReplaceAll(line.Type(), "-", "_")
+			return ErrUnknownTarget, fmt.Sprintf("%q, module %s missing", line.Type(), module)
+		}
+		crypt, isCrypt := line.(*target.Crypt)
+		if !isCrypt {
+			continue
+		}
+		for _, flag := range crypt.Flags.Unknown(version) {
+			return ErrFlag, fmt.Sprintf("%s needs dm-crypt %s (Linux %s), this kernel has %s", flag.Name, flag.Since, flag.Linux, version)
 		}
 	}
-	return "", ""
+	return ErrTable, ""
 }
 
 // ciphers names the ciphers of a table for an error.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -45,7 +46,7 @@ func TestCookieCarriesFlagsAndMagic(t *testing.T) {
 }
 
 func TestSettleWaitsForTheCountdown(t *testing.T) {
-	k := testUdev(t, 10*time.Second).cookie(0)
+	k := testUdev(t, pace.Limit(10*time.Second)).cookie(0)
 	const delay = 150 * time.Millisecond
 	result := make(chan error, 1)
 	go func() {
@@ -59,7 +60,7 @@ func TestSettleWaitsForTheCountdown(t *testing.T) {
 	if err := <-result; err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took < delay || took > 5*time.Second {
+	if took := time.Since(start); took < delay || took > pace.Limit(5*time.Second) {
 		t.Errorf("waited %v", took)
 	}
 	if _, err := k.sem.value(); err == nil {

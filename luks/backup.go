@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -31,8 +32,9 @@ func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
 		return nil
 	})
 	if err == nil && v.Version == 1 {
-		first := min(layout.Material1(v.LUKS1).Offset, backupUnit)
-		clear(image[luks1.ReservedSize:max(first, luks1.ReservedSize)])
+		for _, gap := range v.LUKS1.Gaps(backupUnit) {
+			clear(image[gap.Offset:gap.End()])
+		}
 	}
 	return image, err
 }
@@ -40,7 +42,7 @@ func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
 // backupSize is the length of a backup in bytes.
 func (v *Volume) backupSize() uint64 {
 	if v.Version == 1 {
-		return min(roundUp(layout.Material1(v.LUKS1).End(), backupUnit), uint64(v.dev.Size()))
+		return min(extent.Up(v.LUKS1.MaterialRoom().End(), backupUnit), uint64(v.dev.Size()))
 	}
 	return layout.Metadata(v.Choice.Copy)
 }
@@ -110,7 +112,7 @@ func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 	}
 	head := 2 * backup.Choice.Copy.Header.Size
 	if backup.Version == 1 {
-		head = min(layout.Material1(backup.LUKS1).Offset, backupUnit)
+		head = luks1.ReservedSize
 	}
 	return commit.Locked(ctx, dev, true, func() error { return commit.Whole(dev, image, head) })
 }

@@ -160,7 +160,7 @@ func noise1(h luks1.Header, id int) (commit.Area, error) {
 // sectors.
 func detour1(session *commit.Session1, expect commit.Expect, id int, s sealed) error {
 	now, size := session.Now(), session.Device().Size()
-	place, found := now.Unclaimed(int64(layout.Material1(now).End()), int64(layout.Limit1(now, uint64(size))))
+	place, found := now.Unclaimed(int64(now.MaterialRoom().End()), int64(layout.Limit1(now, uint64(size))))
 	if !found || noLUKSMeta(session.Device(), now) != nil {
 		return &InPlaceError{id, nil}
 	}
@@ -199,7 +199,7 @@ var ErrLUKSMeta = errors.New("LUKSMETA data lies behind the keyslots")
 
 func noLUKSMeta(dev Device, h luks1.Header) error {
 	p := make([]byte, len(luksMeta))
-	err := header.ReadFull(dev, p, luks2.AlignUp(layout.Material1(h).End()))
+	err := header.ReadFull(dev, p, luks2.AlignUp(h.MaterialRoom().End()))
 	if err == nil && string(p) == luksMeta {
 		return ErrLUKSMeta
 	}

@@ -56,7 +56,7 @@ type FormatOptions struct {
 
 // Format makes a new volume on dev and returns it. Everything that can fail without a write fails
 // first: geometry, cipher, key derivation. Then the old metadata is wiped, the keyslot material
-// written, and the header last.
+// written, and the header last. The volume is then opened once: ErrUnproven where that fails.
 func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions) (*Volume, error) {
 	key, err := o.volumeKey()
 	if err != nil {
@@ -77,13 +77,17 @@ func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions)
 	if err != nil {
 		return nil, err
 	}
-	return v, commit.Locked(ctx, dev, true, func() error {
+	err = commit.Locked(ctx, dev, true, func() error {
 		f.Detached, f.Progress = o.Detached, o.Progress
 		if err := f.Write(ctx, dev); err != nil {
 			return err
 		}
 		return v.load()
 	})
+	if err == nil {
+		err = v.prove(ctx, passphrase, o.firstKeyslot())
+	}
+	return v, err
 }
 
 func (o FormatOptions) volumeKey() (*secret.Buffer, error) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
-	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -43,7 +42,7 @@ func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOp
 	offset, _ := h.Material(id)
 	return commit.Format{
 		Zero:    append(o.Wipe, luks2.Extent{Size: headerRoom1(h, uint64(v.dev.Size()))}),
-		Noise:   layout.Material1(h),
+		Noise:   h.MaterialRoom(),
 		Areas:   []commit.Area{{What: areaName(id), Offset: uint64(offset), Bytes: s.material}},
 		Header1: &h,
 	}, nil
@@ -92,6 +91,6 @@ func splitCipher(spec string) (name, mode string) {
 
 // headerRoom1 is what an earlier header of either version can have used, bytes.
 func headerRoom1(h luks1.Header, size uint64) uint64 {
-	end := layout.Material1(h).End()
+	end := h.MaterialRoom().End()
 	return min(max(end, uint64(h.PayloadOffset)*512), maxHeaderWipe, size)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -42,7 +43,7 @@ func Geometry2(o FormatOptions, size uint64) (Geometry, error) {
 		return g, geometry("keyslots size", "%d bytes", g.KeyslotsSize)
 	}
 	if !o.Detached && g.DataOffset == 0 {
-		g.DataOffset = roundUp(g.Room(), o.alignment())
+		g.DataOffset = extent.Up(g.Room(), o.alignment())
 	}
 	return g, checkGeometry(g, o, size)
 }
@@ -80,16 +81,34 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 	if err := g.fits(o, size); err != nil {
 		return err
 	}
+	if err := g.wholeSectors(o, size); err != nil {
+		return err
+	}
 	if g.KeyslotsSize < luks2.AreaSize(uint32(o.KeySize), 4000) {
 		return geometry("keyslots area", "%d bytes cannot hold one keyslot", g.KeyslotsSize)
 	}
 	return nil
 }
 
+// wholeSectors refuses data that cannot be mapped in sectors of the size chosen: they must begin on one, and
+// be a whole number of them. Sectors of 512 bytes always fit; a rest of a file is left out.
+func (g Geometry) wholeSectors(o FormatOptions, size uint64) error {
+	data := size
+	if o.DataSize != 0 {
+		data = o.DataSize
+	}
+	unit := uint64(o.SectorSize)
+	if unit <= 512 || data == 0 || data < g.DataOffset {
+		return nil
+	}
+	if g.DataOffset%unit != 0 || (data-g.DataOffset)%unit != 0 {
+		return geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset, unit)
+	}
+	return nil
+}
+
 // VerySmall tells that few keyslots fit.
 func (g Geometry) VerySmall() bool { return g.KeyslotsSize < smallKeyslotsLimit }
-
-func roundUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
 
 // format2 prepares a LUKS2 volume; nothing is written yet.
 func (v *Volume) format2(ctx context.Context, key, passphrase []byte, o FormatOptions) (f commit.Format, err error) {

@@ -5,7 +5,6 @@ package luks
 import (
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -36,7 +35,7 @@ func (o FormatOptions) check1(size uint64) (Geometry, error) {
 	if err != nil {
 		return Geometry{}, err
 	}
-	material := layout.Material1(parts.Apply(luks1.Header{KeyBytes: uint32(o.KeySize)}))
+	material := parts.Apply(luks1.Header{KeyBytes: uint32(o.KeySize)}).MaterialRoom()
 	g := Geometry{KeyslotsSize: material.End(), DataOffset: uint64(parts.Payload) * 512}
 	return g, g.fits(o, size)
 }

@@ -20,7 +20,7 @@ func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) 
 	if v.Version != 2 || v.Choice.Healthy() {
 		return false, nil
 	}
-	err = v.enter(ctx, commit.Options{Force: force}, func(s *commit.Session) error {
+	err = v.enter(ctx, commit.Options{Force: force, Mend: true}, func(s *commit.Session) error {
 		if _, choice := s.Heads(); !header.SameGeneration(v.Choice, choice) {
 			return header.ErrChanged
 		}

@@ -15,7 +15,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
-	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // saltSize is the length of keyslot salts, bytes.
@@ -80,11 +79,8 @@ func (v *Volume) newSpec(keySize int, n NewKeyslot) (keyslot.Spec, error) {
 
 // areaCipher is the data's cipher with the volume key's size where that works in user space.
 func areaCipher(cipher string, keySize int) (string, int) {
-	if !sector.IsNull(cipher) && keySize > 0 {
-		if c, err := sector.New(cipher, make([]byte, keySize), keyslot.SectorSize); err == nil {
-			c.Close()
-			return cipher, keySize
-		}
+	if keySize > 0 && keyslot.CheckCipher(cipher, keySize) == nil {
+		return cipher, keySize
 	}
 	return defaultAreaCipher, defaultAreaKeySize
 }

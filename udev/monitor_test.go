@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,7 +72,7 @@ func numbered(n int, more ...string) []byte {
 // receive expects an event within seconds.
 func receive(t *testing.T, m *Monitor) Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(5*time.Second))
 	defer cancel()
 	e, err := m.Receive(ctx)
 	if err != nil {
@@ -287,7 +288,7 @@ func TestBurstsLoseNoState(t *testing.T) {
 		}
 	}()
 	before := heapInUse()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(20*time.Second))
 	defer cancel()
 	for copied, err := uint64(0), error(nil); copied != total; {
 		var e Event
@@ -325,7 +326,7 @@ func TestContextEndsAWait(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
 	start := time.Now()
-	if _, err := m.Receive(ctx); !errors.Is(err, why) || time.Since(start) > time.Second {
+	if _, err := m.Receive(ctx); !errors.Is(err, why) || time.Since(start) > pace.Limit(time.Second) {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 	send(t, s, toUdevGroup, numbered(5))

@@ -3,22 +3,16 @@
 package udev
 
 import (
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 	"golang.org/x/sys/unix"
 )
 
 // NewUUID returns a random uuid (RFC 9562, version 4) to know an event again by.
-func NewUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // does not fail
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
+func NewUUID() string { return uuid.New() }
 
 // Trigger makes the kernel send an event about a device, and so makes udevd run its rules: it writes
 // "ACTION UUID" to the device's uevent file. The event carries the uuid (Event.Synthetic); an empty one

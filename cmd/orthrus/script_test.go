@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -57,7 +58,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup:               writeKeyFiles,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds, "fill": fill},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "costs": costs, "holds": holds, "fill": fill, "poke": poke, "label": label},
 	})
 }
 
@@ -143,4 +144,32 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 		add := []string{"luksAddKey", "-q", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000", "--key-file", "k1", args[0], "k2"}
 		ts.Check(ts.Exec("cryptsetup", add...))
 	}
+}
+
+// poke overwrites bytes, given as a Go string: "poke a.img 168 \x1b[2J".
+func poke(ts *testscript.TestScript, _ bool, args []string) {
+	offset, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	text, err := strconv.Unquote(`"` + args[2] + `"`)
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte(text), offset)
+	ts.Check(errors.Join(err, f.Close()))
+}
+
+// label gives a volume a label, and a token of that type, as a Go string: "label a.img \x1b[2J".
+func label(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	dev, err := luks.OpenDevice(ts.MkAbs(args[0]), luks.DeviceOptions{Write: true})
+	ts.Check(err)
+	defer dev.Close()
+	v, err := luks.Load(context.Background(), dev)
+	ts.Check(err)
+	ts.Check(v.SetLabels(context.Background(), text, ""))
+	token, err := json.Marshal(map[string]any{"type": text, "keyslots": []string{}})
+	ts.Check(err)
+	_, err = v.SetToken(context.Background(), 5, token)
+	ts.Check(err)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -62,7 +63,7 @@ func (s *session) answer(prompt, text string) {
 		select {
 		case piece := <-s.shown:
 			s.screen += strings.ReplaceAll(string(piece), "\r\n", "\n")
-		case <-time.After(20 * time.Second):
+		case <-time.After(pace.Limit(20 * time.Second)):
 			s.t.Fatalf("no %q at the end of %q", prompt, s.screen)
 		}
 	}
@@ -75,7 +76,7 @@ func (s *session) answer(prompt, text string) {
 // ends waits for the program and compares its exit code and the last words on the screen.
 func (s *session) ends(code int, words string) {
 	s.t.Helper()
-	defer time.AfterFunc(20*time.Second, func() { _ = s.cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(pace.Limit(20*time.Second), func() { _ = s.cmd.Process.Kill() }).Stop()
 	err := s.cmd.Wait()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -111,6 +112,24 @@ func formatted(t *testing.T) string {
 	s.answer("Verify passphrase: ", "pass one\n")
 	s.ends(0, "")
 	return dir
+}
+
+// A key that opens no data is nobody's last keyslot.
+func TestRemovingAnUnboundKeyAsksForNoConfirmation(t *testing.T) {
+	dir := formatted(t)
+	s := onTerminal(t, dir, append(cheap, "luksAddKey", "--unbound", "--key-size", "256", "a.img")...)
+	s.answer("Enter new passphrase for key slot: ", "unbound\n")
+	s.answer("Verify passphrase: ", "unbound\n")
+	s.ends(0, "")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "-v", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "unbound\n")
+	s.ends(0, "Key slot 1 unlocked.\nKeyslot 1 is selected for deletion.\nKey slot 1 removed.\nCommand successful.\n")
+
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
+	s.answer("Enter passphrase to be deleted: ", "pass one\n")
+	s.answer("This is the last keyslot. Device will become unusable after purging this key.\n\nAre you sure? (Type 'yes' in capital letters): ", "NO\n")
+	s.ends(2, "")
 }
 
 func TestDialogues(t *testing.T) {

@@ -5,6 +5,8 @@ package block
 import (
 	"errors"
 	"io"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // ReadAround reads like ReadAt but goes on past sectors that cannot be read: their bytes in p
@@ -45,7 +47,7 @@ func (d *Device) readAround(p []byte, off int64, runs *badRuns) (int, error) {
 // the range lies within one sector.
 func (d *Device) split(n int, off int64) int {
 	sector := int64(d.logical)
-	middle := roundUp(off+int64(n)/2, sector) - off
+	middle := extent.Up(off+int64(n)/2, sector) - off
 	if middle >= int64(n) {
 		middle -= sector
 	}

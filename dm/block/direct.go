@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"golang.org/x/sys/unix"
 )
@@ -112,7 +113,7 @@ func (d *Device) bounce(p []byte, off int64, move func(part, sectors []byte, at,
 		return 0, nil
 	}
 	sector := int64(d.logical)
-	buffer, err := secret.New(int(min(bounceSize, roundUp(int64(len(p)), sector)+sector)))
+	buffer, err := secret.New(int(min(bounceSize, extent.Up(int64(len(p)), sector)+sector)))
 	if err != nil {
 		return 0, err
 	}
@@ -121,12 +122,10 @@ func (d *Device) bounce(p []byte, off int64, move func(part, sectors []byte, at,
 		at := off + int64(done)
 		skip := at % sector
 		part := p[done:min(len(p), done+buffer.Len()-int(skip))]
-		n, err := move(part, buffer.Bytes()[:roundUp(skip+int64(len(part)), sector)], at-skip, skip)
+		n, err := move(part, buffer.Bytes()[:extent.Up(skip+int64(len(part)), sector)], at-skip, skip)
 		done += n
 		if err != nil || done == len(p) {
 			return done, err
 		}
 	}
 }
-
-func roundUp(n, to int64) int64 { return (n + to - 1) / to * to }

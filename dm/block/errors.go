@@ -16,6 +16,8 @@ var (
 	ErrBusy = errors.New("in use")
 	// ErrReadOnly: opened for writing, but the device or its file system is read-only.
 	ErrReadOnly = errors.New("read-only")
+	// ErrSuspended: a mapping that the device-mapper holds back all reads and writes of.
+	ErrSuspended = errors.New("suspended")
 	// ErrBeyondEnd: a write that would pass the end of the device or file.
 	ErrBeyondEnd = errors.New("beyond the end of the device")
 	// ErrReplaced: the path names another device or file than the one that was opened.

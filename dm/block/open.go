@@ -49,8 +49,8 @@ type Device struct {
 type identity struct{ device, inode uint64 }
 
 // Open opens a block device or a regular file. It neither writes, creates nor waits; links are
-// followed. Errors are *PathError of kind ErrNotBlock, ErrBusy, ErrReadOnly, fs.ErrNotExist or
-// fs.ErrPermission.
+// followed. Errors are *PathError of kind ErrNotBlock, ErrBusy, ErrReadOnly, ErrSuspended,
+// fs.ErrNotExist or fs.ErrPermission.
 func Open(path string, flags Flags) (*Device, error) {
 	d := &Device{path: path, fd: -1, writable: flags&ReadWrite != 0}
 	before, err := statKind(path)
@@ -58,6 +58,11 @@ func Open(path string, flags Flags) (*Device, error) {
 		return nil, &PathError{Op: "open", Path: path, Kind: kindOf(err), Err: causeOf(err)}
 	}
 	d.block = before.Mode&unix.S_IFMT == unix.S_IFBLK
+	if d.block {
+		if err := running(path, uint64(before.Rdev)); err != nil {
+			return nil, err
+		}
+	}
 	if d.fd, err = openFD(path, openMode(flags, d.block)); err != nil {
 		return nil, openError(path, flags, err)
 	}

@@ -5,6 +5,7 @@ package block
 import (
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"golang.org/x/sys/unix"
 )
 
@@ -48,7 +49,7 @@ func (d *Device) Sync() error {
 func (d *Device) dropPages(s span) {
 	page := int64(unix.Getpagesize())
 	from := s.from / page * page
-	_ = unix.Fadvise(d.fd, from, roundUp(s.to-from, page), unix.FADV_DONTNEED)
+	_ = unix.Fadvise(d.fd, from, extent.Up(s.to-from, page), unix.FADV_DONTNEED)
 }
 
 // FlushBuffers syncs and drops the whole page cache of the device (BLKFLSBUF where the process

@@ -64,3 +64,13 @@ func nodeName(dir string) string {
 }
 
 func numberOf(dir string) (number, bool) { return parseNumber(attribute(dir, "dev")) }
+
+// Attribute reads one file of a device's directory in sysfs, without its newline: "start", "dm/suspended",
+// "queue/rotational". It is "" where the device or the file is absent.
+func Attribute(major, minor uint32, name string) string {
+	dir, err := system.sysDir(number{major, minor})
+	if err != nil {
+		return ""
+	}
+	return attribute(dir, name)
+}

@@ -4,6 +4,8 @@ package block
 
 import (
 	"errors"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // ZeroRange writes zeros to [off, off+n): by BLKZEROOUT on whole sectors of a block device, so
@@ -14,7 +16,7 @@ func (d *Device) ZeroRange(off, n int64) error {
 		return &IOError{Path: d.path, Op: "zero", Offset: off, Length: n, Err: err}
 	}
 	sector := int64(d.logical)
-	from, to := roundUp(off, sector), (off+n)/sector*sector
+	from, to := extent.Up(off, sector), (off+n)/sector*sector
 	if !d.block || from >= to || !d.zeroSectors(from, to-from) {
 		return d.writeZeros(off, n)
 	}

@@ -147,13 +147,8 @@ func control(op string, cmd int, id ID, arg int) error {
 	return failure(op, id.String(), err)
 }
 
-// Permissions of a key, for its possessor, owner, group and others (keyctl(2), KEYCTL_SETPERM).
+// Permissions of a key, for its possessor, owner, group and others (keyctl(2), KEYCTL_SETPERM: read here, never set).
 type Permissions uint32
-
-// SetPermissions replaces the permissions of a key.
-func SetPermissions(id ID, p Permissions) error {
-	return failure("set permissions", id.String(), unix.KeyctlSetperm(int(id), uint32(p)))
-}
 
 // Resolve returns the serial number of a special keyring, which is made when create is set and the
 // thread or process has none.

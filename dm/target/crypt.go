@@ -9,38 +9,6 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 )
 
-// CryptFlags are the options of a crypt line that take no value.
-type CryptFlags uint
-
-// The flags, in the order they are rendered in. HighPriority needs Linux 6.10.
-const (
-	AllowDiscards CryptFlags = 1 << iota
-	SameCPUCrypt
-	SubmitFromCryptCPUs
-	NoReadWorkqueue
-	NoWriteWorkqueue
-	IVLargeSectors // count IVs in encryption sectors; LUKS never sets it
-	HighPriority
-)
-
-func cryptFlagNames() []string {
-	return []string{
-		"allow_discards", "same_cpu_crypt", "submit_from_crypt_cpus", "no_read_workqueue",
-		"no_write_workqueue", "iv_large_sectors", "high_priority",
-	}
-}
-
-// String renders the flags as the kernel names them, separated by blanks.
-func (f CryptFlags) String() string {
-	var names []string
-	for i, name := range cryptFlagNames() {
-		if f&(1<<i) != 0 {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, " ")
-}
-
 // Crypt is a line of dm-crypt (kernel: admin-guide/device-mapper/dm-crypt.rst).
 type Crypt struct {
 	Start, Length    uint64 // 512-byte sectors
@@ -80,10 +48,8 @@ func (c *Crypt) Params() (*secret.Buffer, error) {
 
 func (c *Crypt) options(w *writer) *options {
 	o := &options{}
-	for i, name := range cryptFlagNames() {
-		if c.Flags&(1<<i) != 0 {
-			o.add(name)
-		}
+	for _, flag := range c.Flags.List() {
+		o.add(flag.Name)
 	}
 	if c.SectorSize != 512 {
 		o.nonZero("sector_size", uint64(c.SectorSize))
@@ -114,9 +80,9 @@ func parseCrypt(start, length uint64, params []byte) (Target, error) {
 }
 
 func (c *Crypt) parseOption(r *reader, word string) {
-	for i, name := range cryptFlagNames() {
-		if word == name {
-			c.Flags |= 1 << i
+	for _, flag := range cryptFlags {
+		if word == flag.Name {
+			c.Flags |= flag.Flag
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/signature"
@@ -13,11 +14,14 @@ import (
 )
 
 // Contents tells where what lies on a mapped device ends, as signature.Inside does, for the node at
-// path. It reads through the page cache, in which a mounted ext4 keeps its superblock. XFS keeps its
+// path. It reads through the page cache, in which a mounted ext4 keeps its superblock; a suspended mapping, whose reads would wait, is a StateError. XFS keeps its
 // own apart and may write it back long after it grew, so it is also asked for its size where it is
 // mounted.
 func Contents(path string) (_ signature.Contents, err error) {
 	dev, err := block.Open(path, 0)
+	if errors.Is(err, block.ErrSuspended) {
+		err = &StateError{filepath.Base(path), ErrSuspended}
+	}
 	if err != nil {
 		return signature.Contents{}, err
 	}

@@ -3,8 +3,6 @@
 package activate
 
 import (
-	"errors"
-
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
@@ -16,21 +14,6 @@ type Data struct {
 	ReadAhead uint   // 512-byte sectors
 	ReadOnly  bool
 	DiskSeq   uint64 // tells disks of one number apart; 0 where the kernel does not count them
-}
-
-// Inspect claims a block device for a moment, which fails with block.ErrBusy where something else
-// has it, unless shared. Errors are those of block.Open.
-func Inspect(path string, shared bool) (Data, error) {
-	flags := block.Exclusive
-	if shared {
-		flags = 0
-	}
-	dev, err := block.Open(path, flags)
-	if err != nil {
-		return Data{}, err
-	}
-	d, err := Describe(dev)
-	return d, errors.Join(err, dev.Close())
 }
 
 // Describe is what a mapping needs to know of an open block device.

@@ -8,17 +8,12 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/dm/target"
 )
 
 // HeldRing is the keyring, linked in root's user keyring, of the keys that are held for mappings.
 const HeldRing = "orthrus-guard"
-
-// ErrNotCrypt is the kind of refusal to change a mapping that is no single crypt line.
-var ErrNotCrypt = errors.New("not a mapping of one crypt line")
 
 // HoldKey keeps a volume key for as long as its mapping is active, so that a longer table can be
 // loaded without a passphrase. It is a "logon" key under the name that the table has: no process can
@@ -143,24 +138,23 @@ func withUserKeyring(use func() error) error {
 	return errors.Join(use(), keyring.Unlink(user, keyring.Thread))
 }
 
-// Lengthen gives an active mapping another length, in 512-byte sectors, and leaves everything else of
-// its table as it is. The key is the one in the table, or the one that HoldKey keeps; dm.ErrNoKey
-// where there is none. The mapping stays as it was when it fails.
-func Lengthen(ctx context.Context, c *dm.Control, name string, sectors uint64) error {
-	return withUserKeyring(func() error {
-		table, info, err := c.Table(name, dm.Active)
+// Lengthen gives a running mapping another length, in 512-byte sectors, and leaves everything else of its
+// table as it is. The key is the one in the table, which confirm must know, or the one that HoldKey keeps;
+// dm.ErrNoKey where there is none. The mapping stays as it was when it fails; StateError where it is
+// suspended or its key is not the volume's.
+func Lengthen(ctx context.Context, c Mapper, name string, sectors uint64, confirm Confirm) error {
+	return withUserKeyring(func() (err error) {
+		now, err := Read(c, name)
 		if err != nil {
 			return err
 		}
-		defer table.Close()
-		var crypt *target.Crypt
-		if len(table) == 1 {
-			crypt, _ = table[0].(*target.Crypt)
+		defer func() { err = errors.Join(err, now.Close()) }()
+		key, err := now.Key(confirm)
+		if err != nil {
+			return err
 		}
-		if crypt == nil {
-			return ErrNotCrypt
-		}
-		crypt.Length = sectors
-		return exchange(ctx, c, name, table, info.ReadOnly)
+		defer key.Close()
+		now.Crypt.Length = sectors
+		return exchange(ctx, c, name, now.table, now.Info.ReadOnly)
 	})
 }

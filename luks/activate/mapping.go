@@ -95,23 +95,13 @@ func Activate(ctx context.Context, c *dm.Control, m Mapping) (dm.Info, error) {
 	return info, err
 }
 
-// Reload exchanges the table of an active mapping, for another length or other flags.
-func Reload(ctx context.Context, c *dm.Control, m Mapping) error {
+// Reload exchanges the table of a running mapping, for another length or other flags. A key that came out
+// of a table came through Current.Key. A suspended mapping is refused (ErrSuspended); on any failure the
+// old table stays and runs on.
+func Reload(ctx context.Context, c Mapper, m Mapping) error {
 	return withKey(m, func(byRing bool) error {
 		return m.withTable(byRing, func(table dm.Table) error { return exchange(ctx, c, m.Name, table, m.ReadOnly) })
 	})
-}
-
-// exchange makes another table the active one; on failure the old one stays.
-func exchange(ctx context.Context, c *dm.Control, name string, table dm.Table, readOnly bool) error {
-	if _, err := c.Load(name, table, dm.LoadOptions{ReadOnly: readOnly}); err != nil {
-		return err
-	}
-	if _, err := c.Resume(ctx, name, dm.ResumeOptions{}); err != nil {
-		_, clearErr := c.Clear(name)
-		return errors.Join(err, clearErr)
-	}
-	return nil
 }
 
 func (m Mapping) withTable(byRing bool, use func(dm.Table) error) error {

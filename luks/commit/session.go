@@ -4,7 +4,6 @@ package commit
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -38,22 +37,13 @@ type Options struct {
 	// Force lets a damaged head be overwritten where something else left its signature on the device, or where
 	// a copy that cannot be read may be newer: a person knows whose device it is and what is given up.
 	Force bool
+	// Mend is for a session that only makes the heads equal: sequence numbers stay.
+	Mend bool
 	// Tell is told each step of a transaction before it begins; nil for silence.
 	Tell func(Step)
 	// Free tells that the room for a new far header is known to be free, whatever lies there. Otherwise
 	// it must read as zeros.
 	Free bool
-}
-
-// Enter takes the device's exclusive lock and runs do on what the device holds then.
-func Enter(ctx context.Context, dev header.Device, o Options, do func(*Session) error) error {
-	return Locked(ctx, dev, true, func() error {
-		s, err := Begin(dev, o)
-		if err != nil {
-			return err
-		}
-		return do(s)
-	})
 }
 
 // Begin reads the heads, for a caller that holds the exclusive lock, and makes sure that they are fit to be
@@ -71,7 +61,7 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 	if _, err := planHeal(dev, s.heads, s.choice, o.Force); err != nil {
 		return nil, err
 	}
-	if s.choice.Copy.Header.SeqID == math.MaxUint64 {
+	if s.choice.Copy.Header.SeqID == math.MaxUint64 && !o.Mend {
 		return s, s.commit(Change{Next: s.Now(), Apart: true})
 	}
 	return s, nil

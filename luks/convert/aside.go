@@ -43,11 +43,6 @@ func aside(h luks1.Header, id int, free luks2.Extent) (Step, bool) {
 // inFirstSector tells which of the header's two sectors says where the keyslot lies.
 func inFirstSector(id int) bool { return id < 6 }
 
-func overlaps(k luks1.Keyslot, at, length uint64) bool {
-	offset := uint64(k.Offset) * luks1.SectorSize
-	return at < offset+length && offset < at+length
-}
-
 // disabled finds a disabled keyslot whose place lies in free: one named in the same sector of the
 // header as id, if there is one.
 func disabled(h luks1.Header, id int, free luks2.Extent) (int, bool) {

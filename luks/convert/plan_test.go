@@ -187,3 +187,9 @@ func TestWhatLUKS1CannotHoldIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// overlaps tells whether a keyslot of that length covers bytes from at on.
+func overlaps(k luks1.Keyslot, at, length uint64) bool {
+	offset := uint64(k.Offset) * luks1.SectorSize
+	return at < offset+length && offset < at+length
+}

@@ -24,6 +24,8 @@ import (
 	"golang.org/x/crypto/blake2s"
 	//lint:ignore SA1019 old LUKS1 headers name it
 	"golang.org/x/crypto/ripemd160"
+
+	"github.com/orthrus-luks/orthrus/dm/sm3"
 )
 
 // ErrUnknown is the kind of every error of this package.
@@ -95,7 +97,7 @@ func Factory(name string) (func() hash.Hash, error) {
 	case "sha3-512":
 		return func() hash.Hash { return sha3.New512() }, nil
 	case "sm3":
-		return newSM3, nil
+		return sm3.New, nil
 	case "ripemd160":
 		return ripemd160.New, nil
 	case "whirlpool":

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -45,6 +46,7 @@ func (r *Report) judge2(e Evidence) {
 		r.Tokens = append(r.Tokens, Token{t.ID, t.Type, t.Keyslots})
 	}
 	r.judgeCopies()
+	r.judgeDropped(m)
 	r.keyslots2(m, e.Areas)
 	r.judgeKeyslots()
 	r.segments2(m, e.Size)
@@ -112,6 +114,13 @@ func (r *Report) judgeCopies() {
 	}
 }
 
+// judgeDropped names members that readers leave out, each in its own memory.
+func (r *Report) judgeDropped(m *luks2.Metadata) {
+	for _, path := range m.Dropped() {
+		r.add(Note, fmt.Sprintf("%s: belongs to no such kdf and is ignored", path))
+	}
+}
+
 func (r *Report) judgeRequirements() {
 	for _, name := range r.Requirements {
 		r.add(Note, fmt.Sprintf("requirement %q: the volume is not activated by programs that do not know it", name))
@@ -132,13 +141,14 @@ func (r *Report) judgeForeign(e Evidence) {
 
 // judgeSegments holds the data against the device. areasEnd is where header and keyslot areas end.
 func (r *Report) judgeSegments(areasEnd uint64) {
+	r.judgePossible()
 	for _, s := range r.Segments {
 		if s.Backup {
 			continue
 		}
-		end := s.Offset + s.recorded
+		end := s.recordedExtent().End()
 		switch {
-		case s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= roundUp(areasEnd, 1<<20):
+		case s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= extent.Up(areasEnd, 1<<20):
 			r.add(Note, fmt.Sprintf("segment %d: its data lies on another device; this is a detached header or a backup of one", s.ID))
 		case s.Offset >= r.DeviceSize:
 			r.add(Healable, fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
@@ -159,7 +169,7 @@ func (r *Report) judgeRest() {
 			return
 		}
 		if !s.Backup {
-			end = max(end, s.Offset+s.recorded)
+			end = max(end, s.recordedExtent().End())
 		}
 	}
 	if end > 0 && end < r.DeviceSize && (r.Far == nil || r.Far.Place == nil) {
@@ -180,5 +190,3 @@ func (r *Report) segments2(m *luks2.Metadata, size uint64) {
 	}
 	slices.SortFunc(r.Segments, func(a, b Segment) int { return a.ID - b.ID })
 }
-
-func roundUp(n, unit uint64) uint64 { return (n + unit - 1) / unit * unit }

@@ -134,7 +134,7 @@ func data(r Report) []Region {
 			continue
 		}
 		n := Region{Kind: Data, Offset: s.Offset, Size: s.Size, Name: fmt.Sprintf("data, segment %d", s.ID), Keyslot: -1}
-		if s.Offset+s.recorded > r.DeviceSize {
+		if s.recordedExtent().End() > r.DeviceSize {
 			n.Damaged, n.Why = true, "cut off"
 		}
 		list = append(list, n)

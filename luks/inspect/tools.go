@@ -80,7 +80,7 @@ func (r *Report) cryptsetupVolume() {
 	for _, s := range r.Segments {
 		if !s.Backup && !s.Dynamic {
 			fixed++
-			end = max(end, s.Offset+s.recorded)
+			end = max(end, s.recordedExtent().End())
 		}
 	}
 	if fixed > 0 {

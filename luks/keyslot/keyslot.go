@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/af"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
@@ -41,7 +42,7 @@ type Spec struct {
 
 // MaterialSize is the length of the material in bytes, a multiple of SectorSize.
 func (s Spec) MaterialSize() int {
-	return (s.KeySize*s.Stripes + SectorSize - 1) / SectorSize * SectorSize
+	return extent.Up(s.KeySize*s.Stripes, SectorSize)
 }
 
 // Check holds key sizes, stripes and hash against what can be opened here, before memory is given to them.
@@ -125,5 +126,5 @@ func (s Spec) cipher(ctx context.Context, passphrase []byte, memory *kdf.Memory)
 	if err := s.KDF.DeriveIn(ctx, memory, key.Bytes(), passphrase); err != nil {
 		return nil, err
 	}
-	return sector.New(s.Cipher, key.Bytes(), SectorSize)
+	return sector.New(s.Cipher, key.Bytes(), SectorSize, sector.InKeyslot())
 }

@@ -65,16 +65,6 @@ func FirstFit(room luks2.Extent, size uint64, taken []luks2.Extent) (uint64, boo
 	return 0, false
 }
 
-// Material1 spans the material of all keyslots of a LUKS1 header, which need not lie in their order.
-func Material1(h luks1.Header) luks2.Extent {
-	start, end := uint64(1)<<62, uint64(0)
-	for id := range h.Keyslots {
-		offset, length := h.Material(id)
-		start, end = min(start, uint64(offset)), max(end, uint64(offset+length))
-	}
-	return luks2.Extent{Offset: start, Size: end - start}
-}
-
 // Limit1 is Limit for LUKS1.
 func Limit1(h luks1.Header, deviceSize uint64) uint64 {
 	if at := uint64(h.PayloadOffset) * luks1.SectorSize; at > 0 {

@@ -2,6 +2,8 @@
 
 package luks1
 
+import "github.com/orthrus-luks/orthrus/dm/extent"
+
 // Sizes, in bytes, of what the format fixes.
 const (
 	HeaderSize   = 592  // bytes with a meaning
@@ -69,7 +71,7 @@ func (h Header) Material(i int) (offset, length int64) {
 
 // MaterialSectors returns the length of one keyslot's key material in sectors.
 func (h Header) MaterialSectors() int64 {
-	return (int64(h.KeyBytes)*Stripes + SectorSize - 1) / SectorSize
+	return extent.Up(int64(h.KeyBytes)*Stripes, SectorSize) / SectorSize
 }
 
 // EnabledKeyslots lists the enabled keyslots in ascending order.

@@ -2,6 +2,8 @@
 
 package luks1
 
+import "github.com/orthrus-luks/orthrus/dm/extent"
+
 // Layout says where a new header puts key material and data; all values are sectors.
 type Layout struct {
 	Material [KeyslotCount]uint32
@@ -34,7 +36,7 @@ func NewLayout(keyBytes uint32, p Placement) (Layout, error) {
 	next := uint64(firstMaterial)
 	for i := range l.Material {
 		l.Material[i] = uint32(next)
-		next += roundUp(uint64(h.MaterialSectors()), materialAlignment)
+		next += extent.Up(uint64(h.MaterialSectors()), materialAlignment)
 	}
 	payload, err := p.payload(next)
 	l.Payload = payload
@@ -52,7 +54,7 @@ func (p Placement) payload(end uint64) (uint32, error) {
 		if alignment == 0 {
 			alignment = defaultAlignment
 		}
-		at = roundUp(end, alignment) + uint64(p.Shift)
+		at = extent.Up(end, alignment) + uint64(p.Shift)
 	}
 	if at < end || at > 1<<32-1 {
 		return 0, fieldError(ErrInvalid, "payloadOffset", "sector %d, key material ends at %d", at, end)
@@ -69,14 +71,12 @@ func (l Layout) Apply(h Header) Header {
 	return h
 }
 
-func roundUp(n, unit uint64) uint64 { return (n + unit - 1) / unit * unit }
-
 // Unclaimed returns the first place for key material, in bytes, from `from` on and before end that
 // no keyslot claims, enabled or not. It is a multiple of 4096.
 func (h Header) Unclaimed(from, end int64) (int64, bool) {
 	const unit = materialAlignment * SectorSize
 	length := h.MaterialSectors() * SectorSize
-	for at := (from + unit - 1) / unit * unit; at+length <= end; at += unit {
+	for at := extent.Up(from, unit); at+length <= end; at += unit {
 		if !h.claims(at, length) {
 			return at, true
 		}
@@ -91,4 +91,31 @@ func (h Header) claims(at, length int64) bool {
 		}
 	}
 	return false
+}
+
+// MaterialRoom spans the key material of all eight keyslots, in whatever order it lies.
+func (h Header) MaterialRoom() extent.Extent {
+	order := h.byOffset()
+	start, _ := h.Material(order[0])
+	last, length := h.Material(order[KeyslotCount-1])
+	return extent.Extent{Offset: uint64(start), Size: uint64(last + length - start)}
+}
+
+// Gaps lists what belongs to nothing between the header and the byte end, ascending. Headers of the first
+// tools have key material from sector 2 on; today's begin at sector 8, with a gap before it that a header
+// of LUKS2 has passed over.
+func (h Header) Gaps(end uint64) []extent.Extent {
+	var list []extent.Extent
+	at := uint64(ReservedSize)
+	for _, i := range h.byOffset() {
+		offset, length := h.Material(i)
+		if stop := min(uint64(offset), end); at < stop {
+			list = append(list, extent.Extent{Offset: at, Size: stop - at})
+		}
+		at = max(at, uint64(offset+length))
+	}
+	if at < end {
+		list = append(list, extent.Extent{Offset: at, Size: end - at})
+	}
+	return list
 }

@@ -4,8 +4,8 @@ package luks2
 
 import "bytes"
 
-// parseArea reads the JSON area of a copy: an object from the first byte on, then NUL bytes, at
-// least one, to the end.
+// parseArea reads the JSON area of a copy: an object from the first byte on, white space as may be, then
+// NUL bytes, at least one, to the end.
 func parseArea(area []byte) (*Metadata, error) {
 	if len(area) == 0 || area[0] != '{' {
 		return nil, damaged(ErrJSON, "JSON area", "does not begin with an object")
@@ -17,10 +17,11 @@ func parseArea(area []byte) (*Metadata, error) {
 	if rest := bytes.TrimLeft(area[end:], "\x00"); len(rest) != 0 {
 		return nil, damaged(ErrJSON, "JSON area", "text behind the terminating NUL at byte %d", len(area)-len(rest))
 	}
-	return ParseMetadata(area[:end])
+	return ParseMetadata(bytes.TrimRight(area[:end], " \t\n\r"))
 }
 
-// ParseMetadata reads the JSON text by itself. It checks the syntax only: see Validate.
+// ParseMetadata reads the JSON text by itself. It checks the syntax only: see Validate. Surplus members of
+// a kdf are left out: see Dropped.
 func ParseMetadata(text []byte) (*Metadata, error) {
 	if n := len(text); n == 0 || text[n-1] != '}' {
 		return nil, damaged(ErrJSON, "JSON area", "does not end with the object's brace")
@@ -32,5 +33,10 @@ func ParseMetadata(text []byte) (*Metadata, error) {
 	if err != nil {
 		return nil, damaged(ErrJSON, "JSON area", "%v", err)
 	}
-	return newMetadata(root)
+	m, err := newMetadata(root)
+	if err != nil {
+		return nil, err
+	}
+	m.dropSurplus()
+	return m, nil
 }

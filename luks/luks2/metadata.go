@@ -19,6 +19,7 @@ const (
 type Metadata struct {
 	root                                        *object // the sections in it are replaced when text is made
 	keyslots, tokens, segments, digests, config *object
+	dropped                                     []string // see Dropped
 }
 
 // sections gives each mandatory section in the order in which new metadata is written.
@@ -77,7 +78,7 @@ func (m *Metadata) Text() []byte {
 
 // Clone returns a copy that can be changed on its own.
 func (m *Metadata) Clone() *Metadata {
-	c := &Metadata{root: m.root.clone()}
+	c := &Metadata{root: m.root.clone(), dropped: m.dropped}
 	to := c.sections()
 	for i, section := range m.sections() {
 		*to[i].at = (*section.at).clone()

@@ -3,8 +3,11 @@
 package luks2
 
 import (
+	"math"
 	"strconv"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // Segment is a part of the data device. Offsets and sizes in bytes.
@@ -19,6 +22,24 @@ type Segment struct {
 	SectorSize uint32 // bytes
 	Flags      []string
 	Integrity  *Integrity
+	endless    bool // the text has a size that reaches past 64 bits; Size ends before
+}
+
+// Extent is where the segment lies; a dynamic one reaches to the end of all.
+func (s Segment) Extent() Extent {
+	if s.Dynamic {
+		return Extent{Offset: s.Offset, Size: math.MaxUint64}
+	}
+	return Extent{Offset: s.Offset, Size: s.Size}
+}
+
+// bounded cuts a size that reaches past 64 bits down to whole sectors below that. Other readers take such a
+// header for a sound one, and no device is as large: what computes with it here must not wrap.
+func (s Segment) bounded() Segment {
+	if room := math.MaxUint64 - s.Offset; s.Size > room {
+		s.Size, s.endless = extent.Down(room, uint64(max(s.SectorSize, 512))), true
+	}
+	return s
 }
 
 // Integrity describes authenticated encryption of a segment.
@@ -78,7 +99,7 @@ func (m *Metadata) Segments() []Segment {
 		s.Offset, _ = strconv.ParseUint(raw.Offset, 10, 64)
 		s.Size, _ = strconv.ParseUint(raw.Size, 10, 64)
 		s.IVTweak, _ = strconv.ParseUint(raw.IVTweak, 10, 64)
-		segments = append(segments, s)
+		segments = append(segments, s.bounded())
 	}
 	return segments
 }

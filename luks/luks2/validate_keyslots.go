@@ -75,12 +75,12 @@ func checkKDF(kdf scope) error {
 	case "pbkdf2":
 		_, hashErr := kdf.field("hash").string()
 		_, iterationsErr := kdf.field("iterations").uint32()
-		return all(kdf.onlyKeys("type", "salt", "hash", "iterations"), hashErr, iterationsErr)
+		return all(kdf.onlyKeys(kdfMembers(kind)...), hashErr, iterationsErr)
 	case "argon2i", "argon2id":
 		_, timeErr := kdf.field("time").uint32()
 		_, memoryErr := kdf.field("memory").uint32()
 		_, cpusErr := kdf.field("cpus").uint32()
-		return all(kdf.onlyKeys("type", "salt", "time", "memory", "cpus"), timeErr, memoryErr, cpusErr)
+		return all(kdf.onlyKeys(kdfMembers(kind)...), timeErr, memoryErr, cpusErr)
 	}
 	return nil
 }

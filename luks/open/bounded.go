@@ -51,6 +51,7 @@ func Within(ctx context.Context, limit time.Duration, step func(context.Context)
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, ErrHangs)
 		defer cancel()
 	}
-	_, err := Bounded(ctx, func(struct{}) {}, func(ctx context.Context) (struct{}, error) { return struct{}{}, step(ctx) })
+	type nothing struct{}
+	_, err := Bounded(ctx, func(nothing) {}, func(ctx context.Context) (nothing, error) { return nothing{}, step(ctx) })
 	return err
 }

@@ -50,7 +50,8 @@ func (k Keyslots) MemoryError() error {
 			least = slot
 		}
 	}
-	return &luks.KeyslotError{Keyslot: least.ID, Err: &kdf.MemoryError{Needed: least.Spec.KDF.MemoryBytes(), Available: k.Available}}
+	lacks := &kdf.MemoryError{Needed: least.Spec.KDF.MemoryBytes(), Available: k.Available}
+	return &luks.KeyslotError{Keyslot: least.ID, Err: lacks}
 }
 
 // Allows tells whether a keyslot is among the usable ones.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 func TestKeyslotsAreSortedByWhatTheMachineCanDo(t *testing.T) {
@@ -75,7 +76,7 @@ func TestDerivationsTakeTurnsByMemory(t *testing.T) {
 	g := NewGate(func() uint64 { return 100 })
 	enter := func(need uint64) func() {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(5*time.Second))
 		defer cancel()
 		leave, err := g.Enter(ctx, need)
 		if err != nil {

@@ -27,7 +27,7 @@ type Request struct {
 // Opening is a volume on the way to its mapping.
 type Opening struct {
 	*luks.Volume
-	Data activate.Data // of the device to map; since Claim
+	Disk activate.Data // to map; since Claim
 	Path string        // of the device to map: the one asked for, or a loop device over that image; since Claim
 
 	request Request
@@ -71,8 +71,8 @@ func (o *Opening) Close() error {
 	return errors.Join(errs...)
 }
 
-// Detached tells that the header lies elsewhere than the data.
-func (o *Opening) Detached() bool { return o.request.Data != o.request.Header }
+// detached tells that the header lies elsewhere than the data.
+func (o *Opening) detached() bool { return o.request.Data != o.request.Header }
 
 // Heal mends a damaged copy of the header and reads it again. It leaves alone two copies that
 // contradict each other and, with the error of luks.HealDevice, what it may not touch; the volume opens
@@ -106,14 +106,14 @@ func (o *Opening) Claim() (err error) {
 			return err
 		}
 	}
-	o.Data, err = activate.Describe(dev)
-	o.Data.ReadOnly = o.Data.ReadOnly || o.request.ReadOnly
+	o.Disk, err = activate.Describe(dev)
+	o.Disk.ReadOnly = o.Disk.ReadOnly || o.request.ReadOnly
 	return err
 }
 
 // dataDevice is the device that the header was read from, where the data is on it, too.
 func (o *Opening) dataDevice() (*block.Device, error) {
-	if file, here := o.header(); here && !o.Detached() {
+	if file, here := o.header(); here && !o.detached() {
 		return file.Device, nil
 	}
 	return o.open(o.request.Data)
@@ -153,7 +153,8 @@ func free(dev *block.Device) error {
 	if err != nil || len(users) == 0 {
 		return err
 	}
-	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: fmt.Errorf("held by %s", users[0].Name)}
+	holder := fmt.Errorf("held by %s", users[0].Name)
+	return &block.PathError{Op: "open", Path: dev.Path(), Kind: block.ErrBusy, Err: holder}
 }
 
 // Image tells that the data lies in an image file; since Claim.
@@ -184,7 +185,7 @@ func (o *Opening) Unlock(ctx context.Context, entries []Entry, options luks.Unlo
 // Mapping describes the device to be made, with its key; the caller may change its flags. InTable puts
 // the key into the table instead of the kernel's keyring, as it is for LUKS1.
 func (o *Opening) Mapping(name string, key *luks.Key, inTable bool) (activate.Mapping, error) {
-	m, err := o.Volume.Mapping(name, o.Data)
+	m, err := o.Volume.Mapping(name, o.Disk)
 	if err != nil {
 		return m, err
 	}
@@ -198,11 +199,11 @@ func (o *Opening) Mapping(name string, key *luks.Key, inTable bool) (activate.Ma
 // Unchanged fails with ErrReplaced where the claimed disk's number has come to mean another disk. It
 // sees how long the disk is now.
 func (o *Opening) Unchanged() error {
-	now, err := activate.Again(o.Data)
-	if err != nil || now.DiskSeq != o.Data.DiskSeq {
+	now, err := activate.Again(o.Disk)
+	if err != nil || now.DiskSeq != o.Disk.DiskSeq {
 		return errors.Join(&block.PathError{Op: "map", Path: o.Path, Kind: ErrReplaced}, err)
 	}
-	o.Data.Size = now.Size
+	o.Disk.Size = now.Size
 	return nil
 }
 

@@ -78,7 +78,10 @@ var ErrNoSource = errors.New("nothing can give a key")
 func (r Race) Run(ctx context.Context, entries []Entry) (Win, error) {
 	racing, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &contest{race: r, ended: make(chan ending, len(entries)), entries: entries, won: cancel, leader: -1, trying: map[int]int{}}
+	c := &contest{
+		race: r, ended: make(chan ending, len(entries)), entries: entries, won: cancel, leader: -1,
+		trying: map[int]int{},
+	}
 	c.timer = time.NewTimer(0)
 	defer c.timer.Stop()
 	for c.start(racing); c.running > 0; c.start(racing) {

@@ -60,7 +60,7 @@ func (a *arrangement) move(id int, to uint64) {
 // fill moves the areas that lie outside, the largest first, into the first hole that takes them.
 func (a *arrangement) fill() bool {
 	outside := a.ids(func(x, y luks2.Extent) int { return cmp.Compare(y.Size, x.Size) })
-	outside = slices.DeleteFunc(outside, func(id int) bool { return a.at[id].Within(a.room) })
+	outside = slices.DeleteFunc(outside, func(id int) bool { return a.room.Contains(a.at[id]) })
 	for _, id := range outside {
 		to, ok := a.hole(a.room, a.at[id].Size)
 		if !ok {
@@ -75,7 +75,7 @@ func (a *arrangement) fill() bool {
 // then the others. What lies in the way, or across its own place, first goes to a hole elsewhere.
 func (a *arrangement) pack() error {
 	order := a.ids(func(x, y luks2.Extent) int {
-		if in, other := x.Within(a.room), y.Within(a.room); in != other {
+		if in, other := a.room.Contains(x), a.room.Contains(y); in != other {
 			return map[bool]int{true: -1, false: 1}[in]
 		}
 		return cmp.Compare(x.Offset, y.Offset)

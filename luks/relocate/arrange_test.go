@@ -35,7 +35,7 @@ func follow(t rapid.TB, slots []luks2.Keyslot, moves []move, wide luks2.Extent) 
 		at[k.ID] = luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
 	}
 	for _, m := range moves {
-		if at[m.keyslot] != m.from || m.to.Size != m.from.Size || m.to.Offset%page != 0 || !m.to.Within(wide) {
+		if at[m.keyslot] != m.from || m.to.Size != m.from.Size || m.to.Offset%page != 0 || !wide.Contains(m.to) {
 			t.Fatalf("move %+v of an area at %+v", m, at[m.keyslot])
 		}
 		for id, e := range at {
@@ -62,7 +62,7 @@ func TestEveryMoveGoesToAFreePlaceAndAllEndInside(t *testing.T) {
 			return
 		}
 		for id, e := range follow(t, slots, moves, wide) {
-			if !e.Within(room) {
+			if !room.Contains(e) {
 				t.Fatalf("keyslot %d ends at %+v, outside %+v", id, e, room)
 			}
 		}

@@ -98,7 +98,7 @@ type resize struct {
 // clean wipes what an earlier attempt may have left, where no keyslot has come to lie since.
 func (r *resize) clean(log Log) {
 	for _, e := range []luks2.Extent{log.Left, log.Next} {
-		if e.Size > 0 && e.Within(r.wide) {
+		if e.Size > 0 && r.wide.Contains(e) {
 			r.wipe("wipe what an earlier attempt left", e)
 		}
 	}

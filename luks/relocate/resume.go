@@ -42,7 +42,7 @@ func planTakeBack(now luks2.Copy, log Log) ([]Step, error) {
 func strayHead(dev header.Device, now luks2.Copy, log Log) (Step, bool) {
 	at := log.To.Header
 	head := luks2.Extent{Offset: at, Size: luks2.BinarySize}
-	if at == now.Header.Size || !luks2.LegalSize(at) || !head.Within(now.Metadata.KeyslotsExtent(now.Header.Size)) {
+	if at == now.Header.Size || !luks2.LegalSize(at) || !now.Metadata.KeyslotsExtent(now.Header.Size).Contains(head) {
 		return Step{}, false
 	}
 	for _, k := range now.Metadata.Keyslots() {

@@ -3,12 +3,11 @@
 package rescue
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -69,11 +68,11 @@ func head1(h luks1.Header) ([]byte, error) {
 func head2(c luks2.Copy, random io.Reader) ([]byte, error) {
 	image := make([]byte, c.Metadata.KeyslotsExtent(c.Header.Size).End())
 	if c.Header.UUID == "" {
-		uuid, err := newUUID(random)
+		text, err := uuid.From(random)
 		if err != nil {
 			return nil, err
 		}
-		c.Header.UUID = uuid
+		c.Header.UUID = text
 	}
 	for _, offset := range []uint64{0, c.Header.Size} {
 		c.Header.Offset, c.Header.Algorithm = offset, "sha256"
@@ -87,16 +86,4 @@ func head2(c luks2.Copy, random io.Reader) ([]byte, error) {
 		copy(image[offset:], p)
 	}
 	return image, nil
-}
-
-// newUUID makes a random one (RFC 9562, version 4).
-func newUUID(random io.Reader) (string, error) {
-	var seed [32]byte
-	if _, err := io.ReadFull(random, seed[:]); err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(seed[:])
-	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
-	h := hex.EncodeToString(sum[:16])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:], nil
 }

@@ -29,7 +29,9 @@ type Cipher struct {
 	step  uint64
 	iv    ivGenerator
 	mode  mode
-	work  sync.Pool // *scratch
+	// keyslot: see InKeyslot
+	keyslot bool
+	work    sync.Pool // *scratch
 }
 
 // mode transforms whole sectors of size bytes. ivs holds one vector for each of them and is the
@@ -61,6 +63,12 @@ func LargeSectors() Option {
 	}
 }
 
+// InKeyslot makes vectors as all programs do for the areas of keyslots, where benbi in counter mode differs
+// from what dm-crypt does.
+func InKeyslot() Option {
+	return func(c *Cipher) { c.keyslot = true }
+}
+
 // New makes a Cipher from a specification, a key and the sector size in bytes. The key is copied
 // where needed: the caller may wipe it. Errors: SpecError, UnsupportedError, KeySizeError, ErrSectorSize.
 func New(spec string, key []byte, sectorSize int, options ...Option) (*Cipher, error) {
@@ -90,13 +98,19 @@ func (c *Cipher) setKey(key []byte) (err error) {
 	if err := c.spec.checkIV(); err != nil {
 		return err
 	}
-	if !builtinCipher(c.spec.Cipher) || !builtinMode(c.spec.Mode) {
+	if !c.spec.builtin() {
 		return c.setKernelKey(key)
 	}
 	if c.mode, err = newMode(c.spec, key); err != nil {
 		return err
 	}
 	c.iv, err = newIV(c.spec, key, c.mode.ivSize())
+	switch {
+	case c.spec.IV == "eboiv":
+		c.iv.byteOffsets(c.size)
+	case c.spec.IV == "benbi" && c.keyslot:
+		c.iv.count(c.spec.cipherShift())
+	}
 	return err
 }
 

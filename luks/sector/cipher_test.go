@@ -145,7 +145,7 @@ func TestNewRefusesWithTheKindAndTheName(t *testing.T) {
 		{"aes-cbc-essiv:whatsit", 32, 512, ErrUnsupported, `"whatsit"`},
 		{"aes:64-cbc-lmk", 32, 512, ErrUnsupported, `"lmk"`},
 		{"aes-cbc-tcw", 32, 512, ErrUnsupported, `"tcw"`},
-		{"aes-cbc-eboiv", 32, 512, ErrUnsupported, `"eboiv"`},
+		{"aes-xts-eboiv", 64, 512, ErrUnsupported, `"eboiv"`},
 		{"aes-cbc-elephant", 32, 512, ErrUnsupported, `"elephant"`},
 		{"aes-xts-random", 64, 512, ErrUnsupported, `"random"`},
 		{"aes:2-cbc-plain64", 64, 512, ErrUnsupported, `"aes:2"`},

@@ -23,7 +23,8 @@
 //	benbi      n·(512/b) + 1 as 64 bits, big-endian, zeros in front
 //	null       zeros
 //	essiv:H    plain64, encrypted with the same cipher under the key H(volume key)
+//	eboiv      the number times the sector's size, little-endian, encrypted under the volume key; cbc only
 //
-// AES, Serpent and Twofish are computed here; every other cipher and mode is asked of the kernel
+// AES, Serpent and Twofish in XTS, CBC, CTR and ECB, and AES in HCTR2, are computed here; every other cipher and mode is asked of the kernel
 // through AF_ALG, and refused with an error that names it where the kernel has none.
 package sector

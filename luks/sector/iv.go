@@ -46,19 +46,39 @@ func (s Spec) checkIV() error {
 	switch s.IV {
 	case "", "null", "plain", "plain64", "plain64be", "benbi", "essiv":
 		return nil
+	case "eboiv":
+		if s.Mode == "cbc" && s.builtin() {
+			return nil
+		}
 	}
-	// lmk, tcw, elephant and eboiv change data or keys besides; random stores the vector elsewhere.
+	// lmk, tcw and elephant change data or keys besides; random stores the vector elsewhere.
 	return &UnsupportedError{Spec: s.String(), Part: "IV", Name: s.IV}
 }
 
-func newIV(s Spec, key []byte, size int) (ivGenerator, error) {
-	g := plainIV(s, size)
-	if s.IV != "essiv" || size == 0 {
-		return g, nil
+func newIV(s Spec, key []byte, size int) (g ivGenerator, err error) {
+	g = plainIV(s, size)
+	switch {
+	case size == 0:
+	case s.IV == "essiv":
+		g.salts, err = newSalts(s, key)
+	case s.IV == "eboiv":
+		g.salts, err = newBlockCipher(s, key)
 	}
-	var err error
-	g.salts, err = newSalts(s, key)
 	return g, err
+}
+
+// count makes benbi's vectors: the numbers count blocks, from 1.
+func (g *ivGenerator) count(shift int) {
+	g.put = func(iv []byte, n uint64) { binary.BigEndian.PutUint64(iv[len(iv)-8:], n<<shift+1) }
+}
+
+// cipherShift is benbiShift without the kernel's exception.
+func (s Spec) cipherShift() int { return sectorShift - bits.TrailingZeros(uint(s.blockSize())) }
+
+// byteOffsets makes eboiv's vectors of the numbers: what counts is where the sector begins, as BitLocker has
+// it, which dm-crypt takes to be the number times the sector size.
+func (g *ivGenerator) byteOffsets(sectorSize int) {
+	g.put = func(iv []byte, n uint64) { binary.LittleEndian.PutUint64(iv, n*uint64(sectorSize)) }
 }
 
 // plainIV returns the generator for s; for essiv without the encryption.
@@ -72,20 +92,20 @@ func plainIV(s Spec, size int) ivGenerator {
 	case "plain64be":
 		g.put = func(iv []byte, n uint64) { binary.BigEndian.PutUint64(iv[len(iv)-8:], n) }
 	case "benbi":
-		shift := s.benbiShift()
-		g.put = func(iv []byte, n uint64) { binary.BigEndian.PutUint64(iv[len(iv)-8:], n<<shift+1) }
+		g.count(s.benbiShift())
 	default:
 		g.put = func([]byte, uint64) {}
 	}
 	return g
 }
 
-// benbiShift is log2 of the blocks in 512 bytes. The kernel's counter modes have blocks of one byte.
+// benbiShift is log2 of the blocks in 512 bytes. The kernel's counter modes have blocks of one byte;
+// keyslots are encrypted without it, by programs that count the cipher's blocks.
 func (s Spec) benbiShift() int {
 	if s.Mode == "ctr" {
 		return sectorShift
 	}
-	return sectorShift - bits.TrailingZeros(uint(s.blockSize()))
+	return s.cipherShift()
 }
 
 // newSalts returns the cipher that encrypts essiv vectors: keyed by the hash of the whole key.

@@ -97,8 +97,11 @@ func noAlgorithm() []unix.Errno {
 	return []unix.Errno{unix.ENOENT, unix.ELIBBAD, unix.EINVAL, unix.ENAMETOOLONG}
 }
 
-// unsupported blames the cipher, or the mode if the cipher is one of ours.
+// unsupported blames the cipher, or the mode if the cipher is one of ours, or the hash if the mode is too.
 func (s Spec) unsupported(err error) error {
+	if !s.knownHash() && builtinCipher(s.Cipher) && builtinMode(s.Mode) {
+		return &UnsupportedError{Spec: s.String(), Part: "hash", Name: s.IVHash, Err: err}
+	}
 	if builtinCipher(s.Cipher) {
 		return &UnsupportedError{Spec: s.String(), Part: "mode", Name: s.Mode, Err: err}
 	}

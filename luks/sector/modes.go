@@ -5,15 +5,34 @@ package sector
 import (
 	"crypto/subtle"
 	"encoding/binary"
+
+	"github.com/orthrus-luks/orthrus/luks/hashalg"
 )
 
+// builtin: cipher, mode and what makes the vectors are computed here. HCTR2 is defined for AES alone.
+func (s Spec) builtin() bool {
+	return builtinCipher(s.Cipher) && builtinMode(s.Mode) && (s.Mode != "hctr2" || s.Cipher == "aes" && s.IV != "essiv") && s.knownHash()
+}
+
+// knownHash: the kernel may have one that is not known here, and does the rest with it then.
+func (s Spec) knownHash() bool {
+	if s.IV != "essiv" || s.Mode == "ecb" {
+		return true
+	}
+	_, err := hashalg.Size(s.IVHash)
+	return err == nil
+}
+
 func builtinMode(name string) bool {
-	return name == "xts" || name == "cbc" || name == "ecb" || name == "ctr"
+	return name == "xts" || name == "cbc" || name == "ecb" || name == "ctr" || name == "hctr2"
 }
 
 func newMode(s Spec, key []byte) (mode, error) {
-	if s.Mode == "xts" {
+	switch s.Mode {
+	case "xts":
 		return newXTS(s, key)
+	case "hctr2":
+		return newHCTR2(s, key)
 	}
 	b, err := newBlockCipher(s, key)
 	if err != nil {

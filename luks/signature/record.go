@@ -13,6 +13,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
 
 // record is an on-disk structure, long enough for every field that is asked of it.
@@ -57,11 +59,11 @@ func clean(s string) string {
 
 // uuid is a 16-byte DCE uuid; all zeros is none.
 func (r record) uuid(at int) string {
-	b := r[at : at+16]
-	if bytes.Equal(b, make([]byte, 16)) {
+	b := [16]byte(r[at : at+16])
+	if b == [16]byte{} {
 		return ""
 	}
-	return fmt.Sprintf("%x-%x-%x-%x-%x", []byte(b[:4]), []byte(b[4:6]), []byte(b[6:8]), []byte(b[8:10]), []byte(b[10:]))
+	return uuid.Format(b)
 }
 
 // guid is a uuid whose first three fields are little-endian (UEFI, Microsoft).

@@ -11,6 +11,8 @@ type Fault struct {
 	more func(*session) states
 	// dear tells that most of the work is in making the states: all then thins its own.
 	dear bool
+	// yields is how many states come of one that a dear kind picks, about; 0 as 1.
+	yields int
 	// double tells that the kind is two faults, or a drive that lies on reads.
 	double bool
 	// strikes tells that it changes what the operation does not write: where one copy only is good from
@@ -32,23 +34,23 @@ func Faults() []Fault {
 		{Name: "torn at 4096", all: func(s *session) states { return torn(s.clean, 8) }, more: tornMore(8)},
 		{Name: "torn and spoiled", all: spoiled, more: forever(spoiledClean), dear: true},
 		{Name: "reordered", all: func(s *session) states { return subsets(s.clean) }, more: forever(shuffledClean)},
-		{Name: "lost write", all: struckBy(lostWrites), dear: true},
+		{Name: "lost write", all: struckBy(lostWrites), dear: true, yields: 25},
 		{Name: "misplaced write", all: misplacedWhole, dear: true, strikes: true},
-		{Name: "write error", all: struckBy(writeErrors), dear: true},
-		{Name: "flush error", all: struckBy(flushErrors), dear: true},
-		{Name: "read error", all: struckBy(readErrors), dear: true},
-		{Name: "unplugged", all: struckBy(unplugs), dear: true},
+		{Name: "write error", all: struckBy(writeErrors), dear: true, yields: 25},
+		{Name: "flush error", all: struckBy(flushErrors), dear: true, yields: 25},
+		{Name: "read error", all: struckBy(readErrors), dear: true, yields: 25},
+		{Name: "unplugged", all: struckBy(unplugs), dear: true, yields: 25},
 		{Name: "rot in a head", all: rotten(headRot), more: rottenMore(headRot), dear: true, strikes: true},
 		{Name: "rot in a keyslot area", all: rotten(areaRot), dear: true, strikes: true},
 		{Name: "crash in recovery", all: recoveryCuts, more: recoveryMore, recovery: true},
 		{Name: "error in recovery", all: recoveryErrors, more: forever(recoveryError), recovery: true, dear: true, double: true},
-		{Name: "killed, then again", all: killedThenAgain, more: killedThenAgainMore, again: true, dear: true},
-		{Name: "flush error, then again", all: flushThenAgain, more: flushThenAgainMore, again: true, dear: true, double: true},
+		{Name: "killed, then again", all: killedThenAgain, more: killedThenAgainMore, again: true, dear: true, yields: 80},
+		{Name: "flush error, then again", all: flushThenAgain, more: flushThenAgainMore, again: true, dear: true, yields: 80, double: true},
 		{Name: "resized", all: resized, more: resizedMore, recovery: true, sizes: true, dear: true},
 		{Name: "rot, then cut", all: none, more: rotThenCut, double: true},
 		{Name: "cut, then rot", all: cutThenRotAll, more: forever(cutThenRot), dear: true, double: true},
-		{Name: "misplaced, then cut", all: struckBy(misplacedWrites), dear: true, double: true},
-		{Name: "lying drive", all: struckBy(lies), dear: true, double: true},
+		{Name: "misplaced, then cut", all: struckBy(misplacedWrites), dear: true, yields: 25, double: true},
+		{Name: "lying drive", all: struckBy(lies), dear: true, yields: 25, double: true},
 	}
 }
 

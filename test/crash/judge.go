@@ -36,6 +36,13 @@ func newJudge(s *session) *judge {
 	return &judge{op: s.op, s: s, known: map[caseKey]Verdict{}, seed: maphash.MakeSeed(), recovered: map[recoveryKey]Verdict{}}
 }
 
+// with is the judge of another session of the same operation: what was judged need not be judged again.
+func (j *judge) with(s *session) *judge {
+	other := *j
+	other.s = s
+	return &other
+}
+
 func (j *judge) key(c Case) caseKey {
 	k := caseKey{sum: c.Image.Sum(), acknowledged: c.Acknowledged}
 	for _, r := range c.Hit {

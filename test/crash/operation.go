@@ -47,6 +47,9 @@ type Operation struct {
 	// Sizes, in bytes and at most the image's capacity, are what the device may come to have while or
 	// after the operation runs.
 	Sizes []int64
+	// Traits are what figures of drawn volumes are told by, and Geometry describes the one at hand.
+	Traits   []string
+	Geometry string
 	// Dear is how many times as long as of other operations an image takes, where that is much longer. So
 	// much fewer images of it are tried, unless Config.Dear asks for all.
 	Dear int

@@ -26,6 +26,10 @@ type Config struct {
 	Operation, Fault string
 	// Case, with both of them, restricts it to the image of that number, counted from 1.
 	Case int
+	// Shape, where not negative, restricts a survey to the volume of that number.
+	Shape int
+	// PerShape is how many images a survey tries of one operation on one volume, about; 0 for 1000.
+	PerShape int
 	// Observe, where not nil, is shown every image and its verdict, by several goroutines at once.
 	Observe func(operation, fault string, number int, state State, v Verdict)
 	// Workers is the number of goroutines; 0: one for each CPU.

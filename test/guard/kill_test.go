@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // hurt damages a copy of a volume in a way that the guard can mend.
@@ -34,7 +36,7 @@ func hurt(whole []byte, r *rand.Rand) []byte {
 // Ended at any moment, by force or politely, the guard leaves a volume that opens, and the next one
 // finishes the work.
 func TestEndedAtAnyMoment(t *testing.T) {
-	rounds := long(30, 1000)
+	rounds := part.Count(t, "rounds", 1000, 30)
 	r := rand.New(rand.NewPCG(6, 1))
 	g := newGuarded(t, "repair = proven\nsettle = 0s")
 	whole, _ := newVolume(t, 1)

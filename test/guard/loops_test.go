@@ -20,6 +20,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/udev"
 )
 
@@ -170,7 +171,7 @@ func (a *appearing) appear(t *testing.T, d *daemon) (loop *block.Loop, took time
 	}
 	defer m.Close()
 	loop = attach(t, a.file)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(10*time.Second))
 	defer cancel()
 	for {
 		e, err := m.Receive(ctx)
@@ -219,7 +220,7 @@ func TestDamagedDevicesAppear(t *testing.T) {
 			for _, a := range list {
 				hurt := contents(t, a.file)
 				loop, took := a.appear(t, d)
-				if took > 2*time.Second {
+				if took > pace.Limit(2*time.Second) {
 					t.Errorf("%s: the guard's word came %v after the event", a.name, took)
 				}
 				t.Logf("%s: %v after the event", a.name, took.Round(time.Millisecond))

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // What systemd is told: ready when everything was looked at, alive in between, reloading and stopping.
@@ -24,7 +26,7 @@ func TestTheServiceManagerIsTold(t *testing.T) {
 	}
 	defer c.Close()
 	said := func() string {
-		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(pace.Limit(20 * time.Second)))
 		p := make([]byte, 4096)
 		n, err := c.Read(p)
 		if err != nil {

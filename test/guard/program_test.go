@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
@@ -42,14 +43,6 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
-}
-
-// long chooses between a slice for every run and the number that is promised.
-func long(slice, promised int) int {
-	if os.Getenv("ORTHRUS_LONG") == "1" {
-		return promised
-	}
-	return slice
 }
 
 // ram is a volume in memory.
@@ -179,7 +172,7 @@ func (d *daemon) stop(t *testing.T) {
 		if err != nil {
 			t.Errorf("the guard ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(pace.Limit(20 * time.Second)):
 		t.Error("the guard does not stop")
 	}
 }
@@ -209,15 +202,14 @@ func (d *daemon) status(t *testing.T) report {
 func (d *daemon) quiet(t *testing.T) report {
 	t.Helper()
 	before := d.status(t)
-	for range 60 {
+	if !pace.Await(24*time.Second, func() bool {
 		time.Sleep(400 * time.Millisecond)
-		now := d.status(t)
-		if now.Looks == before.Looks && now.Events == before.Events {
-			return now
-		}
-		before = now
+		last := before
+		before = d.status(t)
+		return before.Looks == last.Looks && before.Events == last.Events
+	}) {
+		t.Fatal("the guard does not come to rest")
 	}
-	t.Fatal("the guard does not come to rest")
 	return before
 }
 
@@ -258,12 +250,11 @@ func after(text, mark string) string {
 	return rest
 }
 
-func await(t *testing.T, limit time.Duration, what string, so func() bool) {
+// await waits until something is so that takes quiet at most on a quiet machine.
+func await(t *testing.T, quiet time.Duration, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !so(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in %v: %s", limit, what)
-		}
+	if !pace.Await(quiet, so) {
+		t.Fatalf("not in %v: %s", pace.Limit(quiet), what)
 	}
 }
 

@@ -4,9 +4,10 @@ package interop
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // crowd is how many processes change the keys of one volume at once.
@@ -36,11 +37,8 @@ func (r *rush) insist(b *bed) {
 // said that it is in opens the volume, every change that was refused left the old key, and the header
 // is whole.
 func TestThirtyKeyChangesAtOnceLoseNone(t *testing.T) {
-	peers := []tool{bench.bookworm}
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		peers = append(peers, bench.trixie)
-	}
-	for _, peer := range peers {
+	peers := []tool{bench.bookworm, bench.trixie}
+	for _, peer := range part.Of(t, "releases of cryptsetup", peers, peers[:1]) {
 		t.Run(peer.name, func(t *testing.T) {
 			b := newBed(t)
 			b.image("a.img", 24<<20)

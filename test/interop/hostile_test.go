@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
@@ -22,7 +23,7 @@ const binarySize = 4096
 
 // What refusing a header may cost.
 const (
-	hostileTime   = 100 * time.Millisecond // of processors, user and system
+	hostileTime   = 100 * time.Millisecond // of processors, user and system, on a quiet machine; neighbours slow them down
 	hostileMemory = 64 << 10               // KiB, resident
 )
 
@@ -210,7 +211,7 @@ func spend(b *bed, args ...string) measured {
 func cheapest(b *bed, args ...string) measured {
 	best := spend(b, args...)
 	for range 2 {
-		if best.cpu < hostileTime/2 {
+		if best.cpu < hostileTime {
 			break
 		}
 		if again := spend(b, args...); again.cpu < best.cpu {
@@ -240,7 +241,7 @@ func TestHostileHeadersAreRefusedAtOnce(t *testing.T) {
 			}
 			for _, verb := range []string{"open --test-passphrase --key-file k1 w.img", "luksDump w.img", "check w.img"} {
 				got := cheapest(b, words(verb)...)
-				if got.cpu > hostileTime || got.memory > hostileMemory {
+				if got.cpu > pace.Limit(hostileTime) || got.memory > hostileMemory {
 					t.Errorf("%s: %v, %d KiB", verb, got.cpu, got.memory)
 				}
 				dearest.cpu, dearest.memory = max(dearest.cpu, got.cpu), max(dearest.memory, got.memory)

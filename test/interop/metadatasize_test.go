@@ -4,10 +4,11 @@ package interop
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // keyslotsMade gives a volume made by the real cryptsetup that many keyslots, whose passphrases are their
@@ -32,23 +33,16 @@ func keyslotsMade(b *bed, keyslots int, gone []int) {
 // keyslot areas lie in several arrangements. Both releases of the real cryptsetup open every keyslot after
 // each step; the data stay.
 func TestMetadataAreaGrowsUnderCryptsetup(t *testing.T) {
-	arrangements := []struct {
+	type arrangement struct {
 		keyslots int
 		gone     []int
-	}{
-		{1, nil},
-		{5, []int{1, 3}},
-		{32, nil},
 	}
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		for n := 2; n < 32; n++ {
-			arrangements = append(arrangements, struct {
-				keyslots int
-				gone     []int
-			}{n, []int{n / 2}})
-		}
+	all := []arrangement{{1, nil}, {5, []int{1, 3}}, {32, nil}}
+	slice := len(all)
+	for n := 2; n < 32; n++ {
+		all = append(all, arrangement{n, []int{n / 2}})
 	}
-	for _, a := range arrangements {
+	for _, a := range part.Of(t, "arrangements", all, all[:slice]) {
 		t.Run(fmt.Sprintf("%d keyslots without %v", a.keyslots, a.gone), func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t)

@@ -71,6 +71,10 @@ var brokenRules = []struct {
 	{name: "priority a string", edit: func(m Object) { In(m, "keyslots", "0")["priority"] = "2" }},
 	{name: "priority out of range", edit: func(m Object) { In(m, "keyslots", "0")["priority"] = 9 }},
 	{name: "unknown kdf", edit: func(m Object) { In(m, "keyslots", "0", "kdf")["type"] = "later" }},
+	{name: "kdf with members of another", edit: func(m Object) {
+		kdf := In(m, "keyslots", "0", "kdf")
+		kdf["time"], kdf["memory"], kdf["cpus"] = 4, 64, 1
+	}},
 	{name: "kdf with more", edit: func(m Object) { In(m, "keyslots", "0", "kdf")["x"] = 1 }},
 	{name: "kdf without salt", edit: func(m Object) { delete(In(m, "keyslots", "0", "kdf"), "salt") }},
 	{name: "kdf salt short", edit: func(m Object) { In(m, "keyslots", "0", "kdf")["salt"] = "YWJj" }},
@@ -121,6 +125,9 @@ var brokenRules = []struct {
 	{name: "segment in the keyslots", edit: func(m Object) { In(m, "segments", "0")["offset"] = "262144" }},
 	{name: "segment at 0", edit: func(m Object) { In(m, "segments", "0")["offset"] = "0" }},
 	{name: "segment size zero", edit: func(m Object) { In(m, "segments", "0")["size"] = "0" }},
+	{name: "segment size near 2^64", edit: func(m Object) { In(m, "segments", "0")["size"] = "18446744073709551104" }},
+	{name: "segment offset near 2^64", edit: func(m Object) { In(m, "segments", "0")["offset"] = "18446744073709551104" }},
+	{name: "sector_size 2^30", edit: func(m Object) { In(m, "segments", "0")["sector_size"] = 1 << 30 }},
 	{name: "segment size odd", edit: func(m Object) { In(m, "segments", "0")["size"] = "1000" }},
 	{name: "segment size fixed", edit: func(m Object) { In(m, "segments", "0")["size"] = "65536" }},
 	{name: "segment size no number", edit: func(m Object) { In(m, "segments", "0")["size"] = "all" }},

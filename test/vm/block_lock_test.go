@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 	"golang.org/x/sys/unix"
 )
@@ -59,7 +60,7 @@ func ends(t *testing.T, ended <-chan error) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(pace.Limit(30 * time.Second)):
 		t.Error("still waiting though the lock is free")
 	}
 }
@@ -195,7 +196,7 @@ func TestExclusiveLockHoldsBackUdevd(t *testing.T) {
 		}
 		began := time.Now()
 		lock = locked(t, d, block.LockExclusive)
-		if lock.HoldsUdev() || time.Since(began) > 5*time.Second {
+		if lock.HoldsUdev() || time.Since(began) > pace.Limit(5*time.Second) {
 			t.Errorf("node held by another: %v after %v", lock.HoldsUdev(), time.Since(began))
 		}
 		if err := lock.Release(); err != nil {

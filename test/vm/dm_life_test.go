@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 	"golang.org/x/sys/unix"
 )
@@ -152,7 +153,7 @@ func TestBusyRemovalNamesTheHolder(t *testing.T) {
 		if !errors.As(err, &busy) || !errors.Is(err, dm.ErrBusy) || busy.OpenCount != 1 || !strings.Contains(err.Error(), "device "+upper) {
 			t.Errorf("%v; want a BusyError naming %s", err, upper)
 		}
-		if took := time.Since(start); took < 500*time.Millisecond || took > 5*time.Second {
+		if took := time.Since(start); took < 500*time.Millisecond || took > pace.Limit(5*time.Second) {
 			t.Errorf("gave up after %v, bound 1s", took)
 		}
 		if got := nodeOf(node); strings.Contains(got, noNode) {
@@ -163,7 +164,7 @@ func TestBusyRemovalNamesTheHolder(t *testing.T) {
 		}
 		fd := openNode(t, node)
 		time.AfterFunc(400*time.Millisecond, func() { unix.Close(fd) })
-		if _, err := c.Remove(t.Context(), lower, dm.RemoveOptions{Retry: 20 * time.Second}); err != nil {
+		if _, err := c.Remove(t.Context(), lower, dm.RemoveOptions{Retry: pace.Limit(20 * time.Second)}); err != nil {
 			t.Errorf("released in time: %v", err)
 		}
 	})
@@ -202,15 +203,10 @@ func TestDeferredRemovalAndItsCancellation(t *testing.T) {
 		}
 		schedule()
 		unix.Close(fd)
-		for range 100 {
-			if _, err := c.Status(device); errors.Is(err, dm.ErrNotFound) {
-				break
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		if _, err := c.Status(device); !errors.Is(err, dm.ErrNotFound) {
-			t.Errorf("still there: %v", err)
-		}
+		machine.Eventually(t, 5*time.Second, "the device goes", func() bool {
+			_, err := c.Status(device)
+			return errors.Is(err, dm.ErrNotFound)
+		})
 		// Nobody is told about the node; the next device of that name gets its own.
 		activate(t, c, dm.Plan{Name: device, Table: zeros(mib)})
 		if scheduled, err := c.Remove(t.Context(), device, dm.RemoveOptions{Deferred: true}); err != nil || scheduled {
@@ -375,7 +371,7 @@ func TestSuspendWaitsForIO(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-			case <-time.After(2 * time.Second):
+			case <-time.After(pace.Limit(2 * time.Second)):
 				t.Error("suspended before the read was done")
 			}
 			if _, err := c.Resume(t.Context(), device, dm.ResumeOptions{}); err != nil {
@@ -396,7 +392,7 @@ func TestWaitEventReturnsOnAnEventAndOnCancellation(t *testing.T) {
 		if _, err := c.WaitEvent(ctx, device, info.EventNr); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("no event: %v", err)
 		}
-		if took := time.Since(start); took > 2*time.Second {
+		if took := time.Since(start); took > pace.Limit(2*time.Second) {
 			t.Errorf("cancellation took %v", took)
 		}
 		changed := make(chan error, 1)
@@ -405,7 +401,7 @@ func TestWaitEventReturnsOnAnEventAndOnCancellation(t *testing.T) {
 			_, err := c.Rename(context.Background(), device, renamed, 0)
 			changed <- err
 		})
-		ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel = context.WithTimeout(t.Context(), pace.Limit(20*time.Second))
 		defer cancel()
 		after, err := c.WaitEvent(ctx, device, info.EventNr)
 		if err != nil || after.EventNr == info.EventNr || after.Name != renamed {
@@ -446,7 +442,7 @@ func TestManyAtOnce(t *testing.T) {
 						t.Errorf("activate %s: %v", name, err)
 						continue
 					}
-					if _, err := c.Remove(t.Context(), name, dm.RemoveOptions{Retry: 10 * time.Second}); err != nil {
+					if _, err := c.Remove(t.Context(), name, dm.RemoveOptions{Retry: pace.Limit(10 * time.Second)}); err != nil {
 						t.Errorf("remove %s: %v", name, err)
 					}
 				}

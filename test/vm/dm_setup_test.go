@@ -18,6 +18,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -91,7 +92,7 @@ func removeAtEnd(t *testing.T, c *dm.Control, info dm.Info) {
 	}
 	// A device that was left suspended could not be removed while something waits for it.
 	_, _ = c.Resume(context.Background(), now.Name, dm.ResumeOptions{})
-	if _, err := c.Remove(context.Background(), now.Name, dm.RemoveOptions{Retry: 5 * time.Second}); err != nil {
+	if _, err := c.Remove(context.Background(), now.Name, dm.RemoveOptions{Retry: pace.Limit(5 * time.Second)}); err != nil {
 		t.Error(err)
 	}
 }

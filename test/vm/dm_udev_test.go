@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -100,7 +101,7 @@ func linksComeAndGo(t *testing.T, c *dm.Control) {
 		if linkOf(name) != "no link" || linkOf(renamed) == "no link" {
 			t.Errorf("after rename: %s and %s", linkOf(name), linkOf(renamed))
 		}
-		if _, err := c.Remove(t.Context(), renamed, dm.RemoveOptions{Retry: 10 * time.Second}); err != nil {
+		if _, err := c.Remove(t.Context(), renamed, dm.RemoveOptions{Retry: pace.Limit(10 * time.Second)}); err != nil {
 			t.Fatal(err)
 		}
 		if linkOf(renamed) != "no link" {
@@ -116,7 +117,7 @@ func shareWithDmsetup(t *testing.T, c *dm.Control) {
 	}
 	dmsetup(t, "remove", "--retry", ours)
 	dmsetup(t, "create", theirs, "--table", "0 2048 zero")
-	if _, err := c.Remove(t.Context(), theirs, dm.RemoveOptions{Retry: 10 * time.Second}); err != nil {
+	if _, err := c.Remove(t.Context(), theirs, dm.RemoveOptions{Retry: pace.Limit(10 * time.Second)}); err != nil {
 		t.Error(err)
 	}
 	if linkOf(ours) != "no link" || linkOf(theirs) != "no link" {
@@ -137,7 +138,7 @@ func manyCookies(t *testing.T, c *dm.Control) {
 				if linkOf(name) == "no link" {
 					t.Errorf("%s has no link", name)
 				}
-				if _, err := c.Remove(t.Context(), name, dm.RemoveOptions{Retry: 20 * time.Second}); err != nil {
+				if _, err := c.Remove(t.Context(), name, dm.RemoveOptions{Retry: pace.Limit(20 * time.Second)}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -165,7 +166,7 @@ func stuckUdev(t *testing.T, pid int) {
 	if _, err := c.Activate(ctx, dm.Plan{Name: freshName(), Table: zeros(mib)}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > pace.Limit(10*time.Second) {
 		t.Errorf("took %v", took)
 	}
 	if len(warnings) == 0 || !errors.Is(warnings[0], dm.ErrUdev) {

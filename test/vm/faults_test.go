@@ -5,12 +5,12 @@ package vm
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/test/part"
 	"github.com/orthrus-luks/orthrus/test/vm/cuts"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
@@ -53,16 +53,17 @@ func (c cli) sectors(disk string) int64 {
 func TestAFlakyDiskIsNoSuccess(t *testing.T) {
 	for _, feature := range []string{"drop_writes", "error_writes"} {
 		t.Run(feature, func(t *testing.T) {
-			machine.Inside(t, func(t *testing.T) { flaky(newCLI(t), feature) })
+			operations := faultsToTry(t)
+			machine.Inside(t, func(t *testing.T) { flaky(newCLI(t), feature, operations) })
 		})
 	}
 }
 
-func flaky(c cli, feature string) {
+func flaky(c cli, feature string, operations []cuts.Operation) {
 	machine.LoadModule(c.t, "dm-flakey")
 	disk := machine.DiskPath(c.t, "a")
 	table := fmt.Sprintf("0 %d flakey %s 0 0 60 1 %s\n", c.sectors(disk), disk, feature)
-	for _, op := range faultsToTry() {
+	for _, op := range operations {
 		for _, line := range op.Before {
 			c.line(line, disk)
 		}
@@ -85,28 +86,22 @@ func flaky(c cli, feature string) {
 }
 
 // faultsToTry are all operations in the long run; package uml tries more of them otherwise.
-func faultsToTry() []cuts.Operation {
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		return cuts.Operations()
-	}
-	return cuts.Operations()[1:2]
+func faultsToTry(t *testing.T) []cuts.Operation {
+	t.Helper()
+	return part.Of(t, "operations", cuts.Operations(), cuts.Operations()[1:2])
 }
 
 // TestABadSectorInTheHeadsStopsNothing: the volume opens and maps, and every key is there; where the
 // sector is cured, a changing verb mends the copy, and the real cryptsetup opens the result.
 func TestABadSectorInTheHeadsStopsNothing(t *testing.T) {
+	sectors := badSectorsToTry(t)
 	machine.Inside(t, func(t *testing.T) {
 		c := newCLI(t)
 		disk := machine.DiskPath(t, "a")
 		c.twoKeys(disk)
 		whole := c.read(disk, cuts.Room)
 		size := c.sectors(disk)
-		tried := 0
-		for sector := int64(0); sector < headSectors; sector++ {
-			if !badSectorToTry(sector) {
-				continue
-			}
-			tried++
+		for _, sector := range sectors {
 			c.withBadSector(disk, size, sector)
 			if t.Failed() {
 				t.Fatalf("bad sector %d", sector)
@@ -115,15 +110,20 @@ func TestABadSectorInTheHeadsStopsNothing(t *testing.T) {
 		if !bytes.Equal(c.read(disk, cuts.Room), whole) {
 			t.Error("opening wrote to the disk")
 		}
-		t.Logf("%d of %d positions of a bad sector: all open", tried, headSectors)
+		t.Logf("%d of %d positions of a bad sector: all open", len(sectors), headSectors)
 	})
 }
 
-// badSectorToTry picks all positions in the long run, and otherwise the first of each head and one of
+// badSectorsToTry are all positions in the long run, and otherwise the first of each head and one of
 // each JSON area.
-func badSectorToTry(sector int64) bool {
-	in := sector % (headSectors / 2)
-	return os.Getenv("ORTHRUS_LONG") != "" || in == 0 || in == 8
+func badSectorsToTry(t *testing.T) []int64 {
+	t.Helper()
+	all := make([]int64, headSectors)
+	for i := range all {
+		all[i] = int64(i)
+	}
+	const second = headSectors / 2
+	return part.Of(t, "positions of a bad sector", all, []int64{0, 8, second, second + 8})
 }
 
 func (c cli) withBadSector(disk string, size, bad int64) {

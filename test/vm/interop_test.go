@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/part"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -107,7 +108,7 @@ func inSlice(c combination, seen map[string]int) bool {
 // TestInteroperability is the matrix: each cell is a test of its own, run in the guest when the host
 // asks for it. With ORTHRUS_RESUME=file those that have passed are noted there and not run again.
 func TestInteroperability(t *testing.T) {
-	full := *matrix == "full" || os.Getenv("ORTHRUS_LONG") != ""
+	full := *matrix == "full" || part.Whole()
 	r := newRecord(t, os.Getenv("ORTHRUS_RESUME"))
 	seen, firstOf := map[string]int{}, map[string]combination{}
 	for _, c := range combinations() {
@@ -135,6 +136,9 @@ func TestInteroperability(t *testing.T) {
 	}
 	if !machine.IsInside() {
 		r.print(full)
+	}
+	if !full {
+		part.Note(t, "combinations", r.ran, r.possible)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/test/part"
 	"github.com/orthrus-luks/orthrus/test/vm/cuts"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
@@ -17,8 +18,9 @@ import (
 // TestEveryPowerCutOnARealKernelLeavesAKey logs what each operation really sends to the disk, and
 // lets the real cryptsetup open what a power cut after each write would have left.
 func TestEveryPowerCutOnARealKernelLeavesAKey(t *testing.T) {
+	operations := cutsToTry(t)
 	machine.Inside(t, func(t *testing.T) {
-		for _, op := range cutsToTry() {
+		for _, op := range operations {
 			t.Run(op.Name, func(t *testing.T) {
 				c := newCLI(t)
 				base, writes := c.logged(op)
@@ -50,11 +52,9 @@ func TestEveryPowerCutOnARealKernelLeavesAKey(t *testing.T) {
 }
 
 // cutsToTry are all operations in the long run, and otherwise the two that can lose a key.
-func cutsToTry() []cuts.Operation {
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		return cuts.Operations()
-	}
-	return cuts.Operations()[1:3]
+func cutsToTry(t *testing.T) []cuts.Operation {
+	t.Helper()
+	return part.Of(t, "operations", cuts.Operations(), cuts.Operations()[1:3])
 }
 
 // keyOf is a key file with that passphrase.

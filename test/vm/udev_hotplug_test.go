@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 	"github.com/orthrus-luks/orthrus/udev"
 )
@@ -31,7 +32,7 @@ func uevents(t *testing.T, source udev.Source) *udev.Monitor {
 // await returns the first event that is wanted.
 func await(t *testing.T, m *udev.Monitor, what string, wanted func(udev.Event) bool) udev.Event {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(20*time.Second))
 	defer cancel()
 	for {
 		e, err := m.Receive(ctx)
@@ -122,7 +123,7 @@ func latency(t *testing.T, m *udev.Monitor) {
 	machine.Unplug(t, "late")
 	slices.Sort(took)
 	t.Logf("latency of the %v group: median %v, longest %v", m.Source(), took[len(took)/2], took[len(took)-1])
-	if took[len(took)/2] > 2*time.Second {
+	if took[len(took)/2] > pace.Limit(2*time.Second) {
 		t.Errorf("%v", took)
 	}
 }

@@ -34,7 +34,10 @@ func (t *task) grow(ctx context.Context) {
 
 func (t *task) mayGrow() bool {
 	v := t.target.LUKS
-	return !t.config.NoGrow && t.far == nil && t.twins() == nil && v != nil && v.Version == 2 && t.target.Volume.Header.IsZero() && !t.opening.Data.ReadOnly && !t.opening.Image()
+	if t.config.NoGrow || v == nil || v.Version != 2 || !t.target.Volume.Header.IsZero() {
+		return false
+	}
+	return t.far == nil && t.twins() == nil && !t.opening.Disk.ReadOnly && !t.opening.Image()
 }
 
 // follow plans on what was read, and opens the device for writing only where there is something to do.

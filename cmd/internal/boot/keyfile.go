@@ -80,15 +80,31 @@ func (s *fileSource) bytes(ctx context.Context) (*secret.Buffer, error) {
 	})
 }
 
-// answer bounds what a dying stick, a dead server behind a path or a FIFO may take.
-func (s *fileSource) answer(ctx context.Context, read func(context.Context) (*secret.Buffer, error)) (*secret.Buffer, error) {
+// answer leaves behind what does not answer: a dying stick, a dead server behind a path, a FIFO that nobody
+// writes to. What waits for somebody by its nature may do so for as long as others race.
+func (s *fileSource) answer(ctx context.Context, read reading) (*secret.Buffer, error) {
 	limit := s.timeout
-	if limit == 0 {
+	if limit == 0 && !waitsForSomebody(s.key) {
 		limit = answerTimeout
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return open.Bounded(limited, func(late *secret.Buffer) { _ = late.Close() }, read)
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return open.Bounded(ctx, func(late *secret.Buffer) { _ = late.Close() }, read)
+}
+
+// reading gets a key.
+type reading func(context.Context) (*secret.Buffer, error)
+
+// waitsForSomebody knows a FIFO and a socket of the present root.
+func waitsForSomebody(key plan.Key) bool {
+	if !key.Device.IsZero() {
+		return false
+	}
+	info, err := os.Stat(key.Path)
+	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0
 }
 
 // local reads a file of the present root, or what a program behind a socket says.

@@ -101,11 +101,11 @@ func (t *task) plainKey(s open.Secret) (*luks.Key, error) {
 
 func (t *task) plainMapping(name string) (activate.Mapping, error) {
 	o := t.target.Options
-	length, err := activate.Length(t.opening.Data.Size, o.Offset*512, 0, o.SectorSize)
+	length, err := activate.Length(t.opening.Disk.Size, o.Offset*512, 0, o.SectorSize)
 	return activate.Mapping{
-		Name: name, Kind: activate.Plain, Device: t.opening.Data.Device, Offset: o.Offset, Length: length,
+		Name: name, Kind: activate.Plain, Device: t.opening.Disk.Device, Offset: o.Offset, Length: length,
 		IVOffset: o.Skip, Cipher: o.Cipher, SectorSize: o.SectorSize, Key: t.key.Buffer, Flags: o.Flags,
-		ReadOnly: t.opening.Data.ReadOnly, ReadAhead: t.opening.Data.ReadAhead,
+		ReadOnly: t.opening.Disk.ReadOnly, ReadAhead: t.opening.Disk.ReadAhead,
 	}, err
 }
 

@@ -106,7 +106,8 @@ func ids(slots []luks.Keyslot) []int {
 
 // request is what is to be opened.
 func (t *task) request() open.Request {
-	return open.Request{Header: t.target.Header, Data: t.target.Node, ReadOnly: t.target.Options.ReadOnly || t.config.TestOnly}
+	readOnly := t.target.Options.ReadOnly || t.config.TestOnly
+	return open.Request{Header: t.target.Header, Data: t.target.Node, ReadOnly: readOnly}
 }
 
 // claim makes sure that nothing else holds the data device.

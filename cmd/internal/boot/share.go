@@ -69,7 +69,8 @@ func (sh *share) settle() string {
 // shareWith waits for the task that opens the same volume, and ends as it does.
 func (t *task) shareWith(ctx context.Context, sh *share) error {
 	leader := sh.leader.target.Volume.Name
-	t.report(Event{Kind: Note, Volume: t.target.Name, Text: "it is the same volume as " + leader + ", which is opened once"})
+	text := "it is the same volume as " + leader + ", which is opened once"
+	t.report(Event{Kind: Note, Volume: t.target.Name, Text: text})
 	late := t.target.Root && sh.prefer(t.target.Name)
 	select {
 	case <-sh.done:

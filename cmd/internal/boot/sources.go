@@ -58,7 +58,8 @@ func (t *task) namedSources(v Target) (all []open.Entry) {
 		return []open.Entry{{Source: randomSource(key.Path), Lead: open.Alone}}
 	case plan.ScriptKey:
 		if !isKeyctl(v) {
-			return []open.Entry{{Source: &scriptSource{target: v, tries: t.triesOf(v)}, Lead: open.Alone, Limit: v.Options.KeyFileTimeout.V}}
+			script := &scriptSource{target: v, tries: t.triesOf(v)}
+			return []open.Entry{{Source: script, Lead: open.Alone, Limit: v.Options.KeyFileTimeout.V}}
 		}
 	case plan.NoKey:
 		for _, path := range usualKeyFiles(v.Name) {
@@ -71,7 +72,8 @@ func (t *task) namedSources(v Target) (all []open.Entry) {
 }
 
 func (t *task) file(v Target, key plan.Key) open.Source {
-	return &fileSource{engine: t.engine, key: key, volume: v.Name, timeout: v.Options.KeyFileTimeout.Or(t.plan.Policy.KeyTimeout)}
+	timeout := v.Options.KeyFileTimeout.Or(t.plan.Policy.KeyTimeout)
+	return &fileSource{engine: t.engine, key: key, volume: v.Name, timeout: timeout}
 }
 
 func usualKey(path string, v Target) plan.Key {

@@ -27,7 +27,7 @@ type task struct {
 	keyslots open.Keyslots
 	opening  *open.Opening
 	share    *share
-	far      *far.Found // stands in for the heads, which are lost
+	far      *far.Found     // stands in for the heads, which are lost
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.
 	abandoned atomic.Bool

@@ -20,6 +20,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // cheap is a keyslot that costs nothing to open.
@@ -143,7 +144,7 @@ func booted(t *testing.T, who *person, tab, line string, change func(*Config)) o
 	if change != nil {
 		change(&config)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(30*time.Second))
 	defer cancel()
 	o.Result, o.err = Run(ctx, config)
 	if ctx.Err() != nil {

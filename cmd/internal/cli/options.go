@@ -143,22 +143,3 @@ type Options struct {
 
 	showHelp, showUsage, showVersion bool
 }
-
-func first[T any](list []T) Value[T] {
-	if len(list) == 0 {
-		return Value[T]{}
-	}
-	return Value[T]{V: list[0], Set: true}
-}
-
-// KeyFile is the --key-file, the first where a format takes several; "-" is standard input.
-func (o *Options) KeyFile() Value[string] { return first(o.KeyFiles) }
-
-// KeySize is the (first) --key-size in bits.
-func (o *Options) KeySize() Value[uint32] { return first(o.KeySizes) }
-
-// VolumeKeyFile is the (first) --volume-key-file.
-func (o *Options) VolumeKeyFile() Value[string] { return first(o.VolumeKeyFiles) }
-
-// VolumeKeyKeyring is the (first) --volume-key-keyring.
-func (o *Options) VolumeKeyKeyring() Value[string] { return first(o.VolumeKeyKeyrings) }

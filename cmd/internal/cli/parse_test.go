@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,13 +32,13 @@ func TestArgumentsReachTheirFields(t *testing.T) {
 	if !o.BatchMode || !o.Verbose || o.Debug {
 		t.Error("flags are wrong")
 	}
-	if o.Type.V != "luks2" || o.KeySize() != (cli.Value[uint32]{512, true}) || o.KeySlot != (cli.Value[int]{3, true}) {
-		t.Errorf("type %v, key size %v, keyslot %v", o.Type, o.KeySize(), o.KeySlot)
+	if o.Type.V != "luks2" || !slices.Equal(o.KeySizes, []uint32{512}) || o.KeySlot != (cli.Value[int]{3, true}) {
+		t.Errorf("type %v, key size %v, keyslot %v", o.Type, o.KeySizes, o.KeySlot)
 	}
-	if o.LUKS2KeyslotsSize.V != 2<<20 || o.KeyFile().V != "-" || o.Label != (cli.Value[string]{"", true}) {
-		t.Errorf("keyslots size %v, key file %v, label %v", o.LUKS2KeyslotsSize, o.KeyFile(), o.Label)
+	if o.LUKS2KeyslotsSize.V != 2<<20 || !slices.Equal(o.KeyFiles, []string{"-"}) || o.Label != (cli.Value[string]{"", true}) {
+		t.Errorf("keyslots size %v, key file %v, label %v", o.LUKS2KeyslotsSize, o.KeyFiles, o.Label)
 	}
-	if o.Subsystem.Set || o.Tries.Or(3) != 3 || o.VolumeKeyFile().Set {
+	if o.Subsystem.Set || o.Tries.Or(3) != 3 || len(o.VolumeKeyFiles) > 0 {
 		t.Error("options that were not given seem given")
 	}
 }
@@ -73,7 +74,7 @@ func TestOldSpellingsMeanTheSame(t *testing.T) {
 
 func TestMasterKeyIsTheOldNameOfVolumeKey(t *testing.T) {
 	inv := mustParse(t, "luksDump --dump-master-key --master-key-file f dev")
-	if !inv.Options.DumpVolumeKey || inv.Options.VolumeKeyFile().V != "f" {
+	if !inv.Options.DumpVolumeKey || !slices.Equal(inv.Options.VolumeKeyFiles, []string{"f"}) {
 		t.Errorf("%+v", inv.Options)
 	}
 }

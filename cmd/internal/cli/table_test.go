@@ -86,11 +86,17 @@ func TestVerbsAreDeclaredSoundly(t *testing.T) {
 				t.Errorf("%s takes --%s, which is no common option", v.Name, name)
 			}
 		}
-		if !slices.Contains(cli.Groups(), v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
+		if !slices.Contains(groups, v.Group) || v.Summary == "" || strings.HasSuffix(v.Summary, ".") {
 			t.Errorf("%s: no group, or no summary without a full stop", v.Name)
 		}
 		if v.Lacks == "" && len(v.About) == 0 {
 			t.Errorf("%s is not described", v.Name)
 		}
 	}
+}
+
+// groups are those that a manual has.
+var groups = []cli.Group{
+	cli.GroupMapping, cli.GroupKeys, cli.GroupHeader, cli.GroupRepair, cli.GroupSize, cli.GroupGuard, cli.GroupBoot,
+	cli.GroupMeasure, cli.GroupRefused,
 }

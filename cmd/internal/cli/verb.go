@@ -86,11 +86,6 @@ const (
 	GroupRefused Group = "not supported"
 )
 
-// Groups lists them.
-func Groups() []Group {
-	return []Group{GroupMapping, GroupKeys, GroupHeader, GroupRepair, GroupSize, GroupGuard, GroupBoot, GroupMeasure, GroupRefused}
-}
-
 // Spellings are all names of the action, its own first.
 func (v *Verb) Spellings() []string {
 	list := []string{string(v.Name)}

@@ -201,10 +201,24 @@ func (g *Guard) enlarge(ctx context.Context, l look, d verdict.Decision) outcome
 	if d.Rehearse {
 		return rehearsed(l, d, l.known.SeqID, fmt.Sprintf("mapping %s from %d to %d bytes", m.Name, m.Size, m.Wanted))
 	}
-	if o.err = activate.Lengthen(ctx, control, m.Name, m.Wanted/512); o.err != nil {
+	if o.err = lengthen(ctx, control, l.device.Path, m); o.err != nil {
 		return o
 	}
 	o.done = true
 	o.entry.Text = fmt.Sprintf("mapping %s enlarged from %d to %d bytes", m.Name, m.Size, m.Wanted)
 	return o
+}
+
+// lengthen believes a key in the table only when the header of the device at path confirms it.
+func lengthen(ctx context.Context, control *dm.Control, path string, m *verdict.Mapping) (err error) {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return err
+	}
+	return activate.Lengthen(ctx, control, m.Name, m.Wanted/512, v.Confirm(ctx))
 }

@@ -200,22 +200,16 @@ func (g *Guard) describeMapping(l look) *verdict.Mapping {
 		return m
 	}
 	defer control.Close()
-	table, _, err := control.Table(l.mapping.Name, dm.Active)
+	now, err := activate.Read(control, l.mapping.Name)
 	if err != nil {
 		return m
 	}
-	defer table.Close()
-	if len(table) != 1 {
-		return m
-	}
-	crypt, isCrypt := table[0].(*target.Crypt)
-	if !isCrypt {
-		return m
-	}
+	defer now.Close()
+	crypt := now.Crypt
 	m.Size = crypt.Length * 512
 	m.Detached = g.detached(l, crypt.Offset*512)
 	m.Fits = l.hasHead && crypt.Offset*512 == l.known.DataOffset && crypt.Cipher == l.known.Cipher && crypt.Device == l.device.ID
-	m.Key = crypt.Key.Ring == nil || activate.HoldsKey(l.uuid)
+	m.Key = now.Running() == nil && (crypt.Key.Ring == nil || activate.HoldsKey(l.uuid))
 	l.measure(m, crypt)
 	return m
 }

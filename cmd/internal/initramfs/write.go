@@ -13,6 +13,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/cpio"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/dm/block"
 )
 
 // Write writes the image to w, with the program at self as init. Modules and
@@ -113,13 +114,5 @@ func (p Plan) Save(file, root, self string) (size int64, err error) {
 	if err := os.Rename(f.Name(), file); err != nil {
 		return 0, err
 	}
-	return size, syncDir(filepath.Dir(file))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return size, block.SyncDirectory(filepath.Dir(file))
 }

@@ -13,6 +13,8 @@ import (
 
 // Steps are what others do on the way to the root.
 type Steps struct {
+	// Quiet keeps what is typed too early off the screen.
+	Quiet func() (restore func() error)
 	// Unlock opens the volumes that the root needs, and forgets every secret.
 	Unlock func(ctx context.Context) error
 	// Find waits for a device and returns its node.
@@ -27,6 +29,7 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err := mountKernel(); err != nil {
 		return err
 	}
+	restore := s.Quiet()
 	text, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return err
@@ -55,6 +58,9 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	}
 	if err := mountRoot(device, root); err != nil {
 		return err
+	}
+	if err := restore(); err != nil {
+		s.Report(err)
 	}
 	return handOver(root, args)
 }

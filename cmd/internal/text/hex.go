@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 )
 
@@ -14,7 +15,7 @@ const bytesPerLine = 16
 
 // hexLines renders public bytes, a blank behind each and sixteen on a line; indent starts the lines
 // after the first.
-func hexLines(p []byte, indent string) string {
+func hexLines(p []byte, indent string) printable.Block {
 	var b strings.Builder
 	for i, x := range p {
 		if i > 0 && i%bytesPerLine == 0 {
@@ -22,7 +23,7 @@ func hexLines(p []byte, indent string) string {
 		}
 		fmt.Fprintf(&b, "%02x ", x)
 	}
-	return b.String()
+	return printable.Block(b.String())
 }
 
 // secretHex does the same for a secret, which never becomes a string.

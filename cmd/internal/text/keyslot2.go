@@ -4,7 +4,6 @@ package text
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +19,7 @@ func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot, r ree
 	if hasDigest && servesData(m, digest) {
 		unbound = ""
 	}
-	fmt.Fprintf(b, "  %d: %s%s\n\tKey:        %d bits\n\tPriority:   %s\n", k.ID, k.Type, unbound, k.KeySize*8, priority(k.Priority))
+	put(b, "  %d: %s%s\n\tKey:        %d bits\n\tPriority:   %s\n", k.ID, k.Type, unbound, k.KeySize*8, priority(k.Priority))
 	switch k.Type {
 	case luks2.TypeLUKS2:
 		writeProtection(b, k)
@@ -29,9 +28,9 @@ func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot, r ree
 	default:
 		return // what an area of unknown type means is unknown too
 	}
-	fmt.Fprintf(b, "\tArea offset:%d [bytes]\n\tArea length:%d [bytes]\n", k.Area.Offset, k.Area.Size)
+	put(b, "\tArea offset:%d [bytes]\n\tArea length:%d [bytes]\n", k.Area.Offset, k.Area.Size)
 	if hasDigest {
-		fmt.Fprintf(b, "\tDigest ID:  %d\n", digest.ID)
+		put(b, "\tDigest ID:  %d\n", digest.ID)
 	}
 }
 
@@ -59,14 +58,14 @@ func priority(p luks2.Priority) string {
 }
 
 func writeProtection(b *strings.Builder, k luks2.Keyslot) {
-	fmt.Fprintf(b, "\tCipher:     %s\n\tCipher key: %d bits\n\tPBKDF:      %s\n", k.Area.Encryption, k.Area.KeySize*8, k.KDF.Type)
+	put(b, "\tCipher:     %s\n\tCipher key: %d bits\n\tPBKDF:      %s\n", k.Area.Encryption, k.Area.KeySize*8, k.KDF.Type)
 	if k.KDF.Type == "pbkdf2" {
-		fmt.Fprintf(b, "\tHash:       %s\n\tIterations: %d\n", k.KDF.Hash, k.KDF.Iterations)
+		put(b, "\tHash:       %s\n\tIterations: %d\n", k.KDF.Hash, k.KDF.Iterations)
 	} else {
-		fmt.Fprintf(b, "\tTime cost:  %d\n\tMemory:     %d\n\tThreads:    %d\n", k.KDF.Time, k.KDF.Memory, k.KDF.CPUs)
+		put(b, "\tTime cost:  %d\n\tMemory:     %d\n\tThreads:    %d\n", k.KDF.Time, k.KDF.Memory, k.KDF.CPUs)
 	}
-	fmt.Fprintf(b, "\tSalt:       %s\n", hexLines(k.KDF.Salt, indent2))
-	fmt.Fprintf(b, "\tAF stripes: %d\n\tAF hash:    %s\n", k.AF.Stripes, k.AF.Hash)
+	put(b, "\tSalt:       %s\n", hexLines(k.KDF.Salt, indent2))
+	put(b, "\tAF stripes: %d\n\tAF hash:    %s\n", k.AF.Stripes, k.AF.Hash)
 }
 
 // reencryption is what a keyslot of type "reencrypt" says beside the members of all keyslots.
@@ -101,11 +100,11 @@ func reencryptions(m *luks2.Metadata) map[int]reencryption {
 }
 
 func writeReencryption(b *strings.Builder, r reencryption) {
-	fmt.Fprintf(b, "\tMode:       %s\n\tDirection:  %s\n\tResilience: %s\n", r.Mode, r.Direction, r.Area.Type)
+	put(b, "\tMode:       %s\n\tDirection:  %s\n\tResilience: %s\n", r.Mode, r.Direction, r.Area.Type)
 	if strings.HasSuffix(r.Area.Type, "checksum") {
-		fmt.Fprintf(b, "\tHash:       %s\n\tHash data:  %d [bytes]\n", r.Area.Hash, r.Area.SectorSize)
+		put(b, "\tHash:       %s\n\tHash data:  %d [bytes]\n", r.Area.Hash, r.Area.SectorSize)
 	}
 	if strings.HasPrefix(r.Area.Type, "datashift") {
-		fmt.Fprintf(b, "\tShift size: %s[bytes]\n", r.Area.ShiftSize)
+		put(b, "\tShift size: %s[bytes]\n", r.Area.ShiftSize)
 	}
 }

@@ -3,7 +3,6 @@
 package text
 
 import (
-	"fmt"
 	"sort"
 	"strings"
 
@@ -42,13 +41,13 @@ func sorted[T any](list []T, id func(T) int) []T {
 }
 
 func writeHeader2(b *strings.Builder, h luks2.Header, m *luks2.Metadata) {
-	fmt.Fprintf(b, "LUKS header information\nVersion:       \t2\nEpoch:         \t%d\n", h.SeqID)
-	fmt.Fprintf(b, "Metadata area: \t%d [bytes]\nKeyslots area: \t%d [bytes]\n", h.Size, m.KeyslotsSize())
-	fmt.Fprintf(b, "UUID:          \t%s\nLabel:         \t%s\nSubsystem:     \t%s\n",
+	put(b, "LUKS header information\nVersion:       \t2\nEpoch:         \t%d\n", h.SeqID)
+	put(b, "Metadata area: \t%d [bytes]\nKeyslots area: \t%d [bytes]\n", h.Size, m.KeyslotsSize())
+	put(b, "UUID:          \t%s\nLabel:         \t%s\nSubsystem:     \t%s\n",
 		h.UUID, orElse(h.Label, "(no label)"), orElse(h.Subsystem, "(no subsystem)"))
-	fmt.Fprintf(b, "Flags:       \t%s\n", orElse(spaced(m.Flags()), "(no flags)"))
+	put(b, "Flags:       \t%s\n", orElse(spaced(m.Flags()), "(no flags)"))
 	if requirements := m.Requirements(); len(requirements) > 0 {
-		fmt.Fprintf(b, "Requirements:\t%s\n", spaced(requirements))
+		put(b, "Requirements:\t%s\n", spaced(requirements))
 	}
 }
 
@@ -69,40 +68,40 @@ func spaced(words []string) string {
 }
 
 func writeSegment(b *strings.Builder, s luks2.Segment) {
-	fmt.Fprintf(b, "  %d: %s\n\toffset: %d [bytes]\n", s.ID, s.Type, s.Offset)
+	put(b, "  %d: %s\n\toffset: %d [bytes]\n", s.ID, s.Type, s.Offset)
 	if s.Dynamic {
 		b.WriteString("\tlength: (whole device)\n")
 	} else {
-		fmt.Fprintf(b, "\tlength: %d [bytes]\n", s.Size)
+		put(b, "\tlength: %d [bytes]\n", s.Size)
 	}
-	fmt.Fprintf(b, "\tcipher: %s\n", orElse(s.Encryption, "(no SW encryption)"))
+	put(b, "\tcipher: %s\n", orElse(s.Encryption, "(no SW encryption)"))
 	if s.SectorSize > 0 {
-		fmt.Fprintf(b, "\tsector: %d [bytes]\n", s.SectorSize)
+		put(b, "\tsector: %d [bytes]\n", s.SectorSize)
 	}
 	if s.Integrity != nil {
-		fmt.Fprintf(b, "\tintegrity: %s\n", s.Integrity.Type)
+		put(b, "\tintegrity: %s\n", s.Integrity.Type)
 	}
 	if len(s.Flags) > 0 {
-		fmt.Fprintf(b, "\tflags : %s\n", strings.Join(s.Flags, ", "))
+		put(b, "\tflags : %s\n", strings.Join(s.Flags, ", "))
 	}
 	b.WriteByte('\n')
 }
 
 func writeToken(b *strings.Builder, t luks2.Token) {
-	fmt.Fprintf(b, "  %d: %s\n", t.ID, t.Type)
+	put(b, "  %d: %s\n", t.ID, t.Type)
 	for _, line := range token.Show(t) {
-		fmt.Fprintf(b, "\t%s\n", line)
+		put(b, "\t%s\n", line)
 	}
 	for _, slot := range t.Keyslots {
-		fmt.Fprintf(b, "\tKeyslot:    %d\n", slot)
+		put(b, "\tKeyslot:    %d\n", slot)
 	}
 }
 
 func writeDigest(b *strings.Builder, d luks2.Digest) {
-	fmt.Fprintf(b, "  %d: %s\n", d.ID, d.Type)
+	put(b, "  %d: %s\n", d.ID, d.Type)
 	if d.Type != "pbkdf2" {
 		return
 	}
-	fmt.Fprintf(b, "\tHash:       %s\n\tIterations: %d\n", d.Hash, d.Iterations)
-	fmt.Fprintf(b, "\tSalt:       %s\n\tDigest:     %s\n", hexLines(d.Salt, indent2), hexLines(d.Value, indent2))
+	put(b, "\tHash:       %s\n\tIterations: %d\n", d.Hash, d.Iterations)
+	put(b, "\tSalt:       %s\n\tDigest:     %s\n", hexLines(d.Salt, indent2), hexLines(d.Value, indent2))
 }

@@ -35,30 +35,30 @@ type Status struct {
 // Text renders the report, one line only where the mapping is not active.
 func (s Status) Text() string {
 	var b strings.Builder
-	b.WriteString(s.Path + s.state())
+	put(&b, "%s%s", s.Path, s.state())
 	if !s.Active {
 		return b.String()
 	}
-	fmt.Fprintf(&b, "  type:    %s\n", orElse(s.Type, "n/a"))
+	put(&b, "  type:    %s\n", orElse(s.Type, "n/a"))
 	if s.Reencrypts != "" {
-		fmt.Fprintf(&b, "  reencryption:  %s\n", s.Reencrypts)
+		put(&b, "  reencryption:  %s\n", s.Reencrypts)
 	}
-	fmt.Fprintf(&b, "  cipher:  %s\n  keysize: %d [bits]\n  key location: %s\n", s.Cipher, s.KeyBits, s.location())
+	put(&b, "  cipher:  %s\n  keysize: %d [bits]\n  key location: %s\n", s.Cipher, s.KeyBits, s.location())
 	if s.Integrity != "" {
-		fmt.Fprintf(&b, "  integrity: %s\n", s.Integrity)
+		put(&b, "  integrity: %s\n", s.Integrity)
 	}
-	fmt.Fprintf(&b, "  device:  %s\n", s.Device)
+	put(&b, "  device:  %s\n", s.Device)
 	if s.Loop != "" {
-		fmt.Fprintf(&b, "  loop:    %s\n", s.Loop)
+		put(&b, "  loop:    %s\n", s.Loop)
 	}
-	fmt.Fprintf(&b, "  sector size:  %d [bytes]\n", s.SectorSize)
-	fmt.Fprintf(&b, "  offset:  %s\n  size:    %s\n", units(s.Offset), units(s.Size))
+	put(&b, "  sector size:  %d [bytes]\n", s.SectorSize)
+	put(&b, "  offset:  %s\n  size:    %s\n", units(s.Offset), units(s.Size))
 	if s.Skipped > 0 {
-		fmt.Fprintf(&b, "  skipped: %s\n", units(s.Skipped))
+		put(&b, "  skipped: %s\n", units(s.Skipped))
 	}
-	fmt.Fprintf(&b, "  mode:    %s\n", s.mode())
+	put(&b, "  mode:    %s\n", s.mode())
 	if len(s.Flags) > 0 {
-		fmt.Fprintf(&b, "  flags:   %s\n", spaced(s.Flags))
+		put(&b, "  flags:   %s\n", spaced(s.Flags))
 	}
 	return b.String()
 }

@@ -4,7 +4,6 @@ package text
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -30,7 +29,7 @@ type KeyDump struct {
 func WriteKey(w io.Writer, d KeyDump) error {
 	head, label := d.head()
 	if d.Stored != "" {
-		_, err := fmt.Fprintf(w, "%sKey stored to file %s.\n", head, d.Stored)
+		_, err := io.WriteString(w, head+said("Key stored to file %s.\n", d.Stored))
 		return err
 	}
 	key, err := secretHex(d.Key, "\t\t")
@@ -45,12 +44,12 @@ func WriteKey(w io.Writer, d KeyDump) error {
 }
 
 func (d KeyDump) head() (head, label string) {
-	head = fmt.Sprintf("LUKS header information for %s\n", d.Device)
+	head = said("LUKS header information for %s\n", d.Device)
 	bits := len(d.Key) * 8
 	if d.Unbound {
-		return head + fmt.Sprintf("UUID:    \t%s\nKeyslot: \t%d\nKey bits:\t%d\n", d.UUID, d.Keyslot, bits), "Unbound Key:\t"
+		return head + said("UUID:    \t%s\nKeyslot: \t%d\nKey bits:\t%d\n", d.UUID, d.Keyslot, bits), "Unbound Key:\t"
 	}
 	cipher, mode, _ := strings.Cut(d.Cipher, "-")
-	return head + fmt.Sprintf("Cipher name:   \t%s\nCipher mode:   \t%s\nPayload offset:\t%d\nUUID:          \t%s\nMK bits:       \t%d\n",
+	return head + said("Cipher name:   \t%s\nCipher mode:   \t%s\nPayload offset:\t%d\nUUID:          \t%s\nMK bits:       \t%d\n",
 		cipher, mode, d.DataOffset, d.UUID, bits), "MK dump:\t"
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 )
 
 // Confirmation is a question that only YES answers.
@@ -38,7 +40,7 @@ func (u *UI) Confirm(ctx context.Context, c Confirmation) error {
 	if u.Batch || !u.Interactive() {
 		return nil
 	}
-	fmt.Fprintf(u.Out, "\nWARNING!\n========\n%s\n\nAre you sure? (Type 'yes' in capital letters): ", c.Text)
+	fmt.Fprintf(u.Out, "\nWARNING!\n========\n%s\n\nAre you sure? (Type 'yes' in capital letters): ", printable.Text(c.Text))
 	answer, err := u.readAnswer(ctx)
 	if err != nil {
 		return err

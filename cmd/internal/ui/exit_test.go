@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -74,7 +75,7 @@ func TestSignalsCancelTheContext(t *testing.T) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(5 * time.Second):
+		case <-time.After(pace.Limit(5 * time.Second)):
 			t.Errorf("%v did not cancel", signal)
 		}
 		stop()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"golang.org/x/sys/unix"
 )
@@ -67,7 +68,7 @@ func (u *UI) askOnce(ctx context.Context, prompt string, timeout time.Duration) 
 
 // answer shows the prompt and reads the line typed after it.
 func (u *UI) answer(ctx context.Context, in *os.File, out io.Writer, prompt string, timeout time.Duration) (typed *secret.Buffer, trimmed bool, err error) {
-	if _, err := io.WriteString(out, prompt); err != nil {
+	if _, err := io.WriteString(out, printable.Line(prompt)); err != nil {
 		return nil, false, &InputError{Kind: ErrReadTerminal, Err: err}
 	}
 	// The newline that was typed is not echoed.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,13 +65,7 @@ func (p *person) screen() string {
 
 // waitFor returns once text appears behind what was answered before.
 func (p *person) waitFor(text string) bool {
-	for range 400 {
-		if p.sees(text) {
-			return true
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return false
+	return pace.Await(2*time.Second, func() bool { return p.sees(text) })
 }
 
 func (p *person) sees(text string) bool {
@@ -102,11 +97,8 @@ func (p *person) answer(pairs ...string) {
 // settled waits until the screen ends with text.
 func (p *person) settled(text string) {
 	p.t.Helper()
-	for range 400 {
-		if strings.HasSuffix(p.screen(), text) {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
+	if pace.Await(2*time.Second, func() bool { return strings.HasSuffix(p.screen(), text) }) {
+		return
 	}
 	p.t.Errorf("the screen shows %q, want %q at its end", p.screen(), text)
 }

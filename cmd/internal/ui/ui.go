@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 	"golang.org/x/sys/unix"
 )
 
@@ -76,8 +77,24 @@ func (u *UI) Debugf(format string, args ...any) {
 	}
 }
 
-// line drops the write error: a message has nowhere else to go. Data that must arrive is written
+// Show writes text that was laid out before to standard output, without what a terminal would obey.
+func (u *UI) Show(text string) error {
+	_, err := io.WriteString(u.Out, printable.Text(text))
+	return err
+}
+
+// ShowJSON writes JSON text to standard output. Bytes stay as they are where a program reads them;
+// on a terminal an equal text is shown that it does not obey.
+func (u *UI) ShowJSON(text []byte) error {
+	if f, ok := u.Out.(*os.File); ok && isTerminal(int(f.Fd())) {
+		text = printable.JSON(text)
+	}
+	_, err := u.Out.Write(text)
+	return err
+}
+
+// line makes arguments printable: they can come from a disk. It drops the write error: a message has nowhere else to go. Data that must arrive is written
 // by the verbs themselves.
 func (u *UI) line(w io.Writer, format string, args []any) {
-	fmt.Fprintf(w, format+"\n", args...)
+	fmt.Fprintf(w, format+"\n", printable.Args(args)...)
 }

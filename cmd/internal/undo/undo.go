@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/repair"
 	"golang.org/x/sys/unix"
@@ -113,10 +114,4 @@ func WriteApart(path string, contents []byte, dev *luks.File) (err error) {
 }
 
 // SyncDirectory makes the names in a directory durable.
-func SyncDirectory(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func SyncDirectory(dir string) error { return block.SyncDirectory(dir) }

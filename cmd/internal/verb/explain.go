@@ -81,6 +81,9 @@ var codes = []ui.Kind{
 	{Is: dm.ErrUnknownTarget, Code: ui.Failed},
 	{Is: dm.ErrUnknownCipher, Code: ui.Failed},
 	{Is: activate.ErrTooSmall, Code: ui.Failed},
+	{Is: activate.ErrSuspended, Code: ui.Failed},
+	{Is: activate.ErrUnconfirmed, Code: ui.Failed},
+	{Is: dm.ErrFlag, Code: ui.Failed},
 	{Is: context.Canceled, Code: ui.Failed},
 	{Is: device.ErrMissing, Code: ui.NoDevice},
 }
@@ -107,6 +110,8 @@ var advice = []struct {
 	{dm.ErrNoDeviceMapper, "Load the kernel module dm_mod (modprobe dm_mod), or use a kernel that has the device-mapper."},
 	{dm.ErrPermission, "Mapping devices needs root: sudo {program} …"},
 	{dm.ErrUnknownTarget, "Load the kernel module dm_crypt (modprobe dm_crypt)."},
+	{activate.ErrSuspended, "It is suspended: {program} luksResume gives it its key back."},
+	{dm.ErrFlag, "Leave the option out, or use a newer kernel."},
 	{dm.ErrUnknownCipher, "The kernel lacks a module for this cipher; see /proc/crypto for what it has."},
 	{kdf.ErrCost, "A header that somebody tampered with can ask for this; if you trust it, add --allow-high-cost."},
 	{kdf.ErrMemory, "Free some memory or add swap; where there is more: {program} luksAddKey --pbkdf-memory 65536 {device}"},
@@ -116,6 +121,7 @@ var advice = []struct {
 	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} luksHeaderBackup --header-backup-file FILE {device}"},
 	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; until then nothing is done to the far header."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
+	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Forget it: {program} far disable {device}. Should the device grow back, far sync wipes what is left."},
 	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable {device}"},
@@ -167,6 +173,10 @@ func Sentence(err error) string {
 			return text
 		}
 	}
+	var state *activate.StateError
+	if errors.As(err, &state) {
+		return stateSentence(state)
+	}
 	for _, f := range fixed {
 		if errors.Is(err, f.is) {
 			return f.text
@@ -176,13 +186,26 @@ func Sentence(err error) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
+// stateSentence is about a mapping that is left as it is. That a suspended one is called not active is
+// what scripts look for.
+func stateSentence(e *activate.StateError) string {
+	switch {
+	case errors.Is(e, activate.ErrSuspended):
+		return fmt.Sprintf("Device %s is not active.", e.Name)
+	case errors.Is(e, activate.ErrUnconfirmed):
+		return fmt.Sprintf("The key in the table of %s is not the volume's; nothing was loaded.", e.Name)
+	}
+	return OneLine(e)
+}
+
 // keyslotSentence tells apart why a keyslot could not even be tried.
 func keyslotSentence(e *luks.KeyslotError) string {
 	var memory *kdf.MemoryError
 	var cost *kdf.CostError
 	switch {
 	case errors.As(e, &memory):
-		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available.", e.Keyslot, mebibytes(memory.Needed), memory.Available>>20)
+		return fmt.Sprintf("Not enough memory to open keyslot %d: it needs %d MiB, %d MiB are available, %d MiB are missing.",
+			e.Keyslot, mebibytes(memory.Needed), memory.Available>>20, memory.Missing()>>20)
 	case errors.As(e, &cost):
 		return fmt.Sprintf("Keyslot %d asks for a key derivation of %d %s, more than any sane header does (at most %d).", e.Keyslot, cost.Value, cost.Cost, cost.Max)
 	}
@@ -216,6 +239,8 @@ func geometrySentence(path string, e *luks.GeometryError) string {
 		return fmt.Sprintf("Unsupported LUKS2 metadata size options: %s %s.", e.What, e.Why)
 	case "label":
 		return "Label is too long: " + e.Why + "."
+	case "sectors":
+		return "Device size is not aligned to requested sector size."
 	case "sector size":
 		return "Unsupported encryption sector size."
 	}

@@ -5,6 +5,7 @@ package verb
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -20,7 +21,15 @@ func bootSentence(err error) string {
 	var missing *device.MissingError
 	var twins *device.TwinsError
 	var cipher *boot.CipherError
+	var unknown *boot.UnknownError
+	var key *boot.KeyFileError
 	switch {
+	case errors.As(err, &unknown):
+		return fmt.Sprintf("Nothing is known of a volume named %s.", strings.Join(unknown.Names, ", "))
+	case errors.As(err, &key) && errors.Is(key.Err, fs.ErrNotExist):
+		return fmt.Sprintf("There is no %s.", key.Source)
+	case errors.As(err, &key) && errors.Is(key.Err, open.ErrHangs):
+		return fmt.Sprintf("Nothing comes from %s.", key.Source)
 	case errors.As(err, &failed):
 		var names []string
 		for _, v := range failed.Volumes {

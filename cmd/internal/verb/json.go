@@ -3,13 +3,18 @@
 package verb
 
 import (
+	"bytes"
 	"encoding/json"
 )
 
 // PrintJSON writes a report for programs: one object, two spaces deep.
 func (c *Command) PrintJSON(v any) error {
-	enc := json.NewEncoder(c.UI.Out)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	return c.UI.ShowJSON(text.Bytes())
 }

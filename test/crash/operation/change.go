@@ -198,6 +198,15 @@ func killKeyslot(id int) step {
 func changeKey(id int) step {
 	return func(v *luks.Volume, key *luks.Key) error {
 		key.Keyslot = id
+		_, err := v.ChangeKey(context.Background(), key, []byte(fresh), protection(luks.AnyKeyslot))
+		return err
+	}
+}
+
+// changeKeyInPlace lets a keyslot of LUKS1 keep its number.
+func changeKeyInPlace(id int) step {
+	return func(v *luks.Volume, key *luks.Key) error {
+		key.Keyslot = id
 		_, err := v.ChangeKey(context.Background(), key, []byte(fresh), protection(id))
 		return err
 	}

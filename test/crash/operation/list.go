@@ -91,6 +91,7 @@ func luks1Changes() []change {
 		{name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0), touched: []int{0}},
 		{name: "LUKS1 change key", volume: first, run: changeKey(0), touched: []int{0, 1}},
 		{name: "LUKS1 change key 6", volume: first, prepare: addKey(6, vectors.K1), run: changeKey(6), touched: []int{6, 1}},
+		{name: "LUKS1 change key in its place", volume: first, run: changeKeyInPlace(0), touched: []int{0, 1}, parking: []int{1}},
 		{name: "LUKS1 change key of eight", volume: first, prepare: eightKeys, run: changeKey(0), touched: []int{0}, moves: true},
 		{name: "LUKS1 uuid", volume: first, run: setUUID, again: true},
 		{name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: everyKeyslot1, again: true},

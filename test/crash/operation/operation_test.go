@@ -5,7 +5,6 @@ package operation
 import (
 	"context"
 	"crypto/rand"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,15 +14,18 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/crash"
+	"github.com/orthrus-luks/orthrus/test/part"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
-// config is a slice of all crash states or, with ORTHRUS_LONG set, all of them and a million at least.
-func config() crash.Config {
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		return crash.Config{Seed: 1, Images: 1000000}
+// config is a slice of all crash states or, in the long run, all of them and a million at least.
+func config(t *testing.T) crash.Config {
+	t.Helper()
+	c := crash.Config{Seed: 1, Images: part.Count(t, "drawn images", 1000000, 3000)}
+	if !part.Whole() {
+		c.Thin = 97
 	}
-	return crash.Config{Seed: 1, Images: 3000, Thin: 97}
+	return c
 }
 
 func table(t *testing.T, r *crash.Report) string {
@@ -40,7 +42,7 @@ func TestOperationsKeepTheirInvariants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := crash.Run(context.Background(), operations, config())
+	report, err := crash.Run(context.Background(), operations, config(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@
 package boot
 
 import (
-	"fmt"
-	"os"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
@@ -16,14 +14,9 @@ const (
 	plymouthThemes  = "/usr/share/plymouth"
 )
 
-// TestMain: a machine of its own takes longer than make test has for it; make test-engine has it. What
-// make test has of the engine runs on image files (cmd/internal/boot), and whole boots in test/vm/poweron.
+// TestMain: make test-engine runs these. What make test has of the engine runs on image files
+// (cmd/internal/boot).
 func TestMain(m *testing.M) {
-	machine.Init()
-	if os.Getenv("ORTHRUS_LONG") == "" && !machine.IsInside() {
-		fmt.Println("test/vm/boot: not run here, but by make test-engine (ORTHRUS_LONG=1)")
-		return
-	}
 	machine.Main(m, machine.Config{
 		Memory: 256,
 		Modules: []string{

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -57,7 +58,7 @@ type boot struct {
 
 const socket = "/run/orthrus/ask"
 
-// bound is how long a boot may take here; one that takes longer is made to say where it hangs.
+// bound is how long a boot may take on a quiet machine; one that takes longer is made to say where it hangs.
 const bound = 90 * time.Second
 
 // start runs it in the background; the returned step waits for its end.
@@ -76,7 +77,7 @@ func (b *boot) start() (wait func()) {
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
-	hung := time.AfterFunc(bound, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	hung := time.AfterFunc(pace.Limit(bound), func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 	b.ended = make(chan struct{})
 	talked := make(chan struct{})
 	go func() {
@@ -120,13 +121,15 @@ func (b *boot) opened() map[string]bool {
 // talk answers at the socket until it is gone.
 func (b *boot) talk() {
 	var c net.Conn
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for {
 		var err error
 		if c, err = net.Dial("unix", socket); err == nil {
 			break
 		}
-		if time.Now().After(end) {
+		select {
+		case <-b.ended:
 			return // it had nothing to ask
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	defer c.Close()

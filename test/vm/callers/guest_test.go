@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 	"golang.org/x/sys/unix"
 )
@@ -88,14 +89,14 @@ func raiseLoopback() error {
 
 // command runs a script of bash, with the disks in $a and $b.
 func (g *guest) command(script string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), pace.Limit(4*time.Minute))
 	defer cancel()
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "bash", "-e", "-c", script)
 	cmd.Dir = "/root"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin", "HOME=/root", "TERM=linux", "LC_ALL=C", "DM_DISABLE_UDEV=1", "a=" + g.a, "b=" + g.b}
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = pace.Limit(5 * time.Second)
 	err := cmd.Run()
 	return out.String(), err
 }

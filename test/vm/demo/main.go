@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -20,7 +21,7 @@ const limit = 3 * time.Minute
 func main() {
 	machine.Init()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, pace.Limit(limit))
 	err := show(ctx)
 	cancel()
 	stop()

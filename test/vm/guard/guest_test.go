@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -125,7 +126,7 @@ func (g *guardian) stop(t *testing.T) {
 		if err != nil {
 			t.Errorf("the guard ended with %v", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(pace.Limit(10 * time.Second)):
 		t.Error("the guard does not stop")
 	}
 }
@@ -176,15 +177,13 @@ func volume(t *testing.T, node string) *watched {
 func eventually(t *testing.T, node, what string, so func(v *watched) bool) *watched {
 	t.Helper()
 	var v *watched
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
-		if v = volume(t, node); v != nil && so(v) {
-			return v
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !pace.Await(20*time.Second, func() bool {
+		v = volume(t, node)
+		return v != nil && so(v)
+	}) {
+		t.Fatalf("%s: %s: %+v", node, what, v)
 	}
-	t.Fatalf("%s: %s: %+v", node, what, v)
-	return nil
+	return v
 }
 
 // read is the beginning of a device, past the page cache of others.

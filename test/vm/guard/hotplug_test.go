@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 	"github.com/orthrus-luks/orthrus/udev"
 )
@@ -103,7 +104,7 @@ func (c *plugged) plugIn(t *testing.T, source udev.Source) (node string, took ti
 	defer m.Close()
 	heard := make(chan time.Time, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), pace.Limit(20*time.Second))
 		defer cancel()
 		for {
 			e, err := m.Receive(ctx)
@@ -122,14 +123,10 @@ func (c *plugged) plugIn(t *testing.T, source udev.Source) (node string, took ti
 	if event.IsZero() {
 		t.Fatal("no event")
 	}
-	for time.Since(event) < 10*time.Second {
-		if v := volume(t, node); v != nil {
-			return node, time.Since(event)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if !pace.Await(10*time.Second, func() bool { return volume(t, node) != nil }) {
+		t.Fatalf("%s: the guard says nothing", c.name)
 	}
-	t.Fatalf("%s: the guard says nothing", c.name)
-	return node, 0
+	return node, time.Since(event)
 }
 
 func writesTo(t *testing.T, node string) string {
@@ -170,8 +167,8 @@ func (c *plugged) judge(t *testing.T, node string, proven bool) {
 	}
 }
 
-// patience is for an emulated processor that others use too, and for the command that asks: test/guard
-// holds the two seconds that are promised, natively.
+// patience is for an emulated processor of a quiet machine, and for the command that asks: test/guard holds the
+// two seconds that are promised, natively.
 const patience = 8 * time.Second
 
 // hotplug plugs damaged disks in, under both policies.
@@ -189,7 +186,7 @@ func hotplug(t *testing.T, udevd bool) {
 		for _, c := range list {
 			node, took := c.plugIn(t, source)
 			times = append(times, took)
-			if took > patience {
+			if took > pace.Limit(patience) {
 				t.Errorf("%s: %v after the event", c.name, took)
 			}
 			c.judge(t, node, policy != "")
@@ -211,13 +208,12 @@ func hotplug(t *testing.T, udevd bool) {
 func settled(t *testing.T) {
 	t.Helper()
 	before := status(t).Looks
-	for range 20 {
+	if !pace.Await(14*time.Second, func() bool {
 		time.Sleep(700 * time.Millisecond)
-		now := status(t).Looks
-		if now == before {
-			return
-		}
-		before = now
+		last := before
+		before = status(t).Looks
+		return before == last
+	}) {
+		t.Errorf("still looking after %d looks", before)
 	}
-	t.Errorf("still looking after %d looks", before)
 }

@@ -63,7 +63,7 @@ func rememberFailure() {
 	}
 }
 
-// tryTime is for a boot that takes two seconds where KVM works.
+// tryTime is for a boot that takes two seconds where KVM works, on a quiet machine.
 const tryTime = 20 * time.Second
 
 // tryKVM boots the machines' kernel up to the first answer of a program, and says what to use. That a machine

@@ -61,8 +61,8 @@ type Config struct {
 	// tail that is always kept.
 	Console io.Writer
 
-	// BootTimeout bounds the time to the first answer of the guest; 60 s when
-	// zero.
+	// BootTimeout bounds the time to the first answer of the guest on a quiet
+	// machine (see package pace); 60 s when zero.
 	BootTimeout time.Duration
 	// TestTimeout bounds the time of one test inside; when zero, only the test
 	// binary's own deadline does.

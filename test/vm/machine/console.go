@@ -83,15 +83,8 @@ func (c *Console) Tail(lines int) string {
 // Write types on the console.
 func (c *Console) Write(p []byte) (int, error) { return c.conn.Write(p) }
 
-// Mark is the number of bytes seen so far; Expect searches from a mark.
-func (c *Console) Mark() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.base + len(c.text)
-}
-
-// Expect waits until the console shows text after the mark, and returns the
-// mark behind it.
+// Expect waits until the console shows text after the mark, a number of bytes
+// seen, and returns the mark behind it.
 func (c *Console) Expect(ctx context.Context, mark int, text string) (int, error) {
 	for {
 		at, over, more := c.find(mark, text)

@@ -11,8 +11,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
+// hotplugTimeout is for a disk to come or go, on a quiet machine.
 const hotplugTimeout = 20 * time.Second
 
 // disks are the disks of a machine, present or unplugged; what was written to
@@ -172,7 +175,7 @@ func (m *Machine) Unplug(ctx context.Context, name string) error {
 	if name == "" || port < 0 {
 		return fmt.Errorf("machine: disk %s is on no port", name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, hotplugTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pace.Limit(hotplugTimeout))
 	defer cancel()
 	if _, err := m.qmp.execute(ctx, "device_del", map[string]any{"id": "disk-" + name}); err != nil {
 		return err

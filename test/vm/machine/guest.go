@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -138,20 +139,14 @@ func linkPorts() error {
 	if err := os.MkdirAll(portsDir, 0o755); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		names, err := filepath.Glob("/sys/class/virtio-ports/*/name")
-		if err != nil {
-			return err
-		}
-		if len(names) >= 2 {
-			return linkEach(names)
-		}
-		if time.Now().After(deadline) {
-			return errors.New("no virtio-serial ports")
-		}
-		time.Sleep(5 * time.Millisecond)
+	var names []string
+	if !pace.Await(10*time.Second, func() bool {
+		names, _ = filepath.Glob("/sys/class/virtio-ports/*/name")
+		return len(names) >= 2
+	}) {
+		return errors.New("no virtio-serial ports")
 	}
+	return linkEach(names)
 }
 
 func linkEach(names []string) error {
@@ -171,12 +166,11 @@ func linkEach(names []string) error {
 
 // openPort opens a port, which one process at a time may have.
 func openPort(name string) (*os.File, error) {
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		f, err := os.OpenFile(filepath.Join(portsDir, name), os.O_RDWR, 0)
-		if err == nil || time.Now().After(deadline) || !errors.Is(err, unix.EBUSY) && !errors.Is(err, fs.ErrNotExist) {
-			return f, err
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	var f *os.File
+	var err error
+	pace.Await(30*time.Second, func() bool {
+		f, err = os.OpenFile(filepath.Join(portsDir, name), os.O_RDWR, 0)
+		return !errors.Is(err, unix.EBUSY) && !errors.Is(err, fs.ErrNotExist)
+	})
+	return f, err
 }

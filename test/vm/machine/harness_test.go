@@ -24,7 +24,7 @@ const outcomeEnv = "ORTHRUS_OUTCOME"
 func TestMain(m *testing.M) {
 	cfg := machine.Config{Disks: []machine.Disk{{Name: "a", Size: 1 << 20}, {Name: "p", Size: 1 << 20, Port: true}}}
 	if os.Getenv(outcomeEnv) == "hang" {
-		cfg.TestTimeout = 2 * time.Second
+		cfg.TestTimeout = time.Second
 	}
 	machine.Main(m, cfg)
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // Machine is a virtual machine and its disks. It survives power cuts; Close
@@ -114,7 +116,7 @@ func (m *Machine) PowerOn(ctx context.Context) error {
 }
 
 func (m *Machine) boot(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.BootTimeout)
+	ctx, cancel := context.WithTimeout(ctx, pace.Limit(m.cfg.BootTimeout))
 	defer cancel()
 	args, err := m.disks.bootArgs(m.cfg.Disks)
 	if err != nil {
@@ -202,7 +204,7 @@ func (m *Machine) awaitReady(ctx context.Context) error {
 
 // registers tells where the processors are, for a guest that hangs.
 func (m *Machine) registers() string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), pace.Limit(time.Second))
 	defer cancel()
 	text, err := m.qmp.execute(ctx, "human-monitor-command", map[string]any{"command-line": "info registers -a"})
 	if err != nil {
@@ -253,6 +255,7 @@ type Command struct {
 	Stderr io.Writer
 }
 
+// killGrace is how long a killed command may take to end, on a quiet machine.
 const killGrace = 5 * time.Second
 
 func (m *Machine) follow(ctx context.Context, c Command) (int, error) {
@@ -260,7 +263,7 @@ func (m *Machine) follow(ctx context.Context, c Command) (int, error) {
 	defer stop()
 	limit, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	context.AfterFunc(ctx, func() { time.AfterFunc(killGrace, cancel) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(pace.Limit(killGrace), cancel) })
 	for {
 		kind, payload, err := m.receive(limit)
 		if err != nil {

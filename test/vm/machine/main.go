@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // shared is the machine that all tests of the binary use. Tests have nothing
@@ -115,15 +117,8 @@ func (v *VM) PowerCut(t *testing.T) {
 	must(t, v.m.PowerOn(t.Context()))
 }
 
-// Host runs f on the host only.
-func (v *VM) Host(f func(m *Machine)) {
-	if !IsInside() {
-		f(v.m)
-	}
-}
-
-// reportTime is kept free before a deadline, first inside and then here, so that
-// a guest that hangs is reported before the whole binary is ended.
+// reportTime, on a quiet machine, is kept free before a deadline, first inside and
+// then here, so that a guest that hangs is reported before the binary is ended.
 const reportTime = 5 * time.Second
 
 // test runs the test that t is in the guest and gives t its outcome.
@@ -133,7 +128,7 @@ func (m *Machine) test(t *testing.T) {
 	args := append([]string{"/init"}, testArgs(t.Name())...)
 	if left := m.timeLeft(t); left > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, left+reportTime)
+		ctx, cancel = context.WithTimeout(ctx, left+pace.Limit(reportTime))
 		defer cancel()
 		args = append(args, "-test.timeout="+left.String())
 	}
@@ -148,9 +143,9 @@ func (m *Machine) test(t *testing.T) {
 // timeLeft is how long a test inside may take, at least a second; 0 means as
 // long as it wants.
 func (m *Machine) timeLeft(t *testing.T) time.Duration {
-	left := m.cfg.TestTimeout
+	left := pace.Limit(m.cfg.TestTimeout)
 	if deadline, ok := t.Deadline(); ok {
-		untilThen := max(time.Until(deadline)-2*reportTime, time.Second)
+		untilThen := max(time.Until(deadline)-2*pace.Limit(reportTime), time.Second)
 		if left == 0 || untilThen < left {
 			left = untilThen
 		}
@@ -179,8 +174,10 @@ func testArgs(name string) []string {
 	return args
 }
 
+// guestEnviron passes on what concerns tests, and the host's pace: limits are
+// written with an emulated guest in mind.
 func guestEnviron() []string {
-	var env []string
+	env := []string{fmt.Sprintf("%s=%.2f", pace.Env, pace.Factor())}
 	for _, v := range os.Environ() {
 		if strings.HasPrefix(v, "ORTHRUS_") || strings.HasPrefix(v, "GODEBUG=") {
 			env = append(env, v)

@@ -9,8 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,13 +38,15 @@ func enterRoot(plan guestPlan) error {
 }
 
 func awaitDisk(name string) (string, error) {
-	for deadline := time.Now().Add(hotplugTimeout); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		node := findDisk(name)
-		if _, err := os.Stat(node); node != "" && err == nil {
-			return node, nil
-		}
+	var node string
+	if !pace.Await(hotplugTimeout, func() bool {
+		node = findDisk(name)
+		_, err := os.Stat(node)
+		return node != "" && err == nil
+	}) {
+		return "", fmt.Errorf("no disk %s: %w", name, os.ErrNotExist)
 	}
-	return "", fmt.Errorf("no disk %s: %w", name, os.ErrNotExist)
+	return node, nil
 }
 
 // bring copies a file, a link or a directory without what is in it.

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // request is what a test inside asks of the host: one JSON line, one answered.
@@ -43,7 +45,7 @@ func (m *Machine) answerRequests(conn net.Conn) {
 }
 
 func (m *Machine) carryOut(r request) error {
-	ctx, cancel := context.WithTimeout(context.Background(), hotplugTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), pace.Limit(hotplugTimeout))
 	defer cancel()
 	switch r.Op {
 	case "plug":
@@ -125,14 +127,12 @@ func findDisk(name string) string {
 	return ""
 }
 
-// Eventually waits until something is so, and fails the test when it is not in
-// time.
-func Eventually(t testing.TB, limit time.Duration, what string, so func() bool) {
+// Eventually waits until something is so that takes quiet at most on a quiet
+// machine, and fails the test when it is not in time; see package pace.
+func Eventually(t testing.TB, quiet time.Duration, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !so(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited %v for %s", limit, what)
-		}
+	if !pace.Await(quiet, so) {
+		t.Fatalf("waited %v for %s", pace.Limit(quiet), what)
 	}
 }
 

@@ -13,11 +13,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"golang.org/x/sys/unix"
 )
 
 // pipeGrace is how long a command's output is still read after its end, when
-// something it left running holds the pipe.
+// something it left running holds the pipe, on a quiet machine.
 const pipeGrace = time.Second
 
 // server is the guest's side of the control channel: one command at a time.
@@ -101,7 +102,7 @@ func (s *server) command(c command) *exec.Cmd {
 	cmd.Stdin = bytes.NewReader(c.Stdin)
 	cmd.Stdout, cmd.Stderr = stream{s.out, frameOutput}, stream{s.out, frameError}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = pipeGrace
+	cmd.WaitDelay = pace.Limit(pipeGrace)
 	return cmd
 }
 

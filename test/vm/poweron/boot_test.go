@@ -5,7 +5,6 @@ package poweron
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +28,6 @@ type trial struct {
 	memory   int  // MiB, 512 when zero
 	small    bool // for the image of this project alone: others need more memory
 	locked   bool // the root stays locked
-	quick    bool
 }
 
 var trials = []trial{
@@ -38,7 +36,7 @@ var trials = []trial{
 		play: answer,
 	},
 	{
-		name: "wrong passphrase first", prompts: 2, quick: true,
+		name: "wrong passphrase first", prompts: 2,
 		play: func(t *testing.T, s *Session) {
 			must(t, s.Answers(t.Context(), "wrong horse"))
 			must(t, s.Sees(t.Context(), "rong passphrase"))
@@ -125,10 +123,7 @@ func answer(t *testing.T, s *Session) {
 	must(t, s.Answers(t.Context(), Passphrase))
 }
 
-func long() bool { return os.Getenv("ORTHRUS_LONG") != "" }
-
-// TestBootsToALogin boots every trial by every maker's image; without
-// ORTHRUS_LONG the quick ones by our own image.
+// TestBootsToALogin boots every trial by every maker's image, or those that -run picks.
 func TestBootsToALogin(t *testing.T) {
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-18s %-40s %8s  %s\n", "image by", "what is booted", "seconds", "prompts")
@@ -138,9 +133,7 @@ func TestBootsToALogin(t *testing.T) {
 				if trial.small && k != Ours {
 					continue
 				}
-				if long() || trial.quick && k == Ours {
-					t.Run(trial.name, func(t *testing.T) { fmt.Fprintf(&table, "%-18s %s\n", k.Name, trial.run(t, k)) })
-				}
+				t.Run(trial.name, func(t *testing.T) { fmt.Fprintf(&table, "%-18s %s\n", k.Name, trial.run(t, k)) })
 			}
 		})
 	}

@@ -81,9 +81,6 @@ echo "proven $1"
 // TestGuardUnderSystemd: the installed unit, with all that it forbids, from the boot to its stop: it sees, mends,
 // follows growth without a passphrase, reloads, and is started again where it hangs.
 func TestGuardUnderSystemd(t *testing.T) {
-	if !long() {
-		t.Skip("a machine of its own: make test-boot")
-	}
 	root := copiedRoot(t, func(*os.File) {})
 	installGuard(t, root)
 	s := powerOn(t, imageOf(t, Ours), memory, root)

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
-// patience is for one thing to show on a console, on an emulated processor that
-// others use as well.
-const patience = 4 * time.Minute
+// patience is for one thing to show on a console, on an emulated processor of a
+// quiet machine.
+const patience = 90 * time.Second
 
 // What consoles show.
 const (
@@ -40,7 +41,7 @@ func PowerOn(ctx context.Context, cfg machine.Config) (*Session, error) {
 
 // Sees waits for a text.
 func (s *Session) Sees(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, pace.Limit(patience))
 	defer cancel()
 	mark, err := s.M.Console().Expect(ctx, s.mark, text)
 	if err == nil {

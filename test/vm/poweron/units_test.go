@@ -15,7 +15,7 @@ const unitsOfCrypttab = `
 cp -a /stage/. /
 printf '` + Passphrase + `' >/root/key
 chmod 600 /root/key
-printf '%s\n' "sealed UUID=` + RootUUID + ` none luks" "da-ta UUID=` + secondUUID + ` /root/key luks,nofail" "hand UUID=1 none noauto" >/etc/crypttab
+printf '%s\n' "sealed UUID=` + RootUUID + ` none luks" "da-ta UUID=` + secondUUID + ` /root/key luks,nofail" "hand UUID=1 none noauto" 'with\040blank /images/a\040b.img /root/key luks,noauto' >/etc/crypttab
 /lib/systemd/systemd-udevd --daemon
 udevadm trigger --settle
 generator=/usr/lib/systemd/system-generators/orthrus-generator
@@ -30,6 +30,9 @@ cd /tmp/alone
 [ ! -e cryptsetup.target.requires/orthrus@hand.service ]
 [ -L dev-mapper-hand.device.requires/orthrus@hand.service ]
 grep -q '^Before=cryptsetup.target' orthrus@sealed.service.d/50-crypttab.conf
+grep -q '^RequiresMountsFor="/root/key"' 'orthrus@da\x2dta.service.d/50-crypttab.conf'
+grep -q '^RequiresMountsFor="/images/a b.img"' 'orthrus@with\x20blank.service.d/50-crypttab.conf'
+[ -L 'dev-mapper-with\x20blank.device.requires/orthrus@with\x20blank.service' ]
 systemd-analyze verify --man=no 'orthrus@da\x2dta.service'
 $(sed -n 's/^ExecStart=//p' /usr/lib/systemd/system/orthrus@.service | sed 's/%I/da-ta/') </dev/null
 [ -b /dev/mapper/da-ta ]
@@ -38,9 +41,6 @@ $(sed -n 's/^ExecStop=//p' /usr/lib/systemd/system/orthrus@.service | sed 's/%I/
 echo all is well`
 
 func TestUnitsUnlockWhatCrypttabLists(t *testing.T) {
-	if !long() {
-		t.Skip("a machine of its own: make test-boot")
-	}
 	stage := filepath.Join(t.TempDir(), "stage")
 	must(t, install(t.Context(), stage))
 	cfg := Workshop(secondDisk(t))

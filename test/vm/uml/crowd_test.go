@@ -4,19 +4,17 @@ package uml
 
 import (
 	"fmt"
-	"os"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // TestKeysAddedAtOnceToABlockDevice: processes of ours and of cryptsetup add a key each to one block device,
 // whose lock is a file that comes and goes. Ours are never refused; cryptsetup's, which give up where
 // somebody else was faster, try again. Every key that is in opens the volume with both.
 func TestKeysAddedAtOnceToABlockDevice(t *testing.T) {
-	pairs := 2
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		pairs = 15
-	}
+	pairs := part.Count(t, "pairs of keys", 15, 2)
 	dir := place(t, 16<<20)
 	runScript(t, dir, fmt.Sprintf(`
 cost="--pbkdf pbkdf2 --pbkdf-force-iterations 1000"

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/test/part"
 	"github.com/orthrus-luks/orthrus/test/vm/cuts"
 )
 
@@ -27,7 +28,7 @@ func TestEveryOperationOnFlakyAndLoggedDisks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "log"), make([]byte, 8<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	operations := toTry()
+	operations := toTry(t)
 	var script strings.Builder
 	fmt.Fprintf(&script, "mount -t hostfs results /mnt -o %s/results || echo FAIL mount results\n", dir)
 	if err := os.Mkdir(filepath.Join(dir, "results"), 0o700); err != nil {
@@ -58,12 +59,10 @@ func TestEveryOperationOnFlakyAndLoggedDisks(t *testing.T) {
 }
 
 // toTry are all operations in the long run, and otherwise a key changed, and a LUKS1 header restored.
-func toTry() []cuts.Operation {
+func toTry(t *testing.T) []cuts.Operation {
+	t.Helper()
 	all := cuts.Operations()
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		return all
-	}
-	return []cuts.Operation{all[1], all[13]}
+	return part.Of(t, "operations", all, []cuts.Operation{all[1], all[13]})
 }
 
 // scriptFor makes the volume, tries the operation on both flawed disks, then on the logged one.

@@ -4,9 +4,10 @@ package uml
 
 import (
 	"fmt"
-	"os"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 const (
@@ -16,15 +17,13 @@ const (
 
 // sectorsToTry are all of both heads in the long run, and otherwise the first of one head and one of
 // the JSON area of the other.
-func sectorsToTry() []int {
-	if os.Getenv("ORTHRUS_LONG") == "" {
-		return []int{0, 40}
-	}
+func sectorsToTry(t *testing.T) []int {
+	t.Helper()
 	all := make([]int, headSectors)
 	for i := range all {
 		all[i] = i
 	}
-	return all
+	return part.Of(t, "positions of a bad sector", all, []int{0, 40})
 }
 
 // TestABadSectorIsReadAroundAndCured: with one unreadable sector in either head every key opens and
@@ -33,7 +32,7 @@ func sectorsToTry() []int {
 // real cryptsetup finds nothing to mend.
 func TestABadSectorIsReadAroundAndCured(t *testing.T) {
 	dir := place(t, diskSize)
-	sectors := sectorsToTry()
+	sectors := sectorsToTry(t)
 	limit := 2 * time.Minute
 	if len(sectors) == headSectors {
 		limit = 20 * time.Minute

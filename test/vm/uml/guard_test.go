@@ -4,10 +4,11 @@ package uml
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // guarding is what every script about the guard begins with: a state of its own, a loop device, and
@@ -102,10 +103,9 @@ sleep 1; is "$(begin)" "$hurt"; intact; unwatch; end
 // A mounted volume's device grows, in the long run five times, without and with a far header: the mapping
 // follows without a passphrase, the far header lies at the end each time, the file is intact.
 func TestGuardFollowsGrowth(t *testing.T) {
-	modes, sizes := []string{"--far-header"}, "32 40"
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		modes, sizes = []string{"--no-far-header", "--far-header"}, "32 40 48 56 64"
-	}
+	modes := part.Of(t, "kinds of volume", []string{"--no-far-header", "--far-header"}, []string{"--far-header"})
+	steps := []string{"32", "40", "48", "56", "64"}
+	sizes := strings.Join(part.Of(t, "growths", steps, steps[:2]), " ")
 	for _, far := range modes {
 		out := guardScript(t, fmt.Sprintf(`
 at='%[1]s'; volume %[1]s --link-for-guard

@@ -15,6 +15,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/test/part"
 	"github.com/orthrus-luks/orthrus/test/vm/cuts"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
@@ -27,7 +28,8 @@ type stepped struct {
 	run      string // on /dev/mapper/over
 }
 
-func transactions() []stepped {
+func transactions(t *testing.T) []stepped {
+	t.Helper()
 	const mib = 1 << 20
 	list := []stepped{
 		{"grow", 40 * mib, 56 * mib, "", "grow"},
@@ -36,10 +38,7 @@ func transactions() []stepped {
 		{"header resize", 40 * mib, 40 * mib, "--no-far-header", "header resize --luks2-metadata-size 64k"},
 		{"header resize with a far header", 40 * mib, 40 * mib, "", "header resize --luks2-metadata-size 64k"},
 	}
-	if os.Getenv("ORTHRUS_LONG") != "" {
-		return list
-	}
-	return []stepped{list[0], list[4]}
+	return part.Of(t, "transactions", list, []stepped{list[0], list[4]})
 }
 
 const (
@@ -56,7 +55,7 @@ func TestEveryPowerCutOfATransactionOpensWithCryptsetup(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "log"), make([]byte, 64<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	list := transactions()
+	list := transactions(t)
 	var script strings.Builder
 	fmt.Fprintf(&script, "mkdir -p %s/results; mount -t hostfs results /mnt -o %s/results || echo FAIL mount results\n", dir, dir)
 	if err := os.Mkdir(filepath.Join(dir, "results"), 0o700); err != nil {
@@ -158,12 +157,13 @@ func (j stepJudge) replay(image, log []byte) (tried, count int) {
 	}
 	for i, w := range writes {
 		copy(image[w.Offset:], w.Data)
-		if os.Getenv("ORTHRUS_LONG") == "" && i%(len(writes)/4) != 0 && i != len(writes)-1 {
+		if !part.Whole() && i%(len(writes)/4) != 0 && i != len(writes)-1 {
 			continue
 		}
 		j.try(fmt.Sprintf("after write %d of %d", i+1, len(writes)), image)
 		tried++
 	}
+	part.Note(j.t, "power cuts", tried, len(writes))
 	return tried, len(writes)
 }
 

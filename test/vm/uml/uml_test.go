@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // moduleTree is where Debian puts the modules of User-Mode Linux.
@@ -40,8 +42,8 @@ exec halt -f -p
 `
 
 // runScript starts a kernel with the script for its init and two files of dir for its disks: disk is
-// /dev/ubda, log, if it is there, /dev/ubdb. It returns what the script printed.
-func runScript(t *testing.T, dir, script string, limit time.Duration) string {
+// /dev/ubda, log, if it is there, /dev/ubdb. It returns what the script printed; on a quiet machine it takes quiet at most.
+func runScript(t *testing.T, dir, script string, quiet time.Duration) string {
 	t.Helper()
 	kernel, err := exec.LookPath("linux.uml")
 	if err != nil {
@@ -51,7 +53,7 @@ func runScript(t *testing.T, dir, script string, limit time.Duration) string {
 	if err := os.WriteFile(init, []byte(prologue+script+epilogue), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(quiet))
 	defer cancel()
 	args := []string{
 		"mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
@@ -63,7 +65,7 @@ func runScript(t *testing.T, dir, script string, limit time.Duration) string {
 	}
 	cmd := command(ctx, kernel, args...)
 	cmd.Env = append(cmd.Environ(), "TMPDIR="+dir, "HOME="+dir)
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = pace.Limit(5 * time.Second)
 	var said strings.Builder
 	cmd.Stdout = &said
 	if os.Getenv("ORTHRUS_CONSOLE") != "" {

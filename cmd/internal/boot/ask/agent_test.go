@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // put asks agents in a directory of its own and returns the question's fields once they are there.
@@ -30,7 +31,7 @@ func put(t *testing.T, ctx context.Context, q Question) (fields map[string]strin
 		done <- reply{got, err}
 	}()
 	fields = map[string]string{}
-	for end := time.Now().Add(5 * time.Second); len(fields) == 0 && time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(pace.Limit(5 * time.Second)); len(fields) == 0 && time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		files, err := filepath.Glob(filepath.Join(dir, "ask.*"))
 		if err != nil || len(files) == 0 {
 			continue

@@ -28,29 +28,28 @@ type Console struct {
 
 	mu     sync.Mutex
 	drawn  *drawing      // while something is being asked
-	before *unix.Termios // the terminal's mode before the first question
+	before *unix.Termios // the terminal's mode as it was found
 }
 
-// OpenConsole opens a terminal. Keymap is the name of the layout that was asked for, where one was.
+// OpenConsole opens a terminal, which from then on shows nothing of what is typed: not even before a
+// question is asked. Keymap is the name of the layout that was asked for, where one was.
 func OpenConsole(path, keymap string) (*Console, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+	before, err := hush(int(f.Fd()))
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s is no terminal: %w", path, err), f.Close())
 	}
-	return &Console{path: path, file: f, keymap: keymap}, nil
+	return &Console{path: path, file: f, keymap: keymap, before: before}, nil
 }
 
-// Close gives the terminal back as it was before the first question.
+// Close gives the terminal back as it was found.
 func (c *Console) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var err error
-	if c.before != nil {
-		err = unix.IoctlSetTermios(int(c.file.Fd()), unix.TCSETS, c.before)
-	}
+	err := unix.IoctlSetTermios(int(c.file.Fd()), unix.TCSETS, c.before)
 	return errors.Join(err, c.file.Close())
 }
 
@@ -164,11 +163,6 @@ func (c *Console) write(p []byte) {
 func (c *Console) keyByKey(fd int) (rest func() error, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.before == nil {
-		if c.before, err = unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
-			return nil, err
-		}
-	}
 	mode := *c.before
 	mode.Lflag &^= unix.ICANON | unix.ECHO | unix.ECHONL | unix.IEXTEN
 	if !c.Signals {
@@ -180,9 +174,7 @@ func (c *Console) keyByKey(fd int) (rest func() error, err error) {
 	if err := unix.IoctlSetTermios(fd, unix.TCSETSF, &mode); err != nil {
 		return nil, err
 	}
-	silent := *c.before
-	silent.Lflag &^= unix.ECHO | unix.ECHONL
-	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, &silent) }, nil
+	return func() error { return unix.IoctlSetTermios(fd, unix.TCSETS, silent(c.before)) }, nil
 }
 
 // printable replaces control characters: texts have names in them that a disk chose.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 // splash plays back what plymouthd 22.02 sends, and records what it is sent.
@@ -44,7 +46,7 @@ func splash(t *testing.T, replies ...string) (Plymouth, <-chan string) {
 			}
 		}
 	}()
-	return Plymouth{Socket: path, MessageTime: 5 * time.Second}, heard
+	return Plymouth{Socket: path, MessageTime: pace.Limit(5 * time.Second)}, heard
 }
 
 func TestPlymouthIsAskedInItsOwnWords(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/test/pace"
 )
 
 func listening(t *testing.T) (*Socket, string) {
@@ -154,7 +155,7 @@ func TestAnswersToOtherQuestionsAndNonsenseAreDropped(t *testing.T) {
 		if _, err := c.Write([]byte(nonsense)); err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(pace.Limit(5 * time.Second)))
 		buffer := make([]byte, 4096)
 		for err = nil; err == nil; {
 			_, err = c.Read(buffer)

@@ -78,14 +78,17 @@ func (p *parser) apply(q parameter) {
 		return
 	}
 	for _, family := range []func(*parser, parameter) bool{
-		(*parser).general, (*parser).own, (*parser).systemd, (*parser).dracut, (*parser).mkinitcpio, (*parser).debian, (*parser).mkinitfs, (*parser).genkernel,
+		(*parser).general, (*parser).own, (*parser).systemd, (*parser).dracut, (*parser).mkinitcpio, (*parser).debian,
+		(*parser).mkinitfs, (*parser).genkernel,
 	} {
 		if family(p, q) {
 			return
 		}
 	}
-	if strings.HasPrefix(q.name, "rd.luks.") || strings.HasPrefix(q.name, "luks.") || strings.HasPrefix(q.name, "rd.orthrus.") {
-		p.s.problem(q.name, "unknown")
+	for _, ours := range []string{"rd.luks.", "luks.", "rd.orthrus."} {
+		if strings.HasPrefix(q.name, ours) {
+			p.s.problem(q.name, "unknown")
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ type Settings struct {
 	Disabled    bool // luks=no: nothing is unlocked
 	NoCrypttab  bool // luks.crypttab=no
 	Volumes     []Volume
-	Only        []string // uuids in lower case, or beginnings: of the crypttab's entries only these are used; nil for all
+	Only        []string // uuids in lower case, or beginnings: of the crypttab only these are used; nil for all
 	Key         string   // for volumes that have none of their own, as in a crypttab
 	Options     string   // likewise
 	AllDiscards bool

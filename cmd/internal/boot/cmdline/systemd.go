@@ -73,7 +73,9 @@ func (p *parser) only(uuid string) {
 var references = []string{"LABEL=", "PARTUUID=", "PARTLABEL=", "ID="}
 
 func isReference(text string) bool {
-	return slices.ContainsFunc(references, func(start string) bool { return len(text) > len(start) && strings.HasPrefix(text, start) })
+	return slices.ContainsFunc(references, func(start string) bool {
+		return len(text) > len(start) && strings.HasPrefix(text, start)
+	})
 }
 
 // whose cuts WHO=VALUE, where WHO is a uuid, or a label and its like.

@@ -4,6 +4,7 @@ package crypttab
 
 import (
 	"strconv"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/target"
 )
@@ -28,83 +29,80 @@ type option struct {
 	set        func(o *Options, value string, has bool) bool // false: the value cannot be
 }
 
-var options = [...]option{
-	// Formats.
-	{name: "luks", set: func(o *Options, _ string, _ bool) bool { return o.become(AnyLUKS) }},
-	{name: "plain", set: func(o *Options, _ string, _ bool) bool { return o.become(Plain) }},
-	{name: "swap", set: func(o *Options, _ string, _ bool) bool { return o.become(Swap) }},
-	{name: "tmp", set: func(o *Options, v string, _ bool) bool { o.TmpFS = v; return o.become(Tmp) }},
-	{name: "tcrypt", also: []string{"tcrypt-hidden", "tcrypthidden", "tcrypt-system", "tcryptsystem", "tcrypt-veracrypt", "veracrypt", "tcrypt-keyfile", "veracrypt-pim", "veracrypt-query-pim"}, kind: refused, why: "tcrypt"},
-	{name: "bitlk", kind: refused, why: "bitlk"},
-	{name: "fvault2", kind: refused, why: "fvault2"},
+// options is the table; it is made when the first option is looked up.
+var options = sync.OnceValue(func() []option {
+	return append(flagOptions(), []option{
+		// Formats.
+		{name: "luks", set: func(o *Options, _ string, _ bool) bool { return o.become(AnyLUKS) }},
+		{name: "plain", set: func(o *Options, _ string, _ bool) bool { return o.become(Plain) }},
+		{name: "swap", set: func(o *Options, _ string, _ bool) bool { return o.become(Swap) }},
+		{name: "tmp", set: func(o *Options, v string, _ bool) bool { o.TmpFS = v; return o.become(Tmp) }},
+		{name: "tcrypt", also: []string{"tcrypt-hidden", "tcrypthidden", "tcrypt-system", "tcryptsystem", "tcrypt-veracrypt", "veracrypt", "tcrypt-keyfile", "veracrypt-pim", "veracrypt-query-pim"}, kind: refused, why: "tcrypt"},
+		{name: "bitlk", kind: refused, why: "bitlk"},
+		{name: "fvault2", kind: refused, why: "fvault2"},
 
-	// Plain volumes.
-	{name: "cipher", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Cipher = v; return true }},
-	{name: "hash", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Hash = v; return true }},
-	{name: "size", needsValue: true, set: func(o *Options, v string, _ bool) bool {
-		return integer(v, 8, 8192, &o.KeySize) && o.KeySize%8 == 0
-	}},
-	{name: "sector-size", needsValue: true, set: func(o *Options, v string, _ bool) bool {
-		return integer(v, 512, 4096, &o.SectorSize) && o.SectorSize&(o.SectorSize-1) == 0
-	}},
-	{name: "offset", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.Offset) }},
-	{name: "skip", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.Skip) }},
+		// Plain volumes.
+		{name: "cipher", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Cipher = v; return true }},
+		{name: "hash", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Hash = v; return true }},
+		{name: "size", needsValue: true, set: func(o *Options, v string, _ bool) bool {
+			return integer(v, 8, 8192, &o.KeySize) && o.KeySize%8 == 0
+		}},
+		{name: "sector-size", needsValue: true, set: func(o *Options, v string, _ bool) bool {
+			return integer(v, 512, 4096, &o.SectorSize) && o.SectorSize&(o.SectorSize-1) == 0
+		}},
+		{name: "offset", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.Offset) }},
+		{name: "skip", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.Skip) }},
 
-	// Keys.
-	{name: "header", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Header = v; return true }},
-	{name: "key-slot", also: []string{"keyslot"}, needsValue: true, set: func(o *Options, v string, _ bool) bool { return integer(v, 0, 255, &o.Keyslot) }},
-	{name: "keyfile-offset", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileOffset) }},
-	{name: "keyfile-size", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileSize) }},
-	{name: "keyfile-erase", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.KeyFileErase) }},
-	{name: "keyfile-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.KeyFileTimeout) }},
-	{name: "keyscript", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.KeyScript = v; return true }},
-	{name: "link-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.LinkVolumeKey = v; return true }},
-	{name: "fixate-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Fixed = v; return true }},
-	{name: "try-empty-password", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.TryEmpty) }},
-	{name: "password-cache", needsValue: true, set: setCache},
+		// Keys.
+		{name: "header", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Header = v; return true }},
+		{name: "key-slot", also: []string{"keyslot"}, needsValue: true, set: func(o *Options, v string, _ bool) bool { return integer(v, 0, 255, &o.Keyslot) }},
+		{name: "keyfile-offset", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileOffset) }},
+		{name: "keyfile-size", needsValue: true, set: func(o *Options, v string, _ bool) bool { return number(v, &o.KeyFileSize) }},
+		{name: "keyfile-erase", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.KeyFileErase) }},
+		{name: "keyfile-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.KeyFileTimeout) }},
+		{name: "keyscript", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.KeyScript = v; return true }},
+		{name: "link-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.LinkVolumeKey = v; return true }},
+		{name: "fixate-volume-key", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Fixed = v; return true }},
+		{name: "try-empty-password", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.TryEmpty) }},
+		{name: "password-cache", needsValue: true, set: setCache},
 
-	// People.
-	{name: "tries", needsValue: true, set: setTries},
-	{name: "timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.Timeout) }},
-	{name: "verify", set: func(o *Options, _ string, _ bool) bool { o.Verify = true; return true }},
-	{name: "password-echo", needsValue: true, set: setEcho},
-	{name: "headless", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Headless) }},
+		// People.
+		{name: "tries", needsValue: true, set: setTries},
+		{name: "timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.Timeout) }},
+		{name: "verify", set: func(o *Options, _ string, _ bool) bool { o.Verify = true; return true }},
+		{name: "password-echo", needsValue: true, set: setEcho},
+		{name: "headless", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Headless) }},
 
-	// The mapping.
-	{name: "readonly", also: []string{"read-only"}, set: func(o *Options, _ string, _ bool) bool { o.ReadOnly = true; return true }},
-	{name: "discard", also: []string{"allow-discards"}, set: flag(target.AllowDiscards)},
-	{name: "same-cpu-crypt", also: []string{"perf-same_cpu_crypt"}, set: flag(target.SameCPUCrypt)},
-	{name: "submit-from-crypt-cpus", also: []string{"perf-submit_from_crypt_cpus"}, set: flag(target.SubmitFromCryptCPUs)},
-	{name: "no-read-workqueue", also: []string{"perf-no_read_workqueue"}, set: flag(target.NoReadWorkqueue)},
-	{name: "no-write-workqueue", also: []string{"perf-no_write_workqueue"}, set: flag(target.NoWriteWorkqueue)},
-	{name: "high-priority", also: []string{"perf-high_priority"}, set: flag(target.HighPriority)},
+		// The mapping.
+		{name: "readonly", also: []string{"read-only"}, set: func(o *Options, _ string, _ bool) bool { o.ReadOnly = true; return true }},
 
-	// Boot.
-	{name: "x-systemd.device-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.DeviceTimeout) }},
-	{name: "noauto", set: func(o *Options, _ string, _ bool) bool { o.NoAuto = true; return true }},
-	{name: "auto", set: func(o *Options, _ string, _ bool) bool { o.NoAuto = false; return true }},
-	{name: "nofail", set: func(o *Options, _ string, _ bool) bool { o.NoFail = true; return true }},
-	{name: "initramfs", also: []string{"x-initrd.attach"}, set: func(o *Options, _ string, _ bool) bool { o.Initrd = true; return true }},
-	{name: "_netdev", set: func(o *Options, _ string, _ bool) bool { o.Network = true; return true }},
+		// Boot.
+		{name: "x-systemd.device-timeout", needsValue: true, set: func(o *Options, v string, _ bool) bool { return span(v, &o.DeviceTimeout) }},
+		{name: "noauto", set: func(o *Options, _ string, _ bool) bool { o.NoAuto = true; return true }},
+		{name: "auto", set: func(o *Options, _ string, _ bool) bool { o.NoAuto = false; return true }},
+		{name: "nofail", set: func(o *Options, _ string, _ bool) bool { o.NoFail = true; return true }},
+		{name: "initramfs", also: []string{"x-initrd.attach"}, set: func(o *Options, _ string, _ bool) bool { o.Initrd = true; return true }},
+		{name: "_netdev", set: func(o *Options, _ string, _ bool) bool { o.Network = true; return true }},
 
-	// This program's own.
-	{name: "x-orthrus.degraded", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) }},
-	{name: "x-orthrus.ciphers", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true }},
-	{name: "x-orthrus.far", needsValue: true, set: setFar},
-	{name: "x-orthrus.pin", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) }},
+		// This program's own.
+		{name: "x-orthrus.degraded", set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) }},
+		{name: "x-orthrus.ciphers", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true }},
+		{name: "x-orthrus.far", needsValue: true, set: setFar},
+		{name: "x-orthrus.pin", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) }},
 
-	// What other key sources will read.
-	{name: "tpm2-device", also: []string{
-		"tpm2-pcrs", "tpm2-pin", "tpm2-signature", "tpm2-pcrlock", "tpm2-measure-pcr", "tpm2-measure-bank", "tpm2-measure-keyslot-nvpcr",
-	}, kind: kept},
-	{name: "fido2-device", also: []string{"fido2-cid", "fido2-rp", "fido2-pin", "fido2-up", "fido2-uv", "fido2-parameters-in-header"}, kind: kept},
-	{name: "pkcs11-uri", also: []string{"token-timeout"}, kind: kept},
+		// What other key sources will read.
+		{name: "tpm2-device", also: []string{
+			"tpm2-pcrs", "tpm2-pin", "tpm2-signature", "tpm2-pcrlock", "tpm2-measure-pcr", "tpm2-measure-bank", "tpm2-measure-keyslot-nvpcr",
+		}, kind: kept},
+		{name: "fido2-device", also: []string{"fido2-cid", "fido2-rp", "fido2-pin", "fido2-up", "fido2-uv", "fido2-parameters-in-header"}, kind: kept},
+		{name: "pkcs11-uri", also: []string{"token-timeout"}, kind: kept},
 
-	// Debian's: checks are done by the program that mounts; the rest says how talkative scripts are.
-	{name: "check", also: []string{"checkargs"}, kind: kept},
-	{name: "loud", also: []string{"quiet"}, kind: kept},
-	{name: "noearly", also: []string{"precheck", "loop", "allow-key-file-in-initramfs"}, kind: obsolete},
-}
+		// Debian's: checks are done by the program that mounts; the rest says how talkative scripts are.
+		{name: "check", also: []string{"checkargs"}, kind: kept},
+		{name: "loud", also: []string{"quiet"}, kind: kept},
+		{name: "noearly", also: []string{"precheck", "loop", "allow-key-file-in-initramfs"}, kind: obsolete},
+	}...)
+})
 
 // become: swap and tmp imply a plain volume; the word plain beside them changes nothing.
 func (o *Options) become(t Type) bool {
@@ -113,6 +111,17 @@ func (o *Options) become(t Type) bool {
 	}
 	o.Type = t
 	return true
+}
+
+// flagOptions are the flags of the mapping that a crypttab has words for.
+func flagOptions() []option {
+	var list []option
+	for _, f := range target.AllCryptFlags() {
+		if len(f.Table) > 0 {
+			list = append(list, option{name: f.Table[0], also: f.Table[1:], set: flag(f.Flag)})
+		}
+	}
+	return list
 }
 
 func flag(f target.CryptFlags) func(*Options, string, bool) bool {

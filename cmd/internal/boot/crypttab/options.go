@@ -215,9 +215,9 @@ func (o *Options) problem(name string, kind ProblemKind, why string) {
 }
 
 func findOption(name string) *option {
-	for i := range options {
-		if options[i].name == name || slices.Contains(options[i].also, name) {
-			return &options[i]
+	for i, o := range options() {
+		if o.name == name || slices.Contains(o.also, name) {
+			return &options()[i]
 		}
 	}
 	return nil

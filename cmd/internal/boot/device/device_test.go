@@ -14,6 +14,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks/signature"
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 	"github.com/orthrus-luks/orthrus/udev"
 )
@@ -187,7 +188,7 @@ func TestADeviceIsWaitedForAndAHangingOneLeftOut(t *testing.T) {
 		w.devices["/devices/new"] = &entry{identity: Identity{Name: "new", Node: "/dev/new", UUID: "2"}, known: true}
 		w.announce()
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(10*time.Second))
 	defer cancel()
 	if got, err := w.Find(ctx, r, plan.RefuseTwins); err != nil || got.Node != "/dev/new" {
 		t.Errorf("%+v, %v", got, err)

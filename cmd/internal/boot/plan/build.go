@@ -27,7 +27,7 @@ func Make(r Request) Plan {
 	b := builder{request: r, settings: r.Settings}
 	b.plan.Policy = policyOf(r.Settings)
 	b.plan.Initrd = r.Settings.Initrd
-	b.plan.Keymap = r.Settings.Keymap
+	b.plan.Keymap, b.plan.Consoles = r.Settings.Keymap, r.Settings.Consoles
 	if b.plan.Disabled = r.Settings.Disabled; b.plan.Disabled {
 		b.note("the command line says that no volume is to be unlocked")
 		return b.plan
@@ -286,5 +286,6 @@ func headerPlace(path, device string) Place {
 }
 
 func (b *builder) discards(v *Volume) bool {
-	return b.settings.AllDiscards || v.Device.Kind == UUID && slices.Contains(b.settings.Discards, strings.ToLower(v.Device.Value))
+	named := v.Device.Kind == UUID && slices.Contains(b.settings.Discards, strings.ToLower(v.Device.Value))
+	return b.settings.AllDiscards || named
 }

@@ -14,9 +14,10 @@ type Plan struct {
 	Notes    []string // what was passed over, for people
 	Unknown  []string `json:",omitempty"` // names that were asked for and that nothing is known of
 	Policy   Policy
-	Keymap   string `json:",omitempty"` // named on the command line
-	Initrd   bool   `json:",omitempty"` // made for an initial file system
-	Disabled bool   `json:",omitempty"` // the command line says that nothing is to be unlocked
+	Keymap   string   `json:",omitempty"` // named on the command line
+	Consoles []string `json:",omitempty"` // of the kernel, names in /dev
+	Initrd   bool     `json:",omitempty"` // made for an initial file system
+	Disabled bool     `json:",omitempty"` // the command line says that nothing is to be unlocked
 }
 
 // Volume is one volume to unlock.

@@ -6,6 +6,7 @@ package all
 import (
 	"context"
 	"os"
+	"path/filepath"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -19,6 +20,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/refused"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/size"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/watch"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
@@ -80,6 +82,9 @@ func Run(argv []string, version string) int {
 	if early.IsInit(argv) {
 		return early.StartMachine(argv[1:])
 	}
+	if argv, ok := verityCommand(argv); ok {
+		return runVerity(argv, version)
+	}
 	verbs := Verbs()
 	inv, code := cli.Start(argv, version, Declarations(verbs), os.Stdout, os.Stderr)
 	if inv == nil {
@@ -96,6 +101,24 @@ func Run(argv []string, version string) int {
 		c.UI.Errorf("%s", notice)
 	}
 	return int(c.Conclude(carryOut(ctx, c, verbs)))
+}
+
+// verityCommand tells whether a command line is veritysetup's: by the program's name, or by the verb verity.
+func verityCommand(argv []string) ([]string, bool) {
+	switch {
+	case len(argv) > 0 && filepath.Base(argv[0]) == "veritysetup":
+		return argv, true
+	case len(argv) > 1 && argv[1] == "verity" && filepath.Base(argv[0]) != "cryptsetup":
+		return append([]string{filepath.Base(argv[0]) + " verity"}, argv[2:]...), true
+	}
+	return nil, false
+}
+
+// runVerity carries out a command line that has options of its own.
+func runVerity(argv []string, version string) int {
+	ctx, cancel := ui.Interruptible(context.Background())
+	defer cancel()
+	return verity.Main(ctx, argv, version, ui.System())
 }
 
 // carryOut runs the verb of the invocation.

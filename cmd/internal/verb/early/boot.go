@@ -15,7 +15,9 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/units"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm"
 )
@@ -30,6 +32,7 @@ type bootOptions struct {
 	degraded      bool
 	consoles      []string
 	answer        bool
+	units         cli.Value[string]
 }
 
 // Boot declares the verb.
@@ -69,18 +72,29 @@ func Boot() verb.Verb {
 					Long: "console", Arg: "TTY", Into: &o.consoles,
 					Help: "ask at this terminal; may be given more than once",
 				},
+				{
+					Long: "units", Arg: "DIR", Into: &o.units,
+					Help: "unlock nothing, but write systemd's units for the crypttab into this folder",
+				},
 				{Long: "answer", Into: &o.answer, Help: "answer the questions of a boot that is under way"},
 			},
 			About: []string{
 				"Reads crypttab(5), in the dialects of Debian and systemd, and the kernel's command line: " +
 					"rd.luks.uuid, rd.luks.name, rd.luks.key, rd.luks.options, rd.luks.data and the same without " +
 					"rd., rd.luks.allow-discards, cryptdevice=, cryptkey= and crypto= of mkinitcpio, cryptopts= of " +
-					"Debian, cryptroot=, cryptdm=, cryptheader=, cryptkey and cryptdiscards of Alpine. Then it " +
+					"Debian, cryptroot=, cryptdm=, cryptheader=, cryptkey and cryptdiscards of Alpine, crypt_root=, " +
+					"crypt_swap=, root_key= and root_keydev= of genkernel, and rd.luks.header=. Several cryptdevice=, " +
+					"cryptroot= and crypt_root= are all taken; \\: is a colon within a part of cryptdevice= and " +
+					"cryptkey=; a uuid may be cut short, and a label stand in its place (rd.luks.uuid=LABEL=data). Then it " +
 					"unlocks the volumes named there, or those of them that are given as arguments. Options that are " +
 					"unknown are named and stop nothing.",
 				"Devices are waited for by the kernel's events, and named by UUID, LABEL, PARTUUID, PARTLABEL, a " +
 					"path, or a link of udev, which need not exist. Where two devices bear one name none is used; " +
-					"rd.orthrus.twins=first takes the first.",
+					"rd.orthrus.twins=first takes the first, and writes to none of them. A volume that is named twice is " +
+					"opened once, by the name that root= has.",
+				"Where both heads of a volume are lost and its far header is whole, that is said, and people may " +
+					"open it with their passphrase. x-orthrus.far=open in the crypttab lets key files and tokens do so, " +
+					"x-orthrus.far=no nobody.",
 				"All ways to a key race: the kernel's keyring, the key file (also on a device that shows up " +
 					"later, PATH:DEVICE in the crypttab; it is mounted read-only for as long as it is read), a key " +
 					"script, and people at the console, on plymouth, through the agents of systemd's ask-password " +
@@ -114,6 +128,9 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 	if o.answer {
 		return answerBoot(ctx, c)
 	}
+	if o.units.Set {
+		return writeUnits(o)
+	}
 	p, err := bootPlan(c, o)
 	if err != nil {
 		return err
@@ -121,7 +138,7 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 	if c.Opt.DryRun {
 		return printPlan(c, p)
 	}
-	frontends, closeAll, err := bootFrontends(o.consoles, p.Keymap)
+	frontends, closeAll, err := bootFrontends(o.consoles, p)
 	if err != nil {
 		return err
 	}
@@ -136,7 +153,7 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {
 			return errors.Join(printOutcomes(c, result), endBoot(ctx, c, p.Policy.OnFailure, err))
 		}
-		c.UI.Errorf("%s", verb.Explain(err).Lines[0])
+		c.UI.Errorf("%s", newPlaceholders(c.Program).fill(verb.Explain(err).Lines[0]))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -151,10 +168,28 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 // retryPause keeps a boot that fails at once from doing so all the time.
 const retryPause = 2 * time.Second
 
-// bootPlan reads crypttab and command line; a crypttab that is not there has no lines.
-func bootPlan(c *verb.Command, o *bootOptions) (plan.Plan, error) {
+// writeUnits is the work of systemd's generator.
+func writeUnits(o *bootOptions) error {
+	tab, err := o.table()
+	if err != nil {
+		return err
+	}
+	return units.Write(o.units.V, units.Make(tab))
+}
+
+// table reads the crypttab; one that is not there has no lines.
+func (o *bootOptions) table() ([]byte, error) {
 	tab, err := os.ReadFile(o.crypttab.Or("/etc/crypttab"))
-	if err != nil && (o.crypttab.Set || !errors.Is(err, fs.ErrNotExist)) {
+	if err != nil && !o.crypttab.Set && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return tab, err
+}
+
+// bootPlan reads crypttab and command line.
+func bootPlan(c *verb.Command, o *bootOptions) (plan.Plan, error) {
+	tab, err := o.table()
+	if err != nil {
 		return plan.Plan{}, err
 	}
 	line, err := os.ReadFile(o.commandLine.Or("/proc/cmdline"))
@@ -208,8 +243,10 @@ func bootConfig(c *verb.Command, o *bootOptions, p plan.Plan, frontends []ask.Fr
 		return isConsole
 	})
 	config := boot.Config{Plan: p, Frontends: frontends, TestOnly: c.Opt.TestPassphrase}
+	words := newPlaceholders(c.Program)
 	config.Report = func(e boot.Event) string {
-		text := bootWords(e, c.UI.Verbose || c.UI.Debug)
+		words.saw(e)
+		text := printable.Line(words.fill(bootWords(e, c.UI.Verbose || c.UI.Debug))) // consoles show it too
 		if text != "" && !screen {
 			c.UI.Errorf("%s", text)
 		}
@@ -219,8 +256,8 @@ func bootConfig(c *verb.Command, o *bootOptions, p plan.Plan, frontends []ask.Fr
 }
 
 // bootFrontends are the ways to ask: the consoles that are named, or the terminal that this program
-// was started at, or the system's console; and plymouth, the agents of systemd, and our socket.
-func bootFrontends(consoles []string, keymap string) (all []ask.Frontend, closeAll func(), err error) {
+// was started at, or the kernel's consoles; and plymouth, the agents of systemd, and our socket.
+func bootFrontends(named []string, p plan.Plan) (all []ask.Frontend, closeAll func(), err error) {
 	splash := ask.Plymouth{Socket: ask.PlymouthSocket}
 	var closers []func() error
 	closeAll = func() {
@@ -228,10 +265,14 @@ func bootFrontends(consoles []string, keymap string) (all []ask.Frontend, closeA
 			_ = shut() // nothing that was written is at stake
 		}
 	}
-	for _, path := range consolePaths(consoles) {
-		console, err := ask.OpenConsole(path, keymap)
+	paths := named
+	if len(named) == 0 {
+		paths = ask.Consoles(p.Consoles)
+	}
+	for _, path := range paths {
+		console, err := ask.OpenConsole(path, p.Keymap)
 		if err != nil {
-			if len(consoles) > 0 {
+			if len(named) > 0 {
 				closeAll()
 				return nil, nil, err
 			}
@@ -250,20 +291,6 @@ func bootFrontends(consoles []string, keymap string) (all []ask.Frontend, closeA
 	return all, closeAll, nil
 }
 
-func consolePaths(named []string) []string {
-	if len(named) > 0 {
-		return named
-	}
-	if tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0); err == nil {
-		_ = tty.Close()
-		return []string{"/dev/tty"}
-	}
-	if _, err := os.Stat("/run/systemd/system"); err == nil {
-		return nil // systemd's agents ask at the consoles
-	}
-	return []string{"/dev/console"}
-}
-
 // rebootPatience is how long the reason stays on the screen.
 const rebootPatience = 10 * time.Second
 
@@ -273,7 +300,7 @@ func endBoot(ctx context.Context, c *verb.Command, how plan.Ending, err error) e
 		return err
 	}
 	for _, line := range verb.Explain(err).Lines {
-		c.UI.Errorf("%s", line)
+		c.UI.Errorf("%s", newPlaceholders(c.Program).fill(line))
 	}
 	c.UI.Errorf("The machine goes down in %v (%s).", rebootPatience, how)
 	select {

@@ -23,6 +23,8 @@ func bootWords(e boot.Event, verbose bool) string {
 		return failureWords(e)
 	case boot.Waiting:
 		return waitingWords(e)
+	case boot.FarHeader:
+		return farWords(e)
 	case boot.Repaired:
 		return fmt.Sprintf("%s: the header was repaired (%s).", e.Volume, e.Text)
 	case boot.HeaderAtRisk:
@@ -50,6 +52,14 @@ func waitingWords(e boot.Event) string {
 		return fmt.Sprintf("More than one device is %s (%s): %s. Waiting until one is left.", e.Text, e.Volume, strings.Join(twins.Nodes, ", "))
 	}
 	return fmt.Sprintf("Waiting for %s (%s).", e.Text, e.Volume)
+}
+
+func farWords(e boot.Event) string {
+	text := fmt.Sprintf("WARNING: %s: both copies of the header are lost. Its far header is whole: %s", e.Volume, e.Text)
+	if e.Err != nil {
+		return text + ". It is not used (x-orthrus.far=no)."
+	}
+	return text + ", and opens the volume. Then bring the header back: {program} repair --from-far {device}"
 }
 
 func because(err error) string {
@@ -93,7 +103,10 @@ func wrongAnswer(e boot.Event) string {
 func failureWords(e boot.Event) string {
 	text, err := e.Text, e.Err
 	var volume *boot.VolumeError
-	if errors.As(err, &volume) {
+	var key *boot.KeyFileError
+	if errors.As(err, &key) {
+		err, e.Source = key, "" // it says which key
+	} else if errors.As(err, &volume) {
 		err = verb.DeviceError(volume.Device, volume.Err)
 	}
 	if err != nil {

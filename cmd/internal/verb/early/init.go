@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
@@ -54,6 +55,7 @@ func failedStart() plan.Ending {
 
 func startupSteps(c *verb.Command) startup.Steps {
 	return startup.Steps{
+		Quiet:  func() (restore func() error) { return ask.Hush("/dev/console") },
 		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{}) },
 		Find:   findRoot,
 		Report: func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) },

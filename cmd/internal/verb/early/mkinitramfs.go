@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -79,6 +80,11 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 	if !c.Opt.Output.Set && !c.Opt.DryRun && !o.list.Set {
 		return verb.Failure(ui.Failed, "Option --output is missing: the file to write.")
 	}
+	if c.Opt.Output.Set {
+		if err := volume.Replaceable(c.Opt.Output.V); err != nil {
+			return err
+		}
+	}
 	root := "/"
 	if o.sysroot.Set {
 		root = o.sysroot.V
@@ -118,8 +124,8 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 func listNeeds(c *verb.Command, o *mkinitramfsOptions, p initramfs.Plan) error {
 	switch o.list.V {
 	case "crypttab":
-		if p.Crypttab != "" {
-			c.UI.Printf("%s", strings.TrimSuffix(p.Crypttab, "\n"))
+		for line := range strings.Lines(p.Crypttab) {
+			c.UI.Printf("%s", strings.TrimSuffix(line, "\n"))
 		}
 	case "modules":
 		for _, m := range p.Modules {

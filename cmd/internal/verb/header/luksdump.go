@@ -5,7 +5,6 @@ package header
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -58,9 +57,9 @@ func luksDump(ctx context.Context, c *verb.Command) error {
 	case c.Opt.DumpJSON || c.Opt.JSON:
 		return dumpJSON(c, v)
 	case v.Version == 1:
-		_, err = fmt.Fprint(c.UI.Out, text.LUKS1(c.Args[0], v.LUKS1))
+		err = c.UI.Show(text.LUKS1(c.Args[0], v.LUKS1))
 	default:
-		_, err = fmt.Fprint(c.UI.Out, text.LUKS2(v.Choice.Copy.Header, v.Metadata()))
+		err = c.UI.Show(text.LUKS2(v.Choice.Copy.Header, v.Metadata()))
 	}
 	return err
 }
@@ -73,8 +72,7 @@ func dumpJSON(c *verb.Command, v *volume.Volume) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.UI.Out.Write(pretty)
-	return err
+	return c.UI.ShowJSON(pretty)
 }
 
 const keyWarning = "The header dump with volume key is sensitive information\n" +

@@ -245,15 +245,15 @@ func gatherOptions(c *verb.Command, d formatTarget) (luks.FormatOptions, error) 
 		DataOffset: c.Opt.Offset.V * 512, NoData: true,
 		Keyslot: luks.NewKeyslot{ID: keys.AnyOrSlot(c)},
 	}
+	if o.DataOffset%4096 != 0 {
+		return o, verb.Failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")
+	}
 	switch kind := c.Opt.Type.Or("luks2"); kind {
 	case "luks1":
 		return formatOptions1(c, o, d)
 	case "luks", "luks2":
 	default:
 		return o, verb.Failure(ui.Failed, "Unsupported LUKS metadata type %s.", kind)
-	}
-	if o.DataOffset%4096 != 0 {
-		return o, verb.Failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")
 	}
 	return formatPlaces(c, o, d)
 }
@@ -364,7 +364,7 @@ func sectorSize(c *verb.Command, o luks.FormatOptions, d formatTarget) int {
 	if d.file {
 		size = 4096
 	}
-	if size < 512 || size > 4096 || d.size%uint64(size) != 0 || o.DataOffset%uint64(size) != 0 {
+	if size < 512 || size > 4096 || d.size%uint64(size) != 0 || o.DataOffset%uint64(size) != 0 || o.Alignment%uint64(size) != 0 {
 		return 512
 	}
 	return int(size)

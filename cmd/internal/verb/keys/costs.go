@@ -13,7 +13,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
-	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // The targets of cryptsetup's defaults.
@@ -34,11 +33,9 @@ func CheckKeyslot(c *verb.Command, version int) error {
 	if version == 1 {
 		return verb.Failure(ui.Failed, "Keyslot cipher options are for LUKS2 only.")
 	}
-	cipher, err := sector.New(c.Opt.KeyslotCipher.V, make([]byte, c.Opt.KeyslotKeySize.V/8), keyslot.SectorSize)
-	if err != nil || sector.IsNull(c.Opt.KeyslotCipher.V) {
+	if err := keyslot.CheckCipher(c.Opt.KeyslotCipher.V, int(c.Opt.KeyslotKeySize.V/8)); err != nil {
 		return verb.Failure(ui.Failed, "Keyslot encryption parameters are not compatible with LUKS2 keyslot encryption.")
 	}
-	cipher.Close()
 	return nil
 }
 

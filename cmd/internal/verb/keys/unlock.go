@@ -10,8 +10,10 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // Unlocking says which keys a verb accepts for the volume key; the passphrase is always one.
@@ -49,22 +51,44 @@ func Unlock(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking)
 	if key, err := byToken(ctx, c, v, u); key != nil || err != nil {
 		return key, err
 	}
-	tries := 1
+	return byPassphrase(ctx, c, v, u)
+}
+
+// byPassphrase asks, or reads what stands in for an answer; neither can hold a run that is to end.
+func byPassphrase(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
+	prompt := open.Prompt{
+		Tries: 1, Wrong: func() { Refuse(c, v, u) },
+		Ask: func(ctx context.Context) (*secret.Buffer, error) { return given(ctx, c, u.Prompt) },
+	}
 	if u.repeat && KeyFile(c) == "" && !c.Opt.KeyDescription.Set {
-		tries = c.UI.Tries(int(c.Opt.Tries.V))
+		prompt.Tries = c.UI.Tries(int(c.Opt.Tries.V))
 	}
-	for range tries {
-		key, err := tryOnce(ctx, c, v, u)
-		if err == nil {
-			c.UI.Verbosef("Key slot %d unlocked.", key.Keyslot)
-			return key, nil
-		}
-		if !errors.Is(err, luks.ErrPassphrase) {
-			return nil, err
-		}
-		Refuse(c, v, u)
+	win, err := u.race(c, v).Run(ctx, []open.Entry{{Source: prompt}})
+	var lost *open.LostError
+	switch {
+	case err == nil:
+		c.UI.Verbosef("Key slot %d unlocked.", win.Key.Keyslot)
+		return win.Key, nil
+	case errors.Is(err, luks.ErrPassphrase):
+		return nil, &verb.Notice{Code: ui.Denied, Err: luks.ErrPassphrase}
+	case errors.As(err, &lost) && len(lost.Losses) == 1:
+		return nil, lost.Losses[0].Err
 	}
-	return nil, &verb.Notice{Code: ui.Denied, Err: luks.ErrPassphrase}
+	return nil, err
+}
+
+// race tries secrets on the keyslots that the verb accepts.
+func (u Unlocking) race(c *verb.Command, v *volume.Volume) open.Race {
+	return open.Race{Open: func(ctx context.Context, s open.Secret) (*luks.Key, error) {
+		o := luks.UnlockOptions{Keyslot: u.Keyslot, Unbound: u.Unbound}
+		switch {
+		case o.Keyslot == luks.AnyKeyslot:
+			o.Keyslot = s.Keyslot
+		case s.Keyslot != luks.AnyKeyslot && s.Keyslot != o.Keyslot:
+			return nil, luks.ErrPassphrase
+		}
+		return Derive(ctx, c, v, s.Bytes(), o)
+	}}
 }
 
 // Refuse says that the passphrase is wrong, and which keyslots no passphrase can open.
@@ -88,15 +112,6 @@ func usable(v *volume.Volume, u Unlocking) error {
 		}
 	}
 	return luks.ErrNoUsableKeyslot
-}
-
-func tryOnce(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
-	passphrase, err := given(ctx, c, u.Prompt)
-	if err != nil {
-		return nil, err
-	}
-	defer passphrase.Close()
-	return Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: u.Keyslot, Unbound: u.Unbound})
 }
 
 // Derive tries a passphrase on keyslots whose costs are sane.

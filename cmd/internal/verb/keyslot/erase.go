@@ -16,7 +16,7 @@ import (
 
 // Erase declares the verb.
 func Erase() verb.Verb {
-	var o eraseOptions
+	var factoryReset bool
 	return verb.Verb{
 		Verb: cli.Verb{
 			Name: "erase", Group: cli.GroupKeys, Args: "<device>", MinArgs: 1,
@@ -27,7 +27,7 @@ func Erase() verb.Verb {
 			Takes: cli.OfWriter,
 			Options: []cli.Option{
 				{
-					Long: "hw-opal-factory-reset", Into: &o.hWOpalFactoryReset, Lacks: "OPAL hardware encryption",
+					Long: "hw-opal-factory-reset", Into: &factoryReset, Lacks: cli.LacksOpal,
 					Help: "reset the whole drive, with all its data",
 				},
 			},
@@ -36,12 +36,12 @@ func Erase() verb.Verb {
 					"volume any more. The header itself stays.",
 			},
 		},
-		Run: func(ctx context.Context, c *verb.Command) error { return erase(ctx, c, &o) },
+		Run: erase,
 	}
 }
 
 // erase wipes every keyslot that a passphrase could open.
-func erase(ctx context.Context, c *verb.Command, o *eraseOptions) error {
+func erase(ctx context.Context, c *verb.Command) error {
 	v, err := volume.Load(ctx, c, volume.Changed)
 	if err != nil {
 		return err

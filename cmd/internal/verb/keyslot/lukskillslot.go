@@ -108,8 +108,3 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 	c.UI.Verbosef("Key slot %d removed.", id)
 	return guarded.ForgetHeads(v.UUID)
 }
-
-// eraseOptions are those that only erase takes.
-type eraseOptions struct {
-	hWOpalFactoryReset bool
-}

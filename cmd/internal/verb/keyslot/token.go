@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/token"
 )
 
 // maxTokenFile bounds what is read of a token's JSON, bytes; a header holds no more.
@@ -48,7 +48,7 @@ func Token() verb.Verb {
 				{What: "Show token 0:", Line: "orthrus token export --token-id 0 /dev/sdb2"},
 			},
 		},
-		Run: func(ctx context.Context, c *verb.Command) error { return token(ctx, c, &o) },
+		Run: func(ctx context.Context, c *verb.Command) error { return workOnTokens(ctx, c, &o) },
 	}
 }
 
@@ -75,8 +75,8 @@ func tokenNeeds(inv *cli.Invocation) string {
 	return ""
 }
 
-// token works on the tokens of a LUKS2 volume.
-func token(ctx context.Context, c *verb.Command, o *tokenOptions) error {
+// workOnTokens works on the tokens of a LUKS2 volume.
+func workOnTokens(ctx context.Context, c *verb.Command, o *tokenOptions) error {
 	does := map[string]func(context.Context, *verb.Command, *tokenOptions, *volume.Volume) error{
 		"add": tokenAdd, "import": tokenImport, "export": tokenExport, "remove": tokenRemove, "unassign": tokenUnassign,
 	}[c.Args[0]]
@@ -108,11 +108,7 @@ func tokenAdd(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.V
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(struct {
-		Type        string   `json:"type"`
-		Keyslots    []string `json:"keyslots"`
-		Description string   `json:"key_description"`
-	}{luks2.TypeKeyring, slots, c.Opt.KeyDescription.V})
+	text, err := token.NewKeyring(c.Opt.KeyDescription.V, slots)
 	if err != nil {
 		return err
 	}
@@ -120,14 +116,14 @@ func tokenAdd(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.V
 }
 
 // boundTo are the keyslots that a keyring token can open: the one named, or all.
-func boundTo(c *verb.Command, v *volume.Volume) ([]string, error) {
-	slots := []string{}
+func boundTo(c *verb.Command, v *volume.Volume) ([]int, error) {
+	var slots []int
 	if c.Opt.Unbound {
 		return slots, nil
 	}
 	for _, k := range v.Keyslots {
 		if !c.Opt.KeySlot.Set && !k.Unbound || c.Opt.KeySlot.Set && k.ID == c.Opt.KeySlot.V {
-			slots = append(slots, fmt.Sprint(k.ID))
+			slots = append(slots, k.ID)
 		}
 	}
 	if c.Opt.KeySlot.Set && len(slots) == 0 {
@@ -211,8 +207,7 @@ func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.
 	if path := c.Opt.JSONFile.Or("-"); path != "-" {
 		return exportFile(path, t.Raw)
 	}
-	_, err = c.UI.Out.Write(t.Raw)
-	return err
+	return c.UI.ShowJSON(t.Raw)
 }
 
 func exportFile(path string, text []byte) error {

@@ -28,14 +28,15 @@ func FindLive(ctx context.Context, c *verb.Command, v *volume.Volume, unlike fun
 	}
 	l := &live{}
 	for _, name := range names {
-		m, err := Find(c, name)
+		m, err := FindRunning(c, name)
 		if err != nil {
+			l.Close()
 			return nil, err
 		}
 		if unlike(m.Crypt.Length * 512) {
 			l.Names = append(l.Names, name)
 			if l.key == nil && !c.Opt.DryRun {
-				if l.key, err = m.TableKey(); err == nil && l.key == nil {
+				if l.key, err = m.TableKey(ctx, v); err == nil && l.key == nil {
 					l.key, err = UnlockFor(ctx, c, m, v)
 				}
 			}
@@ -72,7 +73,7 @@ func SetLength(ctx context.Context, c *verb.Command, v *volume.Volume, l *live) 
 
 // reload exchanges the table of a mapping for one of size bytes.
 func reload(ctx context.Context, c *verb.Command, v *volume.Volume, name string, key *luks.Key, size uint64) error {
-	m, err := Find(c, name)
+	m, err := FindRunning(c, name)
 	if err != nil {
 		return err
 	}

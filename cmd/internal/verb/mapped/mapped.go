@@ -13,51 +13,57 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 // Mapped is an active mapping that is about to be changed.
 type Mapped struct {
+	*activate.Current
 	Control *dm.Control
-	Name    string
-	Info    dm.Info
-	table   dm.Table
-	Crypt   *target.Crypt // its only line
-	Kind    string        // LUKS1, LUKS2, PLAIN
-	Device  string        // path of the data device
+	Kind    string // LUKS1, LUKS2, PLAIN
+	Device  string // path of the data device
 }
 
-// Find finds the mapping that arg names. The caller closes it.
+// Find finds the mapping that arg names, suspended or not. The caller closes it.
 func Find(c *verb.Command, arg string) (*Mapped, error) {
 	control, err := Mapper(c, arg)
 	if err != nil {
 		return nil, err
 	}
 	name := MappingName(arg)
-	m := &Mapped{Control: control, Name: name}
-	if m.table, m.Info, err = control.Table(name, dm.Active); err != nil {
-		if errors.Is(err, dm.ErrNotFound) || errors.Is(err, dm.ErrName) {
-			err = NotActive(arg)
-		}
+	now, err := activate.Read(control, name)
+	switch {
+	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName):
+		err = NotActive(arg)
+	case errors.Is(err, activate.ErrNotCrypt):
+		err = verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.", name)
+	}
+	if err != nil {
 		return nil, errors.Join(err, control.Close())
 	}
-	var isCrypt bool
-	if len(m.table) == 1 {
-		m.Crypt, isCrypt = m.table[0].(*target.Crypt)
-	}
-	m.Kind = MappingType(m.Info.UUID)
-	if !isCrypt || m.Kind == "" {
+	m := &Mapped{Current: now, Control: control, Kind: MappingType(now.Info.UUID)}
+	if m.Kind == "" {
 		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.", name), m.Close())
 	}
 	m.Device = DevicePath(m.Crypt.Device)
 	return m, nil
 }
 
+// FindRunning is Find for what is to get another table: a suspended mapping is an activate.StateError.
+func FindRunning(c *verb.Command, arg string) (*Mapped, error) {
+	m, err := Find(c, arg)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Running(); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
 // Close wipes the table and closes the device-mapper.
-func (m *Mapped) Close() error { return errors.Join(m.table.Close(), m.Control.Close()) }
+func (m *Mapped) Close() error { return errors.Join(m.Current.Close(), m.Control.Close()) }
 
 // volume loads the header of a LUKS mapping: from --header, or from the data device.
 func VolumeOf(ctx context.Context, c *verb.Command, m *Mapped) (*volume.Volume, error) {
@@ -98,18 +104,18 @@ func (m *Mapped) Like(key *luks.Key, v *volume.Volume, byTable bool) (activate.M
 	return mapping, nil
 }
 
-// TableKey copies the key that stands in the table; nil where the keyring has it.
-func (m *Mapped) TableKey() (*luks.Key, error) {
-	if m.Crypt.Key.Ring != nil {
-		return nil, nil
+// TableKey copies the key that stands in the table; nil where the keyring has it. The digest of the volume
+// must know it; v is nil for a mapping without a header.
+func (m *Mapped) TableKey(ctx context.Context, v *volume.Volume) (*luks.Key, error) {
+	var confirm activate.Confirm
+	if v != nil {
+		confirm = v.Confirm(ctx)
 	}
-	key := &luks.Key{Buffer: &secret.Buffer{}, Keyslot: luks.AnyKeyslot}
-	if m.Crypt.Key.Raw == nil {
-		return key, nil
+	raw, err := m.Key(confirm)
+	if err != nil || raw == nil {
+		return nil, err
 	}
-	var err error
-	key.Buffer, err = secret.Copy(m.Crypt.Key.Raw.Bytes())
-	return key, err
+	return &luks.Key{Buffer: raw, Keyslot: luks.AnyKeyslot}, nil
 }
 
 // MappingType reads the kind out of "CRYPT-LUKS2-…"; empty for mappings of others.

@@ -28,17 +28,18 @@ func FollowFile(device string) error {
 // where it stands there, otherwise from the volume by passphrase.
 func Rebuild(ctx context.Context, c *verb.Command, m *Mapped, change func(*activate.Mapping, *volume.Volume) error) error {
 	var v *volume.Volume
-	key, err := m.TableKey()
-	if err != nil {
-		return err
-	}
-	defer func() { key.Close() }()
+	var err error
 	if m.Kind != activate.Plain {
 		if v, err = VolumeOf(ctx, c, m); err != nil {
 			return err
 		}
 		defer v.Close()
 	}
+	key, err := m.TableKey(ctx, v)
+	if err != nil {
+		return err
+	}
+	defer func() { key.Close() }()
 	link, err := keys.Link(c)
 	if err != nil {
 		return err

@@ -14,7 +14,6 @@ import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/far"
 )
 
@@ -43,22 +42,17 @@ func controlFor(c *verb.Command, name string) (*dm.Control, error) {
 	return nil, errors.Join(err, control.Close())
 }
 
-// mapping describes the device to be made, the key still missing.
-func mapping(c *verb.Command, v *volume.Volume, name string, data *dataDevice) (activate.Mapping, error) {
-	m, err := v.Mapping(name, data.Data)
+// activateVolume makes the device of a volume, with the flags of the header and of the command line.
+func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, data *dataDevice, key *luks.Key) error {
+	m, err := data.Mapping(c.Args[1], key, c.Opt.DisableKeyring)
+	if err != nil {
+		return verb.DeviceError(data.shown, err)
+	}
 	if c.Opt.Persistent {
 		m.Flags = 0 // replaced by those of the command line
 	}
 	m.Flags |= flags(c)
-	return m, verb.DeviceError(data.shown, err)
-}
-
-func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v *volume.Volume, m activate.Mapping, key *luks.Key) error {
-	m.Key = key.Buffer
-	if v.Version == 2 && !c.Opt.DisableKeyring {
-		m.KeyDescription = activate.LogonDescription(v.UUID, key.Digest)
-	}
-	if _, err := activate.Activate(ctx, control, m); err != nil {
+	if _, err := data.Map(ctx, control, m); err != nil {
 		return nameTaken(m.Name, err)
 	}
 	if c.Opt.Persistent {
@@ -83,13 +77,13 @@ func notTooShort(c *verb.Command, v *volume.Volume, data *dataDevice, key *luks.
 	if _, _, found, _ := far.Find(v.Metadata()); !found {
 		return nil
 	}
-	dev, err := block.Open(data.path, 0)
+	dev, err := block.Open(data.Path, 0)
 	if err != nil {
-		return verb.DeviceError(data.path, err)
+		return verb.DeviceError(data.Path, err)
 	}
 	inside, err := v.Contents(dev, key)
 	if closeErr := dev.Close(); closeErr != nil {
-		return verb.DeviceError(data.path, closeErr)
+		return verb.DeviceError(data.Path, closeErr)
 	}
 	if err != nil {
 		c.UI.Debugf("end of the contents of %s: %v", data.shown, err)

@@ -120,14 +120,13 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 		return err
 	}
 	defer control.Close()
-	data, err := openData(c, c.Opt.ReadOnly)
+	data, err := openData(c, v, c.Opt.ReadOnly)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
-	mapping, err := mapping(c, v, name, data)
-	if err != nil {
-		return err
+	if _, err := data.Volume.Mapping(name, data.Disk); err != nil { // before anybody is asked
+		return verb.DeviceError(data.shown, err)
 	}
 	link, err := keys.Link(c)
 	if err != nil {
@@ -145,8 +144,8 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := activateVolume(ctx, c, control, v, mapping, key); err != nil {
+	if err := activateVolume(ctx, c, control, v, data, key); err != nil {
 		return errors.Join(err, undo())
 	}
-	return guarded.LinkKey(c, v, data.path, key, o.linkForGuard)
+	return guarded.LinkKey(c, v, data.Path, key, o.linkForGuard)
 }

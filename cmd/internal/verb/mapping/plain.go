@@ -12,7 +12,6 @@ import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/activate"
-	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/plain"
 )
 
@@ -27,40 +26,47 @@ type plainMapping struct {
 
 func plainOptions(c *verb.Command) (plainMapping, error) {
 	p := plainMapping{
-		cipher: c.Opt.Cipher.Or(plain.Cipher), hash: c.Opt.Hash.Or(plain.Hash), keySize: plain.KeySize,
+		cipher: plain.FullCipher(c.Opt.Cipher.Or(plain.Cipher)), hash: c.Opt.Hash.Or(plain.Hash), keySize: plain.KeySize,
 		sectorSize: int(c.Opt.SectorSize.Or(512)), size: c.Opt.Size.V * 512,
 	}
-	if len(c.Opt.KeySizes) > 0 {
+	if len(c.Opt.KeySizes) > 0 && c.Opt.KeySizes[0] != 0 {
 		p.keySize = int(c.Opt.KeySizes[0] / 8)
 	}
 	if c.Opt.DeviceSize.Set {
 		p.size = c.Opt.DeviceSize.V
 	}
-	if p.hash != plain.NoHash {
-		if _, err := hashalg.Size(p.hash); err != nil {
-			return p, err
-		}
+	if isRawKey(c) {
+		return p, nil
 	}
-	return p, nil
+	_, err := plain.ParseHashing(p.hash, p.keySize)
+	return p, err
 }
 
-// plainKey: a key file is the key itself, a passphrase is hashed into one.
+// isRawKey: the bytes of a key file are the key. Standard input is hashed like a passphrase, whether a key
+// file is said to be there or not.
+func isRawKey(c *verb.Command) bool {
+	file := keys.KeyFile(c)
+	return file != "" && file != "-"
+}
+
+// plainKey: a key file is the key itself, of which as much is read as the key has; a passphrase, and all of
+// standard input where that is the key file, is hashed into one.
 func plainKey(ctx context.Context, c *verb.Command, p plainMapping, shown string) (*secret.Buffer, error) {
 	r := keys.Existing(c, keys.EnterFor(shown))
 	r.Verify = c.UI.Verify(c.Opt.VerifyPassphrase, true)
-	if r.KeyFile != "" && r.Size == 0 {
+	if isRawKey(c) {
+		if c.Opt.Hash.Set {
+			c.UI.Errorf("WARNING: The --hash parameter is being ignored in plain mode with keyfile specified.")
+		}
+		if r.Size != 0 && r.Size != uint64(p.keySize) {
+			c.UI.Errorf("WARNING: The --keyfile-size option is being ignored, the read size is the same as the encryption key size.")
+		}
 		r.Size = uint64(p.keySize)
-	}
-	if r.KeyFile != "" && r.Size < uint64(p.keySize) {
-		return nil, verb.Failure(ui.Failed, "Key file is shorter than the key of %d bytes.", p.keySize)
+		return c.UI.Secret(ctx, r)
 	}
 	given, err := c.UI.Secret(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if r.KeyFile != "" {
-		given.Truncate(p.keySize)
-		return given, nil
 	}
 	defer given.Close()
 	return plain.Stretch(p.hash, given.Bytes(), p.keySize)
@@ -83,12 +89,12 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer control.Close()
-	data, err := openData(c, c.Opt.ReadOnly)
+	data, err := openData(c, nil, c.Opt.ReadOnly)
 	if err != nil {
 		return err
 	}
 	defer data.Close()
-	volume.WarnSignatures(c, data.path)
+	volume.WarnSignatures(c, data.Path)
 	key, err := plainKey(ctx, c, p, data.shown)
 	if err != nil {
 		return err
@@ -98,14 +104,17 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 }
 
 func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plainMapping, data *dataDevice, key *secret.Buffer) error {
-	length, err := activate.Length(data.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
+	if err := plain.CheckSize(data.Disk.Size, c.Opt.Offset.V*512, p.sectorSize); err != nil {
+		return &verb.Notice{Text: "Device size is not aligned to requested sector size.", Code: ui.Failed, Err: err}
+	}
+	length, err := activate.Length(data.Disk.Size, c.Opt.Offset.V*512, p.size, p.sectorSize)
 	if err != nil {
 		return verb.DeviceError(data.shown, err)
 	}
 	m := activate.Mapping{
-		Name: c.Args[1], Kind: activate.Plain, Device: data.Device, Offset: c.Opt.Offset.V, Length: length,
+		Name: c.Args[1], Kind: activate.Plain, Device: data.Disk.Device, Offset: c.Opt.Offset.V, Length: length,
 		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: flags(c),
-		ReadOnly: data.ReadOnly, ReadAhead: data.ReadAhead,
+		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
 	}
 	_, err = activate.Activate(ctx, control, m)
 	return nameTaken(m.Name, err)

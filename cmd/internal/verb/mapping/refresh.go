@@ -16,7 +16,7 @@ import (
 
 // refresh loads the table again with the flags of the command line and the header.
 func refresh(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.Find(c, c.Args[len(c.Args)-1])
+	m, err := mapped.FindRunning(c, c.Args[len(c.Args)-1])
 	if errors.Is(err, dm.ErrNoDeviceMapper) {
 		return ui.WithCode(err, ui.Failed)
 	}

@@ -36,7 +36,7 @@ func Resize() verb.Verb {
 
 // resize fits a mapping to its device, or to --size or --device-size.
 func resize(ctx context.Context, c *verb.Command) error {
-	m, err := mapped.Find(c, c.Args[0])
+	m, err := mapped.FindRunning(c, c.Args[0])
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,13 @@ func newLength(c *verb.Command, m *mapped.Mapped) (uint64, error) {
 	dev, err := block.Open(m.Device, 0)
 	if err != nil {
 		return 0, verb.DeviceError(m.Device, err)
+	}
+	t, err := dev.Topology()
+	if err == nil && wanted%uint64(t.LogicalSector) != 0 {
+		err = verb.Failure(ui.Failed, "Size must be multiple of the device's blocks of %d bytes.", t.LogicalSector)
+	}
+	if err != nil {
+		return 0, errors.Join(verb.DeviceError(m.Device, err), dev.Close())
 	}
 	length, err := activate.Length(uint64(dev.Size()), m.Crypt.Offset*512, wanted, size)
 	return length, errors.Join(verb.DeviceError(m.Device, err), dev.Close())

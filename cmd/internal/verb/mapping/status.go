@@ -77,7 +77,7 @@ func status(ctx context.Context, c *verb.Command) error {
 		if err := c.PrintJSON(statusReport(name, s)); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprint(c.UI.Out, s.Text()); err != nil {
+	} else if err := c.UI.Show(s.Text()); err != nil {
 		return err
 	}
 	if !s.Active {

@@ -64,6 +64,11 @@ func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
 	if o.svg.Set && len(c.Args) > 1 {
 		return verb.Failure(ui.Failed, "Option --svg draws one device.")
 	}
+	if o.svg.Set {
+		if err := volume.Replaceable(o.svg.V); err != nil {
+			return err
+		}
+	}
 	all := struct {
 		Devices []checked `json:"devices"`
 	}{[]checked{}}

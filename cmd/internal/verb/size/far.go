@@ -4,6 +4,7 @@ package size
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -140,7 +141,14 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		return err
 	}
 	defer v.Close()
-	if err := v.DisableFar(ctx); err != nil {
+	err = v.DisableFar(ctx)
+	var left *luks.FarError
+	if errors.As(err, &left) && errors.Is(err, far.ErrDisplaced) { // the heads forgot it, as asked
+		c.UI.Errorf("WARNING: what lies at byte %d of %s is left, since it is not what the far header wrote there; "+
+			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.", left.Place.Start(), v.Path)
+		err = nil
+	}
+	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
 	c.UI.Verbosef("%s has no far header any more; a mapping of it keeps its length until it is resized.", v.Path)

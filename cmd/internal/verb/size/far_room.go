@@ -75,7 +75,7 @@ func roomByMapping(ctx context.Context, c *verb.Command, v *volume.Volume, name 
 	if err != nil {
 		return fmt.Errorf("mapping %s: %w", name, err)
 	}
-	m, err := mapped.Find(c, name)
+	m, err := mapped.FindRunning(c, name)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func roomByMapping(ctx context.Context, c *verb.Command, v *volume.Volume, name 
 		return nil
 	}
 	if p.key == nil {
-		if p.key, err = m.TableKey(); err == nil && p.key == nil {
+		if p.key, err = m.TableKey(ctx, v); err == nil && p.key == nil {
 			p.key, err = mapped.UnlockFor(ctx, c, m, v)
 		}
 		if err != nil {
@@ -117,7 +117,7 @@ func shortening(ctx context.Context, c *verb.Command, v *volume.Volume, name str
 
 // shorten exchanges the table of a mapping for one of size bytes.
 func shorten(ctx context.Context, c *verb.Command, v *volume.Volume, name string, key *luks.Key, size uint64) error {
-	m, err := mapped.Find(c, name)
+	m, err := mapped.FindRunning(c, name)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,12 @@ func loadSized(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 // below is the device of the mapping that arg names, or arg itself where that is no mapping, or a path
 // to a volume of its own.
 func below(ctx context.Context, c *verb.Command, arg string) string {
-	if strings.Contains(arg, "/") {
+	m, mapErr := mapped.Find(c, arg)
+	if mapErr == nil {
+		defer m.Close()
+	}
+	// What is suspended cannot be read, and so is no volume of its own to look at.
+	if strings.Contains(arg, "/") && (mapErr != nil || m.Running() == nil) {
 		if file, err := luks.OpenDevice(arg, luks.DeviceOptions{NoLocks: true}); err == nil {
 			_, err = luks.Load(ctx, file)
 			file.Close()
@@ -45,11 +50,9 @@ func below(ctx context.Context, c *verb.Command, arg string) string {
 			}
 		}
 	}
-	m, err := mapped.Find(c, arg)
-	if err != nil {
+	if mapErr != nil {
 		return arg
 	}
-	defer m.Close()
 	return m.Device
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
@@ -37,6 +38,8 @@ func SizeError(path string, err error) error {
 		return &verb.Notice{Text: fmt.Sprintf("Unsupported LUKS2 metadata size options: %v.", impossible), Code: ui.Failed, Err: err}
 	case errors.As(err, &room):
 		return &verb.Notice{Text: fmt.Sprintf("The contents of %s end at byte %d of the data, which would have %d. Make them smaller first. Nothing was changed.", path, room.End, room.Size), Code: ui.Failed, Err: err}
+	case errors.Is(err, activate.ErrSuspended), errors.Is(err, activate.ErrUnconfirmed):
+		return err
 	case errors.Is(err, block.ErrBusy), errors.Is(err, luks.ErrPassphrase):
 		return verb.DeviceError(path, err)
 	}

@@ -38,6 +38,19 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
+// Replaceable refuses a path at which something else than a regular file is: the node of a device would
+// be replaced by what is written, or written over.
+func Replaceable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular():
+		return nil
+	case err != nil:
+		return err
+	}
+	return verb.Failure(ui.Failed, "%s is no regular file; nothing was written to it or put in its place.", path)
+}
+
 // Extend makes the file at least size bytes long, all of them allocated, so that writing the
 // header cannot end on a full disk. A file that it made and cannot fill is removed again.
 func Extend(path string, size int64) (err error) {

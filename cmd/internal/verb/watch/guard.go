@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"golang.org/x/sys/unix"
 )
@@ -161,6 +162,11 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	config, err := guarded.ReadConfig(o.configFile)
 	if err != nil {
 		return err
+	}
+	if o.metrics.Set {
+		if err := volume.Replaceable(o.metrics.V); err != nil {
+			return err
+		}
 	}
 	debug.SetMemoryLimit(guardMemory)
 	debug.SetGCPercent(200)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package hashalg
+// Package sm3 is the hash of GB/T 32905-2016 (ISO/IEC 10118-3:2018, function 17).
+//
+// Stability: v0, like the rest of the module.
+package sm3
 
 import (
 	"encoding/binary"
@@ -8,42 +11,43 @@ import (
 	"math/bits"
 )
 
-const (
-	sm3Size  = 32 // bytes
-	sm3Block = 64 // bytes
-)
+// Size is the length of a digest in bytes.
+const Size = 32
 
-// sm3 is the hash of GB/T 32905-2016 (ISO/IEC 10118-3:2018, function 17): padded and chained like
-// SHA-256, with a compression function of its own.
-type sm3 struct {
+const blockSize = 64 // bytes
+
+// digest is padded and chained like SHA-256, with a compression function of its own. It holds no
+// pointers, so that copying it copies the state.
+type digest struct {
 	state  [8]uint32
-	buffer [sm3Block]byte
+	buffer [blockSize]byte
 	filled int    // bytes of buffer
 	length uint64 // bytes
 }
 
-func newSM3() hash.Hash {
-	h := new(sm3)
+// New returns a fresh state.
+func New() hash.Hash {
+	h := new(digest)
 	h.Reset()
 	return h
 }
 
-func (h *sm3) Size() int      { return sm3Size }
-func (h *sm3) BlockSize() int { return sm3Block }
+func (h *digest) Size() int      { return Size }
+func (h *digest) BlockSize() int { return blockSize }
 
-func (h *sm3) Reset() {
-	*h = sm3{state: [8]uint32{
+func (h *digest) Reset() {
+	*h = digest{state: [8]uint32{
 		0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600, 0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e,
 	}}
 }
 
-func (h *sm3) Write(p []byte) (int, error) {
+func (h *digest) Write(p []byte) (int, error) {
 	written := len(p)
 	h.length += uint64(written)
 	for len(p) > 0 {
 		n := copy(h.buffer[h.filled:], p)
 		p = p[n:]
-		if h.filled += n; h.filled == sm3Block {
+		if h.filled += n; h.filled == blockSize {
 			h.compress()
 			h.filled = 0
 		}
@@ -51,12 +55,12 @@ func (h *sm3) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-func (h *sm3) Sum(b []byte) []byte {
+func (h *digest) Sum(b []byte) []byte {
 	end := *h // so that the caller can write more
-	defer Wipe(&end)
-	var padding [sm3Block + 8]byte
+	defer func() { end = digest{} }()
+	var padding [blockSize + 8]byte
 	padding[0] = 0x80
-	zeros := (sm3Block + 56 - 1 - end.filled) % sm3Block
+	zeros := (blockSize + 56 - 1 - end.filled) % blockSize
 	binary.BigEndian.PutUint64(padding[1+zeros:], 8*h.length)
 	_, _ = end.Write(padding[:1+zeros+8])
 	for _, word := range end.state {
@@ -66,18 +70,18 @@ func (h *sm3) Sum(b []byte) []byte {
 }
 
 // compress takes the buffer into the state.
-func (h *sm3) compress() {
-	w := sm3Schedule(&h.buffer)
+func (h *digest) compress() {
+	w := schedule(&h.buffer)
 	s := h.state
 	for j := range 64 {
-		s = sm3Round(s, j, w[j], w[j]^w[j+4])
+		s = round(s, j, w[j], w[j]^w[j+4])
 	}
 	for i := range s {
 		h.state[i] ^= s[i]
 	}
 }
 
-func sm3Schedule(block *[sm3Block]byte) (w [68]uint32) {
+func schedule(block *[blockSize]byte) (w [68]uint32) {
 	for j := range 16 {
 		w[j] = binary.BigEndian.Uint32(block[4*j:])
 	}
@@ -89,8 +93,8 @@ func sm3Schedule(block *[sm3Block]byte) (w [68]uint32) {
 	return w
 }
 
-// sm3Round returns the state after round j.
-func sm3Round(s [8]uint32, j int, word, mixed uint32) [8]uint32 {
+// round returns the state after round j.
+func round(s [8]uint32, j int, word, mixed uint32) [8]uint32 {
 	a, b, c, d, e, f, g, h := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
 	constant, ff, gg := uint32(0x79cc4519), a^b^c, e^f^g
 	if j >= 16 {

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verity
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/verity"
+)
+
+// formatImage makes tree and parity, and the superblock last: an image that was not finished has none.
+func (r *run) formatImage(ctx context.Context) error {
+	im, made, err := r.planFormat()
+	if err != nil {
+		return err
+	}
+	defer im.close()
+	root, err := r.write(ctx, im)
+	if err != nil {
+		return firstError(explainWrite(err), made.remove())
+	}
+	if err := r.writeRootFile(root); err != nil {
+		return err
+	}
+	return r.print(im, root)
+}
+
+// created are the files that were not there before, which a failure takes away again.
+type created []string
+
+func (c created) remove() error {
+	for _, path := range c {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planFormat checks everything before anything is created.
+func (r *run) planFormat() (_ *image, made created, err error) {
+	p, err := r.params()
+	if err != nil {
+		return nil, nil, err
+	}
+	im := &image{offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots), fecAt: int64(r.fecOffset)}
+	im.Params = p
+	if im.UUID, err = r.newUUID(); err != nil {
+		return nil, nil, err
+	}
+	if !r.given["salt"] {
+		im.Salt = make([]byte, 32)
+		_, _ = rand.Read(im.Salt) // it never fails
+	}
+	if im.data, err = openDevice(r.args[0], os.O_RDONLY); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			im.close()
+			err = firstError(err, made.remove())
+		}
+	}()
+	if err := r.planData(im); err != nil {
+		return nil, nil, err
+	}
+	if err := r.planAreas(im); err != nil {
+		return nil, nil, err
+	}
+	if err := r.openOutputs(im, &made); err != nil {
+		return nil, made, err
+	}
+	return im, made, nil
+}
+
+func (r *run) newUUID() (uuid [16]byte, err error) {
+	if r.uuid == "" {
+		_, _ = rand.Read(uuid[:]) // it never fails
+		uuid[6], uuid[8] = uuid[6]&0x0f|0x40, uuid[8]&0x3f|0x80
+		return uuid, nil
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(r.uuid, "-", ""))
+	if err != nil || len(raw) != len(uuid) || len(r.uuid) != 36 {
+		return uuid, failure(ui.Failed, "Wrong VERITY UUID format provided on device %s.", r.args[1])
+	}
+	copy(uuid[:], raw)
+	return uuid, nil
+}
+
+func uuidText(uuid [16]byte) string {
+	s := hex.EncodeToString(uuid[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+// planData decides how many blocks are hashed.
+func (r *run) planData(im *image) error {
+	size := int64(im.DataBlockSize)
+	whole := uint64(im.data.size / size)
+	if im.DataBlocks == 0 {
+		im.DataBlocks = whole
+		if rest := im.data.size % size; rest != 0 && whole > 0 {
+			r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and will not be protected.", rest, im.data.path)
+		}
+	}
+	if im.DataBlocks == 0 || im.data.size < 512 {
+		return failure(ui.Failed, "Header detected but device %s is too small.", im.data.path)
+	}
+	if im.DataBlocks > whole {
+		return failure(ui.Failed, "Input/output error while creating hash area.")
+	}
+	if page := uint32(os.Getpagesize()); im.DataBlockSize > page {
+		r.ui.Errorf("WARNING: Kernel cannot activate device if data block size exceeds page size (%d).", page)
+	}
+	return nil
+}
+
+// planAreas looks at what lies where, by the paths: the files may have to be made yet.
+func (r *run) planAreas(im *image) error {
+	tree, err := im.Tree()
+	if err != nil {
+		return explainField(err)
+	}
+	im.first = im.FirstBlock(im.offset, im.superblock)
+	end := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+	hash := r.args[1]
+	if samePath(r.args[0], hash) && im.offset < im.DataSize() {
+		return failure(ui.Failed, "Data area overlaps with hash area.")
+	}
+	if r.fecDevice == "" {
+		return nil
+	}
+	if samePath(hash, r.fecDevice) && im.fecAt < end {
+		return failure(ui.Failed, "Hash area overlaps with FEC area.")
+	}
+	if samePath(r.args[0], r.fecDevice) && im.fecAt < im.DataSize() {
+		return failure(ui.Failed, "Data area overlaps with FEC area.")
+	}
+	return nil
+}
+
+func samePath(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// openOutputs opens the hash and FEC devices, and makes the files that are not there.
+func (r *run) openOutputs(im *image, made *created) (err error) {
+	if im.hash, err = openOutput(r.args[1], made); err != nil {
+		return err
+	}
+	tree, err := im.Tree()
+	if err != nil {
+		return explainField(err)
+	}
+	need := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+	if im.superblock {
+		need = max(need, im.offset+verity.SuperblockSize)
+	}
+	if err := im.hash.reach(need); err != nil {
+		return err
+	}
+	if r.fecDevice == "" {
+		return nil
+	}
+	if im.fec, err = openOutput(r.fecDevice, made); err != nil {
+		return err
+	}
+	layout, err := im.verity(r).Layout()
+	if err != nil {
+		return explainField(err)
+	}
+	if err := im.fec.reach(im.fecAt + layout.Parity); err != nil {
+		return err
+	}
+	im.hash.size = max(im.hash.size, need)
+	if im.fecOnHash() {
+		im.hash.size = im.fec.size
+	}
+	return nil
+}
+
+func openOutput(path string, made *created) (*device, error) {
+	if exists(path) {
+		return openDevice(path, os.O_RDWR)
+	}
+	d, err := createFile(path)
+	if err == nil {
+		*made = append(*made, path)
+	}
+	return d, err
+}
+
+// reach makes a file as long as it has to be; a block device is or is not.
+func (d *device) reach(size int64) error {
+	if d.size >= size {
+		return nil
+	}
+	if d.isBlock() {
+		return failure(ui.Failed, "Device %s is too small. Need at least %d bytes.", d.path, size)
+	}
+	if err := d.Truncate(size); err != nil {
+		return &failed{ui.Failed, "Cannot grow " + d.path + ": " + causeOf(err) + ".", err}
+	}
+	d.size = size
+	return nil
+}
+
+// write makes tree, parity and superblock, each synced before the next.
+func (r *run) write(ctx context.Context, im *image) ([]byte, error) {
+	v := im.verity(r)
+	total := im.DataSize()
+	if im.fec != nil {
+		total *= 2
+	}
+	v.Progress = r.progress(im.data.path, total, "hashed")
+	root, err := v.Build(ctx, im.hash)
+	if err != nil {
+		return nil, err
+	}
+	if im.fec != nil {
+		first := v.Progress
+		if first != nil {
+			v.Progress = func(done int64) { first(min(im.DataSize()+done, total)) }
+		}
+		if err := v.EncodeFEC(ctx, im.fec); err != nil {
+			return nil, err
+		}
+		if err := im.fec.Sync(); err != nil {
+			return nil, err
+		}
+	}
+	if err := im.hash.Sync(); err != nil {
+		return nil, err
+	}
+	if !im.superblock {
+		return root, nil
+	}
+	raw, err := im.Marshal()
+	if err != nil {
+		return nil, explainField(err)
+	}
+	if _, err := im.hash.WriteAt(raw, im.offset); err != nil {
+		return nil, err
+	}
+	return root, im.hash.Sync()
+}
+
+// explainWrite leaves an interruption as it is.
+func explainWrite(err error) error {
+	var said *failed
+	if errors.As(err, &said) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &failed{ui.Failed, "Input/output error while creating hash area: " + err.Error() + ".", err}
+}
+
+// progress reports on a terminal how far a long work is, but not where programs expect veritysetup's output.
+func (r *run) progress(path string, total int64, done string) func(int64) {
+	if compatible(r.program) || !r.ui.ErrorsOnTerminal() {
+		return nil
+	}
+	p := &ui.Progress{Out: r.ui.Err, Device: path, Total: uint64(total), Done: done}
+	p.Start()
+	return func(n int64) { p.Update(uint64(n)) }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+)
+
+// Main carries out one command line of veritysetup and returns the exit code. argv[0] is what the program calls itself.
+func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
+	c, err := parse(argv)
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage) && usage.subject != "":
+		fmt.Fprintf(u.Err, "%s%s\n", usageText(c.program), usage)
+		return int(ui.Failed)
+	case err != nil:
+		fmt.Fprintf(u.Err, "%s%s: %s\n", usageText(c.program), c.program, err)
+		return int(ui.Failed)
+	case c.help:
+		fmt.Fprint(u.Out, helpText(c.program, version))
+		return 0
+	case c.usage:
+		fmt.Fprint(u.Err, usageText(c.program))
+		return 0
+	case c.version:
+		fmt.Fprint(u.Out, versionText(c.program, version))
+		return 0
+	}
+	u.Verbose, u.Debug = c.verbose, c.debug
+	r := &run{call: c, ui: u}
+	code := r.say(r.do(ctx))
+	u.Conclude(code)
+	return int(code)
+}
+
+// run is a command line being carried out.
+type run struct {
+	*call
+	ui *ui.UI
+}
+
+func (r *run) do(ctx context.Context) error {
+	switch r.action {
+	case actionFormat:
+		return r.formatImage(ctx)
+	case actionVerify:
+		return r.verifyImage(ctx)
+	case actionOpen:
+		return r.openMapping(ctx)
+	case actionClose:
+		return r.closeMapping(ctx)
+	case actionStatus:
+		return r.statusOfMapping()
+	}
+	return r.dumpImage()
+}
+
+// failed is an error whose text is shown as it is. An empty text: all has been said.
+type failed struct {
+	code ui.ExitCode
+	text string
+	err  error // the cause, or nil
+}
+
+func (e *failed) Error() string { return e.text }
+func (e *failed) Unwrap() error { return e.err }
+
+func failure(code ui.ExitCode, format string, args ...any) error {
+	return &failed{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// say prints an error and returns its exit code.
+func (r *run) say(err error) ui.ExitCode {
+	if err == nil {
+		return ui.OK
+	}
+	var f *failed
+	if errors.As(err, &f) {
+		if f.text != "" {
+			r.ui.Errorf("%s", f.text)
+		}
+		return f.code
+	}
+	if errors.Is(err, context.Canceled) {
+		r.ui.Errorf("Interrupted.")
+		return ui.Failed
+	}
+	r.ui.Errorf("%v", err)
+	return ui.CodeOf(err)
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verity
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/verity"
+)
+
+// The verdicts of verify. Only the first two end with exit status 0.
+const (
+	verdictGood     = "verified"
+	verdictRepaired = "repaired"   // the written copy is verified
+	verdictCan      = "repairable" // corrupt; the parity leads to data that give the root hash
+	verdictRoot     = "wrong root" // data and tree fit each other, and do not give the root hash
+	verdictCorrupt  = "corrupt"    // corrupt, and not to be repaired
+	verdictParity   = "bad parity" // the data are good, their parity is not
+)
+
+// verdict is what verify reports.
+type verdict struct {
+	Data     string     `json:"data_device"`
+	Verdict  string     `json:"verdict"`
+	Bad      []badRange `json:"bad,omitempty"`
+	More     uint64     `json:"more_bad_ranges,omitempty"` // that are not listed
+	BadData  uint64     `json:"bad_data_blocks"`
+	BadHash  uint64     `json:"bad_hash_blocks"`
+	Lost     uint64     `json:"lost_data_blocks"`     // that FEC cannot bring back
+	Unproven uint64     `json:"unproven_data_blocks"` // that nothing can judge, as hash blocks are lost
+	Bytes    uint64     `json:"repaired_bytes"`
+	Repair   string     `json:"repaired_to,omitempty"`
+}
+
+// badRange is a run of bad blocks.
+type badRange struct {
+	Level  int    `json:"level"`  // -1: data; else the level of the tree
+	Offset int64  `json:"offset"` // bytes, on the data or hash device
+	Block  uint64 `json:"block"`  // of the data or the level
+	Blocks uint64 `json:"blocks"`
+}
+
+// listed is how many ranges a report names.
+const listed = 10000
+
+// verifyImage tells whether data give a root hash, and repairs them into other files where asked to.
+func (r *run) verifyImage(ctx context.Context) error {
+	if err := r.needRoot(2); err != nil {
+		return err
+	}
+	im, err := r.load(r.args[0], r.args[1])
+	if err != nil {
+		return err
+	}
+	defer im.close()
+	root, err := r.root(2, im.DigestSize())
+	if err != nil {
+		return err
+	}
+	r.warnPartial(im)
+	v := im.verity(r)
+	v.Progress = r.progress(im.data.path, im.DataSize(), "verified")
+	out, err := r.openRepair(im)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	repair, err := v.Repair(ctx, root, out.output())
+	if err != nil {
+		return firstError(err, out.discard())
+	}
+	return r.judge(ctx, im, v, repair, out)
+}
+
+// warnPartial names data that no hash covers.
+func (r *run) warnPartial(im *image) {
+	if rest := im.data.size - im.DataSize(); rest > 0 && rest < int64(im.DataBlockSize) && !im.data.same(im.hash) {
+		r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and are not protected.", rest, im.data.path)
+	}
+}
+
+// judge says what was found, and finishes or discards the repaired files.
+func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, out *repairFiles) error {
+	res := &verdict{
+		Data: im.data.path, Verdict: verdictGood, BadData: repair.Found.Data.Len(), BadHash: hashBlocks(repair.Found),
+		Lost: repair.Left.Data.Len(), Unproven: repair.Unproven, Bytes: repair.Bytes,
+	}
+	r.list(res, im, repair.Found)
+	var code ui.ExitCode
+	if repair.Found.None() {
+		if r.checkFEC && im.fec != nil {
+			code = r.judgeParity(ctx, v, res)
+		}
+	} else {
+		r.tellFirst(im, repair.Found)
+		code = r.judgeDamage(ctx, im, v, repair, res)
+	}
+	if code == ui.OK || res.Verdict == verdictCan {
+		if err := out.finish(); err != nil {
+			return err
+		}
+		if out.any() && res.Verdict == verdictCan {
+			res.Verdict, code = verdictRepaired, ui.OK
+			r.ui.Errorf("The repaired copy is verified.")
+		}
+	} else if err := out.discard(); err != nil {
+		return err
+	}
+	res.Repair = r.repair
+	if r.json {
+		if err := r.printJSON(res); err != nil {
+			return err
+		}
+	} else if r.where {
+		r.printWhere(res)
+	}
+	if code != ui.OK {
+		return &failed{code: code}
+	}
+	return nil
+}
+
+func hashBlocks(d *verity.Damage) uint64 {
+	n := uint64(0)
+	for i := range d.Tree {
+		n += d.Tree[i].Len()
+	}
+	return n
+}
+
+// position is where a block of a level (-1: the data) lies on its device.
+func (im *image) position(level int, block uint64) int64 {
+	if level < 0 {
+		return int64(block) * int64(im.DataBlockSize)
+	}
+	tree, err := im.Tree()
+	if err != nil {
+		return 0
+	}
+	return int64(im.first+tree.Levels[level].Start+block) * int64(im.HashBlockSize)
+}
+
+// tellFirst says of the first bad block what veritysetup says, which goes from the data upwards.
+func (r *run) tellFirst(im *image, found *verity.Damage) {
+	if found.RootOnly() {
+		r.ui.Errorf("Verification of root hash failed.")
+		return
+	}
+	level := -1
+	block, bad := found.Data.First()
+	for i := 0; !bad && i < len(found.Tree); i++ {
+		level = i
+		block, bad = found.Tree[i].First()
+	}
+	r.ui.Errorf("Verification failed at position %d.", im.position(level, block))
+	r.ui.Errorf("Verification of data area failed.")
+}
+
+// judgeDamage says whether corrupt data can be repaired.
+func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict) ui.ExitCode {
+	if im.fec != nil {
+		r.tellParity(ctx, v)
+	}
+	rootOnly := repair.Found.RootOnly()
+	switch {
+	case repair.Good():
+		res.Verdict = verdictCan
+		if r.repair == "" && r.repairHash == "" {
+			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give the root hash.", repair.Bytes)
+		}
+	case rootOnly:
+		res.Verdict = verdictRoot
+		if im.fec == nil {
+			return ui.Failed
+		}
+	default:
+		res.Verdict = verdictCorrupt
+		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", res.Lost+res.Unproven+hashBlocks(repair.Left))
+	}
+	return ui.Denied
+}
+
+// tellParity says what veritysetup says of the parity on its own.
+func (r *run) tellParity(ctx context.Context, v *verity.Image) {
+	parity, err := v.CheckFEC(ctx)
+	switch {
+	case err != nil:
+		r.ui.Errorf("%v", err)
+	case parity.Hopeless > 0:
+		r.ui.Errorf("Failed to repair parity for block %d.", parity.FirstRound)
+		r.ui.Errorf("Errors cannot be repaired with FEC device.")
+	case parity.Wrong > 0:
+		r.ui.Errorf("Found %d repairable errors with FEC device.", parity.Wrong)
+	default:
+		r.ui.Errorf("The FEC data fit the corrupt data: they were made for them.")
+	}
+}
+
+// judgeParity compares good data with their parity.
+func (r *run) judgeParity(ctx context.Context, v *verity.Image, res *verdict) ui.ExitCode {
+	parity, err := v.CheckFEC(ctx)
+	if err == nil && *parity == (verity.Parity{}) {
+		return ui.OK
+	}
+	res.Verdict = verdictParity
+	if err != nil {
+		r.ui.Errorf("%v", err)
+	} else {
+		r.ui.Errorf("The data are good, and %d bytes of the FEC data or behind the tree are not.", parity.Wrong+parity.Hopeless)
+	}
+	return ui.Denied
+}
+
+// list puts the bad blocks into the report.
+func (r *run) list(res *verdict, im *image, found *verity.Damage) {
+	add := func(level int, set *verity.Set) {
+		for first, blocks := range set.Runs() {
+			if len(res.Bad) == listed {
+				res.More++
+				continue
+			}
+			res.Bad = append(res.Bad, badRange{level, im.position(level, first), first, blocks})
+		}
+	}
+	if !r.where && !r.json {
+		return
+	}
+	add(-1, &found.Data)
+	for i := range found.Tree {
+		add(i, &found.Tree[i])
+	}
+}
+
+// printWhere names bad blocks on standard output, a line for each run of them.
+func (r *run) printWhere(res *verdict) {
+	for _, b := range res.Bad {
+		what := "data"
+		if b.Level >= 0 {
+			what = fmt.Sprintf("tree level %d", b.Level)
+		}
+		r.ui.Printf("%s: block %d, %d blocks, from byte %d", what, b.Block, b.Blocks, b.Offset)
+	}
+	if res.More > 0 {
+		r.ui.Printf("and %d more runs of blocks", min(res.More, math.MaxInt64))
+	}
+}

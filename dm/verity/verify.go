@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verity
+
+import (
+	"bytes"
+	"context"
+	"io"
+)
+
+// Damage says which blocks do not have the hash that is stored above them.
+type Damage struct {
+	Data Set   // data blocks
+	Tree []Set // by level, as Tree.Levels; the top block is wrong where it does not give the root hash
+
+	tree *Tree
+}
+
+// None tells that every byte of data is the one that was hashed.
+func (d *Damage) None() bool {
+	for i := range d.Tree {
+		if d.Tree[i].Len() > 0 {
+			return false
+		}
+	}
+	return d.Data.Len() == 0
+}
+
+// Proven tells whether the digest that is stored for a block of a level (-1: the data) can be believed: whether the
+// blocks above it are right up to the root.
+func (d *Damage) Proven(level int, block uint64) bool {
+	for level++; level < len(d.Tree); level++ {
+		block >>= d.tree.bits
+		if d.Tree[level].Has(block) {
+			return false
+		}
+	}
+	return true
+}
+
+// RootOnly tells that the tree fits the data and does not give the root hash.
+func (d *Damage) RootOnly() bool {
+	layers := len(d.Tree)
+	if layers == 0 || d.Data.Len() > 0 {
+		return layers == 0 && d.Data.Len() > 0
+	}
+	for i := range d.Tree[:layers-1] {
+		if d.Tree[i].Len() > 0 {
+			return false
+		}
+	}
+	return d.Tree[layers-1].Len() > 0
+}
+
+// set is that of a layer: 0 for the data, then the levels.
+func (d *Damage) set(layer int) *Set {
+	if layer == 0 {
+		return &d.Data
+	}
+	return &d.Tree[layer-1]
+}
+
+// Verify compares every block of data and tree with the hash above it, and the top one with the root hash. The image
+// is good where the damage is none; an error means that it could not be told. Blocks that cannot be read are damaged.
+func (im *Image) Verify(ctx context.Context, root []byte) (*Damage, error) {
+	return im.verify(ctx, root, nil)
+}
+
+// verify also writes the data as they are read, where there is a copy to be made.
+func (im *Image) verify(ctx context.Context, root []byte, copyTo io.WriterAt) (*Damage, error) {
+	t, err := im.Tree()
+	if err != nil {
+		return nil, err
+	}
+	if len(root) != t.digest {
+		return nil, &FieldError{"root hash length", len(root), "the hash has another one"}
+	}
+	d := &Damage{Tree: make([]Set, len(t.Levels)), tree: t}
+	layers := im.layers(t)
+	progress := &meter{tell: im.Progress}
+	for i := range layers {
+		c := &comparison{im: im, tree: t, below: layers[i], bad: d.set(i), progress: progress}
+		if i == 0 {
+			c.copyTo = copyTo
+		}
+		c.wanted = func([]byte, uint64, uint64) ([]byte, error) { return root, nil }
+		if i+1 < len(layers) {
+			c.wanted = layers[i+1].digestReader(t)
+		}
+		if err := parallel(ctx, im.Workers, layers[i].units(), c.worker); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// digestReader returns a function that reads the part of a level where the digests of n blocks from first on lie, a
+// slot each and gaps between hash blocks, into the buffer.
+func (l *layer) digestReader(t *Tree) func(buffer []byte, first, n uint64) ([]byte, error) {
+	return func(buffer []byte, first, n uint64) ([]byte, error) {
+		start := l.at(first>>t.bits) + int64(first&(t.per()-1))*int64(t.slot)
+		last := first + n - 1
+		end := l.at(last>>t.bits) + int64(last&(t.per()-1))*int64(t.slot) + int64(t.digest)
+		if int64(cap(buffer)) < end-start {
+			buffer = make([]byte, end-start)
+		}
+		buffer = buffer[:end-start]
+		return buffer, readFull(l.from, buffer, start)
+	}
+}
+
+// stored returns the digest of a block in what a digestReader has read from first on.
+func (t *Tree) stored(digests []byte, first, block uint64) []byte {
+	at := func(b uint64) int64 { return int64(b>>t.bits)*int64(t.block) + int64(b&(t.per()-1))*int64(t.slot) }
+	off := at(block) - at(first)
+	return digests[off:][:t.digest]
+}
+
+// comparison compares the blocks of a layer with their digests.
+type comparison struct {
+	im       *Image
+	tree     *Tree
+	below    layer
+	wanted   func(buffer []byte, first, n uint64) ([]byte, error)
+	bad      *Set
+	progress *meter
+	copyTo   io.WriterAt // or nil
+}
+
+func (c *comparison) worker() func(unit uint64) error {
+	h := newHasher(&c.im.Params)
+	buffer := make([]byte, int(c.below.unit())*c.below.size)
+	digests := []byte{}
+	return func(unit uint64) error {
+		first, n := c.below.span(unit)
+		blocks := buffer[:int(n)*c.below.size]
+		defer c.progress.add(len(blocks))
+		zeros, err := c.below.read(blocks, first)
+		if err != nil {
+			return c.singly(h, blocks[:c.below.size], first, n)
+		}
+		if err := c.copy(blocks, first, zeros); err != nil {
+			return err
+		}
+		if digests, err = c.wanted(digests, first, n); err != nil {
+			return c.singly(h, blocks[:c.below.size], first, n)
+		}
+		for i := range n {
+			found := h.digestOf(blocks[int(i)*c.below.size:][:c.below.size], zeros)
+			if !bytes.Equal(found, c.tree.stored(digests, first, first+i)) {
+				c.bad.Add(first + i)
+			}
+		}
+		return nil
+	}
+}
+
+func (c *comparison) copy(blocks []byte, first uint64, zeros bool) error {
+	if c.copyTo == nil || zeros { // the copy begins as a hole
+		return nil
+	}
+	_, err := c.copyTo.WriteAt(blocks, c.below.at(first))
+	return err
+}
+
+// singly goes from block to block where several cannot be read at once.
+func (c *comparison) singly(h *hasher, block []byte, first, n uint64) error {
+	for b := first; b < first+n; b++ {
+		if readFull(c.below.from, block, c.below.at(b)) != nil {
+			c.bad.Add(b)
+			continue
+		}
+		if err := c.copy(block, b, false); err != nil {
+			return err
+		}
+		digest, err := c.wanted(nil, b, 1)
+		if err != nil || !bytes.Equal(h.digest(block), digest) {
+			c.bad.Add(b)
+		}
+	}
+	return nil
+}
+
+// digestOf is digest for a block that may be known to be zeros.
+func (h *hasher) digestOf(block []byte, zeros bool) []byte {
+	if zeros {
+		return h.zeroDigest(len(block))
+	}
+	return h.digest(block)
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verity
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// mostWorkers bounds the memory: each has its buffers.
+const mostWorkers = 16
+
+// parallel does n pieces of work on all processors. Each worker gets its own function from newWorker, and the
+// first error ends them all.
+func parallel(ctx context.Context, workers int, n uint64, newWorker func() func(i uint64) error) error {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	workers = int(min(uint64(workers), mostWorkers, max(n, 1)))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Uint64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			work := newWorker()
+			for i := next.Add(1) - 1; i < n && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if err := work(i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// meter counts the bytes that are done.
+type meter struct {
+	mu   sync.Mutex
+	done int64
+	tell func(done int64)
+}
+
+func (m *meter) add(n int) {
+	if m.tell == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += int64(n)
+	m.tell(m.done)
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package open_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/open"
+	"github.com/orthrus-luks/orthrus/luks/token"
+)
+
+// From a device and several ways to its key to the volume key. What would follow is Claim and, with the
+// device-mapper, Map.
+func Example() {
+	ctx := context.Background()
+	path := exampleImage(ctx)
+	defer os.RemoveAll(filepath.Dir(path))
+
+	volume, err := open.Inspect(ctx, open.Request{Header: path})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer volume.Close()
+	if _, err := volume.Heal(ctx); err != nil {
+		log.Print(err) // it opens by the good copy
+	}
+	answers := []string{"wrong horse", "correct horse"}
+	person := open.Prompt{Label: "a person", Tries: 3, Ask: func(context.Context) (*secret.Buffer, error) {
+		next := []byte(answers[0])
+		answers = answers[1:]
+		return secret.From(next)
+	}}
+	sources := append(open.Tokens(volume.Volume, token.Help{}), open.Entry{Source: person})
+	win, err := volume.Unlock(ctx, sources, luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer win.Key.Close()
+	fmt.Printf("keyslot %d opens with what came from %s\n", win.Key.Keyslot, win.By)
+	// Output: keyslot 0 opens with what came from a person
+}
+
+func exampleImage(ctx context.Context) string {
+	dir, err := os.MkdirTemp("", "open-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	path := filepath.Join(dir, "disk.img")
+	if err := os.WriteFile(path, make([]byte, 20<<20), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	dev, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer dev.Close()
+	_, err = luks.Format(ctx, dev, []byte("correct horse"), luks.FormatOptions{
+		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
+		UUID:    "0a1b2c3d-0000-4000-8000-000000000000",
+		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return path
+}
