@@ -58,7 +58,7 @@ for offset in 0 2048; do
 	uuid=$(orthrus luksUUID $node)
 	want 0 cryptsetup open --header $node --key-file one $data vault
 	watch 'repair = proven\n'
-	! grep -q ", lost" /run/t/status || echo "FAIL at $at: $(cat /run/t/status)"
+	! grep -q "LUKS.*, lost" /run/t/status || echo "FAIL at $at: $(cat /run/t/status)"
 	! grep -q level=ERROR /run/t/log || echo "FAIL at $at: $(cat /run/t/log)"
 	was=$(begin)
 	dd if=/dev/zero of=$node bs=16k count=1 conv=notrunc status=none
