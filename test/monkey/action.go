@@ -272,6 +272,10 @@ func planKill(d *draw) (Action, bool) {
 		options, auth, denied = nil, "", false
 	}
 	seen := d.seen()
+	if of := d.s.slotsOf(auth); len(of) == 1 && of[0] == id {
+		// Its own passphrase is taken only where it finds no other one.
+		seen = 1
+	}
 	victim := d.s.Slots[id]
 	others := len(d.s.bound()) > 1 || victim.Unbound || victim.Name == ""
 	return Action{

@@ -44,6 +44,34 @@ type racer struct {
 // Race runs two drawn commands at once on a volume and judges: what is left must be what some order of those that
 // succeeded leaves, each of them lawful where it stands, and those that failed changed nothing.
 func (r *Runner) Race(seed uint64) (*Failure, error) {
+	f, err := r.raceOnce(seed, r.Table, false)
+	if err != nil || f == nil || f.Peer || !strings.Contains(f.Text, nothingLeft) {
+		return f, err
+	}
+	// On a busy machine one of two removals may have looked after the other one was done, and then -q says that the
+	// last key may go. A removal that does not look at all does it again, the more so without a wait.
+	again := 0
+	for range confirmations {
+		g, err := r.raceOnce(seed, NewTable(), true)
+		if err != nil {
+			return nil, err
+		}
+		if g != nil && g.Kind == f.Kind {
+			again++
+		}
+	}
+	if again < 2 {
+		return nil, nil
+	}
+	return f, nil
+}
+
+const (
+	nothingLeft   = "no passphrase opens any more"
+	confirmations = 20
+)
+
+func (r *Runner) raceOnce(seed uint64, table *Table, atOnce bool) (*Failure, error) {
 	rnd := rand.New(rand.NewPCG(seed, 3))
 	b, err := r.base(rnd.IntN(bases))
 	if err != nil {
@@ -60,7 +88,7 @@ func (r *Runner) Race(seed uint64) (*Failure, error) {
 	}
 	before := w.state
 	wait := time.Duration(rnd.IntN(12000)) * time.Microsecond
-	if rnd.IntN(3) == 0 {
+	if rnd.IntN(3) == 0 || atOnce {
 		wait = 0
 	}
 	if err := w.together(&sides, wait); err != nil {
@@ -71,7 +99,7 @@ func (r *Runner) Race(seed uint64) (*Failure, error) {
 	if err != nil && !errors.As(err, &wrong) {
 		return nil, err
 	}
-	r.Table.count(r.Table.pairs, names, r.raceColumn(&sides, err, w, before))
+	table.count(table.pairs, names, r.raceColumn(&sides, err, w, before))
 	if err == nil {
 		return nil, nil
 	}
@@ -369,7 +397,7 @@ func alien(sides *[2]racer) bool {
 // loss names what is worst.
 func (w *World) loss(before State) string {
 	if before.openers() > 0 && w.state.openers() == 0 {
-		return "no passphrase opens any more: "
+		return nothingLeft + ": "
 	}
 	return ""
 }
