@@ -4,6 +4,7 @@ package commit
 
 import (
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -58,6 +59,9 @@ func (s *Session1) Do(c Change1) error {
 // primary's padding until sector 0 has made it LUKS2. The heads are a plan of header.PlanFormat; all that they
 // name is on the device.
 func (s *Session1) Up(heads header.Plan) error {
+	if err := layout.Fits(heads.Next, uint64(max(s.dev.Size(), 0))); err != nil {
+		return err
+	}
 	primary, secondary := heads.Writes[0], heads.Writes[1]
 	mixed := append([]byte(nil), primary.Bytes...)
 	copy(mixed[luks1.SectorSize:], s.raw[luks1.SectorSize:])

@@ -64,6 +64,7 @@ func roomAbove(h luks1.Header, length, size uint64) (luks2.Extent, error) {
 	if end == 0 {
 		end = min(DetachedRoom(h), size)
 	}
+	end = min(end, size) // a header of its own may be shorter than where the data begin elsewhere
 	if end < headsEnd+length {
 		return luks2.Extent{}, cannot(2, ErrNoRoom, "the data begins at byte %d", end)
 	}

@@ -61,14 +61,10 @@ func erase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	left := v.EraseFar(ctx)
-	for _, k := range v.Keyslots {
-		if k.Openable() && !k.Unbound {
-			err := kill(ctx, c, v, k.ID, nil)
-			if err != nil && !errors.Is(err, luks.ErrFarLeft) {
-				return errors.Join(err, left)
-			}
-			left = errors.Join(left, err)
-		}
+	err = v.Erase(ctx)
+	if err != nil && !errors.Is(err, luks.ErrFarLeft) {
+		return errors.Join(err, left)
 	}
+	left = errors.Join(left, err, guarded.ForgetHeads(v.UUID))
 	return errors.Join(left, guarded.ReleaseKey(v.UUID))
 }
