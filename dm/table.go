@@ -122,7 +122,7 @@ func (c *Control) explainLoad(device ref, label string, table Table, err error) 
 	e.Device = label
 	switch e.Errno {
 	case unix.EINVAL:
-		e.Kind, e.Detail = c.whyInvalid(table)
+		e.Detail, e.Kind = c.whyInvalid(table)
 	case unix.ENOENT:
 		e.Kind, e.Detail = ErrUnknownCipher, ciphers(table)
 	case unix.ENXIO, unix.ENODEV, unix.ENOTBLK:
@@ -137,10 +137,10 @@ func (c *Control) explainLoad(device ref, label string, table Table, err error) 
 
 // whyInvalid finds what the kernel lacks for a table that it calls invalid: the first target type that it
 // does not have, or a flag that its dm-crypt does not know yet.
-func (c *Control) whyInvalid(table Table) (kind error, detail string) {
+func (c *Control) whyInvalid(table Table) (detail string, kind error) {
 	known, err := c.Targets()
 	if err != nil {
-		return ErrTable, ""
+		return "", ErrTable
 	}
 	versions := map[string]Version{}
 	for _, t := range known {
@@ -150,18 +150,18 @@ func (c *Control) whyInvalid(table Table) (kind error, detail string) {
 		version, known := versions[line.Type()]
 		if !known {
 			module := "dm_" + strings.ReplaceAll(line.Type(), "-", "_")
-			return ErrUnknownTarget, fmt.Sprintf("%q, module %s missing", line.Type(), module)
+			return fmt.Sprintf("%q, module %s missing", line.Type(), module), ErrUnknownTarget
 		}
 		crypt, isCrypt := line.(*target.Crypt)
 		if !isCrypt {
 			continue
 		}
 		for _, flag := range crypt.Flags.Unknown(version) {
-			return ErrFlag, fmt.Sprintf("%s needs dm-crypt %s (Linux %s), this kernel has %s", flag.Name, flag.Since,
-				flag.Linux, version)
+			return fmt.Sprintf("%s needs dm-crypt %s (Linux %s), this kernel has %s", flag.Name, flag.Since,
+				flag.Linux, version), ErrFlag
 		}
 	}
-	return ErrTable, ""
+	return "", ErrTable
 }
 
 // ciphers names the ciphers of a table for an error.

@@ -63,14 +63,6 @@ func algorithm(name string) (func() hash.Hash, error) {
 	return nil, &FieldError{"hash", name, "not known"}
 }
 
-// Algorithms returns the names of the hashes that a new image can have, the usual one first.
-func Algorithms() []string {
-	return []string{
-		"sha256", "sha512", "sha384", "sha224", "sha1", "sha3-256", "sha3-512", "sha3-384", "sha3-224",
-		"blake2b-512", "blake2b-384", "blake2b-256", "blake2b-160", "blake2s-256", "ripemd160", "whirlpool", "sm3",
-	}
-}
-
 func newBlake2b(size int) func() hash.Hash {
 	return func() hash.Hash {
 		h, err := blake2b.New(size, nil)

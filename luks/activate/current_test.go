@@ -17,7 +17,6 @@ var errKernel = errors.New("invalid argument")
 
 // mapper is a device-mapper with one mapping, which fails where it is told to.
 type mapper struct {
-	t         *testing.T
 	line      target.Crypt // as loaded; the key apart
 	key       []byte       // in the table; nil where the keyring has it
 	suspended bool

@@ -43,7 +43,6 @@ type veritySet struct {
 	files     [3]string // data, hash, fec ("" for none)
 	options   []string  // of format and, without a superblock, of verify
 	fec       []string
-	damage    func(b *bed, r *rand.Rand)
 }
 
 func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }

@@ -91,8 +91,10 @@ func recoverTransaction(dev crash.Device) error {
 		return err
 	}
 	_, err = v.Resume(ctx, nil)
-	for _, reported := range []error{relocate.ErrShrunk, relocate.ErrNotFree, far.ErrDisplaced, far.ErrUnsure,
-		far.ErrRestored} {
+	for _, reported := range []error{
+		relocate.ErrShrunk, relocate.ErrNotFree, far.ErrDisplaced, far.ErrUnsure,
+		far.ErrRestored,
+	} {
 		if errors.Is(err, reported) {
 			return nil
 		}

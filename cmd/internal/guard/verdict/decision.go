@@ -3,8 +3,6 @@
 package verdict
 
 import (
-	"strings"
-
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 )
 
@@ -92,15 +90,6 @@ func (d Decision) Refused(kind Kind) bool {
 		}
 	}
 	return false
-}
-
-// Reasons are the texts of what does not hold.
-func (d Decision) Reasons() string {
-	var texts []string
-	for _, c := range d.Against() {
-		texts = append(texts, c.Text)
-	}
-	return strings.Join(texts, "; ")
 }
 
 // Refuse adds a condition that does not hold.
