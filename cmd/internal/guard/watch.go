@@ -30,7 +30,8 @@ type watcher struct {
 // What is of interest: a closed node, and for a directory whatever makes an image appear or change.
 const (
 	nodeEvents      = unix.IN_CLOSE_WRITE | unix.IN_DELETE_SELF
-	directoryEvents = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_DELETE | unix.IN_ONLYDIR
+	directoryEvents = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM |
+		unix.IN_DELETE | unix.IN_ONLYDIR
 )
 
 func newWatcher(images func() []string) (*watcher, error) {

@@ -21,6 +21,7 @@ type Code struct {
 
 // New returns the code with 2 to 24 parity bytes in a codeword.
 func New(roots int) (*Code, error) {
+	fillOnce()
 	if roots < MinRoots || roots > MaxRoots {
 		return nil, fmt.Errorf("rs: %d parity bytes: dm-verity has %d to %d", roots, MinRoots, MaxRoots)
 	}

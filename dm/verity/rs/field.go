@@ -2,6 +2,8 @@
 
 package rs
 
+import "sync"
+
 const (
 	polynomial = 0x11d
 	order      = 255 // of the multiplicative group
@@ -14,10 +16,12 @@ type field struct {
 	nibbles [256][32]byte   // c·0 .. c·15, then c·0x00 .. c·0xf0: what a byte shuffle looks up
 }
 
-var gf = makeField()
+// gf is filled by the first New: a program that needs no code does not wait for it.
+var gf field
 
-func makeField() *field {
-	f := new(field)
+var fillOnce = sync.OnceFunc(gf.fill)
+
+func (f *field) fill() {
 	x := 1
 	for i := range order {
 		f.exp[i], f.exp[i+order] = byte(x), byte(x)
@@ -32,7 +36,6 @@ func makeField() *field {
 			f.nibbles[c][16+n] = f.mul(byte(c), byte(n<<4))
 		}
 	}
-	return f
 }
 
 func (f *field) mul(a, b byte) byte {

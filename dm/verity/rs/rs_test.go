@@ -5,6 +5,7 @@ package rs
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -12,6 +13,11 @@ import (
 )
 
 // divide is the textbook encoder: the remainder of message·x^roots by the generator.
+func TestMain(m *testing.M) {
+	fillOnce()
+	os.Exit(m.Run())
+}
+
 func divide(message []byte, roots int) []byte {
 	generator := []byte{1} // highest coefficient first
 	for j := range roots {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
@@ -55,6 +56,9 @@ func facts(v *luks.Volume) string {
 	}
 	m := v.Metadata()
 	for _, t := range m.Tokens() {
+		if t.Type == relocate.TokenType { // the note of a change that takes more than one commit
+			continue
+		}
 		fmt.Fprintf(&b, "token %+v\n", t)
 	}
 	for _, d := range m.Digests() {

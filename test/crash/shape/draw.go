@@ -41,6 +41,9 @@ func Draw(rng *rand.Rand) Shape {
 	if !oneIn(rng, 3) {
 		s.Tail = uint64(1+rng.IntN(400)) * 4096
 	}
+	if s.SectorSize == 4096 { // the data begin and end at whole sectors, or a format refuses them
+		s.Slack, s.Tail = (s.Slack+4095)/4096*4096, (s.Tail+4095)/4096*4096
+	}
 	s.keyslots(rng, pick(rng, 1, 2, 2, 2, 3, 3, 4, 6, 8))
 	s.history(rng)
 	return s
