@@ -3,8 +3,10 @@
 package operation
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -84,13 +86,27 @@ func secondaryIgnored(v *luks.Volume, _ *luks.Key) error {
 	return commit.Apply(v.Device(), commit.Mending(nil, plan))
 }
 
-// unsalvaged updates both heads and leaves it at that when a write went elsewhere.
+// unsalvaged updates both heads, past the door, and leaves it at that when a write went elsewhere.
 func unsalvaged(v *luks.Volume, _ *luks.Key) error {
 	plan, err := flagged(v)
 	if err != nil {
 		return err
 	}
-	return commit.Apply(v.Device(), commit.Mending(nil, plan))
+	for _, w := range plan.Writes {
+		for _, part := range [][2]int{{luks2.BinarySize, len(w.Bytes)}, {0, luks2.BinarySize}} {
+			if _, err := v.Device().WriteAt(w.Bytes[part[0]:part[1]], int64(w.Offset)+int64(part[0])); err != nil {
+				return err
+			}
+		}
+		read := make([]byte, len(w.Bytes))
+		if err := errors.Join(v.Device().Sync(), header.ReadFull(v.Device(), read, w.Offset)); err != nil {
+			return err
+		}
+		if !bytes.Equal(read, w.Bytes) {
+			return commit.ErrReadBack
+		}
+	}
+	return nil
 }
 
 // headerBeforeMaterial names a new keyslot before its material is there.
