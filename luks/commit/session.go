@@ -64,7 +64,7 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 		return nil, err
 	}
 	if s.choice.Copy.Header.SeqID == math.MaxUint64 && !o.Heals {
-		return s, s.commit(Change{Next: s.Now(), Apart: true})
+		return s, s.Do(Change{Next: s.Now(), Apart: true})
 	}
 	return s, nil
 }
@@ -129,14 +129,6 @@ func (s *Session) Do(c Change) error {
 	}
 	s.lag, err = f.after(c, heads)
 	return err
-}
-
-func (s *Session) commit(c Change) error {
-	p, _, err := s.plan(c)
-	if err != nil {
-		return err
-	}
-	return s.carryOut(p)
 }
 
 // carryOut applies a plan that changes heads, and reads them again.
