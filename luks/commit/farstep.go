@@ -193,10 +193,11 @@ func (w FarWipe) run(s *Session) error {
 	}
 	now := s.choice.Copy
 	old := far.Read(s.dev, w.Place)
-	if old.State == far.Unreadable {
+	going := far.Going(old, now)
+	if old.State == far.Unreadable && !going {
 		return fmt.Errorf("%w: %w", far.ErrUnsure, old.Err)
 	}
-	if !far.Ours(old, now) {
+	if !far.Ours(old, now) && !going {
 		return nil
 	}
 	if !w.InForce.None() {
@@ -263,6 +264,7 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	switch {
 	case f.State == far.Absent:
 		return nil
+	case far.Going(f, s.choice.Copy):
 	case f.State == far.Unreadable:
 		return fmt.Errorf("%w: %w", far.ErrUnsure, f.Err)
 	case f.State != far.Whole:

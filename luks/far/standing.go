@@ -193,3 +193,10 @@ func (e Evidence) forgotten() []Found {
 func Ours(f Found, head luks2.Copy) bool {
 	return f.State == Whole && f.Locator.Of(head.Header.UUID)
 }
+
+// Going: a far header of this volume whose locator announces that nothing of it stays. What the device cannot
+// read of its body was being overwritten, and is not needed to know whose it is.
+func Going(f Found, head luks2.Copy) bool {
+	l := f.Locator
+	return f.State == Unreadable && l.Place == f.Place && l.Updating() && len(l.Parts) == 0 && l.Of(head.Header.UUID)
+}

@@ -23,6 +23,13 @@ type keyring struct {
 	mu          sync.Mutex
 	known       map[lock]bool
 	shut        map[door]int // materials that did not open
+	fit         map[fitting]bool
+}
+
+// fitting is a door with material that opens it, wherever that lies.
+type fitting struct {
+	door
+	material [sha256.Size]byte
 }
 
 // door is a keyslot, as the header describes it, and a passphrase.
@@ -38,14 +45,15 @@ type lock struct {
 }
 
 // suspects is how many materials are really tried on one door. Beyond them, what is not known to
-// open is torn or half wiped, and every stripe of it is needed: it is taken to stay shut.
+// open is torn or half wiped, and every stripe of it is needed: it is taken to stay shut, unless the same
+// material opened it from another place.
 const suspects = 50
 
 func newKeyring() *keyring { return newKeyringOf(suspects, passphrases()...) }
 
 // newKeyringOf knows those passphrases.
 func newKeyringOf(suspects int, passphrases ...string) *keyring {
-	return &keyring{passphrases: passphrases, suspects: suspects, known: map[lock]bool{}, shut: map[door]int{}}
+	return &keyring{passphrases: passphrases, suspects: suspects, known: map[lock]bool{}, shut: map[door]int{}, fit: map[fitting]bool{}}
 }
 
 // opening returns the passphrases that open a keyslot of the volume, and the keyslots they open.
@@ -74,20 +82,42 @@ func (r *keyring) fits(m *disk.Image, v *luks.Volume, k luks.Keyslot, passphrase
 	fits, known := r.known[l]
 	tired := r.shut[l.door] >= r.suspects
 	r.mu.Unlock()
-	if known || tired {
+	if known {
 		return fits, nil
+	}
+	material := fitting{l.door, materialOf(m, k)}
+	if tired {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.fit[material], nil
 	}
 	fits, err := unlocks(m, k, passphrase)
 	if err != nil {
 		return false, err
 	}
+	r.note(l, material, fits)
+	return fits, nil
+}
+
+func (r *keyring) note(l lock, material fitting, fits bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.known[l] = fits
-	if !fits {
+	if fits {
+		r.fit[material] = true
+	} else {
 		r.shut[l.door]++
 	}
-	return fits, nil
+}
+
+// materialOf identifies what lies in a keyslot's area; what cannot be read is like nothing else.
+func materialOf(m *disk.Image, k luks.Keyslot) (sum [sha256.Size]byte) {
+	r := areaOf(k)
+	p := make([]byte, r.Length)
+	if _, err := m.ReadAt(p, r.Offset); err != nil {
+		return sum
+	}
+	return sha256.Sum256(p)
 }
 
 // entry identifies what the header says of the keyslot and of the key's digest.
