@@ -35,7 +35,7 @@ func (s *Session) free(e luks2.Extent) error {
 type FarWrite struct {
 	Place far.Place
 	Next  luks2.Copy
-	Other far.Place // the one in force, which may have the better copy of a damaged keyslot
+	Other far.Place // the one in force or just wiped, which may have the better copy of a damaged keyslot
 	Keep  bool      // what is not ours stays as it is; otherwise a free place is filled
 	After bool      // Next is what the last commit left
 }
@@ -65,7 +65,7 @@ func (w FarWrite) stages(s *Session, found far.Found, want far.Desired) (l far.L
 	now := s.choice.Copy
 	switch {
 	case !far.Ours(found, now):
-		if err := freePlace(s.dev, found, s.o.Free); err != nil {
+		if err := freePlace(s.dev, found, s.o.Free, remnants(s.dev, w.Other)...); err != nil {
 			return l, nil, err
 		}
 		l = far.New(now.Header.UUID, w.Place, want.Contents, s.size())
@@ -130,6 +130,18 @@ func (w FarWrite) desired(s *Session, found far.Found) (far.Desired, error) {
 		source.Put(luks2.Extent{Offset: write.Offset, Size: uint64(len(write.Bytes))}, write.Bytes)
 	}
 	return source.Build(head, &old)
+}
+
+// remnants are the slots of a far header that was wiped, locator last, where no locator is in order any more: a
+// write of zeros that went elsewhere leaves a part of one behind.
+func remnants(dev header.Device, p far.Place) []luks2.Extent {
+	if p.None() {
+		return nil
+	}
+	if f := far.Read(dev, p); f.State != far.Absent && f.State != far.Damaged {
+		return nil
+	}
+	return []luks2.Extent{p.Slot(0), p.Slot(1)}
 }
 
 // freePlace refuses a place where something lies that is not ours. A locator of ours that was torn while it

@@ -65,7 +65,7 @@ func (r *relocation) around(steps []Step, old far.Place, t far.Token) ([]Step, e
 	r.wipe("wipe the far header at "+at(old), old, far.Place{})
 	r.steps = append(r.steps, steps[1:]...)
 	r.head = headAfter(steps, r.head)
-	r.token.Far = far.Place{}
+	r.token.Far, r.old = far.Place{}, old
 	err := r.rebuild()
 	return r.steps, err
 }

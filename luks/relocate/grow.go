@@ -115,12 +115,14 @@ func (r *relocation) stay(t far.Token) error {
 // that it is ours.
 func (r *relocation) rebuild() error {
 	if !r.token.Far.None() {
-		r.wipe(fmt.Sprintf("wipe the far header at %s", at(r.token.Far)), r.token.Far, far.Place{})
+		r.old = r.token.Far
+		r.wipe(fmt.Sprintf("wipe the far header at %s", at(r.old)), r.old, far.Place{})
 	}
 	t := r.token
 	t.Far = t.To
 	next := concluded(t)
-	if err := r.write(fmt.Sprintf("write the far header to %s", at(t.Far)), t.Far, next, next.DataSize); err != nil {
+	w := commit.FarWrite{Place: t.Far, Other: r.old}
+	if err := r.writing(fmt.Sprintf("write the far header to %s", at(t.Far)), w, next, next.DataSize); err != nil {
 		return err
 	}
 	return r.commit(concluding(t), next, next.DataSize)

@@ -16,6 +16,7 @@ type relocation struct {
 	head    luks2.Copy // as the last step leaves the heads
 	segment luks2.Segment
 	token   far.Token
+	old     far.Place // a far header that other steps wipe before the new one is made
 	steps   []Step
 }
 
