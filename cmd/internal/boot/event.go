@@ -34,8 +34,8 @@ type Event struct {
 	Source  string // of the key, or empty
 	Text    string
 	Node    string // FarHeader: of the device that it is on
-	Left    int   // WrongAnswer: tries left
-	Damaged []int // WrongAnswer: keyslots that no passphrase can open
+	Left    int    // WrongAnswer: tries left
+	Damaged []int  // WrongAnswer: keyslots that no passphrase can open
 	Err     error
 }
 
