@@ -125,7 +125,9 @@ test-vm: setup
 	$(test) -run '$(RUN)' ./test/vm
 
 # Tests of the virtual machine that take longest; .ci/run has them.
-dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup)$$
+dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
+	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
+	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel)$$
 test-vm-slice: quiet = 20m
 test-vm-slice: setup
 	$(test) -skip '$(dearvm)' ./test/vm

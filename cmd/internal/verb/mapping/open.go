@@ -155,5 +155,5 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	if err := activateVolume(ctx, c, control, v, data, key); err != nil {
 		return errors.Join(err, undo())
 	}
-	return guarded.LinkKey(c, v, data.Path, key, o.linkForGuard)
+	return guarded.LinkKey(c, v, data.Disk.Device, key, o.linkForGuard)
 }
