@@ -43,9 +43,6 @@ func Unlock(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking)
 	if u.VolumeKey && len(c.Opt.VolumeKeyFiles)+len(c.Opt.VolumeKeyKeyrings) > 0 {
 		return givenKey(ctx, c, v)
 	}
-	if err := usable(v, u); err != nil {
-		return nil, err
-	}
 	if key, err := byToken(ctx, c, v, u); key != nil || err != nil {
 		return key, err
 	}
@@ -77,7 +74,8 @@ func Refuse(c *verb.Command, v *volume.Volume, u Unlocking) {
 	}
 }
 
-// usable fails before anybody is asked for a passphrase that nothing could take.
+// usable fails where no keyslot could take a passphrase. It comes after the prompt: scripts that answer one
+// wait for it.
 func usable(v *volume.Volume, u Unlocking) error {
 	if u.Keyslot == luks.AnyKeyslot && v.BoundKeyslots() > 0 {
 		return nil
@@ -96,6 +94,9 @@ func tryOnce(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 		return nil, err
 	}
 	defer passphrase.Close()
+	if err := usable(v, u); err != nil {
+		return nil, err
+	}
 	return Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{Keyslot: u.Keyslot, Unbound: u.Unbound})
 }
 

@@ -167,7 +167,7 @@ func putToken(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.V
 	return nil
 }
 
-// tokenImport stores the JSON of --json-file or standard input.
+// tokenImport stores the JSON of --json-file or standard input, and adds the keyslot that --key-slot names.
 func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.Volume) error {
 	if err := tokenFree(c, o, v); err != nil {
 		return err
@@ -177,7 +177,12 @@ func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volum
 		return err
 	}
 	if c.Opt.KeySlot.Set {
-		return verb.Failure(ui.Failed, "Option --key-slot cannot be combined with token import: name the keyslots in the JSON.")
+		if _, err := v.Keyslot(c.Opt.KeySlot.V); err != nil {
+			return verb.Failure(ui.Failed, "Keyslot %d is not active.", c.Opt.KeySlot.V)
+		}
+		if text, err = luks2.WithKeyslot(text, c.Opt.KeySlot.V); err != nil {
+			return verb.Failure(ui.Failed, "Failed to import token: %v.", err)
+		}
 	}
 	return putToken(ctx, c, o, v, text)
 }
@@ -202,7 +207,7 @@ func readJSON(c *verb.Command) ([]byte, error) {
 	return text, nil
 }
 
-// tokenExport prints a token's JSON, or puts it into a new file.
+// tokenExport prints a token's JSON, or puts it into a file, whatever that held.
 func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.Volume) error {
 	t, err := v.Metadata().Token(c.Opt.TokenID.V)
 	if err != nil || !c.Opt.TokenID.Set {
@@ -216,7 +221,7 @@ func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.
 }
 
 func exportFile(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return verb.Failure(ui.Failed, "Failed to open token file %s for write.", path)
 	}

@@ -38,6 +38,10 @@ func openData(c *verb.Command, readOnly bool) (*dataDevice, error) {
 	d := &dataDevice{path: path, shown: keys.ShownAs(path)}
 	if !isBlock {
 		d.loop, err = block.AttachLoop(path, block.LoopOptions{AutoClear: true, ReadOnly: readOnly})
+		if errors.Is(err, block.ErrReadOnly) && !readOnly { // its file system is
+			readOnly = true
+			d.loop, err = block.AttachLoop(path, block.LoopOptions{AutoClear: true, ReadOnly: true})
+		}
 		if err != nil {
 			return nil, verb.DeviceError(path, err)
 		}
