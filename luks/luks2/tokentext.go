@@ -14,6 +14,9 @@ func WithKeyslot(token []byte, id int) ([]byte, error) {
 	if err != nil {
 		return nil, broken("token", "%v", err)
 	}
+	if o.get("keyslots") == nil {
+		return nil, broken("token.keyslots", "missing")
+	}
 	names, err := o.strings("keyslots")
 	if err != nil {
 		return nil, err

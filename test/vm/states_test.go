@@ -213,8 +213,11 @@ func TestFailedAndReadOnlyMappings(t *testing.T) {
 		c.run("orthrus", "open", "--readonly", "--key-file", c.key, dev, "still")
 		t.Cleanup(func() { _ = exec.Command("orthrus", "close", "still").Run() })
 		for _, args := range [][]string{
-			{"resize", "--size", "2048", "--key-file", c.key, "still"}, {"resize", "--key-file", c.key, "still"},
-			{"refresh", "--key-file", c.key, "still"}, {"luksSuspend", "still"}, {"luksResume", "--key-file", c.key, "still"},
+			{"resize", "--size", "2048", "--key-file", c.key, "still"},
+			{"resize", "--key-file", c.key, "still"},
+			{"refresh", "--key-file", c.key, "still"},
+			{"luksSuspend", "still"},
+			{"luksResume", "--key-file", c.key, "still"},
 		} {
 			c.run("orthrus", args...)
 			if got := c.run("orthrus", "status", "still"); !strings.Contains(got, "mode:    readonly") || isSuspended(c, "still") {

@@ -20,7 +20,7 @@ import (
 // told by another exit code than none.
 func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
 	named := c.Opt.TokenID.Set || c.Opt.TokenType.Set || c.Opt.TokenOnly
-	if u.Tokens == noTokens || u.Tokens == TokensNamed && !named || KeyFile(c) != "" || v.Version != 2 {
+	if u.Tokens == noTokens || u.Tokens == TokensNamed && !named || KeyFile(c) != "" && !c.Opt.TokenOnly || v.Version != 2 {
 		return nil, nil
 	}
 	tried := false

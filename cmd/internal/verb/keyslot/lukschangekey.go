@@ -43,7 +43,7 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 	if err := keys.CheckKeyslot(c, v.Version); err != nil {
 		return err
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: "Enter passphrase to be changed: ", Keyslot: keys.AnyOrSlot(c), Unbound: c.Opt.KeySlot.Set})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: "Enter passphrase to be changed: ", Keyslot: keys.AnyOrSlot(c), Unbound: true})
 	if err != nil {
 		return err
 	}

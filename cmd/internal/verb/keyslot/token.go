@@ -126,7 +126,7 @@ func boundTo(c *verb.Command, v *volume.Volume) ([]string, error) {
 		return slots, nil
 	}
 	for _, k := range v.Keyslots {
-		if !c.Opt.KeySlot.Set && !k.Unbound || c.Opt.KeySlot.Set && k.ID == c.Opt.KeySlot.V {
+		if !c.Opt.KeySlot.Set || k.ID == c.Opt.KeySlot.V {
 			slots = append(slots, fmt.Sprint(k.ID))
 		}
 	}
