@@ -56,7 +56,7 @@ func readKeyFile(ctx context.Context, r Request) (*secret.Buffer, error) {
 	if isTerminal(fd) {
 		return nil, &InputError{Kind: ErrKeyFileIsTTY, Path: r.KeyFile}
 	}
-	r.mayBeEmpty = isRegular(fd)
+	r.mayBeEmpty = r.Offset == 0 && isRegular(fd)
 	return readInput(ctx, fd, r, false)
 }
 
