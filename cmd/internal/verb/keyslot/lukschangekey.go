@@ -52,6 +52,7 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
 		Prompt:  "Enter passphrase to be changed: ",
 		Keyslot: keys.AnyOrSlot(c),
+		Unbound: true,
 	})
 	if err != nil {
 		return err

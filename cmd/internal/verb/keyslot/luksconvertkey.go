@@ -18,7 +18,7 @@ import (
 func LuksConvertKey() verb.Verb {
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "luksConvertKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
+			Name: "luksConvertKey", Group: cli.GroupKeys, Args: "<device>", MinArgs: 1,
 			Summary: "derive a keyslot's key by other parameters",
 			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "key-slot",
 			About: []string{
@@ -48,11 +48,11 @@ func luksConvertKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if v.Version == 1 {
+		return verb.Failure(ui.Failed, "Device %s is not a valid LUKS2 device.", v.Path)
+	}
 	if err := keys.CheckKeyslot(c, v.Version); err != nil {
 		return err
-	}
-	if len(c.Args) > 1 && len(c.Opt.KeyFiles) == 0 {
-		c.Opt.KeyFiles = []string{c.Args[1]}
 	}
 	passphrase, err := c.UI.Secret(ctx, keys.Existing(c, "Enter passphrase for keyslot to be converted: "))
 	if err != nil {
