@@ -18,12 +18,12 @@ import (
 func LuksConvertKey() verb.Verb {
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "luksConvertKey", Group: cli.GroupKeys, Args: "<device>", MinArgs: 1,
+			Name: "luksConvertKey", Group: cli.GroupKeys, Args: "<device> [<key file>]", MinArgs: 1,
 			Summary: "derive a keyslot's key by other parameters",
 			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "key-slot",
 			About: []string{
 				"Derives the key of a keyslot anew, with other costs or another function, from the same " +
-					"passphrase.",
+					"passphrase. A second argument means nothing, as in cryptsetup: a key file is named by --key-file.",
 			},
 			Examples: []cli.Example{
 				{
