@@ -87,7 +87,11 @@ func TestNothingIsLoadedOverASuspendedMapping(t *testing.T) {
 				frozen := c.table("held")
 				for _, args := range append(c.changing(dev, "held"), c.sizing(dev, "held")...) {
 					code, out := c.ended("orthrus", args...)
-					if code != 1 || !strings.Contains(out, "Device held is not active.") {
+					says := "Device held is not active."
+					if args[0] == "far" && kind[1] == "luks1" {
+						says = "it is LUKS1" // whatever its mapping does
+					}
+					if code != 1 || !strings.Contains(out, says) {
 						t.Errorf("%s: exit %d\n%s", strings.Join(args, " "), code, out)
 					}
 					if !isSuspended(c, "held") || c.table("held") != frozen {
