@@ -227,6 +227,12 @@ bench: build setup
 bench-readme:
 	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
 
+## differ             LINES drawn command lines of seed SEED, ours beside cryptsetup 2.6.1 and 2.7.5 (LINES=20000 SEED=1)
+LINES ?= 20000
+.PHONY: differ
+differ: setup
+	ORTHRUS_DIFFER=$(LINES) ORTHRUS_SEED=$(SEED) $(test) -timeout 300m -v -run 'TestCommandLinesAgree' ./test/interop
+
 ## bench-boot         size of images and time to the root, beside Debian's own
 bench-boot: setup
 	$(GO) run ./test/vm/poweron/measure

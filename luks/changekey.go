@@ -40,7 +40,8 @@ func (e *InPlaceError) Unwrap() []error { return []error{luks2.ErrNoRoom, e.Err}
 // is full, the keyslot takes a detour over room between that area and the data, and comes back: a transaction
 // that Resume concludes. A volume without such room either is refused with an InPlaceError. In LUKS1, whose
 // keyslots have fixed places, the key moves to a free keyslot if there is one, and comes back where n.ID names
-// the keyslot itself. The keyslot's id is returned. ErrMeanwhile: it is another keyslot by now.
+// the keyslot itself; where all are taken it takes the same detour, and without room n.Aside decides. The
+// keyslot's id is returned. ErrMeanwhile: it is another keyslot by now. OverwriteError: see there.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (int, error) {
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
@@ -56,7 +57,7 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	expect := v.allowedBy(key)
 	expect.Keyslots = []commit.Identity{slot.identity}
 	if v.Version == 1 {
-		return v.changeKey1(ctx, expect, s, slot.ID, n.ID == slot.ID)
+		return v.changeKey1(ctx, expect, s, slot.ID, n)
 	}
 	return slot.ID, v.enter(ctx, commit.Options{Free: true}, func(session *commit.Session) error {
 		return changeKey2(session, expect, slot.ID, s)
@@ -119,22 +120,76 @@ func detour2(session *commit.Session, expect commit.Expect, id int, s sealed) er
 
 // changeKey1 moves the key to a free keyslot, and back where it is to stay.
 func (v *Volume) changeKey1(ctx context.Context, expect commit.Expect, s sealed, old int,
-	stay bool,
+	n NewKeyslot,
 ) (id int, err error) {
 	err = v.enter1(ctx, func(session *commit.Session1) error {
 		free, found := session.Now().FreeKeyslot()
 		if !found {
 			id = old
-			return detour1(session, expect, old, s)
+			return v.changeFull1(session, expect, old, s, n.Aside)
 		}
 		id = free
-		if err := carry1(session, expect, old, free, s); err != nil || !stay {
+		if err := carry1(session, expect, old, free, s); err != nil || n.ID != old {
 			return err
 		}
 		id = old
 		return carry1(session, commit.Expect{}, free, old, s)
 	})
 	return id, err
+}
+
+// changeFull1 is for a header whose keyslots are all taken.
+func (v *Volume) changeFull1(session *commit.Session1, expect commit.Expect, id int, s sealed,
+	aside func([]byte) error,
+) error {
+	err := detour1(session, expect, id, s)
+	var noRoom *InPlaceError
+	if aside == nil || !errors.As(err, &noRoom) {
+		return err
+	}
+	backup, err := v.backup()
+	if err != nil {
+		return err
+	}
+	if err := aside(backup); err != nil {
+		return &InPlaceError{id, err}
+	}
+	return overwrite1(session, expect, id, s)
+}
+
+// OverwriteError says that a keyslot was being changed in place when that failed: it holds no key, and what it
+// was is in the backup that was put aside.
+type OverwriteError struct {
+	Keyslot int
+	Err     error
+}
+
+func (e *OverwriteError) Error() string {
+	return fmt.Sprintf("keyslot %d is lost: %v", e.Keyslot, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *OverwriteError) Unwrap() error { return e.Err }
+
+// overwrite1 disables a keyslot and enables it with other material in the same place.
+func overwrite1(session *commit.Session1, expect commit.Expect, id int, s sealed) error {
+	now := session.Now()
+	if err := session.Do(commit.Change1{Expect: expect, Next: now.WithoutKeyslot(id)}); err != nil {
+		var meanwhile *commit.MeanwhileError
+		if errors.As(err, &meanwhile) {
+			return err
+		}
+		return &OverwriteError{id, err}
+	}
+	home, _ := now.Material(id)
+	err := session.Do(commit.Change1{
+		Next:   now.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt)),
+		Before: []commit.Area{{What: areaName(id), Offset: uint64(home), Bytes: s.material}},
+	})
+	if err != nil {
+		return &OverwriteError{id, err}
+	}
+	return nil
 }
 
 // carry1 puts the material into one keyslot and, with the same change, disables another one.

@@ -101,12 +101,17 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 	}
 	defer v.Close()
 	how := keys.Opening(c, keys.EnterFor(v.Path))
-	how.Unbound = c.Opt.Unbound
+	how.Unbound = c.Opt.Unbound || c.Opt.KeySlot.Set
+	link, err := keys.Link(c)
+	if err != nil {
+		return err
+	}
 	key, err := keys.Unlock(ctx, c, v, how)
 	if err != nil {
 		return err
 	}
-	return key.Close()
+	_, err = link.Enter(key.Bytes())
+	return errors.Join(err, key.Close())
 }
 
 // openLUKS checks everything that needs no passphrase before it asks for one.
