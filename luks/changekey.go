@@ -8,11 +8,13 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
+	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
 // InPlaceError refuses to change a keyslot over itself. It wraps luks2.ErrNoRoom.
@@ -53,8 +55,8 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	if err != nil {
 		return 0, err
 	}
-	expect := v.allowedBy(key)
-	expect.Keyslots = []commit.Identity{slot.identity}
+	expect := unlock.Authority(v.View, key)
+	expect.Keyslots = []commit.Identity{slot.Identity}
 	if v.Version == 1 {
 		return v.changeKey1(ctx, expect, s, slot.ID, n.ID == slot.ID)
 	}
@@ -83,7 +85,7 @@ func changeKey2(session *commit.Session, expect commit.Expect, id int, s sealed)
 func replacing(now luks2.Copy, id int, s sealed) (c commit.Change, err error) {
 	old, err := now.Metadata.Keyslot(id)
 	if err != nil {
-		return c, &KeyslotError{id, ErrKeyslotInactive}
+		return c, fault.Keyslot(id, ErrKeyslotInactive)
 	}
 	fresh, err := describe(now.Metadata, now.Header.Size, id, s)
 	if err != nil {

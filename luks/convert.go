@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/convert"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 )
@@ -98,7 +99,7 @@ func carry(session *commit.Session1, steps []convert.Step) error {
 	for _, s := range steps {
 		material := make([]byte, s.Header.MaterialSectors()*luks1.SectorSize)
 		if err := header.ReadFull(session.Device(), material, s.From); err != nil {
-			return &KeyslotError{s.Keyslot, err}
+			return fault.Keyslot(s.Keyslot, err)
 		}
 		wipe, err := noise(areaName(s.Keyslot), s.From, uint64(len(material)))
 		if err != nil {
@@ -143,7 +144,7 @@ func moving(session *commit.Session, id int, to uint64) (c commit.Change, err er
 	}
 	material := make([]byte, slot.Area.Size)
 	if err := header.ReadFull(session.Device(), material, slot.Area.Offset); err != nil {
-		return c, &KeyslotError{id, err}
+		return c, fault.Keyslot(id, err)
 	}
 	wipe, err := noise(areaName(id), slot.Area.Offset, slot.Area.Size)
 	c.Before = []commit.Area{{What: areaName(id), Offset: to, Bytes: material}}

@@ -31,7 +31,7 @@ func (v *Volume) Erase(ctx context.Context) error {
 		c.Next = s.Now()
 		heads, choice := s.Heads()
 		for _, k := range FromHeads(v.dev, heads, choice).Keyslots {
-			if !k.opensData() {
+			if !k.OpensData() {
 				continue
 			}
 			wipe, err := noise(areaName(k.ID), k.Area.Offset, k.Area.Size)

@@ -10,8 +10,10 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // Defaults of a new volume, those of cryptsetup 2.8.
@@ -63,7 +65,7 @@ func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions)
 		return nil, err
 	}
 	defer key.Close()
-	v := &Volume{dev: dev, Version: o.Version}
+	v := &Volume{dev: dev, View: view.View{Version: o.Version}}
 	v.Data.Cipher, v.Data.KeySize = o.Cipher, key.Len()
 	var f commit.Format
 	switch o.Version {
@@ -109,10 +111,10 @@ func (o FormatOptions) firstKeyslot() int { return max(o.Keyslot.ID, 0) }
 // it does is for the caller, who knows the kernel, to find out.
 func checkCipher(cipher string, keySize, sectorSize int) error {
 	if sectorSize < keyslot.SectorSize || sectorSize > 4096 || sectorSize&(sectorSize-1) != 0 {
-		return geometry("sector size", "%d bytes", sectorSize)
+		return fault.Geometry("sector size", "%d bytes", sectorSize)
 	}
 	if keySize < 1 || keySize > keyslot.MaxKeySize {
-		return geometry("key size", "%d bytes", keySize)
+		return fault.Geometry("key size", "%d bytes", keySize)
 	}
 	if cipher == "" {
 		return errors.New("no cipher given")

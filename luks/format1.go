@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -55,9 +56,9 @@ func checkLUKS1(o FormatOptions, keySize int) error {
 	case o.Label != "" || o.Subsystem != "":
 		return fmt.Errorf("label and subsystem in LUKS1: %w", ErrUnsupported)
 	case o.firstKeyslot() >= luks1.KeyslotCount:
-		return &KeyslotError{o.firstKeyslot(), luks2.ErrNoID}
+		return fault.Keyslot(o.firstKeyslot(), luks2.ErrNoID)
 	case o.DataOffset/512 > 1<<32-1:
-		return geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)
+		return fault.Geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)
 	}
 	return checkCipher(o.Cipher, keySize, o.SectorSize)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
@@ -34,13 +35,13 @@ func Geometry2(o FormatOptions, size uint64) (Geometry, error) {
 		g.HeaderSize = DefaultHeaderSize
 	}
 	if !luks2.LegalSize(g.HeaderSize) {
-		return g, geometry("metadata size", "%d bytes is none of 16 KiB to 4 MiB in powers of two", g.HeaderSize)
+		return g, fault.Geometry("metadata size", "%d bytes is none of 16 KiB to 4 MiB in powers of two", g.HeaderSize)
 	}
 	if g.KeyslotsSize == 0 {
 		g.KeyslotsSize = defaultKeyslotsSize(o, g.HeaderSize, size)
 	}
 	if g.KeyslotsSize%luks2.AreaAlignment != 0 || g.KeyslotsSize > luks2.MaxKeyslotsSize {
-		return g, geometry("keyslots size", "%d bytes", g.KeyslotsSize)
+		return g, fault.Geometry("keyslots size", "%d bytes", g.KeyslotsSize)
 	}
 	if !o.Detached && g.DataOffset == 0 {
 		g.DataOffset = extent.Up(g.Room(), o.alignment())
@@ -73,10 +74,10 @@ func defaultKeyslotsSize(o FormatOptions, headerSize, size uint64) uint64 {
 
 func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 	if g.DataOffset%512 != 0 {
-		return geometry("data offset", "%d bytes is no multiple of 512", g.DataOffset)
+		return fault.Geometry("data offset", "%d bytes is no multiple of 512", g.DataOffset)
 	}
 	if g.DataOffset != 0 && g.DataOffset < g.Room() {
-		return geometry("data offset", "%d bytes lies inside the metadata, which takes %d", g.DataOffset, g.Room())
+		return fault.Geometry("data offset", "%d bytes lies inside the metadata, which takes %d", g.DataOffset, g.Room())
 	}
 	if err := g.fits(o, size); err != nil {
 		return err
@@ -85,7 +86,7 @@ func checkGeometry(g Geometry, o FormatOptions, size uint64) error {
 		return err
 	}
 	if g.KeyslotsSize < luks2.AreaSize(uint32(o.KeySize), 4000) {
-		return geometry("keyslots area", "%d bytes cannot hold one keyslot", g.KeyslotsSize)
+		return fault.Geometry("keyslots area", "%d bytes cannot hold one keyslot", g.KeyslotsSize)
 	}
 	return nil
 }
@@ -102,7 +103,7 @@ func (g Geometry) wholeSectors(o FormatOptions, size uint64) error {
 		return nil
 	}
 	if g.DataOffset%unit != 0 || (data-g.DataOffset)%unit != 0 {
-		return geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset,
+		return fault.Geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset,
 			unit)
 	}
 	return nil

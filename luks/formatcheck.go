@@ -5,6 +5,7 @@ package luks
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -52,7 +53,7 @@ func (o FormatOptions) check2(size uint64) (Geometry, error) {
 		return Geometry{}, err
 	}
 	if o.firstKeyslot() >= luks2.MaxKeyslots {
-		return Geometry{}, &KeyslotError{o.firstKeyslot(), luks2.ErrNoID}
+		return Geometry{}, fault.Keyslot(o.firstKeyslot(), luks2.ErrNoID)
 	}
 	if err := o.checkLabels(); err != nil {
 		return Geometry{}, err
@@ -67,7 +68,7 @@ func (o FormatOptions) check2(size uint64) (Geometry, error) {
 
 func (o FormatOptions) checkLabels() error {
 	if len(o.Label) >= luks2.LabelSize || len(o.Subsystem) >= luks2.LabelSize {
-		return geometry("label", "at most %d bytes", luks2.LabelSize-1)
+		return fault.Geometry("label", "at most %d bytes", luks2.LabelSize-1)
 	}
 	return nil
 }
@@ -76,14 +77,14 @@ func (o FormatOptions) checkLabels() error {
 // device without room for data; 0 is an unknown size.
 func (g Geometry) fits(o FormatOptions, size uint64) error {
 	if size != 0 && g.Room() > size {
-		return geometry("device", "%d bytes, the header takes %d", size, g.Room())
+		return fault.Geometry("device", "%d bytes, the header takes %d", size, g.Room())
 	}
 	data := size
 	if o.DataSize != 0 {
 		data = o.DataSize
 	}
 	if !o.NoData && data != 0 && g.DataOffset >= data {
-		return geometry("device", "%d bytes, the data would begin at %d", data, g.DataOffset)
+		return fault.Geometry("device", "%d bytes, the data would begin at %d", data, g.DataOffset)
 	}
 	return nil
 }

@@ -11,10 +11,13 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/af"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/unlock"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // saltSize is the length of keyslot salts, bytes.
@@ -64,7 +67,7 @@ func (v *Volume) newSpec(keySize int, n NewKeyslot) (keyslot.Spec, error) {
 		if n.KDF.Type != kdf.PBKDF2 {
 			return keyslot.Spec{}, fmt.Errorf("%s in LUKS1: %w", n.KDF.Type, ErrUnsupported)
 		}
-		return spec1(v.LUKS1, n.KDF.Iterations, salt), nil
+		return view.Spec1(v.LUKS1, n.KDF.Iterations, salt), nil
 	}
 	s := keyslot.Spec{
 		KeySize: keySize, Stripes: af.Stripes, AFHash: n.Hash, Cipher: n.Cipher,
@@ -99,25 +102,13 @@ func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewK
 	if err != nil {
 		return 0, err
 	}
-	expect := v.allowedBy(key)
+	expect := unlock.Authority(v.View, key)
 	if v.Version == 1 {
 		return v.addKey1(ctx, expect, s, n.ID)
 	}
 	return v.place2(ctx, expect, s, n, func(m *luks2.Metadata, id int) error {
 		return m.AssignDigest(key.Digest, id)
 	})
-}
-
-// allowedBy is what an operation believes that a key allows: the keyslot which gave it still stands, or the
-// data still have the digest that it satisfied.
-func (v *Volume) allowedBy(key *Key) commit.Expect {
-	switch {
-	case key == nil:
-		return commit.Expect{}
-	case key.from != nil:
-		return commit.Expect{Authority: key.from}
-	}
-	return commit.Expect{VolumeKey: v.KeyDigest()}
 }
 
 // AddUnboundKey stores a key of its own, which does not open the data. LUKS2 only.
@@ -206,10 +197,10 @@ func (v *Volume) addKey1(ctx context.Context, expect commit.Expect, s sealed, id
 			id = free
 		}
 		if id < 0 || id >= luks1.KeyslotCount {
-			return c, &KeyslotError{id, luks2.ErrNoID}
+			return c, fault.Keyslot(id, luks2.ErrNoID)
 		}
 		if h.Keyslots[id].Enabled() {
-			return c, &KeyslotError{id, luks2.ErrTaken}
+			return c, fault.Keyslot(id, luks2.ErrTaken)
 		}
 		offset, _ := h.Material(id)
 		c = commit.Change1{Expect: expect, Next: h.WithKeyslot(id, s.spec.KDF.Iterations,
@@ -230,9 +221,9 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	if err != nil {
 		return err
 	}
-	expect := v.allowedBy(by)
-	expect.Keyslots = []commit.Identity{slot.identity}
-	expect.Remains = slot.opensData() && v.BoundKeyslots() > 1
+	expect := unlock.Authority(v.View, by)
+	expect.Keyslots = []commit.Identity{slot.Identity}
+	expect.Remains = slot.OpensData() && v.BoundKeyslots() > 1
 	if v.Version == 1 {
 		return v.update1(ctx, func(h luks1.Header) (commit.Change1, error) {
 			offset, length := h.Material(id)
@@ -242,7 +233,7 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	}
 	return v.update2(ctx, func(s *commit.Session) (c commit.Change, err error) {
 		c = commit.Change{Expect: expect, Next: s.Now()}
-		if !s.Holds(slot.identity) {
+		if !s.Holds(slot.Identity) {
 			return c, &commit.MeanwhileError{Keyslot: id, Token: -1}
 		}
 		wipe, err := noise(areaName(id), slot.Area.Offset, slot.Area.Size)
@@ -251,13 +242,10 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	})
 }
 
-// opensData tells whether the keyslot holds the key of the data.
-func (k Keyslot) opensData() bool { return k.Openable() && !k.Unbound }
-
 // noise overwrites with random bytes, from which freed and used areas cannot be told apart.
 func noise(what string, offset, size uint64) (commit.Area, error) {
 	if size > luks2.MaxKeyslotsSize {
-		return commit.Area{}, geometry(what, "%d bytes", size)
+		return commit.Area{}, fault.Geometry(what, "%d bytes", size)
 	}
 	p := make([]byte, size)
 	_, err := rand.Read(p)

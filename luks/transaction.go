@@ -4,7 +4,6 @@ package luks
 
 import (
 	"context"
-	"errors"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -15,20 +14,6 @@ import (
 
 // Step is one step of a transaction.
 type Step = commit.Step
-
-// enter runs do under the exclusive lock, on this volume as it is then, and loads it again.
-func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Session) error) error {
-	o.UUID = v.UUID
-	return commit.Locked(ctx, v.dev, true, func() error {
-		s, err := commit.Begin(v.dev, o)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(do(s), v.load())
-		v.FarLag = s.Lag()
-		return err
-	})
-}
 
 // transact heals the heads, plans against what they say under the lock, and carries the steps out.
 func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *commit.Session) ([]Step, error)) error {
