@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package luks
+package format
 
 import (
-	"fmt"
-
 	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
-// Check refuses what Format would refuse for a metadata device of size bytes, as far as that follows
+// Check refuses what Plan would refuse for a metadata device of size bytes, as far as that follows
 // from the options: it derives and writes nothing. Size 0 stands for a file that is yet to be made
-// or made longer. It returns where the parts will lie. Errors are GeometryError, KeyslotError with
-// luks2.ErrNoID, ErrUnsupported, and those of package sector.
-func (o FormatOptions) Check(size uint64) (Geometry, error) {
+// or made longer. It returns where the parts will lie. Errors are a fault.GeometryError,
+// a fault.KeyslotError with luks2.ErrNoID, fault.ErrUnsupported, and those of package sector.
+func (o Options) Check(size uint64) (Geometry, error) {
 	switch o.Version {
 	case 1:
 		return o.check1(size)
 	case 2:
 		return o.check2(size)
 	}
-	return Geometry{}, fmt.Errorf("LUKS%d: %w", o.Version, ErrUnsupported)
+	return Geometry{}, unsupported(o.Version)
 }
 
-func (o FormatOptions) check1(size uint64) (Geometry, error) {
+func (o Options) check1(size uint64) (Geometry, error) {
 	if err := checkLUKS1(o, o.KeySize); err != nil {
 		return Geometry{}, err
 	}
@@ -41,24 +39,24 @@ func (o FormatOptions) check1(size uint64) (Geometry, error) {
 	return g, g.fits(o, size)
 }
 
-func (o FormatOptions) layout1(keySize int) (luks1.Layout, error) {
+func (o Options) layout1(keySize int) (luks1.Layout, error) {
 	return luks1.NewLayout(uint32(keySize), luks1.Placement{
 		Detached: o.Detached &&
 			o.DataOffset == 0, Payload: uint32(o.DataOffset / 512), Alignment: uint32(o.alignment() / 512),
 	})
 }
 
-func (o FormatOptions) check2(size uint64) (Geometry, error) {
+func (o Options) check2(size uint64) (Geometry, error) {
 	if err := checkCipher(o.Cipher, o.KeySize, o.SectorSize); err != nil {
 		return Geometry{}, err
 	}
-	if o.firstKeyslot() >= luks2.MaxKeyslots {
-		return Geometry{}, fault.Keyslot(o.firstKeyslot(), luks2.ErrNoID)
+	if o.FirstKeyslot() >= luks2.MaxKeyslots {
+		return Geometry{}, fault.Keyslot(o.FirstKeyslot(), luks2.ErrNoID)
 	}
 	if err := o.checkLabels(); err != nil {
 		return Geometry{}, err
 	}
-	g, err := Geometry2(o, size)
+	g, err := geometryOf(o, size)
 	if err != nil || !o.FarHeader || size == 0 {
 		return g, err
 	}
@@ -66,25 +64,9 @@ func (o FormatOptions) check2(size uint64) (Geometry, error) {
 	return g, err
 }
 
-func (o FormatOptions) checkLabels() error {
+func (o Options) checkLabels() error {
 	if len(o.Label) >= luks2.LabelSize || len(o.Subsystem) >= luks2.LabelSize {
 		return fault.Geometry("label", "at most %d bytes", luks2.LabelSize-1)
-	}
-	return nil
-}
-
-// fits refuses a metadata device of size bytes without room for header and keyslots, and a data
-// device without room for data; 0 is an unknown size.
-func (g Geometry) fits(o FormatOptions, size uint64) error {
-	if size != 0 && g.Room() > size {
-		return fault.Geometry("device", "%d bytes, the header takes %d", size, g.Room())
-	}
-	data := size
-	if o.DataSize != 0 {
-		data = o.DataSize
-	}
-	if !o.NoData && data != 0 && g.DataOffset >= data {
-		return fault.Geometry("device", "%d bytes, the data would begin at %d", data, g.DataOffset)
 	}
 	return nil
 }
