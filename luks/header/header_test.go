@@ -213,6 +213,14 @@ func TestSecondaryIsFoundAtEachOfTheNineOffsets(t *testing.T) {
 		if h, choice := chosen(t, d); choice.Reason != OnlySecondary || h.Secondary.Offset != size {
 			t.Errorf("size %d: %v at %d", size, choice.Reason, h.Secondary.Offset)
 		}
+		if size == luks2.MinSize {
+			continue
+		}
+		d.bad[luks2.MinSize/512] = true
+		h, choice := chosen(t, d)
+		if doubt := Doubt(h, choice); choice.Reason != OnlySecondary || !errors.Is(doubt, ErrUnreadable) {
+			t.Errorf("size %d, and a place before it that cannot be read: %v, doubt %v", size, choice.Reason, doubt)
+		}
 	}
 }
 

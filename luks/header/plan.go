@@ -44,6 +44,9 @@ type Plan struct {
 // volume and bears no newer number: a bad sector in the JSON hides nothing then.
 func Doubt(h Heads, c Choice) error {
 	f := h.At(c.Place.other())
+	if c.Place == Secondary && h.Passed.State == Unreadable {
+		f = h.Passed
+	}
 	if f.State != Unreadable {
 		return nil
 	}

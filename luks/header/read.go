@@ -58,7 +58,9 @@ type Found struct {
 // Heads is what Read found.
 type Heads struct {
 	Primary, Secondary Found
-	DeviceSize         uint64 // bytes
+	// Passed could not be read where a secondary may lie, before the place of the one that was found.
+	Passed     Found
+	DeviceSize uint64 // bytes
 }
 
 // At returns the copy at that place.
@@ -79,7 +81,7 @@ func Read(dev Device) Heads {
 		h.Secondary = readCopy(dev, h.Primary.Copy.Header.Size)
 		return h
 	}
-	h.Secondary = searchSecondary(dev)
+	h.Secondary, h.Passed = searchSecondary(dev)
 	return h
 }
 
@@ -90,19 +92,23 @@ func sized(f Found) bool {
 }
 
 // searchSecondary returns the first valid secondary, or else the most telling of the others: a
-// damaged one before an unreadable one before none.
-func searchSecondary(dev Device) Found {
-	best := Found{Place: Secondary, Offset: luks2.MinSize, State: Absent, Err: luks2.ErrMagic}
+// damaged one before an unreadable one before none. passed is an unreadable one before a valid one: heads that
+// become smaller leave the newer secondary before the older one for a moment.
+func searchSecondary(dev Device) (best, passed Found) {
+	best = Found{Place: Secondary, Offset: luks2.MinSize, State: Absent, Err: luks2.ErrMagic}
 	for _, offset := range luks2.Sizes() {
 		f := readCopy(dev, offset)
 		if f.State == Valid {
-			return f
+			return f, passed
+		}
+		if f.State == Unreadable && passed.State != Unreadable {
+			passed = f
 		}
 		if telling(f.State) > telling(best.State) {
 			best = f
 		}
 	}
-	return best
+	return best, Found{}
 }
 
 func telling(s State) int {

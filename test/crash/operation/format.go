@@ -113,6 +113,7 @@ func (f format) owned(base *disk.Image) []disk.Range {
 type formatJudge struct {
 	keys     *keyring
 	old, new side
+	stale    map[string]bool // what single heads of the old volume say: one that is stale may come to light
 	heads    []disk.Range
 	area     []disk.Range // of the new volume's keyslot
 }
@@ -128,6 +129,7 @@ func newFormatJudge(base, after *disk.Image, over bool, keys func() *keyring) (*
 		if j.old, err = shared.side(base); err != nil {
 			return nil, err
 		}
+		j.stale = singly(base)
 	}
 	if j.new, err = shared.side(after); err != nil {
 		return nil, err
@@ -141,6 +143,21 @@ func newFormatJudge(base, after *disk.Image, over bool, keys func() *keyring) (*
 		j.area = append(j.area, area)
 	}
 	return j, nil
+}
+
+// singly are the facts of each head of a volume without the other.
+func singly(m *disk.Image) map[string]bool {
+	all := map[string]bool{}
+	v, err := load(m)
+	if err != nil || v.Version != 2 {
+		return all
+	}
+	for _, head := range heads(v) {
+		if one, err := load(withoutHeads(m, []disk.Range{head})); err == nil {
+			all[facts(one)] = true
+		}
+	}
+	return all
 }
 
 func (j *formatJudge) check(c crash.Case) crash.Verdict {
@@ -165,7 +182,7 @@ func (j *formatJudge) check(c crash.Case) crash.Verdict {
 		return excuse(c, broken("the new header stands and %q opens it", set), j.single(), j.area)
 	case now == j.old.facts && set == names(j.old.open):
 		return crash.Verdict{Outcome: crash.Old}
-	case now == j.old.facts:
+	case now == j.old.facts, j.stale[now]:
 		return j.nothing(c, "the old header stands without its keys")
 	}
 	return excuse(c, broken("neither the old nor the new metadata:\n%s", now), j.heads, nil)

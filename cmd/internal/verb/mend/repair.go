@@ -75,6 +75,14 @@ func Repair() verb.Verb {
 	}
 }
 
+// makeDurable writes nothing: what reads as in order may be the work of a repair that was killed before its sync.
+func makeDurable(ctx context.Context, c *verb.Command, path string) error {
+	if c.Opt.DryRun {
+		return nil
+	}
+	return volume.WithHeader(ctx, c, path, false, func(file *luks.File) error { return file.Sync() })
+}
+
 func (o *repairOptions) fromFarRule(inv *cli.Invocation) string {
 	if o.fromFar != (o.choose.V == "far") && o.choose.Set {
 		return "Options --from-far and --choose go together with the copy far only."
@@ -98,6 +106,9 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 		return err
 	}
 	if len(plan.Writes) == 0 {
+		if err := makeDurable(ctx, c, path); err != nil {
+			return err
+		}
 		c.UI.Verbosef("Header of %s is in order.", path)
 		if plan.Version != 2 {
 			return nil
