@@ -3,8 +3,20 @@
 package luks
 
 import (
+	"github.com/orthrus-luks/orthrus/luks/plaintext"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
+
+// Plaintext reads and writes the data of a volume, encrypted on the device and plain here, in user space. It
+// must not write while the volume is mapped.
+type Plaintext = plaintext.Plaintext
+
+// Plaintext opens the data on dev, which is the volume's own device or, with a detached header,
+// the one that holds the data. Errors: ErrUnsupported for segments that are not plain encryption,
+// those of package sector for ciphers, GeometryError for a device that is too small.
+func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
+	return plaintext.Open(dev, v.View, key.Bytes())
+}
 
 // Contents tells where what lies inside the volume ends, decrypting its superblock in user space:
 // see signature.Inside. dev holds the data, as for Plaintext. It is for volumes that are not mapped;

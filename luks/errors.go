@@ -3,62 +3,38 @@
 package luks
 
 import (
-	"errors"
-	"fmt"
-	"strings"
-
 	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
 // The kinds of failure, beside those of the packages below.
 var (
-	ErrNotLUKS         = errors.New("not a LUKS volume")
-	ErrPassphrase      = errors.New("no key available with this passphrase")
-	ErrNoUsableKeyslot = errors.New("no usable keyslot is available")
-	ErrKeyslotInactive = errors.New("keyslot is not active")
-	ErrVolumeKey       = errors.New("volume key does not match the volume")
-	ErrUnsupported     = errors.New("not supported")
-	ErrGeometry        = errors.New("impossible geometry")
+	ErrNotLUKS         = fault.ErrNotLUKS
+	ErrPassphrase      = unlock.ErrPassphrase
+	ErrNoUsableKeyslot = unlock.ErrNoUsableKeyslot
+	ErrKeyslotInactive = fault.ErrKeyslotInactive
+	ErrVolumeKey       = unlock.ErrVolumeKey
+	ErrUnsupported     = fault.ErrUnsupported
+	ErrGeometry        = fault.ErrGeometry
 	ErrAnotherVolume   = commit.ErrAnotherVolume
 	// ErrMeanwhile: what an operation believed turned out otherwise under the lock, and nothing was written.
 	ErrMeanwhile = commit.ErrMeanwhile
 	// ErrLastKey: the operation would now leave nothing that opens the data. It comes with ErrMeanwhile.
 	ErrLastKey = commit.ErrLastKey
 	// ErrAuthority: the passphrase that allowed the operation was revoked. It comes with ErrMeanwhile.
-	ErrAuthority        = commit.ErrAuthority
-	ErrNullCipherSecret = errors.New("null cipher opens with an empty passphrase only")
+	ErrAuthority = commit.ErrAuthority
 )
 
 // KeyslotError says which keyslot a failure belongs to.
-type KeyslotError struct {
-	Keyslot int
-	Err     error
-}
-
-func (e *KeyslotError) Error() string { return fmt.Sprintf("keyslot %d: %v", e.Keyslot, e.Err) }
-
-func (e *KeyslotError) Unwrap() error { return e.Err }
+type KeyslotError = fault.KeyslotError
 
 // GeometryError says which size or offset cannot be.
-type GeometryError struct {
-	What string
-	Why  string
-}
+type GeometryError = fault.GeometryError
 
-func (e *GeometryError) Error() string { return e.What + ": " + e.Why }
-
-func (e *GeometryError) Unwrap() error { return ErrGeometry }
-
-func geometry(what, format string, args ...any) error {
-	return &GeometryError{What: what, Why: fmt.Sprintf(format, args...)}
-}
+// SegmentError is a data segment of a kind that is not supported.
+type SegmentError = fault.SegmentError
 
 // RequirementsError names the requirements of the header that are not met here.
-type RequirementsError struct{ Names []string }
-
-func (e *RequirementsError) Error() string {
-	return fmt.Sprintf("%v: %s", luks2.ErrRequirements, strings.Join(e.Names, ", "))
-}
-
-func (e *RequirementsError) Unwrap() error { return luks2.ErrRequirements }
+type RequirementsError = luks2.RequirementsError

@@ -43,17 +43,12 @@ func (v *Volume) Foreign() error {
 	return &header.ForeignError{Foreign: foreign[0]}
 }
 
-// Reload reads the metadata again, as Load does.
-func (v *Volume) Reload(ctx context.Context) error {
-	return commit.Locked(ctx, v.dev, false, v.load)
-}
-
 // DamagedKeyslots lists the keyslots whose material cannot be read or cannot be encrypted data. One
 // that is not listed may be damaged all the same.
 func (v *Volume) DamagedKeyslots() []int {
 	var ids []int
 	for _, k := range v.Keyslots {
-		if !k.Openable() || sector.IsNull(k.Spec.Cipher) || k.fits() != nil {
+		if !k.Openable() || sector.IsNull(k.Spec.Cipher) || k.Fits() != nil {
 			continue
 		}
 		material := make([]byte, min(uint64(k.Spec.MaterialSize()), k.Area.Size))

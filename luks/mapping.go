@@ -3,38 +3,8 @@
 package luks
 
 import (
-	"bytes"
-	"fmt"
-
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
-
-// CheckMappable refuses what cannot be mapped as one crypt line: requirements that are not met
-// (RequirementsError), authenticated encryption and segments of other types (SegmentError).
-func (v *Volume) CheckMappable() error {
-	if err := v.CheckRequirements(); err != nil {
-		return err
-	}
-	if v.Data.Integrity != nil || v.Data.Type != "crypt" {
-		return &SegmentError{Type: v.Data.Type, Integrity: v.Data.Integrity != nil}
-	}
-	return nil
-}
-
-// SegmentError is a data segment of a kind that is not supported.
-type SegmentError struct {
-	Type      string
-	Integrity bool // encrypted and authenticated
-}
-
-func (e *SegmentError) Error() string {
-	if e.Integrity {
-		return "authenticated encryption: " + ErrUnsupported.Error()
-	}
-	return fmt.Sprintf("data segment of type %q: %v", e.Type, ErrUnsupported)
-}
-
-func (e *SegmentError) Unwrap() error { return ErrUnsupported }
 
 // Mapping describes the device that maps the volume's data on data, with the flags the header
 // keeps; the key is still missing. The error is an activate.SizeError.
@@ -52,13 +22,4 @@ func (v *Volume) Mapping(name string, data activate.Data) (activate.Mapping, err
 		m.Kind, m.Flags = activate.LUKS2, activate.Flags(v.Metadata().Flags())
 	}
 	return m, nil
-}
-
-// KeyDigest is the digest by which the header knows its volume key, as luksDump shows it; nil where
-// there is none of a known type. Only the holder of the volume key can make a header with it.
-func (v *Volume) KeyDigest() []byte {
-	if v.digest == nil {
-		return nil
-	}
-	return bytes.Clone(v.digest.Sum)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -23,6 +24,21 @@ func (v *Volume) only2(what string) error {
 		return fmt.Errorf("%s in LUKS1: %w", what, ErrUnsupported)
 	}
 	return nil
+}
+
+// settings2 is update2 for what says how a volume is to be used: it needs the header to be understood
+// wholly, so a requirement that is not met here is an error.
+func (v *Volume) settings2(ctx context.Context, expect commit.Expect,
+	set func(h *luks2.Header, m *luks2.Metadata) error,
+) error {
+	if err := v.CheckRequirements(); err != nil {
+		return err
+	}
+	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) {
+		next := s.Now()
+		err := set(&next.Header, next.Metadata)
+		return commit.Change{Expect: expect, Next: next}, err
+	})
 }
 
 // SetUUID changes the volume's uuid, of either version.
@@ -41,7 +57,7 @@ func (v *Volume) SetUUID(ctx context.Context, uuid string) error {
 // SetLabels changes label and subsystem of a LUKS2 volume.
 func (v *Volume) SetLabels(ctx context.Context, label, subsystem string) error {
 	if len(label) >= luks2.LabelSize || len(subsystem) >= luks2.LabelSize {
-		return geometry("label", "at most %d bytes", luks2.LabelSize-1)
+		return fault.Geometry("label", "at most %d bytes", luks2.LabelSize-1)
 	}
 	if err := v.only2("labels"); err != nil {
 		return err
@@ -71,7 +87,7 @@ func (v *Volume) expectKeyslot(id int) commit.Expect {
 	if err != nil {
 		return commit.Expect{}
 	}
-	return commit.Expect{Keyslots: []commit.Identity{slot.identity}}
+	return commit.Expect{Keyslots: []commit.Identity{slot.Identity}}
 }
 
 // SetFlags replaces the persistent activation flags. LUKS2 only.

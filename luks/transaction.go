@@ -4,31 +4,14 @@ package luks
 
 import (
 	"context"
-	"errors"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
-	"github.com/orthrus-luks/orthrus/luks/layout"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
 // Step is one step of a transaction.
 type Step = commit.Step
-
-// enter runs do under the exclusive lock, on this volume as it is then, and loads it again.
-func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Session) error) error {
-	o.UUID = v.UUID
-	return commit.Locked(ctx, v.dev, true, func() error {
-		s, err := commit.Begin(v.dev, o)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(do(s), v.load())
-		v.FarLag = s.Lag()
-		return err
-	})
-}
 
 // transact heals the heads, plans against what they say under the lock, and carries the steps out.
 func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *commit.Session) ([]Step, error)) error {
@@ -47,22 +30,9 @@ func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *co
 	})
 }
 
-func runPlanned(s *commit.Session, plan func(luks2.Copy) ([]Step, error)) error {
-	steps, err := plan(s.Now())
-	if err != nil {
-		return err
-	}
-	return s.Run(s.Now(), steps)
-}
-
 // Transaction is a change in more than one step that was begun and not concluded, as the heads tell of
 // it.
-type Transaction struct {
-	// Phase is that of the far header's token, or "resizing" for the metadata area.
-	Phase string
-	// From and To are the device's size in bytes before and after, 0 where it is about something else.
-	From, To uint64
-}
+type Transaction = relocate.Transaction
 
 // Pending returns the transaction that the heads tell of, and false where there is none. One that awaits
 // the cut of its device is pending once that has been made. A log that cannot be used is a
@@ -71,18 +41,7 @@ func (v *Volume) Pending() (Transaction, bool, error) {
 	if v.Version != 2 {
 		return Transaction{}, false, nil
 	}
-	if _, _, found, err := relocate.FindLog(v.Metadata()); err != nil || found {
-		return Transaction{Phase: "resizing"}, found && err == nil, err
-	}
-	t, _, found, err := far.Find(v.Metadata())
-	if err != nil || !found {
-		return Transaction{}, false, err
-	}
-	pending := t.Phase != far.Stable
-	if t.Phase == far.AwaitingCut {
-		pending = uint64(v.dev.Size()) == t.ToDeviceSize
-	}
-	return Transaction{string(t.Phase), t.DeviceSize, t.ToDeviceSize}, pending, nil
+	return relocate.Pending(v.Metadata(), uint64(v.dev.Size()))
 }
 
 // Resume concludes, or takes back, what Pending tells of, from the heads alone and without a
@@ -94,10 +53,8 @@ func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err
 	if err != nil || !found {
 		return false, err
 	}
-	err = v.transact(ctx, commit.Options{Tell: tell}, func(s *commit.Session) ([]Step,
-		error,
-	) {
-		return planResume(v.dev, s.Now())
+	err = v.transact(ctx, commit.Options{Tell: tell}, func(s *commit.Session) ([]Step, error) {
+		return relocate.PlanPending(v.dev, s.Now())
 	})
 	if err != nil {
 		return true, err
@@ -115,16 +72,5 @@ func (v *Volume) PlanResume() ([]Step, error) {
 	if _, found, err := v.Pending(); err != nil || !found {
 		return nil, err
 	}
-	return planResume(v.dev, v.Choice.Copy)
-}
-
-func planResume(dev Device, now luks2.Copy) ([]Step, error) {
-	e := far.Gather(dev, now)
-	if j := far.Judge(e); j.Standing == far.Restored { // heads from a backup
-		return nil, j.Why
-	}
-	if _, _, resizing, err := relocate.FindLog(now.Metadata); resizing || err != nil {
-		return relocate.PlanResume(dev, now, layout.Limit(now, e.DeviceSize))
-	}
-	return relocate.PlanConclude(dev, now)
+	return relocate.PlanPending(v.dev, v.Choice.Copy)
 }

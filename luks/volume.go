@@ -7,113 +7,105 @@ import (
 	"errors"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
-	"github.com/orthrus-luks/orthrus/luks/digest"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // Volume is a volume's metadata as it stood when it was loaded or last changed through it.
 type Volume struct {
+	view.View
 	dev Device
 
-	Version   int // 1 or 2
-	UUID      string
-	Label     string // LUKS2
-	Subsystem string // LUKS2
-	Data      Data
-	Keyslots  []Keyslot // in the order of the header, the disabled ones of LUKS1 left out
-
-	Heads  header.Heads  // LUKS2: every copy as found
-	Choice header.Choice // LUKS2: the copy in use
-	LUKS1  luks1.Header  // LUKS1
 	// FarLag is why the last change through this Volume left the far header as it was; nil where it did
 	// not, or where there is none.
 	FarLag error
-	digest *digest.Digest // of the data segment's key; nil where there is none
 }
 
 // Data describes the encrypted data.
-type Data struct {
-	Offset     uint64 // bytes
-	Size       uint64 // bytes, 0 where Dynamic
-	Dynamic    bool   // up to the device's end
-	Type       string // of the segment: "crypt", …
-	Cipher     string // "aes-xts-plain64"
-	KeySize    int    // bytes; 0 where no keyslot tells
-	SectorSize int    // bytes
-	IVTweak    uint64 // 512-byte sectors added to the IV number
-	DigestID   int    // LUKS2: the digest of the volume key, -1 without
-	Integrity  *luks2.Integrity
-}
+type Data = view.Data
 
 // Keyslot is one keyslot of either version.
-type Keyslot struct {
-	ID       int
-	Type     string // "luks2", "luks1", or one that cannot be opened here
-	Priority luks2.Priority
-	Unbound  bool           // its key is not the volume key
-	Area     luks2.Extent   // where the material lies, bytes
-	Spec     keyslot.Spec   // how to open it; zero for other types
-	digest   *digest.Digest // nil where no digest of a known type lists it
-	identity commit.Identity
-}
-
-// Openable tells whether the type is one that a passphrase can open.
-func (k Keyslot) Openable() bool { return k.Spec.KeySize > 0 && k.digest != nil }
+type Keyslot = view.Keyslot
 
 // Load reads the metadata under the device's shared lock. It never writes. The error is
 // ErrNotLUKS where nothing looks like LUKS, a *header.NoHeaderError where both heads are bad, or a
 // *luks1.FieldError.
 func Load(ctx context.Context, dev Device) (*Volume, error) {
 	v := &Volume{dev: dev}
-	return v, commit.Locked(ctx, dev, false, v.load)
+	return v, v.Reload(ctx)
 }
 
 // FromHeads is the volume of LUKS2 heads that were read from dev already.
 func FromHeads(dev Device, heads header.Heads, choice header.Choice) *Volume {
-	v := &Volume{dev: dev}
-	v.setLUKS2(heads, choice)
-	return v
+	return &Volume{View: view.Of2(heads, choice), dev: dev}
+}
+
+// Reload reads the metadata again, as Load does.
+func (v *Volume) Reload(ctx context.Context) error {
+	return commit.Locked(ctx, v.dev, false, v.load)
 }
 
 // load reads again; the caller holds the lock.
 func (v *Volume) load() error {
-	fresh := Volume{dev: v.dev}
-	if h, err := header.Read1(v.dev); err == nil {
-		fresh.setLUKS1(h)
-		*v = fresh
-		return nil
-	} else if !errors.Is(err, luks1.ErrMagic) && !errors.Is(err, luks1.ErrVersion) {
-		return err
-	}
-	heads := header.Read(v.dev)
-	choice, err := header.Choose(heads)
-	var none *header.NoHeaderError
-	if errors.As(err, &none) && none.Absent() {
-		return ErrNotLUKS
-	}
+	fresh, err := view.Read(v.dev)
 	if err != nil {
 		return err
 	}
-	fresh.setLUKS2(heads, choice)
-	*v = fresh
+	v.View, v.FarLag = fresh, nil
 	return nil
 }
 
 // Device is what the volume was loaded from.
 func (v *Volume) Device() Device { return v.dev }
 
-// Keyslot returns the active keyslot of that id.
-func (v *Volume) Keyslot(id int) (Keyslot, error) {
-	for _, k := range v.Keyslots {
-		if k.ID == id {
-			return k, nil
+// enter runs do under the exclusive lock, on this volume as it is then, and loads it again.
+func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Session) error) error {
+	o.UUID = v.UUID
+	return commit.Locked(ctx, v.dev, true, func() error {
+		s, err := commit.Begin(v.dev, o)
+		if err != nil {
+			return err
 		}
-	}
-	return Keyslot{}, &KeyslotError{Keyslot: id, Err: ErrKeyslotInactive}
+		err = errors.Join(do(s), v.load())
+		v.FarLag = s.Lag()
+		return err
+	})
 }
 
-// Metadata is the JSON of a LUKS2 volume; nil for LUKS1. It must not be changed.
-func (v *Volume) Metadata() *luks2.Metadata { return v.Choice.Copy.Metadata }
+// enter1 is enter for LUKS1.
+func (v *Volume) enter1(ctx context.Context, do func(*commit.Session1) error) error {
+	return commit.Locked(ctx, v.dev, true, func() error {
+		s, err := commit.Begin1(v.dev, v.UUID)
+		if err != nil {
+			return err
+		}
+		if err := do(s); err != nil {
+			return err
+		}
+		return v.load()
+	})
+}
+
+// update1 changes a LUKS1 header under the exclusive lock: derive gets the header as it is then.
+func (v *Volume) update1(ctx context.Context, derive func(h luks1.Header) (commit.Change1, error)) error {
+	return v.enter1(ctx, func(s *commit.Session1) error {
+		c, err := derive(s.Now())
+		if err != nil {
+			return err
+		}
+		return s.Do(c)
+	})
+}
+
+// update2 changes a LUKS2 header under the exclusive lock, against the metadata as they are then: what
+// somebody else committed since this volume was loaded stays.
+func (v *Volume) update2(ctx context.Context, derive func(s *commit.Session) (commit.Change, error)) error {
+	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error {
+		c, err := derive(s)
+		if err != nil {
+			return err
+		}
+		return s.Do(c)
+	})
+}

@@ -36,7 +36,8 @@ func newMending(im *Image, root []byte, found *Damage) (*mending, error) {
 	mended := *im
 	mended.Hash = tree
 	m := &mending{
-		im: &mended, root: root, geometry: found.tree, layers: mended.layers(found.tree), tree: tree, left: copyDamage(found),
+		im: &mended, root: root, geometry: found.tree, layers: mended.layers(found.tree), tree: tree,
+		left: copyDamage(found),
 	}
 	if im.FEC == nil {
 		return m, nil

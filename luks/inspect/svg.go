@@ -21,7 +21,8 @@ func SVG(title string, regions []Region) string {
 	var b strings.Builder
 	height := 2*svgMargin + svgBar + 40 + svgRow*len(regions)
 	fmt.Fprintf(&b,
-		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n", svgWidth, height)
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">`+"\n",
+		svgWidth, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", svgWidth, height)
 	fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="16">%s</text>`+"\n", svgMargin, svgMargin+4,
 		html.EscapeString(title))

@@ -5,6 +5,7 @@ package luks2
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The kinds of damage. A DamageError wraps one of them.
@@ -54,3 +55,12 @@ func damaged(kind error, field, format string, args ...any) error {
 
 // broken is a DamageError for a rule of the JSON; path names the member.
 func broken(path, format string, args ...any) error { return damaged(ErrRule, path, format, args...) }
+
+// RequirementsError names the requirements of the header that are not met here. It wraps ErrRequirements.
+type RequirementsError struct{ Names []string }
+
+func (e *RequirementsError) Error() string {
+	return fmt.Sprintf("%v: %s", ErrRequirements, strings.Join(e.Names, ", "))
+}
+
+func (e *RequirementsError) Unwrap() error { return ErrRequirements }

@@ -119,7 +119,8 @@ func PlanEnable(head luks2.Copy, p FarPlan, deviceSize uint64, shorten func() er
 		return nil, err
 	}
 	t := far.Token{
-		Phase: far.Enabling, To: p.Place, DeviceSize: deviceSize, ToDeviceSize: deviceSize, DataSize: p.Was, ToDataSize: size,
+		Phase: far.Enabling, To: p.Place, DeviceSize: deviceSize, ToDeviceSize: deviceSize, DataSize: p.Was,
+		ToDataSize: size,
 	}
 	if err := far.Put(next.Metadata, t); err != nil {
 		return nil, err

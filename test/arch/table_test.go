@@ -55,14 +55,37 @@ var rules = []rule{
 	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
+	// What a volume is, and its key.
+	{pkg: "luks/fault", pure: true},
+	{pkg: "luks/view", may: []string{"luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "luks/unlock", may: []string{"dm/secret", "luks/commit", "luks/fault", "luks/kdf", "luks/keyslot", "luks/luks2", "luks/sector", "luks/view"}, pure: true},
+	{pkg: "luks/plaintext", may: []string{"dm/extent", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
+
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg", "luks/sector"}, pure: true},
-	{pkg: "luks/convert", may: []string{"dm/extent", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
 	{pkg: "luks/relocate", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks2"}, pure: true},
+	{
+		pkg: "luks/keys", pure: true,
+		may: []string{
+			"luks/af", "luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/layout", "luks/luks1", "luks/luks2", "luks/relocate",
+			"luks/unlock", "luks/view",
+		},
+	},
+	{
+		pkg: "luks/convert", pure: true,
+		may: []string{"dm/extent", "luks/commit", "luks/fault", "luks/header", "luks/keys", "luks/luks1", "luks/luks2", "luks/view"},
+	},
+	{
+		pkg: "luks/format", pure: true,
+		may: []string{
+			"dm/extent", "dm/secret", "luks/commit", "luks/digest", "luks/fault", "luks/far", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/relocate",
+			"luks/sector", "luks/view",
+		},
+	},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/header", "luks/luks1", "luks/luks2", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/luks2", "luks/token/..."}},

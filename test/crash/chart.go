@@ -150,7 +150,8 @@ func (c *Chart) Write(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "%d images of %d drawn volumes, %d distinct, %d lost\n", total.Tried, total.Volumes, total.Distinct, c.Broken())
 	for _, f := range c.Findings {
 		fmt.Fprintf(w, "\n%s, %s, shape %d, case %d: %v: %s\n  %s\n  %s (acknowledged: %v)\n  %s\n",
-			f.Operation, f.Fault, f.Shape, f.Case, f.Verdict.Outcome, f.Verdict.Reason, f.Geometry, f.Story, f.Acknowledged, c.Command(f))
+			f.Operation, f.Fault, f.Shape, f.Case, f.Verdict.Outcome, f.Verdict.Reason, f.Geometry, f.Story,
+			f.Acknowledged, c.Command(f))
 	}
 	return err
 }

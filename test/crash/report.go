@@ -30,7 +30,8 @@ const (
 )
 
 var titles = [...]string{
-	"LUKS2, single faults", "LUKS2, double faults (and drives that lie on reads)", "LUKS1: one header without a checksum",
+	"LUKS2, single faults", "LUKS2, double faults (and drives that lie on reads)",
+	"LUKS1: one header without a checksum",
 }
 
 func classOf(op Operation, f Fault) Class {

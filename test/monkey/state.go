@@ -43,8 +43,10 @@ type State struct {
 // stateOf is what one copy says.
 func stateOf(v *witness.View) State {
 	s := State{
-		Version: v.Version, UUID: v.UUID, Label: v.Label, Subsystem: v.Subsystem, Slots: map[int]Slot{}, Tokens: map[int]witness.Token{},
-		Flags: v.Flags, Header: v.HeaderSize, Keyslots: v.KeyslotsSize, Offset: v.DataOffset, Size: v.DataSize, Cipher: v.Cipher,
+		Version: v.Version, UUID: v.UUID, Label: v.Label, Subsystem: v.Subsystem, Slots: map[int]Slot{},
+		Tokens: map[int]witness.Token{},
+		Flags:  v.Flags, Header: v.HeaderSize, Keyslots: v.KeyslotsSize, Offset: v.DataOffset, Size: v.DataSize,
+		Cipher: v.Cipher,
 		Sector: v.Sector, Digest: v.Digest,
 	}
 	for id, slot := range v.Slots {

@@ -96,7 +96,8 @@ func commonOptions(o *Options) []Option {
 			Help: "keep integrity tags in the sectors' own metadata",
 		},
 		{
-			Long: "integrity-key-size", Arg: "BITS", All: true, Into: &o.IntegrityKeySize, Check: func() string { return wholeBytes(o.IntegrityKeySize.V) }, Unlisted: true,
+			Long: "integrity-key-size", Arg: "BITS", All: true, Into: &o.IntegrityKeySize,
+			Check: func() string { return wholeBytes(o.IntegrityKeySize.V) }, Unlisted: true,
 			Help: "size of the integrity key",
 		},
 		{
@@ -129,8 +130,9 @@ func commonOptions(o *Options) []Option {
 			Help: "file to read the key from, - for standard input",
 		},
 		{
-			Long: "key-size", Short: 's', Arg: "BITS", Into: &o.KeySizes, Check: func() string { return keySizes(o.KeySizes) },
-			Help: "size of the volume key",
+			Long: "key-size", Short: 's', Arg: "BITS", Into: &o.KeySizes,
+			Check: func() string { return keySizes(o.KeySizes) },
+			Help:  "size of the volume key",
 		},
 		{
 			Long: "key-slot", Short: 'S', Arg: "INT", Into: &o.KeySlot,
@@ -147,8 +149,9 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "keyslot-cipher", Arg: "STRING", Into: &o.KeyslotCipher, Help: "cipher of a LUKS2 keyslot's own area"},
 		{
-			Long: "keyslot-key-size", Arg: "BITS", Into: &o.KeyslotKeySize, Check: func() string { return wholeBytes(o.KeyslotKeySize.V) },
-			Help: "key size of that cipher",
+			Long: "keyslot-key-size", Arg: "BITS", Into: &o.KeyslotKeySize,
+			Check: func() string { return wholeBytes(o.KeyslotKeySize.V) },
+			Help:  "key size of that cipher",
 		},
 		{Long: "label", Arg: "STRING", Into: &o.Label, Help: "label of a LUKS2 device"},
 		{
@@ -217,7 +220,8 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "readonly", Short: 'r', All: true, Into: &o.ReadOnly, Help: "map the device read-only"},
 		{
-			Long: "reduce-device-size", Arg: "bytes", All: true, Into: &o.ReduceDeviceSize, Suffix: true, Check: func() string { return reduceSize(o.ReduceDeviceSize.V) }, Unlisted: true,
+			Long: "reduce-device-size", Arg: "bytes", All: true, Into: &o.ReduceDeviceSize, Suffix: true,
+			Check: func() string { return reduceSize(o.ReduceDeviceSize.V) }, Unlisted: true,
 			Help: "give this much at the data's end to the header",
 		},
 		{Long: "refresh", Into: &o.Refresh, Help: "give an active mapping new parameters"},
@@ -320,8 +324,9 @@ func commonOptions(o *Options) []Option {
 			Help: "old name of --dump-volume-key",
 		},
 		{
-			Long: "master-key-file", Arg: "STRING", All: true, Into: &o.VolumeKeyFiles, Check: volumeKeys, Unlisted: true,
-			Help: "old name of --volume-key-file",
+			Long: "master-key-file", Arg: "STRING", All: true, Into: &o.VolumeKeyFiles, Check: volumeKeys,
+			Unlisted: true,
+			Help:     "old name of --volume-key-file",
 		},
 		{
 			Long: "allow-high-cost", All: true, Into: &o.AllowHighCost,

@@ -55,7 +55,8 @@ func (d *Daemon) Status() Status {
 	s := Status{
 		Started: d.started.UTC().Format(time.RFC3339), PID: os.Getpid(), Source: d.source.String(),
 		Repair: string(d.config().Default.Repair), Looks: d.counts.looks.Load(), Repairs: d.counts.repairs.Load(),
-		Restores: d.counts.restores.Load(), Moves: d.counts.transactions.Load(), Enlarged: d.counts.enlarged.Load(), Refusals: d.counts.refusals.Load(),
+		Restores: d.counts.restores.Load(), Moves: d.counts.transactions.Load(), Enlarged: d.counts.enlarged.Load(),
+		Refusals: d.counts.refusals.Load(),
 		Shadowed: d.counts.rehearsed.Load(), Late: d.counts.late.Load(),
 		Failures: d.counts.failures.Load(), Removals: d.counts.removals.Load(), Rescans: d.counts.rescans.Load(),
 		Events: events.Delivered, Forged: events.Forged, Unread: events.Malformed +

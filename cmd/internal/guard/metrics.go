@@ -16,7 +16,8 @@ import (
 
 // counts is what happened since the start.
 type counts struct {
-	looks, repairs, restores, transactions, enlarged, failures, refusals, removals, rescans, rehearsed, late atomic.Uint64
+	looks, repairs, restores, transactions, enlarged, failures, refusals, removals, rescans, rehearsed,
+	late atomic.Uint64
 }
 
 // count counts what came of a look; a rehearsal that found what the one before it found counts once.

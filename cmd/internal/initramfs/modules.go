@@ -15,14 +15,17 @@ var always = []string{"dm_mod", "dm_crypt", "crypto-aes", "crypto-xts"}
 
 // keyDisk is for a key file on a disk that may be plugged in.
 var keyDisk = []string{
-	"usb_storage", "uas", "sd_mod", "xhci_pci", "ehci_pci", "vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii", "nls_utf8", "ext4",
+	"usb_storage", "uas", "sd_mod", "xhci_pci", "ehci_pci", "vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii",
+	"nls_utf8", "ext4",
 }
 
 // generic is the hardware that is common.
 var generic = []string{
-	"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "nvme", "ahci", "ata_piix", "sd_mod", "mmc_block", "sdhci_pci", "sdhci_acpi",
+	"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "nvme", "ahci", "ata_piix", "sd_mod", "mmc_block",
+	"sdhci_pci", "sdhci_acpi",
 	"hv_storvsc", "hv_vmbus", "vmw_pvscsi", "mptspi", "xen_blkfront", "usb_storage", "uas",
-	"xhci_pci", "ehci_pci", "uhci_hcd", "ohci_pci", "usbhid", "hid_generic", "i8042", "atkbd", "hyperv_keyboard", "virtio_input",
+	"xhci_pci", "ehci_pci", "uhci_hcd", "ohci_pci", "usbhid", "hid_generic", "i8042", "atkbd", "hyperv_keyboard",
+	"virtio_input",
 	"crypto-cbc", "crypto-ecb", "crypto-essiv", "crypto-sha256", "crypto-serpent", "crypto-twofish",
 }
 

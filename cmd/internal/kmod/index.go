@@ -32,7 +32,8 @@ type alias struct{ pattern, module string }
 // NewIndex reads the lists; a line that is none is passed over, as modprobe does.
 func NewIndex(l Lists) *Index {
 	x := &Index{
-		file: map[string]string{}, needs: map[string][]string{}, before: map[string][]string{}, builtin: map[string]bool{},
+		file: map[string]string{}, needs: map[string][]string{}, before: map[string][]string{},
+		builtin: map[string]bool{},
 	}
 	for line := range strings.Lines(string(l.Dep)) {
 		x.dependency(line)

@@ -94,7 +94,8 @@ func (m manual) bash() string {
 	}
 	fmt.Fprintf(&b, "    *) opts='%s'; COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n",
 		strings.Join(longs(m.optionsOf("")), " "), strings.Join(m.allNames(), " "))
-	b.WriteString("    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\"))\n    fi\n}\n")
+	b.WriteString("    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$opts\" -- " +
+		"\"$cur\"))\n    fi\n}\n")
 	b.WriteString("complete -o filenames -F _orthrus orthrus\n")
 	return b.String()
 }

@@ -3,8 +3,11 @@
 package manual
 
 var overviewAbout = []string{
-	"Orthrus works on LUKS1 and LUKS2 volumes and on plain dm-crypt mappings. It is one static program without libraries; called by the name cryptsetup it takes cryptsetup's command lines and answers as cryptsetup 2.8 does, by text and by exit code.",
-	"A device is a block device, a regular file, or UUID=, LABEL=, PARTUUID=, PARTLABEL= or ID= with a value. A name is that of a mapping, as under /dev/mapper.",
+	"Orthrus works on LUKS1 and LUKS2 volumes and on plain dm-crypt mappings. It is one static program without " +
+		"libraries; called by the name cryptsetup it takes cryptsetup's command lines and answers as cryptsetup 2.8 " +
+		"does, by text and by exit code.",
+	"A device is a block device, a regular file, or UUID=, LABEL=, PARTUUID=, PARTLABEL= or ID= with a value. A " +
+		"name is that of a mapping, as under /dev/mapper.",
 }
 
 // item is a term and what is said of it.
@@ -20,22 +23,34 @@ var overviewSections = []overviewSection{
 	{
 		name: "PASSPHRASES AND KEYS",
 		text: []string{
-			"Without --key-file, and with a terminal on standard input, the passphrase is asked for on the controlling terminal. Without a terminal one line of standard input is the passphrase, and what follows it stays there for the next one that is wanted.",
-			"A key file is taken as it is, newlines included, up to 8 MiB; --keyfile-offset and --keyfile-size choose a part of it. The name - is standard input to its end, or to --keyfile-size bytes: with that option two secrets can come on one stream, the old one first.",
-			"Questions before something is destroyed are asked where standard input is a terminal and -q was not given, and only YES answers them. Elsewhere the answer is yes.",
-			"Tokens of type luks2-keyring name a passphrase in the kernel's keyring. They are tried before anybody is asked when a mapping is made, resized or resumed; for luksAddKey and luksDump where a --token option says so; never to choose what is removed.",
+			"Without --key-file, and with a terminal on standard input, the passphrase is asked for on the " +
+				"controlling terminal. Without a terminal one line of standard input is the passphrase, and what " +
+				"follows it stays there for the next one that is wanted.",
+			"A key file is taken as it is, newlines included, up to 8 MiB; --keyfile-offset and --keyfile-size " +
+				"choose a part of it. The name - is standard input to its end, or to --keyfile-size bytes: with " +
+				"that option two secrets can come on one stream, the old one first.",
+			"Questions before something is destroyed are asked where standard input is a terminal and -q was not " +
+				"given, and only YES answers them. Elsewhere the answer is yes.",
+			"Tokens of type luks2-keyring name a passphrase in the kernel's keyring. They are tried before anybody " +
+				"is asked when a mapping is made, resized or resumed; for luksAddKey and luksDump where a --token " +
+				"option says so; never to choose what is removed.",
 		},
 	},
 	{
 		name: "COST OF UNLOCKING",
 		text: []string{
-			"A header says itself how costly its key derivation is. Costs that would keep a fast machine busy for hours are refused, since whoever can write to the device can ask for them; --allow-high-cost derives all the same.",
+			"A header says itself how costly its key derivation is. Costs that would keep a fast machine busy for " +
+				"hours are refused, since whoever can write to the device can ask for them; --allow-high-cost " +
+				"derives all the same.",
 		},
 	},
 	{
 		name: "REPORTS FOR PROGRAMS",
 		text: []string{
-			"With --json the reporting actions print one JSON object on standard output instead of text, and say what went wrong on standard error as ever. Fields are added over time and never change their meaning. Sizes and offsets are bytes. The pages of isLuks, luksUUID, luksDump, status, benchmark and check list the fields.",
+			"With --json the reporting actions print one JSON object on standard output instead of text, and say " +
+				"what went wrong on standard error as ever. Fields are added over time and never change their " +
+				"meaning. Sizes and offsets are bytes. The pages of isLuks, luksUUID, luksDump, status, " +
+				"benchmark and check list the fields.",
 		},
 	},
 	{

@@ -18,7 +18,10 @@ const program = "orthrus"
 // program carries out, that of the guard's configuration, and that of the program under the name veritysetup.
 func Pages(verbs []cli.Verb) map[string]string {
 	m := newManual(verbs)
-	files := map[string]string{program + ".8": m.overview(), program + "-guard.conf.5": guardConf(), "veritysetup.8": veritysetup()}
+	files := map[string]string{
+		program + ".8": m.overview(), program + "-guard.conf.5": guardConf(),
+		"veritysetup.8": veritysetup(),
+	}
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		files[pageName(v.Name)+".8"] = m.page(v)

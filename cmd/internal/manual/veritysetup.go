@@ -38,10 +38,16 @@ func veritysetup() string {
 }
 
 var veritysetupAbout = []string{
-	"format hashes the data device into a tree on the hash device, which may be a file to be made, and prints the root hash. verify compares data and tree with it. open maps the image read-only; the kernel then verifies each block that is read. dump shows the superblock, status a mapping, and close removes one.",
-	"verify succeeds only where every byte gives the root hash. With FEC data it tells whether the damage can be repaired and the repaired data would give the root hash; without an order to write, that is a failure all the same.",
-	"With a file for repaired data, these are written to it while they are verified. The file has another name until every block is proven, and goes away where one cannot be.",
-	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under the name veritysetup.",
+	"format hashes the data device into a tree on the hash device, which may be a file to be made, and prints the " +
+		"root hash. verify compares data and tree with it. open maps the image read-only; the kernel then verifies " +
+		"each block that is read. dump shows the superblock, status a mapping, and close removes one.",
+	"verify succeeds only where every byte gives the root hash. With FEC data it tells whether the damage can be " +
+		"repaired and the repaired data would give the root hash; without an order to write, that is a failure all " +
+		"the same.",
+	"With a file for repaired data, these are written to it while they are verified. The file has another name " +
+		"until every block is proven, and goes away where one cannot be.",
+	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under " +
+		"the name veritysetup.",
 }
 
 var veritysetupExit = []item{

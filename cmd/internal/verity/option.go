@@ -169,7 +169,8 @@ func table() []option {
 			into: func(o *options) any { return &o.verbose },
 		},
 		{
-			long: "check-fec", own: true, help: "Compare good data with the error correction data as well", only: onlyCheck,
+			long: "check-fec", own: true, help: "Compare good data with the error correction data as well",
+			only: onlyCheck,
 			into: func(o *options) any { return &o.checkFEC },
 		},
 		{long: "json", own: true, help: "Report as JSON", into: func(o *options) any { return &o.json }},
@@ -178,7 +179,8 @@ func table() []option {
 			into: func(o *options) any { return &o.repair },
 		},
 		{
-			long: "repair-hash", own: true, arg: "FILE", help: "Write the repaired hash device to a new file", only: onlyCheck,
+			long: "repair-hash", own: true, arg: "FILE", help: "Write the repaired hash device to a new file",
+			only: onlyCheck,
 			into: func(o *options) any { return &o.repairHash },
 		},
 		{

@@ -112,7 +112,8 @@ var formatFar = func() func(without bool) (*disk.Image, error) {
 		}
 		m, err := afterwards(disk.NewImage(make([]byte, farDevice)), func(dev crash.Device) error {
 			_, err := luks.Format(context.Background(), dev, []byte(vectors.K0), luks.FormatOptions{
-				Version: 2, Cipher: "aes-xts-plain64", Hash: "sha256", SectorSize: 512, UUID: farUUID, VolumeKey: key, KeySize: 32,
+				Version: 2, Cipher: "aes-xts-plain64", Hash: "sha256", SectorSize: 512, UUID: farUUID,
+				VolumeKey: key, KeySize: 32,
 				DataOffset: farData, KeyslotsSize: farKeyslots, Keyslot: protection(0), FarHeader: !without,
 			})
 			return err

@@ -85,7 +85,8 @@ func luks2Changes() []change {
 			run: setLabel("LABEL"), stale: true, again: true,
 		},
 		{
-			name: "label with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: setLabel("LABEL"),
+			name: "label with stale primary", volume: small, shape: withStale(luks2.PrimaryMagic),
+			run:   setLabel("LABEL"),
 			stale: true, again: true,
 		},
 		{name: "restore", volume: small, prepare: changeKey(0), run: restore(small), touched: []int{0}, again: true},
@@ -98,7 +99,8 @@ func luks2Changes() []change {
 			stale: true, repairs: true, again: true,
 		},
 		{
-			name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic), run: mend(repair.KeepNone),
+			name: "repair stale primary", volume: small, shape: withStale(luks2.PrimaryMagic),
+			run:   mend(repair.KeepNone),
 			stale: true, repairs: true, again: true,
 		},
 		{
@@ -106,7 +108,8 @@ func luks2Changes() []change {
 			stale: true, repairs: true,
 		},
 		{
-			name: "repair conflict, keep secondary", volume: small, shape: withConflict, run: mend(repair.KeepSecondary),
+			name: "repair conflict, keep secondary", volume: small, shape: withConflict,
+			run:   mend(repair.KeepSecondary),
 			stale: true, repairs: true,
 		},
 		{
@@ -122,8 +125,9 @@ func luks1Changes() []change {
 		{name: "LUKS1 add key 6", volume: first, run: addKey(6, fresh), touched: []int{6}},
 		{name: "LUKS1 add key 7", volume: first, run: addKey(7, fresh), touched: []int{7}},
 		{
-			name: "LUKS1 kill keyslot 6", volume: first, prepare: addKey(6, fresh), run: killKeyslot(6), touched: []int{6},
-			again: true,
+			name: "LUKS1 kill keyslot 6", volume: first, prepare: addKey(6, fresh), run: killKeyslot(6),
+			touched: []int{6},
+			again:   true,
 		},
 		{
 			name: "LUKS1 kill keyslot 0", volume: first, prepare: addKey(6, fresh), run: killKeyslot(0),

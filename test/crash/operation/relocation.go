@@ -43,8 +43,9 @@ func farVolume(size int64, withFar bool) (*disk.Image, error) {
 	base := disk.NewImage(make([]byte, size))
 	d := disk.NewRecorder(base, disk.Fault{})
 	o := luks.FormatOptions{
-		Version: 2, Cipher: "aes-cbc-essiv:sha256", KeySize: 16, Hash: "sha256", SectorSize: 512, KeyslotsSize: 256 << 10,
-		UUID: "77777777-8888-4999-8aaa-bbbbbbbbbbbb", Keyslot: protection(0), FarHeader: withFar,
+		Version: 2, Cipher: "aes-cbc-essiv:sha256", KeySize: 16, Hash: "sha256", SectorSize: 512,
+		KeyslotsSize: 256 << 10,
+		UUID:         "77777777-8888-4999-8aaa-bbbbbbbbbbbb", Keyslot: protection(0), FarHeader: withFar,
 	}
 	ctx := context.Background()
 	v, err := luks.Format(ctx, d, []byte(vectors.K0), o)

@@ -13,7 +13,8 @@ import (
 // headers are the sizes of heads by how often they are drawn: large ones take long to read.
 var headers = [...]uint64{
 	16 << 10, 16 << 10, 16 << 10, 16 << 10, 16 << 10, 16 << 10, 16 << 10, 16 << 10, 16 << 10, 16 << 10,
-	32 << 10, 32 << 10, 32 << 10, 32 << 10, 64 << 10, 64 << 10, 64 << 10, 128 << 10, 128 << 10, 256 << 10, 512 << 10, 1 << 20,
+	32 << 10, 32 << 10, 32 << 10, 32 << 10, 64 << 10, 64 << 10, 64 << 10, 128 << 10, 128 << 10, 256 << 10,
+	512 << 10, 1 << 20,
 }
 
 // oneIn tells by chance, of one in n times.

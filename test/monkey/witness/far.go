@@ -34,7 +34,8 @@ func farToken(v *View) *FarToken {
 			return &FarToken{Phase: "unreadable"}
 		}
 		return &FarToken{
-			Phase: strings.TrimSpace(fields.Phase), Locator: number(fields.Far[0]), Body: number(fields.Far[1]), Length: number(fields.Far[2]),
+			Phase: strings.TrimSpace(fields.Phase), Locator: number(fields.Far[0]), Body: number(fields.Far[1]),
+			Length: number(fields.Far[2]),
 			Device: number(fields.Device[0]),
 		}
 	}

@@ -25,7 +25,8 @@ func (s source) luks1(b []byte) (*View, error) {
 	keySize := u32(108)
 	v := &View{
 		Version: 1, UUID: cstring(b[168:208]), Cipher: cstring(b[8:40]) + "-" + cstring(b[40:72]), Sector: sectorSize,
-		DataOffset: int64(u32(104)) * sectorSize, Digest: hex.EncodeToString(b[112:132]), Slots: map[int]Slot{}, Tokens: map[int]Token{},
+		DataOffset: int64(u32(104)) * sectorSize, Digest: hex.EncodeToString(b[112:132]), Slots: map[int]Slot{},
+		Tokens: map[int]Token{},
 	}
 	l := lock{
 		hash: cstring(b[72:104]), afHash: cstring(b[72:104]), cipher: v.Cipher, areaKey: keySize, keySize: keySize,

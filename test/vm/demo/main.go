@@ -34,10 +34,12 @@ func main() {
 func config() machine.Config {
 	return machine.Config{
 		Modules: []string{
-			"dm-crypt", "ext4", "xts", "aesni-intel", "essiv", "sha256_generic", "crc32c_generic", "algif_skcipher", "algif_hash",
+			"dm-crypt", "ext4", "xts", "aesni-intel", "essiv", "sha256_generic", "crc32c_generic",
+			"algif_skcipher", "algif_hash",
 		},
 		Programs: []string{
-			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname", "sleep", "setsid", "mkdir", "cp", "chmod", "sync",
+			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname", "sleep",
+			"setsid", "mkdir", "cp", "chmod", "sync",
 		},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Env:   []string{"costs=" + costs},

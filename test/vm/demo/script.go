@@ -124,7 +124,8 @@ var script = []scene{
 		},
 	},
 	{
-		"A damaged disk is plugged in, and healed", "The guard may mend what it can prove. It has seen this disk in order once; then something overwrites the first header.",
+		"A damaged disk is plugged in, and healed",
+		"The guard may mend what it can prove. It has seen this disk in order once; then something overwrites the first header.",
 		[]step{
 			{run: "mkdir -p /etc/orthrus && printf 'repair = proven\ngrow = yes\n' >/etc/orthrus/guard.conf"},
 			{run: "a disk is plugged in", host: plug},

@@ -105,7 +105,8 @@ func (q Question) ini(pid int, socket string) string {
 	}
 	flag := map[bool]int{true: 1}
 	return fmt.Sprintf("[Ask]\nPID=%d\nSocket=%s\nAcceptCached=%d\nEcho=%d\nSilent=%d\nNotAfter=%d\nMessage=%s:\nIcon=drive-harddisk\nId=%s\n",
-		pid, socket, flag[q.Cached], flag[q.Echo == Visible], flag[q.Echo == Hidden], notAfter, escaped(q.Title), printable(q.ID))
+		pid, socket, flag[q.Cached], flag[q.Echo == Visible], flag[q.Echo == Hidden], notAfter, escaped(q.Title),
+		printable(q.ID))
 }
 
 // escaped writes text as a value of the file, in which backslashes begin escapes.

@@ -32,7 +32,8 @@ func (s Sight) surroundings(step Step, allowed policy.Policy) proof {
 		return p
 	}
 	p.need(Policy, allowed.Repair == policy.RepairProven || allowed.Repair == policy.RepairRehearse,
-		"the configuration says repair = "+string(allowed.Repair), "the configuration says repair = "+string(allowed.Repair))
+		"the configuration says repair = "+string(allowed.Repair),
+		"the configuration says repair = "+string(allowed.Repair))
 	return p
 }
 

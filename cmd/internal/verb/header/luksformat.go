@@ -252,8 +252,9 @@ func findTarget(c *verb.Command) (formatTarget, error) {
 // gatherOptions gathers what the command line and the device say of the new volume.
 func gatherOptions(c *verb.Command, d formatTarget) (luks.FormatOptions, error) {
 	o := luks.FormatOptions{
-		Version: 2, Cipher: c.Opt.Cipher.Or("aes-xts-plain64"), Hash: keys.Hash(c), Label: c.Opt.Label.V, Subsystem: c.Opt.Subsystem.V,
-		Detached: c.Opt.Header.Set, MetadataSize: c.Opt.LUKS2MetadataSize.V, KeyslotsSize: c.Opt.LUKS2KeyslotsSize.V,
+		Version: 2, Cipher: c.Opt.Cipher.Or("aes-xts-plain64"), Hash: keys.Hash(c), Label: c.Opt.Label.V,
+		Subsystem: c.Opt.Subsystem.V,
+		Detached:  c.Opt.Header.Set, MetadataSize: c.Opt.LUKS2MetadataSize.V, KeyslotsSize: c.Opt.LUKS2KeyslotsSize.V,
 		DataOffset: c.Opt.Offset.V * 512, NoData: true,
 		Keyslot: luks.NewKeyslot{ID: keys.AnyOrSlot(c)},
 	}

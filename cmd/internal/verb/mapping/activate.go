@@ -94,7 +94,8 @@ func notTooShort(c *verb.Command, v *volume.Volume, data *dataDevice, key *luks.
 	if uint64(inside.End) > v.Data.Size {
 		return &verb.Notice{Text: fmt.Sprintf("The %s inside %s is %d bytes long, and the data before the far "+
 			"header only %d: it grew under an older tool. "+
-			"Give the room of the far header back with \"%s far disable %s\".", inside.Kind, data.shown, inside.End, v.Data.Size, c.Program, data.shown), Code: ui.Failed}
+			"Give the room of the far header back with \"%s far disable %s\".", inside.Kind, data.shown, inside.End,
+			v.Data.Size, c.Program, data.shown), Code: ui.Failed}
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ type plainMapping struct {
 
 func plainOptions(c *verb.Command) (plainMapping, error) {
 	p := plainMapping{
-		cipher: plain.FullCipher(c.Opt.Cipher.Or(plain.Cipher)), hash: c.Opt.Hash.Or(plain.Hash), keySize: plain.KeySize,
+		cipher: plain.FullCipher(c.Opt.Cipher.Or(plain.Cipher)), hash: c.Opt.Hash.Or(plain.Hash),
+		keySize:    plain.KeySize,
 		sectorSize: int(c.Opt.SectorSize.Or(512)), size: c.Opt.Size.V * 512,
 	}
 	if len(c.Opt.KeySizes) > 0 && c.Opt.KeySizes[0] != 0 {

@@ -5,7 +5,6 @@ package luks
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -26,6 +25,12 @@ type FarError = commit.FarError
 // RoomError says that the contents reach to where the far header is to lie.
 type RoomError = relocate.RoomError
 
+// Room says why the room behind the data is free.
+type Room = relocate.Room
+
+// FarSync is what SyncFar did.
+type FarSync = relocate.FarSync
+
 // The refusals of a far header.
 var (
 	ErrFarLeft    = commit.ErrFarLeft
@@ -34,21 +39,6 @@ var (
 	ErrNoFarRoom  = relocate.ErrNoFarRoom
 	ErrFarPresent = relocate.ErrFarPresent
 )
-
-// Room says why the room behind the data is free.
-type Room struct {
-	// End is where the contents of the volume end, in bytes of the data: signature.Contents.End.
-	End uint64
-	// Shorten makes every mapping of the volume no longer than size bytes; nil where there is none.
-	Shorten func(size uint64) error
-}
-
-func (r Room) shorten(size uint64) error {
-	if r.Shorten == nil {
-		return nil
-	}
-	return r.Shorten(size)
-}
 
 // Far looks at the far header. It never writes.
 func (v *Volume) Far(ctx context.Context) (f FarHeader, err error) {
@@ -87,50 +77,15 @@ func (v *Volume) EnableFar(ctx context.Context, room Room) (p FarPlan, err error
 	if v.Version != 2 {
 		return v.PlanFar()
 	}
-	err = v.transact(ctx, commit.Options{Free: true}, func(s *commit.Session) ([]commit.Step, error) {
-		now := s.Now()
-		e := far.Gather(v.dev, now)
-		if p, err = relocate.CheckEnable(now, e); err != nil {
-			return nil, err
-		}
-		if err := roomIsFree(v.dev, e, p, room); err != nil {
-			return nil, err
-		}
-		return relocate.PlanEnable(now, p, e.DeviceSize, func() error { return v.shortenBelow(p, room) })
+	err = v.transact(ctx, commit.Options{Free: true}, func(s *commit.Session) (steps []commit.Step, err error) {
+		steps, p, err = relocate.Enable(v.dev, s.Now(), room)
+		return steps, err
 	})
 	if t, pending, _ := v.Pending(); err != nil && pending && far.Phase(t.Phase) == far.Enabling {
 		_, back := v.Resume(ctx, nil)
 		err = errors.Join(err, back)
 	}
 	return p, err
-}
-
-// shortenBelow makes the mappings shorter and sees that none reaches over the far header's place any more.
-func (v *Volume) shortenBelow(p FarPlan, room Room) error {
-	if err := room.shorten(p.DataSize); err != nil {
-		return err
-	}
-	reached, err := commit.Live(v.dev)
-	if err == nil && far.Reaches(reached, p.Place) {
-		return far.ErrCovered
-	}
-	return err
-}
-
-// roomIsFree is the proof, but for mappings: what lies inside ends low enough, and nothing else has put
-// its signature on the device.
-func roomIsFree(dev Device, e far.Evidence, p FarPlan, room Room) error {
-	if room.End > p.DataSize {
-		return &RoomError{End: room.End, Size: p.DataSize}
-	}
-	if j := far.Judge(e); errors.Is(j.Why, far.ErrRestored) {
-		return j.Why
-	}
-	foreign, err := commit.ForeignSignatures(dev)
-	if err != nil || len(foreign) == 0 {
-		return err
-	}
-	return &relocate.SignatureError{Kind: foreign[0].Kind, Offset: foreign[0].Offset}
 }
 
 // DisableFar wipes the far header and gives its room back: a data segment that ends where the far header
@@ -143,22 +98,10 @@ func (v *Volume) DisableFar(ctx context.Context) error {
 	}
 	var left error
 	err := v.transact(ctx, commit.Options{}, func(s *commit.Session) (steps []commit.Step, err error) {
-		steps, left, err = planDisable(v.dev, s)
+		steps, left, err = relocate.Disable(v.dev, s.Now())
 		return steps, err
 	})
 	return errors.Join(err, left)
-}
-
-func planDisable(dev Device, s *commit.Session) (steps []commit.Step, left, err error) {
-	e := far.Gather(dev, s.Now())
-	if e.Live, err = commit.Live(dev); err != nil {
-		return nil, nil, err
-	}
-	steps, gone, err := relocate.PlanDisable(e)
-	if gone != nil {
-		left = &FarError{Place: e.Token.Far, Err: gone}
-	}
-	return steps, left, err
 }
 
 // EraseFar wipes every far header of the volume, forgotten ones near the device's end too, before its
@@ -170,39 +113,28 @@ func (v *Volume) EraseFar(ctx context.Context) error {
 	if _, err := v.Heal(ctx, false); err != nil {
 		return err
 	}
-	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error {
-		var all []error
-		t, _, found, err := far.Find(s.Now().Metadata)
-		if found && err == nil {
-			steps, left, err := planDisable(v.dev, s)
-			if err == nil {
-				err = errors.Join(s.Run(s.Now(), steps), left)
-			}
-			all = append(all, named(t.Far, err))
-		} else {
-			all = append(all, err)
-		}
-		others, err := EveryFar(ctx, v.dev)
-		all = append(all, err)
-		for _, f := range others {
-			// What the heads name was disabled above, or could not be.
-			if f.Locator.Of(v.UUID) && !slices.Contains(t.Places(), f.Place) {
-				all = append(all, named(f.Place, s.Wipe(f, far.Place{})))
-			}
-		}
-		return errors.Join(all...)
-	})
-}
-
-// named is a FarError for the place.
-func named(place far.Place, err error) error {
-	var left *FarError
-	if err == nil || errors.As(err, &left) {
-		return err
-	}
-	return &FarError{Place: place, Err: err}
+	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error { return relocate.EraseFar(ctx, s) })
 }
 
 // EveryFar finds the far headers of any volume near the device's end, and those whose places heads that
 // can still be read name.
 func EveryFar(ctx context.Context, dev Device) ([]far.Found, error) { return far.Every(ctx, dev) }
+
+// SyncFar brings the far header into step with the heads, after another tool changed them or an update
+// was cut off, and wipes forgotten copies of it: those at the device's end and in others. Where another tool
+// gave the metadata another length, it is made anew. Where the data segment reaches over the far header it
+// needs room, and makes the segment end before it. It refuses with one of the errors of package far, and
+// writes nothing, where the ownership rules say so.
+func (v *Volume) SyncFar(ctx context.Context, room *Room, others []far.Found) (FarSync, error) {
+	done := FarSync{Left: map[far.Place]error{}}
+	if v.Version != 2 {
+		return done, far.ErrNone
+	}
+	if _, err := v.Heal(ctx, false); err != nil {
+		return done, err
+	}
+	err := v.enter(ctx, commit.Options{Free: true}, func(s *commit.Session) error {
+		return relocate.Sync(s, room, others, &done)
+	})
+	return done, err
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package luks
+package format
 
 import (
 	"context"
@@ -9,15 +9,16 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
+	"github.com/orthrus-luks/orthrus/luks/fault"
+	"github.com/orthrus-luks/orthrus/luks/keys"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-// format1 prepares a LUKS1 volume; nothing is written yet.
-func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOptions) (f commit.Format, err error) {
-	o.KeySize = len(key)
-	if _, err := o.check1(uint64(v.dev.Size())); err != nil {
+func (o Options) plan1(ctx context.Context, size int64, key, passphrase []byte) (f commit.Format, err error) {
+	if _, err := o.check1(uint64(size)); err != nil {
 		return f, err
 	}
 	parts, err := o.layout1(len(key))
@@ -29,40 +30,39 @@ func (v *Volume) format1(ctx context.Context, key, passphrase []byte, o FormatOp
 		return f, err
 	}
 	h = parts.Apply(h)
-	v.LUKS1 = h
-	s, err := v.seal(ctx, key, passphrase, o.Keyslot)
+	s, err := keys.Seal(ctx, view.View{Version: 1, LUKS1: h}, key, passphrase, o.Keyslot)
 	if err != nil {
 		return f, err
 	}
-	id := o.firstKeyslot()
-	h = h.WithKeyslot(id, s.spec.KDF.Iterations, [luks1.SaltSize]byte(s.spec.KDF.Salt))
-	if err := h.Validate(v.dev.Size()); err != nil {
+	id := o.FirstKeyslot()
+	h = s.Enable(h, id)
+	if err := h.Validate(size); err != nil {
 		return f, err
 	}
 	offset, _ := h.Material(id)
 	return commit.Format{
-		Zero:    append(o.Wipe, luks2.Extent{Size: headerRoom1(h, uint64(v.dev.Size()))}),
+		Zero:    append(o.Wipe, luks2.Extent{Size: headerRoom1(h, uint64(size))}),
 		Noise:   h.MaterialRoom(),
-		Areas:   []commit.Area{{What: areaName(id), Offset: uint64(offset), Bytes: s.material}},
+		Areas:   []commit.Area{s.Material(id, uint64(offset))},
 		Header1: &h,
 	}, nil
 }
 
-func checkLUKS1(o FormatOptions, keySize int) error {
+func checkLUKS1(o Options, keySize int) error {
 	switch {
 	case o.SectorSize != 512:
-		return fmt.Errorf("sectors of %d bytes in LUKS1: %w", o.SectorSize, ErrUnsupported)
+		return fmt.Errorf("sectors of %d bytes in LUKS1: %w", o.SectorSize, fault.ErrUnsupported)
 	case o.Label != "" || o.Subsystem != "":
-		return fmt.Errorf("label and subsystem in LUKS1: %w", ErrUnsupported)
-	case o.firstKeyslot() >= luks1.KeyslotCount:
-		return &KeyslotError{o.firstKeyslot(), luks2.ErrNoID}
+		return fmt.Errorf("label and subsystem in LUKS1: %w", fault.ErrUnsupported)
+	case o.FirstKeyslot() >= luks1.KeyslotCount:
+		return fault.Keyslot(o.FirstKeyslot(), luks2.ErrNoID)
 	case o.DataOffset/512 > 1<<32-1:
-		return geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)
+		return fault.Geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)
 	}
 	return checkCipher(o.Cipher, keySize, o.SectorSize)
 }
 
-func newHeader1(ctx context.Context, key []byte, o FormatOptions) (luks1.Header, error) {
+func newHeader1(ctx context.Context, key []byte, o Options) (luks1.Header, error) {
 	spec, err := sector.ParseSpec(o.Cipher)
 	if err != nil {
 		return luks1.Header{}, err

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package luks
+package unlock
 
 import (
 	"context"
@@ -12,10 +12,11 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-func slotsOf(n int) []Keyslot {
-	slots := make([]Keyslot, n)
+func slotsOf(n int) []view.Keyslot {
+	slots := make([]view.Keyslot, n)
 	for i := range slots {
 		slots[i].ID = i
 	}
@@ -23,9 +24,9 @@ func slotsOf(n int) []Keyslot {
 }
 
 // opening returns a try that opens the keyslots listed, each after its delay, and counts.
-func opening(t *testing.T, delays map[int]time.Duration, begun *atomic.Int32) func(context.Context, Keyslot) (*Key, error) {
+func opening(t *testing.T, delays map[int]time.Duration, begun *atomic.Int32) func(context.Context, view.Keyslot) (*Key, error) {
 	t.Helper()
-	return func(ctx context.Context, slot Keyslot) (*Key, error) {
+	return func(ctx context.Context, slot view.Keyslot) (*Key, error) {
 		begun.Add(1)
 		delay, opens := delays[slot.ID]
 		if !opens {
@@ -107,10 +108,10 @@ func TestNothingIsBegunOnceCancelled(t *testing.T) {
 }
 
 func TestSideBySideFitsProcessorsAndMemory(t *testing.T) {
-	huge := Keyslot{Spec: keyslot.Spec{KDF: kdf.Params{Type: kdf.Argon2id, Memory: 1<<32 - 1, CPUs: 1}}}
-	wide := Keyslot{Spec: keyslot.Spec{KDF: kdf.Params{Type: kdf.Argon2id, Memory: 64, CPUs: 1 << 20}}}
-	for name, slot := range map[string]Keyslot{"4 TiB each": huge, "a million lanes each": wide} {
-		if n := sideBySide([]Keyslot{slot, slot}); n != 1 {
+	huge := view.Keyslot{Spec: keyslot.Spec{KDF: kdf.Params{Type: kdf.Argon2id, Memory: 1<<32 - 1, CPUs: 1}}}
+	wide := view.Keyslot{Spec: keyslot.Spec{KDF: kdf.Params{Type: kdf.Argon2id, Memory: 64, CPUs: 1 << 20}}}
+	for name, slot := range map[string]view.Keyslot{"4 TiB each": huge, "a million lanes each": wide} {
+		if n := sideBySide([]view.Keyslot{slot, slot}); n != 1 {
 			t.Errorf("%s: %d at once", name, n)
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package luks
+package unlock
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // attempt is the outcome of a passphrase on one keyslot.
@@ -20,7 +21,9 @@ type attempt struct {
 // ends those begun after it; those begun before may finish, so that the earliest keyslot that
 // opens is the one that counts, however the threads run. Attempts that were ended or never begun
 // have the zero value; keys that do not count are closed.
-func race(ctx context.Context, slots []Keyslot, width int, try func(context.Context, Keyslot) (*Key, error)) []attempt {
+func race(ctx context.Context, slots []view.Keyslot, width int,
+	try func(context.Context, view.Keyslot) (*Key, error),
+) []attempt {
 	r := &runners{
 		attempts: make([]attempt, len(slots)), cancels: make([]context.CancelFunc, len(slots)),
 		first: len(slots),
@@ -89,7 +92,7 @@ func (r *runners) end(i int, a attempt) {
 
 // sideBySide is how many of the keyslots can be derived at once: as many as there are processors
 // for their lanes, and memory for half of what is free.
-func sideBySide(slots []Keyslot) int {
+func sideBySide(slots []view.Keyslot) int {
 	lanes, memory := 1, uint64(1)
 	for _, s := range slots {
 		if p := s.Spec.KDF; p.Type != kdf.PBKDF2 {

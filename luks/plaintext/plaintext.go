@@ -1,58 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package luks
+// Package plaintext reads and writes the data of a volume in user space: without root, without a mapping, on
+// image files and in memory alike.
+package plaintext
 
 import (
 	"errors"
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
+	"github.com/orthrus-luks/orthrus/luks/fault"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/sector"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-// Plaintext reads and writes the data of a volume, encrypted on the device and plain here, in user
-// space: without root, without a mapping, on image files and in memory alike. It must not write
-// while the volume is mapped. It is an io.ReaderAt and io.WriterAt with offsets in bytes from the
-// start of the data, and may be used by several goroutines for reading.
+// Plaintext is the data of a volume, encrypted on the device and plain here. It must not write while the
+// volume is mapped. It is an io.ReaderAt and io.WriterAt with offsets in bytes from the start of the data, and
+// may be used by several goroutines for reading.
 type Plaintext struct {
-	dev    Device
+	dev    header.Device
 	cipher *sector.Cipher
-	data   Data
+	data   view.Data
 	size   int64 // bytes
 }
 
-// Plaintext opens the data on dev, which is the volume's own device or, with a detached header,
-// the one that holds the data. Errors: ErrUnsupported for segments that are not plain encryption,
-// those of package sector for ciphers, GeometryError for a device that is too small.
-func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
+// Open takes the volume's key. dev holds the data. Errors: fault.ErrUnsupported for segments that are not plain
+// encryption, a luks2.RequirementsError, those of package sector for ciphers, a fault.GeometryError for a
+// device that is too small.
+func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
 	if v.Data.Type != "crypt" || v.Data.Integrity != nil {
-		return nil, fmt.Errorf("segment of type %q: %w", v.Data.Type, ErrUnsupported)
+		return nil, fmt.Errorf("segment of type %q: %w", v.Data.Type, fault.ErrUnsupported)
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return nil, err
 	}
-	size, err := v.Data.extent(dev.Size())
+	size, err := length(v.Data, dev.Size())
 	if err != nil {
 		return nil, err
 	}
-	c, err := sector.New(v.Data.Cipher, key.Bytes(), v.Data.SectorSize)
+	c, err := sector.New(v.Data.Cipher, key, v.Data.SectorSize)
 	if err != nil {
 		return nil, err
 	}
 	return &Plaintext{dev: dev, cipher: c, data: v.Data, size: size}, nil
 }
 
-// extent is the length of the data on a device of that size, in bytes and whole sectors.
-func (d Data) extent(device int64) (int64, error) {
+// length is that of the data on a device of that size, in bytes and whole sectors.
+func length(d view.Data, device int64) (int64, error) {
 	if d.Offset > uint64(device) {
-		return 0, geometry("device", "%d bytes, the data begins at %d", device, d.Offset)
+		return 0, fault.Geometry("device", "%d bytes, the data begins at %d", device, d.Offset)
 	}
 	room := uint64(device) - d.Offset
 	if d.Dynamic {
-		return int64(room / uint64(d.SectorSize) * uint64(d.SectorSize)), nil
+		return int64(extent.Down(room, uint64(d.SectorSize))), nil
 	}
 	if d.Size > room {
-		return 0, geometry("device", "%d bytes for data of %d at %d", device, d.Size, d.Offset)
+		return 0, fault.Geometry("device", "%d bytes for data of %d at %d", device, d.Size, d.Offset)
 	}
 	return int64(d.Size), nil
 }
@@ -111,8 +116,8 @@ func (p *Plaintext) clip(b []byte, off int64) ([]byte, error) {
 // window returns the start of the whole sectors around a range, and room for them.
 func (p *Plaintext) window(off int64, n int) (int64, []byte) {
 	size := int64(p.data.SectorSize)
-	first := off / size * size
-	last := (off + int64(n) + size - 1) / size * size
+	first := extent.Down(off, size)
+	last := extent.Up(off+int64(n), size)
 	return first, make([]byte, last-first)
 }
 

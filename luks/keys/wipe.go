@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package keys
+
+import (
+	"crypto/rand"
+	"errors"
+
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/fault"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/view"
+)
+
+// Noise overwrites the area of a keyslot with random bytes, from which freed and used areas cannot be told
+// apart. The error is a fault.GeometryError for one that is too long.
+func Noise(id int, area luks2.Extent) (commit.Area, error) {
+	if area.Size > luks2.MaxKeyslotsSize {
+		return commit.Area{}, fault.Geometry(areaName(id), "%d bytes", area.Size)
+	}
+	p := make([]byte, area.Size)
+	_, err := rand.Read(p)
+	return commit.Area{What: areaName(id), Offset: area.Offset, Bytes: p}, err
+}
+
+func noise1(h luks1.Header, id int) (commit.Area, error) {
+	offset, length := h.Material(id)
+	return Noise(id, luks2.Extent{Offset: uint64(offset), Size: uint64(length)})
+}
+
+// Kill wipes the material of a keyslot, then removes it from the header. A commit.MeanwhileError: it is another
+// keyslot by now.
+func Kill(s *commit.Session, expect commit.Expect, slot view.Keyslot) (c commit.Change, err error) {
+	c = commit.Change{Expect: expect, Next: s.Now()}
+	if !s.Holds(slot.Identity) {
+		return c, &commit.MeanwhileError{Keyslot: slot.ID, Token: -1}
+	}
+	wipe, err := Noise(slot.ID, slot.Area)
+	c.Before = []commit.Area{wipe}
+	return c, errors.Join(err, c.Next.Metadata.RemoveKeyslot(slot.ID))
+}
+
+// Kill1 is Kill for LUKS1.
+func Kill1(h luks1.Header, expect commit.Expect, id int) (commit.Change1, error) {
+	wipe, err := noise1(h, id)
+	return commit.Change1{Expect: expect, Next: h.WithoutKeyslot(id), Before: []commit.Area{wipe}}, err
+}
+
+// Erase destroys every keyslot that opens the data: the material of all first, then one change of the header.
+func Erase(s *commit.Session) (c commit.Change, err error) {
+	c.Next = s.Now()
+	for _, k := range view.Of2(s.Heads()).Keyslots {
+		if !k.OpensData() {
+			continue
+		}
+		wipe, err := Noise(k.ID, k.Area)
+		if err := errors.Join(err, c.Next.Metadata.RemoveKeyslot(k.ID)); err != nil {
+			return c, err
+		}
+		c.Before = append(c.Before, wipe)
+	}
+	return c, nil
+}
+
+// Erase1 is Erase for LUKS1.
+func Erase1(h luks1.Header) (c commit.Change1, err error) {
+	c.Next = h
+	for _, id := range h.EnabledKeyslots() {
+		wipe, err := noise1(h, id)
+		if err != nil {
+			return c, err
+		}
+		c.Before, c.Next = append(c.Before, wipe), c.Next.WithoutKeyslot(id)
+	}
+	return c, nil
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package relocate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+// Room says why the room behind the data is free.
+type Room struct {
+	// End is where the contents of the volume end, in bytes of the data: signature.Contents.End.
+	End uint64
+	// Shorten makes every mapping of the volume no longer than size bytes; nil where there is none.
+	Shorten func(size uint64) error
+}
+
+func (r Room) shorten(size uint64) error {
+	if r.Shorten == nil {
+		return nil
+	}
+	return r.Shorten(size)
+}
+
+// Enable plans to give a volume a far header at the end of its device, as CheckEnable said, in the room that is
+// free for it. Errors: those of CheckEnable, a RoomError, a SignatureError, far.ErrRestored.
+func Enable(dev header.Device, now luks2.Copy, room Room) ([]Step, FarPlan, error) {
+	e := far.Gather(dev, now)
+	p, err := CheckEnable(now, e)
+	if err != nil {
+		return nil, p, err
+	}
+	if err := roomIsFree(dev, e, p, room); err != nil {
+		return nil, p, err
+	}
+	steps, err := PlanEnable(now, p, e.DeviceSize, func() error { return shortenBelow(dev, p, room) })
+	return steps, p, err
+}
+
+// shortenBelow makes the mappings shorter and sees that none reaches over the far header's place any more.
+func shortenBelow(dev header.Device, p FarPlan, room Room) error {
+	if err := room.shorten(p.DataSize); err != nil {
+		return err
+	}
+	reached, err := commit.Live(dev)
+	if err == nil && far.Reaches(reached, p.Place) {
+		return far.ErrCovered
+	}
+	return err
+}
+
+// roomIsFree is the proof, but for mappings: what lies inside ends low enough, and nothing else has put
+// its signature on the device.
+func roomIsFree(dev header.Device, e far.Evidence, p FarPlan, room Room) error {
+	if room.End > p.DataSize {
+		return &RoomError{End: room.End, Size: p.DataSize}
+	}
+	if j := far.Judge(e); errors.Is(j.Why, far.ErrRestored) {
+		return j.Why
+	}
+	foreign, err := commit.ForeignSignatures(dev)
+	if err != nil || len(foreign) == 0 {
+		return err
+	}
+	return &SignatureError{Kind: foreign[0].Kind, Offset: foreign[0].Offset}
+}
+
+// Disable plans what PlanDisable does by what lies on the device. left is a commit.FarError where the far header
+// is not ours to wipe, and only forgotten.
+func Disable(dev header.Device, now luks2.Copy) (steps []Step, left, err error) {
+	e := far.Gather(dev, now)
+	if e.Live, err = commit.Live(dev); err != nil {
+		return nil, nil, err
+	}
+	steps, gone, err := PlanDisable(e)
+	if gone != nil {
+		left = &commit.FarError{Place: e.Token.Far, Err: gone}
+	}
+	return steps, left, err
+}
+
+// EraseFar wipes every far header of the volume, forgotten ones near the device's end too. What cannot be wiped
+// is named by a commit.FarError, and the rest is wiped all the same.
+func EraseFar(ctx context.Context, s *commit.Session) error {
+	now := s.Now()
+	var all []error
+	t, _, found, err := far.Find(now.Metadata)
+	if found && err == nil {
+		all = append(all, named(t.Far, eraseRecorded(s, now)))
+	} else {
+		all = append(all, err)
+	}
+	others, err := far.Every(ctx, s.Device())
+	all = append(all, err)
+	for _, f := range others {
+		// What the heads name was disabled above, or could not be.
+		if f.Locator.Of(now.Header.UUID) && !slices.Contains(t.Places(), f.Place) {
+			all = append(all, named(f.Place, s.Wipe(f, far.Place{})))
+		}
+	}
+	return errors.Join(all...)
+}
+
+func eraseRecorded(s *commit.Session, now luks2.Copy) error {
+	steps, left, err := Disable(s.Device(), now)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Run(now, steps), left)
+}
+
+// named is a commit.FarError for the place.
+func named(place far.Place, err error) error {
+	var left *commit.FarError
+	if err == nil || errors.As(err, &left) {
+		return err
+	}
+	return &commit.FarError{Place: place, Err: err}
+}
