@@ -154,5 +154,15 @@ var unsafeFiles = []string{
 	"luks/sector/kernel_socket.go",      // AF_ALG messages
 }
 
+// dataWriters are the files of luks and cmd that write to a device beside the one door, luks/commit: none of
+// them writes metadata.
+var dataWriters = []string{
+	"cmd/internal/boot/contents.go",      // the header of swap space that is made anew at each boot
+	"cmd/internal/startup/switchroot.go", // zeros over the initial file system's own memory
+	"cmd/internal/verity/format.go",      // a verity tree
+	"cmd/internal/verity/repairfile.go",  // the repaired copy of an image
+	"luks/plaintext/plaintext.go",        // the data
+}
+
 // folders are the top-level ones.
 var folders = []string{"cmd", "dm", "luks", "scripts", "test", "udev"}
