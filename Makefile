@@ -125,7 +125,9 @@ test-vm: setup
 	$(test) -run '$(RUN)' ./test/vm
 
 # Tests of the virtual machine that take longest; .ci/run has them.
-dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup)$$
+dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
+	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
+	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel)$$
 test-vm-slice: quiet = 20m
 test-vm-slice: setup
 	$(test) -skip '$(dearvm)' ./test/vm
@@ -224,6 +226,12 @@ bench: build setup
 ## bench-readme       puts the tables of the last make bench into README.md
 bench-readme:
 	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
+
+## differ             LINES drawn command lines of seed SEED, ours beside cryptsetup 2.6.1 and 2.7.5 (LINES=20000 SEED=1)
+LINES ?= 20000
+.PHONY: differ
+differ: setup
+	ORTHRUS_DIFFER=$(LINES) ORTHRUS_SEED=$(SEED) $(test) -timeout 300m -v -run 'TestCommandLinesAgree' ./test/interop
 
 ## bench-boot         size of images and time to the root, beside Debian's own
 bench-boot: setup

@@ -22,21 +22,26 @@ const backupUnit = 4096
 
 // Backup returns header and keyslot areas as they are on the device: the contents of a header
 // backup file, which holds key material. It fails on a read error.
-func (v *Volume) Backup(ctx context.Context) ([]byte, error) {
-	image := make([]byte, v.backupSize())
-	err := commit.Locked(ctx, v.dev, false, func() error {
-		n, err := v.dev.ReadAt(image, 0)
-		if n < len(image) {
-			return fmt.Errorf("reading the header: %w", err)
-		}
-		return nil
+func (v *Volume) Backup(ctx context.Context) (image []byte, err error) {
+	err = commit.Locked(ctx, v.dev, false, func() (err error) {
+		image, err = v.backup()
+		return err
 	})
-	if err == nil && v.Version == 1 {
+	return image, err
+}
+
+// backup is Backup for a caller that holds the lock.
+func (v *Volume) backup() ([]byte, error) {
+	image := make([]byte, v.backupSize())
+	if n, err := v.dev.ReadAt(image, 0); n < len(image) {
+		return nil, fmt.Errorf("reading the header: %w", err)
+	}
+	if v.Version == 1 {
 		for _, gap := range v.LUKS1.Gaps(backupUnit) {
 			clear(image[gap.Offset:gap.End()])
 		}
 	}
-	return image, err
+	return image, nil
 }
 
 // backupSize is the length of a backup in bytes.

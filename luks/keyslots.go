@@ -18,6 +18,9 @@ type NewKeyslot = keys.New
 // InPlaceError refuses to change a keyslot over itself. It wraps luks2.ErrNoRoom.
 type InPlaceError = keys.InPlaceError
 
+// OverwriteError says that a keyslot was lost while it was changed in place.
+type OverwriteError = keys.OverwriteError
+
 // ErrLUKSMeta refuses what would go over data of luksmeta behind the keyslots of LUKS1.
 var ErrLUKSMeta = header.ErrLUKSMeta
 
@@ -84,7 +87,8 @@ func (v *Volume) add1(ctx context.Context, expect commit.Expect, s keys.Sealed, 
 // is full, the keyslot takes a detour over room between that area and the data, and comes back: a transaction
 // that Resume concludes. A volume without such room either is refused with an InPlaceError. In LUKS1, whose
 // keyslots have fixed places, the key moves to a free keyslot if there is one, and comes back where n.ID names
-// the keyslot itself. The keyslot's id is returned. ErrMeanwhile: it is another keyslot by now.
+// the keyslot itself; where all are taken it takes the same detour, and without room n.Aside decides. The
+// keyslot's id is returned. ErrMeanwhile: it is another keyslot by now. OverwriteError: see there.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (id int, err error) {
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
@@ -101,7 +105,7 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	expect.Keyslots = []commit.Identity{slot.Identity}
 	if v.Version == 1 {
 		err = v.enter1(ctx, func(session *commit.Session1) (err error) {
-			id, err = keys.Change1(session, expect, s, n.ID == slot.ID)
+			id, err = keys.Change1(session, expect, s, n.ID == slot.ID, v.aside(n.Aside))
 			return err
 		})
 		return id, err
@@ -109,6 +113,20 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	return slot.ID, v.enter(ctx, commit.Options{Free: true}, func(session *commit.Session) error {
 		return keys.Change(session, expect, s)
 	})
+}
+
+// aside gives a backup of the header as it is to somebody who keeps it; nil for nobody.
+func (v *Volume) aside(keep func([]byte) error) func() error {
+	if keep == nil {
+		return nil
+	}
+	return func() error {
+		backup, err := v.backup()
+		if err != nil {
+			return err
+		}
+		return keep(backup)
+	}
 }
 
 // KillKeyslot wipes the material of a keyslot that this volume shows, then removes it from the header. by is the

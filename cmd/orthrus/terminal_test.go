@@ -4,9 +4,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,9 +125,13 @@ func TestRemovingAnUnboundKeyAsksForNoConfirmation(t *testing.T) {
 	s.answer("Verify passphrase: ", "unbound\n")
 	s.ends(0, "")
 
-	s = onTerminal(t, dir, "luksRemoveKey", "-v", "a.img")
+	s = onTerminal(t, dir, "luksRemoveKey", "a.img") // looks only at keyslots of the volume key
 	s.answer("Enter passphrase to be deleted: ", "unbound\n")
-	s.ends(0, "Key slot 1 unlocked.\nKeyslot 1 is selected for deletion.\nKey slot 1 removed.\nCommand successful.\n")
+	s.ends(2, "No key available with this passphrase.\n")
+
+	s = onTerminal(t, dir, "luksKillSlot", "-v", "a.img", "1")
+	s.answer("Keyslot 1 is selected for deletion.\nEnter any remaining passphrase: ", "pass one\n")
+	s.ends(0, "Key slot 0 unlocked.\nKey slot 1 removed.\nCommand successful.\n")
 
 	s = onTerminal(t, dir, "luksRemoveKey", "a.img")
 	s.answer("Enter passphrase to be deleted: ", "pass one\n")
@@ -266,4 +272,67 @@ func TestAnUnansweredPromptGivesTheTerminalBack(t *testing.T) {
 
 	s = onTerminal(t, dir, "open", "--test-passphrase", "--timeout", "1", "a.img")
 	s.ends(1, "Error reading passphrase from terminal.\n")
+}
+
+// diesBy waits for the end by a signal, without a word, and with the terminal as it was.
+func (s *session) diesBy(sig unix.Signal) {
+	s.t.Helper()
+	s.ends(-1, "")
+	if status := s.cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != sig {
+		s.t.Errorf("%q: ended by %v, want %v", s.cmd.Args, s.cmd.ProcessState, sig)
+	}
+}
+
+// Ctrl-\ at a prompt is an end by that signal, not the exit code of a wrong passphrase below a page of stacks.
+func TestQuitEndsByTheSignal(t *testing.T) {
+	s := onTerminal(t, formatted(t), "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "\x1c")
+	s.diesBy(unix.SIGQUIT)
+	for len(s.shown) > 0 {
+		s.screen += string(<-s.shown)
+	}
+	if strings.Contains(s.screen, "goroutine") {
+		t.Errorf("stacks on the screen: %q", s.screen)
+	}
+}
+
+// A runtime that dies must not be taken for a wrong passphrase, which is exit code 2.
+func TestARuntimeThatDiesIsNoWrongPassphrase(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "open", "--test-passphrase", "a.img")
+	cmd.Args[0], cmd.Dir = "cryptsetup", formatted(t)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	catches := uint64(1) << (unix.SIGQUIT - 1)
+	for start := time.Now(); caught(t, cmd.Process.Pid)&catches == 0; time.Sleep(time.Millisecond) {
+		if time.Since(start) > pace.Limit(20*time.Second) {
+			t.Fatal("it does not start")
+		}
+	}
+	time.Sleep(pace.Limit(200 * time.Millisecond)) // until it reads
+	if err := cmd.Process.Signal(unix.SIGSEGV); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() == 2 {
+		t.Errorf("ended with %v", cmd.ProcessState)
+	}
+}
+
+// caught is the set of signals that a process catches (proc(5), SigCgt).
+func caught(t *testing.T, pid int) (set uint64) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "SigCgt:\t")
+	if _, err := fmt.Sscanf(rest, "%x", &set); err != nil {
+		t.Fatal(err)
+	}
+	return set
 }

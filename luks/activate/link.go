@@ -28,7 +28,7 @@ type Link struct {
 // begins with "%logon:". The error is ErrLinkForm or ErrLinkType.
 func ParseLink(text string) (Link, error) {
 	ring, key, found := strings.Cut(text, "::")
-	if !found || ring == "" || key == "" {
+	if !found || ring == "" || key == "" || strings.HasPrefix(ring, ":") {
 		return Link{}, ErrLinkForm
 	}
 	l := Link{Ring: ring, Type: keyring.TypeUser, Description: key}

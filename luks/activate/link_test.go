@@ -24,7 +24,7 @@ func TestLinksNameKeyringAndKey(t *testing.T) {
 			t.Errorf("%s: keyring %v, %v", text, ring, err)
 		}
 	}
-	for _, text := range []string{"", "@s", "@s:name", "::name", "@s::", "@s::%asymmetric:x", "@s::%user:", "@s::%x"} {
+	for _, text := range []string{"", "@s", "@s:name", ":ring::vk", "::name", "@s::", "@s::%asymmetric:x", "@s::%user:", "@s::%x"} {
 		if got, err := ParseLink(text); err == nil {
 			t.Errorf("%s: %+v", text, got)
 		}

@@ -49,8 +49,13 @@ func UUID(kind, volume, name string) string {
 	if volume != "" {
 		parts = append(parts, strings.ReplaceAll(volume, "-", ""))
 	}
-	return strings.Join(append(parts, name), "-")
+	uuid := strings.Join(append(parts, name), "-")
+	return uuid[:min(len(uuid), maxUUID)]
 }
+
+// maxUUID is what the device-mapper takes (DM_UUID_LEN with its NUL is 129); the rest of a long name is left
+// out, as cryptsetup does it.
+const maxUUID = 128
 
 // LogonDescription is the name under which cryptsetup puts a LUKS2 volume key into the keyring.
 func LogonDescription(volume string, digest int) string {

@@ -12,13 +12,15 @@ import (
 )
 
 // Change1 moves the key to a free keyslot of a LUKS1 volume, and back where it is to stay. Without a free one it
-// takes a detour behind the keyslots. It returns where the key is then. Errors: a commit.MeanwhileError, an
-// InPlaceError.
-func Change1(session *commit.Session1, expect commit.Expect, s Sealed, stay bool) (id int, err error) {
+// takes a detour behind the keyslots, and without room for that aside decides; see Overwrite1. It returns where
+// the key is then. Errors: a commit.MeanwhileError, an InPlaceError, an OverwriteError.
+func Change1(session *commit.Session1, expect commit.Expect, s Sealed, stay bool, aside func() error) (id int,
+	err error,
+) {
 	old := expect.Keyslots[0].ID
 	free, found := session.Now().FreeKeyslot()
 	if !found {
-		return old, detour1(session, expect, old, s)
+		return old, changeFull1(session, expect, old, s, aside)
 	}
 	if err := carry1(session, expect, old, free, s); err != nil || !stay {
 		return free, err

@@ -30,6 +30,10 @@ type New struct {
 	Priority      luks2.Priority // LUKS2; only a new keyslot has it from here
 	// DigestIterations is the cost of the digest of an unbound key; 0 for the least.
 	DigestIterations uint32
+	// Aside lets ChangeKey overwrite a LUKS1 keyslot that no room is left beside. It gets a header backup with
+	// what is overwritten, which holds key material, and returns once that is durable elsewhere; after an error
+	// nothing is written. nil refuses such a change.
+	Aside func(backup []byte) error
 }
 
 // The default of areas whose cipher cannot be that of the data.

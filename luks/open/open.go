@@ -137,8 +137,14 @@ func (o *Opening) open(path string) (*block.Device, error) {
 	return dev, nil
 }
 
+// attach makes a loop device of the image, a read-only one where its file system is.
 func (o *Opening) attach() (*block.Device, error) {
-	loop, err := block.AttachLoop(o.request.Data, block.LoopOptions{AutoClear: true, ReadOnly: o.request.ReadOnly})
+	options := block.LoopOptions{AutoClear: true, ReadOnly: o.request.ReadOnly}
+	loop, err := block.AttachLoop(o.request.Data, options)
+	if errors.Is(err, block.ErrReadOnly) && !options.ReadOnly {
+		options.ReadOnly = true
+		loop, err = block.AttachLoop(o.request.Data, options)
+	}
 	if err != nil {
 		return nil, err
 	}

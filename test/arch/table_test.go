@@ -149,6 +149,7 @@ var unsafeFiles = []string{
 	"dm/abi.go",                         // struct dm_ioctl and its payloads
 	"dm/semaphore.go",                   // SysV semaphores of udev's cookies
 	"dm/block/ioctl.go",                 // block and loop device ioctls
+	"cmd/internal/ui/die.go",            // the default action of a signal
 	"cmd/internal/boot/ask/keyboard.go", // key map and lock flags of virtual consoles
 	"luks/kdf/argon2/arena.go",          // memory mapped for Argon2
 	"luks/sector/kernel_socket.go",      // AF_ALG messages

@@ -35,7 +35,19 @@ func (s *session) rotIn(m *disk.Image, r disk.Range) (*disk.Image, decay) {
 	case 4:
 		return m.WithBytes(make([]byte, disk.SectorSize), sector.Offset), decay{"zeros", sector}
 	}
+	r = s.op.narrowest(r, sector)
 	return m.WithBytes(make([]byte, r.Length), r.Offset), decay{"zeros", r}
+}
+
+// narrowest is the smallest copy around the sector, or r: where heads change their size, one of the greater ones
+// covers both of the others, and one fault is to reach one copy.
+func (o Operation) narrowest(r, sector disk.Range) disk.Range {
+	for _, c := range o.Copies {
+		if c.Overlaps(sector) && c.Length < r.Length {
+			r = c
+		}
+	}
+	return r
 }
 
 // target lists where rot strikes.

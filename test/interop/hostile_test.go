@@ -35,7 +35,9 @@ type hostile struct {
 	raw  func(image []byte)    // instead: of a LUKS1 header
 	// dear tells that --allow-high-cost lets it through, to derive for hours.
 	dear bool
-	says string // a part of our error
+	// sound tells that both releases of cryptsetup take a passphrase for it: so do we, and map nothing.
+	sound bool
+	says  string // a part of our error
 }
 
 func be32(at int, value uint32) func([]byte) {
@@ -109,7 +111,8 @@ var hostiles = []hostile{
 	{name: "json_size 2^64-1", edit: set(most64, "config", "json_size"), says: ""},
 	{name: "segment size that wraps around", edit: func(m object) {
 		in(m, "segments", "0")["offset"], in(m, "segments", "0")["size"] = "18446744073709547520", "8192"
-	}, says: ""},
+	}, sound: true},
+	{name: "segment at 2^64-4096", edit: set("18446744073709547520", "segments", "0", "offset"), sound: true},
 	{name: "segment size 2^64-512", edit: set("18446744073709551104", "segments", "0", "size"), says: ""},
 	{name: "keyslot number 2^63", edit: func(m object) { in(m, "keyslots")["9223372036854775808"] = in(m, "keyslots", "0") }, says: ""},
 	{name: "keyslot number of a thousand digits", edit: func(m object) { in(m, "keyslots")[strings.Repeat("9", 1000)] = in(m, "keyslots", "0") }, says: ""},
@@ -245,7 +248,8 @@ func TestHostileHeadersAreRefusedAtOnce(t *testing.T) {
 					t.Errorf("%s: %v, %d KiB", verb, got.cpu, got.memory)
 				}
 				dearest.cpu, dearest.memory = max(dearest.cpu, got.cpu), max(dearest.memory, got.memory)
-				if strings.HasPrefix(verb, "open") && (got.code == 0 || got.code > 5 || !strings.Contains(got.stderr, h.says)) {
+				refused := got.code > 0 && got.code <= 5 && strings.Contains(got.stderr, h.says)
+				if strings.HasPrefix(verb, "open") && !h.sound && !refused {
 					t.Errorf("%s: exit %d, %q, want one that names %q", verb, got.code, got.stderr, h.says)
 				}
 				if strings.Contains(got.stderr, "goroutine") {
@@ -255,6 +259,9 @@ func TestHostileHeadersAreRefusedAtOnce(t *testing.T) {
 			if h.dear {
 				h.override(t, b)
 			}
+			if h.sound {
+				soundButLost(b)
+			}
 			if !bytes.Equal(b.read("w.img"), image) {
 				t.Error("the header was written to")
 			}
@@ -262,6 +269,17 @@ func TestHostileHeadersAreRefusedAtOnce(t *testing.T) {
 	}
 	fmt.Printf("hostile headers: %d, three verbs each; the dearest run took %v of processors, the largest %d MiB\n",
 		len(hostiles), dearest.cpu.Round(time.Millisecond), dearest.memory>>10)
+}
+
+// soundButLost: the passphrase is right to everybody, and check says that no device has such a place.
+func soundButLost(b *bed) {
+	b.t.Helper()
+	for _, p := range []tool{bench.ours, bench.bookworm, bench.trixie} {
+		b.must(p, words("open --test-passphrase --key-file k1 w.img")...)
+	}
+	if got := b.run(own(b), words("check w.img")...); !strings.Contains(got.stdout, "lie on no device") {
+		b.t.Errorf("check: exit %d, %s%s", got.code, got.stdout, got.stderr)
+	}
 }
 
 func (h hostile) image(t *testing.T, from *bed) []byte {

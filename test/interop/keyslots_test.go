@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -143,6 +144,37 @@ func TestVolumeKeyFiles(t *testing.T) {
 			b.must(maker, words("luksDump -q --dump-volume-key --volume-key-file v3 --key-file k1 b.img")...)
 			if b.sum("v3") != b.sum("v1") {
 				b.t.Error("the volume was not made with the given key")
+			}
+		})
+	}
+}
+
+// TestChangeKeysOfAFullLUKS1Header: every keyslot is taken, and each can be changed as cryptsetup does it.
+func TestChangeKeysOfAFullLUKS1Header(t *testing.T) {
+	for _, peer := range []tool{bench.bookworm, bench.trixie} {
+		t.Run(peer.name, func(t *testing.T) {
+			b := newBed(t)
+			t.Setenv("ORTHRUS_STATE_DIR", b.path("state"))
+			b.image("a.img", 5<<20)
+			k := kind{version: "luks1", cipher: "aes-xts-plain64", keyBits: 512, pbkdf: "pbkdf2", hash: "sha256"}
+			b.must(peer, append(k.format(), "a.img")...)
+			for range 7 {
+				b.must(peer, k.addKey("a.img", "k1", "k2")...)
+			}
+			for _, slot := range []string{"0", "3", "6", "7"} {
+				old := "k2"
+				if slot == "0" {
+					old = "k1"
+				}
+				change := words("luksChangeKey -q --key-slot " + slot + " --key-file " + old)
+				b.must(bench.ours, join(change, cheap("pbkdf2"), words("a.img k3"))...)
+				b.unlocks(bench.ours, peer, 0, "k3", "--key-slot", slot)
+				b.unlocks(bench.ours, peer, 2, old, "--key-slot", slot)
+			}
+			b.unlocks(bench.ours, peer, 0, "k2")
+			b.unlocks(bench.ours, peer, 2, "k1")
+			if left, err := os.ReadDir(b.path("state/undo")); err != nil || len(left) != 0 {
+				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,10 @@ func (c cli) run(program string, args ...string) string {
 func (c cli) mapping(disk, name string, format ...string) string {
 	c.t.Helper()
 	dev := machine.DiskPath(c.t, disk)
-	args := append([]string{"luksFormat", "-q", "--key-file", c.key, "--luks2-keyslots-size", "1m", "--no-far-header"}, cheapKeyslot...)
+	args := append([]string{"luksFormat", "-q", "--key-file", c.key, "--no-far-header"}, cheapKeyslot...)
+	if !slices.Contains(format, "luks1") {
+		args = append(args, "--luks2-keyslots-size", "1m")
+	}
 	c.run("orthrus", append(append(args, format...), dev)...)
 	c.run("orthrus", "open", "--key-file", c.key, dev, name)
 	c.t.Cleanup(func() { _ = exec.Command("orthrus", "close", name).Run() })

@@ -33,8 +33,9 @@ type Event struct {
 	Volume  string // name of the mapping, or empty
 	Source  string // of the key, or empty
 	Text    string
-	Left    int   // WrongAnswer: tries left
-	Damaged []int // WrongAnswer: keyslots that no passphrase can open
+	Node    string // FarHeader: of the device that it is on
+	Left    int    // WrongAnswer: tries left
+	Damaged []int  // WrongAnswer: keyslots that no passphrase can open
 	Err     error
 }
 

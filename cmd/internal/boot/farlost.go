@@ -70,7 +70,9 @@ func (t *task) searchFar(ctx context.Context, found context.CancelFunc, lost cha
 
 func (t *task) tellFar(node string, f far.Found) {
 	text := fmt.Sprintf("%s, at byte %d", node, f.Place.Start())
-	t.report(Event{Kind: FarHeader, Volume: t.target.Name, Text: text, Err: farPolicy(t.target.Options.Far)})
+	t.report(Event{
+		Kind: FarHeader, Volume: t.target.Name, Text: text, Node: node, Err: farPolicy(t.target.Options.Far),
+	})
 }
 
 // farPolicy is why a far header is not used.

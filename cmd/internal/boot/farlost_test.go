@@ -73,6 +73,11 @@ func TestAVolumeWithoutHeadsOpensByItsFarHeader(t *testing.T) {
 		if o.told(FarHeader) == (c.what == "another uuid") {
 			t.Errorf("%s: told %v", c.what, o.events)
 		}
+		for _, e := range o.events {
+			if e.Kind == FarHeader && e.Node != path {
+				t.Errorf("%s: the far header is said to be on %q", c.what, e.Node)
+			}
+		}
 		if c.asked > 0 && !strings.Contains(o.person.asked[0], "far header") {
 			t.Errorf("%s: asked %q", c.what, o.person.asked)
 		}

@@ -50,8 +50,12 @@ func (g *grammar) short(letter byte, action Action) *Option {
 	return found
 }
 
-// taken tells whether the action takes the option.
-func (s *Option) taken(v *Verb) bool { return s.All || v.declares(s.Long) || v.takes(s.Long) }
+// taken tells whether the action takes the option. cryptsetup lets every action of its own take some options
+// that mean nothing to it; our own actions refuse the name of a file that they would not look at.
+func (s *Option) taken(v *Verb) bool {
+	all := s.All && !(v.Own && s.File)
+	return all || v.declares(s.Long) || v.takes(s.Long) || slices.Contains(v.Answers, s.Long)
+}
 
 // OptionDoc is an option with the actions that take it.
 type OptionDoc struct {

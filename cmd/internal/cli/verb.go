@@ -27,6 +27,7 @@ type Verb struct {
 
 	Takes     string   // names of common options that it takes or that mean something to it, blanks between
 	Options   []Option // its own, which no other action takes
+	Answers   []string // names of common options that it refuses itself, since it has more to say
 	AnyFormat bool     // it works on mappings of formats that this program does not read
 	Rules     []Rule   // on combinations, in the order in which they are reported
 	Needs     []Need   // what it must know before it starts

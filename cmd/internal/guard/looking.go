@@ -92,7 +92,7 @@ func (g *Guard) lookAt(ctx context.Context, d Device) *Volume {
 	defer file.Close()
 	e, err := gather(ctx, file)
 	l := g.see(d, file, e)
-	if !l.luks || l.policy.Ignore {
+	if !l.luks || l.policy.Ignore || g.headerElsewhere(ctx, l, file) {
 		g.forget(d.ID)
 		return nil
 	}
@@ -102,6 +102,16 @@ func (g *Guard) lookAt(ctx context.Context, d Device) *Volume {
 		return nil
 	}
 	return g.settle(ctx, l, file)
+}
+
+// headerElsewhere tells of a mapped device without a head, on which none was ever seen, whether another device bears
+// the volume's header. That one may not have been looked at yet.
+func (g *Guard) headerElsewhere(ctx context.Context, l look, file *luks.File) bool {
+	if l.bears || l.hasHead || l.sight.Mapping == nil {
+		return false
+	}
+	others, err := g.everyClone(ctx, l, file)
+	return err == nil && len(others) > 0
 }
 
 // settle decides, acts, remembers and reports.

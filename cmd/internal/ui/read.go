@@ -63,8 +63,14 @@ func skip(w *Waiter, offset uint64) error {
 		return nil
 	}
 	var stat unix.Stat_t
-	if err := unix.Fstat(w.fd, &stat); err == nil && stat.Mode&unix.S_IFMT == unix.S_IFREG {
+	if err := unix.Fstat(w.fd, &stat); err != nil {
+		return skipByReading(w, offset)
+	}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
 		return seekRegular(w.fd, offset, stat.Size)
+	case unix.S_IFBLK: // its start may be unreadable, or gigabytes long
+		return seekDevice(w.fd, offset)
 	}
 	return skipByReading(w, offset)
 }
@@ -72,6 +78,22 @@ func skip(w *Waiter, offset uint64) error {
 func seekRegular(fd int, offset uint64, size int64) error {
 	at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
 	if err != nil || offset > uint64(max(size-at, 0)) {
+		return ErrSeekKeyFile
+	}
+	if _, err := unix.Seek(fd, at+int64(offset), unix.SEEK_SET); err != nil {
+		return ErrSeekKeyFile
+	}
+	return nil
+}
+
+// seekDevice takes the device's own word for its size.
+func seekDevice(fd int, offset uint64) error {
+	at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
+	if err != nil {
+		return ErrSeekKeyFile
+	}
+	end, err := unix.Seek(fd, 0, unix.SEEK_END)
+	if err != nil || offset > uint64(max(end-at, 0)) {
 		return ErrSeekKeyFile
 	}
 	if _, err := unix.Seek(fd, at+int64(offset), unix.SEEK_SET); err != nil {

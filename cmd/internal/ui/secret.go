@@ -27,6 +27,8 @@ type Request struct {
 	KeyFile string
 	Offset  uint64 // bytes to skip first
 	Size    uint64 // exact length in bytes, 0 for all up to MaxKeyFile
+
+	mayBeEmpty bool // a file of no bytes is a key of no bytes; a pipe that ends at once holds none
 }
 
 // Secret gets the secret that the request describes. Errors are Problems, *InputError with one, or
@@ -54,7 +56,13 @@ func readKeyFile(ctx context.Context, r Request) (*secret.Buffer, error) {
 	if isTerminal(fd) {
 		return nil, &InputError{Kind: ErrKeyFileIsTTY, Path: r.KeyFile}
 	}
+	r.mayBeEmpty = r.Offset == 0 && isRegular(fd)
 	return readInput(ctx, fd, r, false)
+}
+
+func isRegular(fd int) bool {
+	var stat unix.Stat_t
+	return unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
 func openKeyFile(path string) (int, error) {
@@ -103,7 +111,7 @@ func readInput(ctx context.Context, fd int, r Request, line bool) (*secret.Buffe
 // stopped the reading.
 func (r *Request) judge(w *Waiter, got *secret.Buffer, ended ending) error {
 	switch {
-	case got.Len() == 0 && ended == atEnd:
+	case got.Len() == 0 && ended == atEnd && !r.mayBeEmpty:
 		return ErrNothingToRead
 	case r.Size > 0 && uint64(got.Len()) < r.Size:
 		return ErrShortKeyFile

@@ -144,6 +144,7 @@ func (t transaction) operation() (crash.Operation, error) {
 		Sizes:   t.sizes,
 		Dear:    300,
 		Again:   true,
+		Unequal: !j.equal,
 	}, nil
 }
 
@@ -153,6 +154,7 @@ type transactionJudge struct {
 	keys      *keyring
 	base      *disk.Image
 	heads     []disk.Range
+	equal     bool         // both heads are good, before
 	areas     []disk.Range // of keyslots, before
 	seqID     uint64
 	data      disk.Range // what must stay
@@ -176,7 +178,7 @@ func newTransactionJudge(t transaction, base, after *disk.Image) (*transactionJu
 	if err != nil {
 		return nil, err
 	}
-	j.open = len(open)
+	j.open, j.equal = len(open), v.Version == 2 && v.Choice.Healthy()
 	j.oldHeader = v.Choice.Copy.Header.Size
 	for _, k := range v.Keyslots {
 		j.areas = append(j.areas, areaOf(k))

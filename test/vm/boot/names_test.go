@@ -4,6 +4,7 @@ package boot
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/test/pace"
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
@@ -73,7 +75,9 @@ func TestAVolumeWhoseHeadsAreLostOpensByItsFarHeader(t *testing.T) {
 			t.Errorf("table %s, was %s", now, table)
 		}
 		run(t, "orthrus", "close", "root")
-		b = boot{t: t, tab: "root UUID=" + uuidA + " none x-orthrus.far=no,x-systemd.device-timeout=10s"}
+		// All of it is waited for, and the far header is looked for five seconds after the beginning.
+		patience := int(10 * pace.Factor())
+		b = boot{t: t, tab: fmt.Sprintf("root UUID=%s none x-orthrus.far=no,x-systemd.device-timeout=%ds", uuidA, patience)}
 		b.run().expect(4, "root=absent", "It is not used")
 	})
 }

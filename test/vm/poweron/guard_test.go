@@ -5,6 +5,7 @@ package poweron
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
@@ -28,9 +29,10 @@ umount /mnt
 cryptsetup close sealed
 sync`
 
-	// steps says "proven" and a step's name once what it is about holds.
+	// steps says "proven" and a step's name once what it is about holds, and "ended" in any case.
 	steps = `#!/bin/sh
 set -eu
+trap "echo ended $1" EXIT
 disk=/dev/disk/by-id/virtio-guarded
 await() {
 	for _ in $(seq 300); do
@@ -53,7 +55,7 @@ seen) await "reports ` + guardedUUID + `" ;;
 gone) await "! [ -e $disk ]" ;;
 mended)
 	await "orthrus check $disk"
-	journalctl -u orthrus-guard -o json | grep -q 'primary header written'
+	await "journalctl -u orthrus-guard -o json | grep -q 'primary header written'" # told after the write
 	ls /var/lib/orthrus/undo/*
 	;;
 opened) orthrus open --link-for-guard --key-file /key $disk guarded && [ "$(blockdev --getsize64 /dev/mapper/guarded)" -lt ` + "$((64 << 20))" + ` ] ;;
@@ -61,7 +63,7 @@ grown) await '[ "$(blockdev --getsize64 /dev/mapper/guarded)" -eq ` + "$((112 <<
 reloaded)
 	before=$(property MainPID)
 	systemctl reload orthrus-guard
-	[ "$(property MainPID)" = "$before" ] && [ "$(property ActiveState)" = active ]
+	await '[ "$(property ActiveState)" = active ]' && [ "$(property MainPID)" = "$before" ]
 	orthrus guard status >/dev/null
 	;;
 watched)
@@ -104,7 +106,10 @@ func TestGuardUnderSystemd(t *testing.T) {
 
 func proves(t *testing.T, s *Session, step string) {
 	t.Helper()
-	must(t, s.Runs(t.Context(), "sh /steps "+step, "proven "+step))
+	must(t, s.Runs(t.Context(), "sh /steps "+step, "ended "+step))
+	if said := s.M.Console().Tail(80); !strings.Contains(said, "proven "+step) {
+		t.Fatalf("%s is not so:\n%s", step, said)
+	}
 }
 
 // installGuard changes the encrypted root in a machine of its own.

@@ -30,6 +30,7 @@ until_() {
 		sleep 0.25; i=$((i+1))
 	done
 	echo "FAIL at $at: never: $1"
+	orthrus guard status
 }
 held() { grep "logon.*$uuid" /proc/keys | grep -cv ' I*R'; }
 is() { [ "$1" = "$2" ] || echo "FAIL at $at: $1 is not $2"; }

@@ -13,9 +13,9 @@ import (
 func (p *parser) dracut(q parameter) bool {
 	switch q.name {
 	case "rd.luks.partuuid":
-		p.s.ofDevice(q.name, "PARTUUID="+q.value)
+		p.reference(q, "PARTUUID=")
 	case "rd.luks.serial":
-		p.s.ofDevice(q.name, "SERIAL="+q.value)
+		p.reference(q, "SERIAL=")
 	case "rd.luks.allow-discards":
 		p.discards(q)
 	case "rd.luks.timeout":

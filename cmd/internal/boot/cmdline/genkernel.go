@@ -51,6 +51,10 @@ func (p *parser) finishGentoo() {
 // gentooVolumes: the mappings are called root and swap, and further ones root1, root2.
 func (p *parser) gentooVolumes(name string, g gentooVolume) {
 	for i, device := range g.devices {
+		if device == "" {
+			p.s.problem("crypt_"+name, noDevice)
+			continue
+		}
 		v := p.s.ofDevice("crypt_"+name, device)
 		v.Name, v.Header, v.Key = name, g.other, g.keyText()
 		if i > 0 {

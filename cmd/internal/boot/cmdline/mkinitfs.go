@@ -42,6 +42,10 @@ func (p *parser) finishAlpine() {
 		return
 	}
 	for i, a := range p.alpine.all {
+		if a.root == "" {
+			p.s.problem("cryptroot", noDevice)
+			continue
+		}
 		v := p.s.ofDevice("cryptroot", a.root)
 		v.Header, v.Name = a.header, p.alpineName(a, i)
 		if a.discards {

@@ -39,6 +39,9 @@ type parameter struct {
 	has   bool
 }
 
+// noDevice is what is wrong with a parameter that is to name one and has no value.
+const noDevice = "it names no device"
+
 // parser collects what several parameters say together.
 type parser struct {
 	s        Settings

@@ -173,6 +173,13 @@ func TestParametersThatCannotBeUsedAreNamed(t *testing.T) {
 		"cryptroot=/dev/a cryptoffset=8":    "cryptoffset",
 		"rd.orthrus.on-failure=shell":       "rd.orthrus.on-failure",
 		"rd.orthrus.twins=both":             "rd.orthrus.twins",
+		"cryptroot":                         "cryptroot",
+		"cryptroot=/dev/a cryptroot=":       "cryptroot",
+		"crypt_root=":                       "crypt_root",
+		"crypt_swap":                        "crypt_swap",
+		"rd.luks.label":                     "rd.luks.label",
+		"rd.luks.partuuid=":                 "rd.luks.partuuid",
+		"rd.luks.serial=":                   "rd.luks.serial",
 	} {
 		got := Parse(text, true)
 		if len(got.Problems) != 1 || got.Problems[0].Parameter != name || got.Problems[0].Why == "" {

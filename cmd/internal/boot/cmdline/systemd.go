@@ -32,7 +32,7 @@ func (p *parser) systemd(q parameter) bool {
 			v.Header = value
 		}
 	case "luks.label":
-		p.s.ofDevice(q.name, "LABEL="+q.value)
+		p.reference(q, "LABEL=")
 	case "luks.options":
 		p.maybePerUUID(q, &p.s.Options, func(v *Volume) *string { return &v.Options })
 	case "luks.key":
@@ -76,6 +76,15 @@ func isReference(text string) bool {
 	return slices.ContainsFunc(references, func(start string) bool {
 		return len(text) > len(start) && strings.HasPrefix(text, start)
 	})
+}
+
+// reference lists the device whose label, or the like, is the value.
+func (p *parser) reference(q parameter, kind string) {
+	if q.value == "" {
+		p.s.problem(q.name, noDevice)
+		return
+	}
+	p.s.ofDevice(q.name, kind+q.value)
 }
 
 // whose cuts WHO=VALUE, where WHO is a uuid, or a label and its like.

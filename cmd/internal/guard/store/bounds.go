@@ -127,7 +127,7 @@ func (s Store) trim(uuid, tip string) error {
 		all -= h.Size()
 		left--
 		for _, root := range s.roots() {
-			failed = append(failed, shred(filepath.Join(volume(root, uuid), h.Name())))
+			failed = append(failed, undo.Shred(filepath.Join(volume(root, uuid), h.Name())))
 		}
 	}
 	return errors.Join(failed...)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/sealed"
 )
@@ -149,7 +150,7 @@ func (s Store) letGo(root, uuid string) error {
 		heads, err := filepath.Glob(filepath.Join(volume(other, uuid), headPrefix+"*"))
 		failed = append(failed, err)
 		for _, path := range append(heads, filepath.Join(volume(other, uuid), chainFile)) {
-			failed = append(failed, shred(path))
+			failed = append(failed, undo.Shred(path))
 		}
 	}
 	return errors.Join(failed...)

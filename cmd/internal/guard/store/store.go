@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
@@ -63,7 +64,7 @@ func (s Store) UndoDirectory(file *luks.File) (string, error) {
 func (s Store) Forget(uuid string) error {
 	failed := []error{s.Purge(uuid)}
 	for _, root := range s.roots() {
-		failed = append(failed, shred(filepath.Join(volume(root, uuid), chainFile)))
+		failed = append(failed, undo.Shred(filepath.Join(volume(root, uuid), chainFile)))
 	}
 	return errors.Join(failed...)
 }
@@ -77,7 +78,7 @@ func (s Store) Drop(uuid string) error {
 	return errors.Join(failed...)
 }
 
-// Purge destroys what could bring a revoked key back: every head, and every undo copy of the volume. What
+// Purge destroys what could bring a revoked key back: every head, undo copy and header backup of the volume. What
 // happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {
 	var failed []error
@@ -86,8 +87,10 @@ func (s Store) Purge(uuid string) error {
 		failed = append(failed, err)
 		copies, err := s.copiesIn(undo.Directory(root), uuid)
 		failed = append(failed, err)
-		for _, path := range append(heads, copies...) {
-			failed = append(failed, shred(path))
+		backups, err := undo.Headers(root, uuid)
+		failed = append(failed, err)
+		for _, path := range slices.Concat(heads, copies, backups) {
+			failed = append(failed, undo.Shred(path))
 		}
 	}
 	return errors.Join(failed...)
@@ -101,7 +104,7 @@ func (s Store) TrimUndo(uuid string) error {
 	copies, err := s.UndoCopies(uuid)
 	failed := []error{err}
 	for len(copies) > MaxUndo {
-		failed = append(failed, shred(copies[0]))
+		failed = append(failed, undo.Shred(copies[0]))
 		copies = copies[1:]
 	}
 	return errors.Join(failed...)
@@ -227,26 +230,5 @@ func replace(path string, contents []byte) error {
 	if err := undo.SyncDirectory(dir); err != nil || old == nil {
 		return err
 	}
-	return overwrite(old)
-}
-
-// shred overwrites a file and removes it; one that is not there is no error.
-func shred(path string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(overwrite(f), os.Remove(path))
-}
-
-// overwrite fills an open file with zeros, makes that durable, and closes it.
-func overwrite(f *os.File) error {
-	info, err := f.Stat()
-	if err == nil {
-		_, err = f.Write(make([]byte, info.Size()))
-	}
-	return errors.Join(err, f.Sync(), f.Close())
+	return undo.Overwrite(old)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -79,6 +80,8 @@ func Declarations(verbs []verb.Verb) []cli.Verb {
 
 // Run carries out one command line and returns the exit code.
 func Run(argv []string, version string) int {
+	// A runtime that dies ends by a signal then; its exit code would be 2, that of a wrong passphrase.
+	debug.SetTraceback("crash")
 	if early.IsInit(argv) {
 		return early.StartMachine(argv[1:])
 	}

@@ -44,8 +44,8 @@ func TestWhatPeopleAreToldNamesTheThing(t *testing.T) {
 			"root: There is no key file /k on LABEL=stick.",
 		},
 		{
-			boot.Event{Kind: boot.FarHeader, Volume: "root", Text: "/dev/vda2, at byte 7"},
-			"whole: /dev/vda2, at byte 7, and opens the volume. Then bring the header back: orthrus repair --from-far /dev/vda2",
+			boot.Event{Kind: boot.FarHeader, Volume: "lost", Text: "/dev/vdb, at byte 7", Node: "/dev/vdb"},
+			"whole: /dev/vdb, at byte 7, and opens the volume. Then bring the header back: orthrus repair --from-far /dev/vdb",
 		},
 		{
 			boot.Event{Kind: boot.FarHeader, Volume: "root", Text: "x", Err: boot.ErrFarNotUsed},

@@ -21,8 +21,11 @@ func newPlaceholders(program string) *placeholders {
 
 // saw learns where a volume is.
 func (p *placeholders) saw(e boot.Event) {
-	if e.Kind == boot.Found {
+	switch e.Kind {
+	case boot.Found:
 		p.nodes[e.Volume] = e.Text
+	case boot.FarHeader: // told before the device is found
+		p.nodes[e.Volume] = e.Node
 	}
 	p.device = p.nodes[e.Volume]
 }

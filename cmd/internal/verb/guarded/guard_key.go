@@ -12,15 +12,16 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 // LinkKey keeps the key of a mapping in the kernel where somebody asked for it, or the guard's
-// configuration does. That the mapping is active is not put at risk by it.
-func LinkKey(c *verb.Command, v *volume.Volume, device string, key *luks.Key, asked bool) error {
-	if !asked && !guardWantsKey(c, v, device) {
+// configuration does for the data device. That the mapping is active is not put at risk by it.
+func LinkKey(c *verb.Command, v *volume.Volume, data dm.Number, key *luks.Key, asked bool) error {
+	if !asked && !guardWantsKey(c, v, data) {
 		return nil
 	}
 	if v.Version == 1 || c.Opt.DisableKeyring {
@@ -35,17 +36,13 @@ func LinkKey(c *verb.Command, v *volume.Volume, device string, key *luks.Key, as
 }
 
 // guardWantsKey asks the configuration; one that is wrong asks for nothing.
-func guardWantsKey(c *verb.Command, v *volume.Volume, device string) bool {
+func guardWantsKey(c *verb.Command, v *volume.Volume, data dm.Number) bool {
 	config, err := ReadConfig(cli.Value[string]{})
 	if err != nil {
 		c.UI.Debugf("%v", err)
 		return false
 	}
-	id, err := ID(device)
-	if err != nil {
-		return false
-	}
-	return config.For(guard.SubjectOf(id, v.UUID)).Key
+	return config.For(guard.SubjectOf(data.String(), v.UUID)).Key
 }
 
 // ReleaseKey revokes the keys that are kept for the guard of a volume; "" names none.

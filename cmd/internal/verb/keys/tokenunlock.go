@@ -21,7 +21,8 @@ import (
 // code than none.
 func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
 	named := c.Opt.TokenID.Set || c.Opt.TokenType.Set || c.Opt.TokenOnly
-	if u.Tokens == noTokens || u.Tokens == TokensNamed && !named || KeyFile(c) != "" || v.Version != 2 {
+	unwanted := u.Tokens == noTokens || u.Tokens == TokensNamed && !named || KeyFile(c) != "" && !c.Opt.TokenOnly
+	if unwanted || v.Version != 2 {
 		return nil, nil
 	}
 	var entries []open.Entry

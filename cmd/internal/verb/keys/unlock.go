@@ -45,9 +45,6 @@ func Unlock(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking)
 	if u.VolumeKey && len(c.Opt.VolumeKeyFiles)+len(c.Opt.VolumeKeyKeyrings) > 0 {
 		return givenKey(ctx, c, v)
 	}
-	if err := usable(v, u); err != nil {
-		return nil, err
-	}
 	if key, err := byToken(ctx, c, v, u); key != nil || err != nil {
 		return key, err
 	}
@@ -80,6 +77,9 @@ func byPassphrase(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlo
 // race tries secrets on the keyslots that the verb accepts.
 func (u Unlocking) race(c *verb.Command, v *volume.Volume) open.Race {
 	return open.Race{Open: func(ctx context.Context, s open.Secret) (*luks.Key, error) {
+		if err := usable(v, u); err != nil {
+			return nil, err
+		}
 		o := luks.UnlockOptions{Keyslot: u.Keyslot, Unbound: u.Unbound}
 		switch {
 		case o.Keyslot == luks.AnyKeyslot:
@@ -101,7 +101,8 @@ func Refuse(c *verb.Command, v *volume.Volume, u Unlocking) {
 	}
 }
 
-// usable fails before anybody is asked for a passphrase that nothing could take.
+// usable fails where no keyslot could take a passphrase. It comes after the prompt: scripts that answer one
+// wait for it.
 func usable(v *volume.Volume, u Unlocking) error {
 	if u.Keyslot == luks.AnyKeyslot && v.BoundKeyslots() > 0 {
 		return nil

@@ -26,7 +26,9 @@ func LuksChangeKey() verb.Verb {
 					"is wiped, so that there is no moment without a key. Priority, tokens and what this program does " +
 					"not know of the keyslot stay.",
 				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
-					"data. Where there is none either, the change is refused: remove another keyslot first.",
+					"data. Where there is none either, the change is refused: remove another keyslot first. A LUKS1 " +
+					"keyslot is overwritten then, once a header backup lies in the folder of undo copies; that is " +
+					"destroyed after the change, and named where the change fails.",
 			},
 			Examples: []cli.Example{
 				{What: "Change a passphrase:", Line: "orthrus luksChangeKey /dev/sdb2"},
@@ -52,6 +54,7 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
 		Prompt:  "Enter passphrase to be changed: ",
 		Keyslot: keys.AnyOrSlot(c),
+		Unbound: true,
 	})
 	if err != nil {
 		return err
@@ -71,8 +74,10 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 	if err != nil {
 		return err
 	}
+	kept := aside{c: c, v: v}
+	n.Aside = kept.keep
 	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
-	if err != nil {
+	if err := kept.conclude(err); err != nil {
 		return keys.SlotError(err)
 	}
 	c.UI.Verbosef("Key slot %d created.", id)

@@ -23,7 +23,7 @@ func LuksConvertKey() verb.Verb {
 			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot + "key-slot",
 			About: []string{
 				"Derives the key of a keyslot anew, with other costs or another function, from the same " +
-					"passphrase.",
+					"passphrase. A second argument means nothing, as in cryptsetup: a key file is named by --key-file.",
 			},
 			Examples: []cli.Example{
 				{
@@ -48,11 +48,11 @@ func luksConvertKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if v.Version == 1 {
+		return verb.Failure(ui.Failed, "Device %s is not a valid LUKS2 device.", v.Path)
+	}
 	if err := keys.CheckKeyslot(c, v.Version); err != nil {
 		return err
-	}
-	if len(c.Args) > 1 && len(c.Opt.KeyFiles) == 0 {
-		c.Opt.KeyFiles = []string{c.Args[1]}
 	}
 	passphrase, err := c.UI.Secret(ctx, keys.Existing(c, "Enter passphrase for keyslot to be converted: "))
 	if err != nil {

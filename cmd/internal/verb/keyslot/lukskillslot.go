@@ -32,7 +32,7 @@ func LuksKillSlot() verb.Verb {
 			Needs:   []cli.Need{killNeeds},
 			About: []string{
 				"Destroys the keyslot of that number, after a passphrase of another keyslot was shown. With -q " +
-					"nobody is asked at a terminal, and an empty standard input means that nothing is to be shown.",
+					"nobody is asked at a terminal. An empty standard input means that nothing is to be shown.",
 			},
 			Examples: []cli.Example{
 				{What: "Destroy keyslot 3:", Line: "orthrus luksKillSlot /dev/sdb2 3"},
@@ -97,13 +97,17 @@ func luksKillSlot(ctx context.Context, c *verb.Command) error {
 var purgeLast = ui.Confirmation{Text: lastKeyslot, Refused: "Operation aborted, the keyslot was NOT wiped."}
 
 // prove verifies a passphrase of a keyslot that stays, or of the last one. With -q nobody is asked
-// at a terminal, and an empty standard input means that there is nothing to verify: then there is no key.
+// at a terminal, and an empty standard input means that there is nothing to verify, with -q or without:
+// then there is no key.
 func prove(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, error) {
 	if c.UI.Batch && c.UI.Interactive() && keys.KeyFile(c) == "" {
 		return nil, nil
 	}
 	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemaining, Keyslot: luks.AnyKeyslot})
-	if c.UI.Batch && keys.KeyFile(c) == "" && errors.Is(err, ui.ErrNothingToRead) {
+	file := keys.KeyFile(c)
+	fromInput := (file == "" || file == "-") && !c.UI.Interactive()
+	if fromInput && errors.Is(err, ui.ErrNothingToRead) {
+		c.UI.Errorf("%s", ui.ErrNothingToRead.Error())
 		return nil, nil
 	}
 	return key, err

@@ -44,7 +44,7 @@ func luksRemoveKey(ctx context.Context, c *verb.Command) error {
 	if len(c.Args) > 1 && len(c.Opt.KeyFiles) == 0 {
 		c.Opt.KeyFiles = []string{c.Args[1]}
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemoved, Keyslot: luks.AnyKeyslot, Unbound: true})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemoved, Keyslot: luks.AnyKeyslot})
 	if err != nil {
 		return err
 	}

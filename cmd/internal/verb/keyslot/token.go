@@ -127,7 +127,7 @@ func boundTo(c *verb.Command, v *volume.Volume) ([]int, error) {
 		return slots, nil
 	}
 	for _, k := range v.Keyslots {
-		if !c.Opt.KeySlot.Set && !k.Unbound || c.Opt.KeySlot.Set && k.ID == c.Opt.KeySlot.V {
+		if !c.Opt.KeySlot.Set || k.ID == c.Opt.KeySlot.V {
 			slots = append(slots, k.ID)
 		}
 	}
@@ -168,7 +168,7 @@ func putToken(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.V
 	return nil
 }
 
-// tokenImport stores the JSON of --json-file or standard input.
+// tokenImport stores the JSON of --json-file or standard input, and adds the keyslot that --key-slot names.
 func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.Volume) error {
 	if err := tokenFree(c, o, v); err != nil {
 		return err
@@ -178,8 +178,12 @@ func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volum
 		return err
 	}
 	if c.Opt.KeySlot.Set {
-		return verb.Failure(ui.Failed, "Option --key-slot cannot be combined with token import: name the keyslots "+
-			"in the JSON.")
+		if _, err := v.Keyslot(c.Opt.KeySlot.V); err != nil {
+			return verb.Failure(ui.Failed, "Keyslot %d is not active.", c.Opt.KeySlot.V)
+		}
+		if text, err = luks2.WithKeyslot(text, c.Opt.KeySlot.V); err != nil {
+			return verb.Failure(ui.Failed, "Failed to import token: %v.", err)
+		}
 	}
 	return putToken(ctx, c, o, v, text)
 }
@@ -204,7 +208,7 @@ func readJSON(c *verb.Command) ([]byte, error) {
 	return text, nil
 }
 
-// tokenExport prints a token's JSON, or puts it into a new file.
+// tokenExport prints a token's JSON, or puts it into a file, whatever that held.
 func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.Volume) error {
 	t, err := v.Metadata().Token(c.Opt.TokenID.V)
 	if err != nil || !c.Opt.TokenID.Set {
@@ -217,7 +221,7 @@ func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.
 }
 
 func exportFile(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return verb.Failure(ui.Failed, "Failed to open token file %s for write.", path)
 	}

@@ -53,7 +53,7 @@ func Rebuild(ctx context.Context, c *verb.Command, m *Mapped,
 			return err
 		}
 	}
-	mapping, err := m.Like(key, v, inTable)
+	mapping, err := m.Like(key, v, inTable || c.Opt.DisableKeyring)
 	if err != nil {
 		return err
 	}

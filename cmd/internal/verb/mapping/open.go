@@ -101,12 +101,17 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 	}
 	defer v.Close()
 	how := keys.Opening(c, keys.EnterFor(v.Path))
-	how.Unbound = c.Opt.Unbound
+	how.Unbound = c.Opt.Unbound || c.Opt.KeySlot.Set
+	link, err := keys.Link(c)
+	if err != nil {
+		return err
+	}
 	key, err := keys.Unlock(ctx, c, v, how)
 	if err != nil {
 		return err
 	}
-	return key.Close()
+	_, err = link.Enter(key.Bytes())
+	return errors.Join(err, key.Close())
 }
 
 // openLUKS checks everything that needs no passphrase before it asks for one.
@@ -155,5 +160,5 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	if err := activateVolume(ctx, c, control, v, data, key); err != nil {
 		return errors.Join(err, undo())
 	}
-	return guarded.LinkKey(c, v, data.Path, key, o.linkForGuard)
+	return guarded.LinkKey(c, v, data.Disk.Device, key, o.linkForGuard)
 }

@@ -28,6 +28,7 @@ func Far() verb.Verb {
 			Name: "far", Group: cli.GroupSize, Args: "<enable|disable|sync|status> <device>", MinArgs: 2, Own: true,
 			Summary: "keep a third copy of a LUKS2 header near the device's end",
 			Takes:   cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "disable-locks json dry-run",
+			Answers: []string{"header"},
 			Options: []cli.Option{
 				{
 					Long: "shrink-data", Into: &o.shrinkData,

@@ -28,6 +28,7 @@ func Grow() verb.Verb {
 			Name: "grow", Group: cli.GroupSize, Args: "<device|name>", MinArgs: 1, Own: true,
 			Summary: "let a volume, and its mapping, follow a device that has grown",
 			Takes:   cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "disable-locks dry-run",
+			Answers: []string{"header"},
 			Options: []cli.Option{
 				{
 					Long: "force-small", Into: &o.forceSmall,

@@ -17,7 +17,7 @@ func Header() verb.Verb {
 		Verb: cli.Verb{
 			Name: "header", Group: cli.GroupSize, Args: "<resize> <device>", MinArgs: 2, Own: true,
 			Summary: "give LUKS2 metadata another size (--luks2-metadata-size), keyslots and data staying",
-			Takes:   "disable-locks luks2-keyslots-size luks2-metadata-size dry-run",
+			Takes:   cli.OfHeader + "luks2-keyslots-size luks2-metadata-size dry-run",
 			Rules:   []cli.Rule{headerAction},
 			About: []string{
 				"header resize gives each copy of LUKS2 metadata --luks2-metadata-size bytes, one of nine sizes " +

@@ -26,6 +26,7 @@ func Shrink() verb.Verb {
 			Name: "shrink", Group: cli.GroupSize, Args: "<device|name>", MinArgs: 1, Own: true,
 			Summary: "make room at a device's end, which may then be cut to --device-size",
 			Takes:   cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "device-size disable-locks dry-run",
+			Answers: []string{"header"},
 			Options: []cli.Option{
 				{Long: "cancel", Into: &o.cancel, Help: "take back a shrink whose device has not been cut"},
 			},

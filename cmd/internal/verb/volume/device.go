@@ -119,13 +119,25 @@ func settle(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 	}
 	c.UI.Debugf("heads of %s: %v", v.Path, v.Choice.Reason)
 	if a == Report {
-		return nil
+		return foreignHead(c, v)
 	}
 	if v.Choice.Reason == header.Conflicting {
 		c.UI.Errorf("WARNING: the two header copies of %s differ; the primary is used.", v.Path)
 		return nil
 	}
-	err := mend(ctx, c, v, a)
+	return refuseForeign(c, mend(ctx, c, v, a))
+}
+
+// foreignHead: where something else has put its signature on the first head, the device is that, to every
+// program that looks.
+func foreignHead(c *verb.Command, v *Volume) error {
+	if v.Heads.Primary.State == header.Valid {
+		return nil
+	}
+	return refuseForeign(c, v.Foreign())
+}
+
+func refuseForeign(c *verb.Command, err error) error {
 	if errors.Is(err, header.ErrForeign) {
 		c.UI.Errorf("Device contains ambiguous signatures, cannot auto-recover LUKS2.")
 		c.UI.Errorf("Please run \"%s repair\" for recovery.", c.Program)

@@ -22,6 +22,8 @@ func FarError(path string, err error) error {
 		return nil
 	case errors.As(err, &left):
 		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v.", path, verb.OneLine(err)), Code: ui.Failed, Err: err}
+	case errors.Is(err, activate.ErrSuspended), errors.Is(err, activate.ErrUnconfirmed):
+		return err
 	}
 	return &verb.Notice{
 		Text: fmt.Sprintf("Device %s: %s. Nothing was changed.", path, verb.OneLine(err)),

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package undo
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"golang.org/x/sys/unix"
+)
+
+// KeepHeader makes a header backup durable in a new file below a state directory, on another device than dev.
+// It holds key material: Shred destroys it.
+func KeepHeader(state, uuid string, backup []byte, dev *luks.File, now time.Time) (path string, err error) {
+	dir := Directory(state)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, PlainName(uuid)+"-"+now.UTC().Format("20060102T150405.000")+headerSuffix)
+	return path, WriteApart(path, backup, dev)
+}
+
+const headerSuffix = ".luks"
+
+// Headers lists the backups that KeepHeader has made of a volume and that are still there.
+func Headers(state, uuid string) ([]string, error) {
+	return filepath.Glob(filepath.Join(Directory(state), PlainName(uuid)+"-*"+headerSuffix))
+}
+
+// Shred overwrites a file and removes it; one that is not there is no error.
+func Shred(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(Overwrite(f), os.Remove(path))
+}
+
+// Overwrite fills an open file with zeros, makes that durable, and closes it.
+func Overwrite(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil {
+		_, err = f.Write(make([]byte, info.Size()))
+	}
+	return errors.Join(err, f.Sync(), f.Close())
+}

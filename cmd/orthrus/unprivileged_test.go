@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// nobody is a user who may not look into directories of others.
+const nobody = 65534
+
+// TestKeysOfAnOwnImageChangeWithoutRoot: what root's guard keeps is closed to others and of no image of theirs,
+// so that a keyslot which is gone is gone, and the exit code says so.
+func TestKeysOfAnOwnImageChangeWithoutRoot(t *testing.T) {
+	dir, err := os.MkdirTemp("", "own-image-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir+"/run", 0o700); _ = os.RemoveAll(dir) })
+	const uuid = "11111111-2222-4333-8444-555555555555"
+	for _, d := range []string{dir + "/home", dir + "/run/guard/" + uuid} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := filepath.Join(dir, "cryptsetup")
+	copyProgram(t, program)
+	for name, text := range map[string]string{"k1": "one", "k2": "two", "k3": "three", "a.img": ""} {
+		if err := os.WriteFile(filepath.Join(dir, "home", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Truncate(dir+"/home/a.img", 20<<20); err != nil {
+		t.Fatal(err)
+	}
+	attributes := &syscall.SysProcAttr{}
+	if os.Geteuid() == 0 { // root may look everywhere
+		attributes.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		for _, name := range []string{"", "k1", "k2", "k3", "a.img"} {
+			if err := os.Chown(filepath.Join(dir, "home", name), nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for path, mode := range map[string]os.FileMode{dir: 0o755, dir + "/run": 0} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		append([]string{"luksFormat", "-q", "--uuid", uuid, "--key-file", "k1", "a.img"}, cheap...),
+		append([]string{"luksAddKey", "-q", "--key-file", "k1", "a.img", "k2"}, cheap...),
+		append([]string{"luksChangeKey", "-q", "--key-file", "k2", "a.img", "k3"}, cheap...),
+		append([]string{"luksAddKey", "-q", "--key-file", "k1", "a.img", "k2"}, cheap...),
+		{"luksKillSlot", "-q", "--key-file", "k1", "a.img", "1"},
+		{"luksRemoveKey", "-q", "a.img", "k2"},
+		{"open", "--test-passphrase", "--key-file", "k1", "a.img"},
+	} {
+		cmd := exec.Command(program, args...)
+		cmd.Dir, cmd.SysProcAttr = dir+"/home", attributes
+		cmd.Env = []string{"HOME=" + dir + "/home", "ORTHRUS_RUN_DIR=" + dir + "/run"}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+}
+
+// copyProgram copies this test binary, which stands in for the program, to where others can run it.
+func copyProgram(t *testing.T, to string) {
+	t.Helper()
+	from, err := os.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(f, from); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package interop
+
+import (
+	"slices"
+	"strings"
+)
+
+// known are the ways in which our outcome is another one on purpose. It is the one list of them.
+var known = []struct {
+	why   string
+	holds func(l line, ours, old, new outcome) bool
+}{
+	{
+		"cryptsetup mends a damaged copy whatever the verb; reports, refused verbs and wrong passphrases leave the device alone here",
+		func(l line, ours, old, new outcome) bool {
+			return strings.HasSuffix(l.image, "damaged") && ours.code == new.code && ours.header == new.header && !ours.wrote && new.wrote
+		},
+	},
+	{
+		"a header backup of the other LUKS version, or of another geometry, is refused",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksHeaderRestore") && ours.code == 1 && !ours.wrote && new.code == 0
+		},
+	},
+	{
+		"a restored header counts on: its sequence number is never the one that it was backed up with",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksHeaderRestore") && ours.code == 0 && new.code == 0 && ours.header == new.header && ours.wrote
+		},
+	},
+	{
+		"what cannot be done is refused before anything is wiped",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksFormat") && ours.code == new.code && !ours.wrote && new.wrote
+		},
+	},
+	{
+		"the number of a keyslot that is no number is not taken for 0",
+		func(l line, ours, old, new outcome) bool {
+			return ours.code == 1 && !ours.wrote && (l.has("x") || l.has("-1")) && new.code != 1
+		},
+	},
+	{
+		"a keyslot number beyond the last is refused for unbound keyslots too",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksAddKey") && l.has("--unbound") && ours.code == 1 && !ours.wrote && (l.has("32") || l.has("-1"))
+		},
+	},
+	{
+		"of two things that are wrong another one is named: the device before the options",
+		func(l line, ours, old, new outcome) bool {
+			return ours.code == 4 && new.code == 1 && !ours.wrote && !new.wrote && (l.has(".") || l.has("none.img"))
+		},
+	},
+	{
+		"repair mends what is there, whatever --type says",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("repair") && l.has("--type") && ours.code == 0 && new.code == 1
+		},
+	},
+	{
+		"ciphers that cryptsetup leaves to the device-mapper, which this machine lacks, are computed here",
+		func(l line, ours, old, new outcome) bool {
+			return ours.code == 0 && new.code == 1 && strings.Contains(new.said, "Cannot initialize device-mapper")
+		},
+	},
+}
+
+func (l line) has(word string) bool { return slices.Contains(l.args, word) }
+
+func explanation(l line, ours, old, new outcome) string {
+	for _, k := range known {
+		if k.holds(l, ours, old, new) {
+			return k.why
+		}
+	}
+	return ""
+}
