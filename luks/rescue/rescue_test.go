@@ -209,7 +209,7 @@ func TestUnreadableSectorsAreSkippedAndNamed(t *testing.T) {
 		t.Errorf("keyslots %+v", r.Finds[0].Keyslots)
 	}
 	_, lost, err := Rebuild(d, d.Size(), r.Finds[0], rand.Reader)
-	if err != nil || len(lost) != 1 || lost[0] != (Extent{500 * 512, 512}) {
+	if err != nil || len(lost) != 1 || lost[0] != (Lost{500 * 512, 512}) {
 		t.Errorf("lost %+v, %v", lost, err)
 	}
 	delete(d.bad, 500)
