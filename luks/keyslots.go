@@ -27,7 +27,7 @@ type NewKeyslot struct {
 	Cipher        string         // LUKS2: of the keyslot area; empty for the default
 	CipherKeySize int            // bytes, with Cipher
 	Hash          string         // LUKS2: of the anti-forensic split and new digests; empty for sha256
-	Priority      luks2.Priority // LUKS2; only AddKey and Format use it
+	Priority      luks2.Priority // LUKS2; normal where it is left out; only AddKey and Format use it
 	// DigestIterations is the cost of the digest of an unbound key; 0 for the least.
 	DigestIterations uint32
 }
