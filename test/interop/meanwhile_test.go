@@ -152,7 +152,8 @@ func TestTwoRemovalsAtOnceLeaveAKey(t *testing.T) {
 	}{
 		"luksRemoveKey": {[]string{"luksRemoveKey -q a.img @", "luksRemoveKey -q a.img @"}, []string{"k1", "k2"}},
 		"luksKillSlot": {
-			[]string{"luksKillSlot -q --key-file @ a.img 0", "luksKillSlot -q --key-file @ a.img 1"}, []string{"k2", "k1"},
+			[]string{"luksKillSlot -q --key-file @ a.img 0", "luksKillSlot -q --key-file @ a.img 1"},
+			[]string{"k2", "k1"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

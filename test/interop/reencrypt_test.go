@@ -39,7 +39,8 @@ func TestUnequalHeadsOfAReencryptionAreLeftAlone(t *testing.T) {
 			b.write("a.img", string(image))
 			for _, line := range []string{
 				"repair -q a.img", "check a.img", "open --test-passphrase --key-file k1 a.img", "luksDump a.img",
-				"luksAddKey -q --key-file k1 " + costs + "a.img k2", "luksChangeKey -q --key-file k1 " + costs + "a.img k2",
+				"luksAddKey -q --key-file k1 " + costs + "a.img k2",
+				"luksChangeKey -q --key-file k1 " + costs + "a.img k2",
 				"luksRemoveKey -q a.img k1", "luksKillSlot -q a.img 0", "config --label x a.img",
 				"luksUUID -q --uuid 11111111-2222-4333-8444-555555555555 a.img", "token add --key-description x a.img",
 				"header resize --luks2-metadata-size 32k a.img", "far enable a.img", "convert -q --type luks1 a.img",

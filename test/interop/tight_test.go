@@ -45,8 +45,8 @@ func TestAFullAreaOfADetachedHeaderStaysInsideItsFile(t *testing.T) {
 			b := newBed(t)
 			b.image("data.img", 1<<20)
 			b.image("a.img", size)
-			b.must(bench.ours, words("luksFormat -q --header a.img --offset 2097152 --luks2-keyslots-size 512k --key-file k1 "+
-				costs+"data.img")...)
+			b.must(bench.ours, words("luksFormat -q --header a.img --offset 2097152 --luks2-keyslots-size 512k "+
+				"--key-file k1 "+costs+"data.img")...)
 			b.must(bench.ours, words("luksAddKey -q --key-file k1 "+costs+"a.img k2")...)
 			b.must(bench.ours, words("luksHeaderBackup a.img --header-backup-file backup")...)
 			b.must(bench.ours, words("luksChangeKey -q --key-file k1 "+costs+"a.img k3")...)
