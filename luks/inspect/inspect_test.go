@@ -117,6 +117,15 @@ func TestDamageIsNamed(t *testing.T) {
 		{"short device", func(t *testing.T, d *disk) { fix(t, d, 1<<20) }, "healable", "917504 bytes of data are not there", "refuses: the device is too small"},
 		{"room behind the data", func(t *testing.T, d *disk) { fix(t, d, 65536) }, "healthy", "65536 bytes behind the data", "ignores the fixed size"},
 		{"ambiguous", func(_ *testing.T, d *disk) { clear(d.image[:16]); xfs(d) }, "healable", "signature of xfs", "ambiguous signatures"},
+		{
+			"sectors of no kernel", segment("sector_size", json.Number("1073741824")), "lost",
+			"no kernel maps sectors of 1073741824 bytes", "",
+		},
+		{
+			"data behind every device", segment("offset", "18446744073709547520"), "lost",
+			"bytes at byte 18446744073709547520 lie on no device", "",
+		},
+		{"data behind this device", segment("offset", "9223372036854771712"), "healable", "", ""},
 		{"detached", func(_ *testing.T, d *disk) { d.image = d.image[:1<<20] }, "healthy", "detached header", ""},
 	}
 	for _, c := range cases {
@@ -134,6 +143,18 @@ func TestDamageIsNamed(t *testing.T) {
 				t.Errorf("tools %+v lack %q", r.Tools, c.tool)
 			}
 		})
+	}
+}
+
+// segment gives a member of the data segment another value, in both heads.
+func segment(member string, value any) func(*testing.T, *disk) {
+	return func(t *testing.T, d *disk) {
+		err := vectors.Reseal(d.image, func(meta vectors.Object) {
+			meta["segments"].(vectors.Object)["0"].(vectors.Object)[member] = value
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
