@@ -41,7 +41,7 @@ func (v *Volume) Pending() (Transaction, bool, error) {
 	if v.Version != 2 {
 		return Transaction{}, false, nil
 	}
-	return relocate.Pending(v.Metadata(), uint64(v.dev.Size()))
+	return relocate.Pending(v.dev, v.Metadata())
 }
 
 // Resume concludes, or takes back, what Pending tells of, from the heads alone and without a

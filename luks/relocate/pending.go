@@ -18,10 +18,10 @@ type Transaction struct {
 	From, To uint64
 }
 
-// Pending returns the transaction that the heads of a volume on a device of that size (bytes) tell of, and false
-// where there is none. One that awaits the cut of its device is pending once that has been made. A log that
-// cannot be used is a LogError or far.TokenError.
-func Pending(m *luks2.Metadata, deviceSize uint64) (Transaction, bool, error) {
+// Pending returns the transaction that the heads of a volume tell of, and false where there is none. One that
+// awaits the cut of its device is pending once that has been made; only then the device is asked, and for its
+// size alone. A log that cannot be used is a LogError or far.TokenError.
+func Pending(dev header.Device, m *luks2.Metadata) (Transaction, bool, error) {
 	if _, _, found, err := FindLog(m); err != nil || found {
 		return Transaction{Phase: "resizing"}, found && err == nil, err
 	}
@@ -31,7 +31,7 @@ func Pending(m *luks2.Metadata, deviceSize uint64) (Transaction, bool, error) {
 	}
 	pending := t.Phase != far.Stable
 	if t.Phase == far.AwaitingCut {
-		pending = deviceSize == t.ToDeviceSize
+		pending = uint64(dev.Size()) == t.ToDeviceSize
 	}
 	return Transaction{string(t.Phase), t.DeviceSize, t.ToDeviceSize}, pending, nil
 }
