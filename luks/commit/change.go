@@ -44,10 +44,14 @@ func (s *Session) plan(c Change) (Plan, header.Plan, error) {
 	if err != nil {
 		return p, heads, err
 	}
-	p.loose(now, c.Before...)
 	if now.Header.Size == c.Next.Header.Size {
+		p.loose(now, c.Before...)
 		p.heads(heads)
 	} else {
+		if err := p.wholeFirst(s); err != nil {
+			return p, heads, err
+		}
+		p.loose(now, c.Before...)
 		p.exchange(heads)
 	}
 	p.loose(heads.Next, c.After...)
@@ -65,6 +69,13 @@ func checkRoom(now luks2.Copy, c Change, size uint64) error {
 		return err
 	}
 	return layout.After(now, c.Next, size, extents(c.After)...)
+}
+
+// wholeFirst makes both heads equal: the first one of another size may go over the only good one.
+func (p *Plan) wholeFirst(s *Session) error {
+	healing, err := planHeal(s.dev, s.heads, s.choice, s.o.Force)
+	p.heads(healing)
+	return err
 }
 
 // exchange adds heads of another size: the secondary at its new place, which is free; then zeros over the old

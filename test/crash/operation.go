@@ -35,6 +35,8 @@ type Operation struct {
 	Owned []disk.Range
 	// Copies are ranges with equal contents, of which one is enough.
 	Copies []disk.Range
+	// Before are those of them that Setup leaves; nil for all.
+	Before []disk.Range
 	// Areas are ranges of which there is no second copy, each with a key in it.
 	Areas []disk.Range
 	// Unequal tells that Setup leaves one good copy only: what strikes that one is a second fault.

@@ -4,6 +4,7 @@ package crash
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 )
@@ -35,15 +36,18 @@ func (s *session) rotIn(m *disk.Image, r disk.Range) (*disk.Image, decay) {
 	case 4:
 		return m.WithBytes(make([]byte, disk.SectorSize), sector.Offset), decay{"zeros", sector}
 	}
-	r = s.op.narrowest(r, sector)
+	r = s.op.narrowest(r)
 	return m.WithBytes(make([]byte, r.Length), r.Offset), decay{"zeros", r}
 }
 
-// narrowest is the smallest copy around the sector, or r: where heads change their size, one of the greater ones
+// narrowest is the smallest copy that r reaches, or r: where heads change their size, one of the greater ones
 // covers both of the others, and one fault is to reach one copy.
-func (o Operation) narrowest(r, sector disk.Range) disk.Range {
+func (o Operation) narrowest(r disk.Range) disk.Range {
+	if !slices.Contains(o.Copies, r) {
+		return r
+	}
 	for _, c := range o.Copies {
-		if c.Overlaps(sector) && c.Length < r.Length {
+		if c.Overlaps(r) && c.Length < r.Length {
 			r = c
 		}
 	}
@@ -59,6 +63,16 @@ func headRot(s *session) []disk.Range {
 		return s.op.Copies
 	}
 	return []disk.Range{{Offset: 0, Length: s.base.Size()}}
+}
+
+// before is the session with the copies that there are before the operation.
+func (s *session) before() *session {
+	if len(s.op.Before) == 0 {
+		return s
+	}
+	other := *s
+	other.op.Copies = s.op.Before
+	return &other
 }
 
 // areaRot strikes the areas of keyslots.
@@ -79,7 +93,7 @@ func rotten(where target) func(*session) states {
 		return func(yield func(State) bool) {
 			start := State{Case: Case{Image: s.base}, Story: story{what: "nothing written"}}
 			for range max(64/s.thin, 1) {
-				if !yield(s.rot(start, s.some(list))) || !yield(s.rot(s.clean.final(), s.some(list))) {
+				if !yield(s.rot(start, s.some(where(s.before())))) || !yield(s.rot(s.clean.final(), s.some(list))) {
 					return
 				}
 			}
@@ -127,7 +141,7 @@ const crashesPerRun = 64
 func rotThenCut(s *session) states {
 	return func(yield func(State) bool) {
 		for {
-			m, d := s.rotIn(s.base, s.some(headRot(s)))
+			m, d := s.rotIn(s.base, s.some(headRot(s.before())))
 			recorder, err := s.run(m, noFault)
 			r := newRecord(s.op, recorder.Trace(err))
 			var hit, rotted []disk.Range

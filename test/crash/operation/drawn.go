@@ -120,7 +120,7 @@ func (d drawn) operation(s *scene, what deed, j *drawnJudge, run func(crash.Devi
 		Name: d.name, Geometry: s.String(), Traits: s.Traits(),
 		Setup: func() (*disk.Image, error) { return s.base, nil },
 		Run:   run, Check: j.check,
-		Owned: d.owned(s, what, j), Copies: j.heads(), Areas: j.areas(nil),
+		Owned: d.owned(s, what, j), Copies: j.heads(), Before: j.old.heads, Areas: j.areas(nil),
 		Unequal: j.unequal, Lone: j.lone, Again: d.again,
 	}
 	switch {
