@@ -73,6 +73,11 @@ func newSample(t testing.TB, r *rand.Rand, p verity.Params, roots, tail int) *sa
 	if s.root, err = im.Build(context.Background(), s.hash); err != nil {
 		t.Fatal(err)
 	}
+	raw, err := (&verity.Superblock{Params: p}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(s.hash.bytes, raw)
 	if roots == 0 {
 		return s
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -68,7 +69,7 @@ func drawVerity(r *rand.Rand) veritySet {
 	}
 	s.place(r, size, blocks)
 	if r.IntN(2) == 0 {
-		s.placeFEC(r, size, blocks)
+		s.placeFEC(r)
 	}
 	return s
 }
@@ -97,10 +98,16 @@ func (s *veritySet) place(r *rand.Rand, size, blocks int) {
 	}
 }
 
-func (s *veritySet) placeFEC(r *rand.Rand, size, blocks int) {
+// placeFEC puts the parity into a file of its own, or behind the tree, at an offset that no tree of a drawn image
+// reaches; rarely at one that it may reach, which is refused.
+func (s *veritySet) placeFEC(r *rand.Rand) {
 	s.files[2] = "fec"
 	s.fec = []string{"--fec-roots", fmt.Sprint(pick(r, 2, 2, 3, 5, 24, 2+r.IntN(23)))}
-	if r.IntN(5) == 0 {
+	switch r.IntN(6) {
+	case 0, 1:
+		s.files[2] = s.files[1]
+		s.fec = append(s.fec, "--fec-offset", fmt.Sprint(pick(r, 4<<20, 4<<20, 5<<20+512*r.IntN(64), 65536)))
+	case 2:
 		s.fec = append(s.fec, "--fec-offset", fmt.Sprint(pick(r, 512, 4096)))
 	}
 }
@@ -162,11 +169,57 @@ func TestVerityImagesAreTheSameWhoeverMakesThem(t *testing.T) {
 	}
 }
 
+// reach makes a file that parity is to lie in as long as its offset: veritysetup reads what lies between and does not
+// take the end of the file for zeros.
+func (s *veritySet) reach(b *bed) {
+	i := slices.Index(s.fec, "--fec-offset")
+	if i < 0 || s.files[2] == "fec" {
+		return
+	}
+	offset, err := strconv.ParseInt(s.fec[i+1], 10, 64)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if s.files[2] != "data" {
+		b.image(s.files[2], offset)
+	} else if len(b.read("data")) < int(offset) {
+		b.extend("data", offset)
+	}
+}
+
+// remove makes room for the next of many.
+func (b *bed) remove() {
+	b.t.Helper()
+	if err := os.RemoveAll(b.dir); err != nil {
+		b.t.Error(err)
+	}
+}
+
+func (b *bed) extend(name string, size int64) {
+	b.t.Helper()
+	if err := os.Truncate(b.path(name), size); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// copyFrom takes over those of the files that are there.
+func (b *bed) copyFrom(other *bed, files [3]string) {
+	b.t.Helper()
+	for _, name := range files {
+		if content, err := os.ReadFile(other.path(name)); err == nil && name != "" {
+			b.write(name, string(content))
+		}
+	}
+}
+
 func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, peer tool) bool {
 	t.Helper()
 	mine, theirs := newBed(t), newBed(t)
+	defer mine.remove()
+	defer theirs.remove()
 	randomFile(mine, "data", r, s.dataBytes)
-	theirs.write("data", string(mine.read("data")))
+	s.reach(mine)
+	theirs.copyFrom(mine, s.files)
 	a, b := mine.run(ours, s.format()...), theirs.run(peer, s.format()...)
 	say := fmt.Sprintf("set %d (%s): %s", number, peer.name, strings.Join(s.format(), " "))
 	if known := knownRefusal(b.stderr); b.code == 1 && a.code == 0 && known != "" {
@@ -179,7 +232,7 @@ func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, pe
 	if a.code != 0 {
 		return false
 	}
-	if s.files[2] != "" && len(theirs.read("fec")) == 0 && len(mine.read("fec")) > 0 {
+	if s.files[2] != "" && len(theirs.read(s.files[2])) == 0 && len(mine.read(s.files[2])) > 0 {
 		return true // a single block with its superblock behind it: their parity covers nothing
 	}
 	for _, name := range s.files {
@@ -194,11 +247,7 @@ func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, pe
 	}
 	verdicts(t, say, mine, theirs, s.verify(root[1]), ours, peer, 0)
 	damaged := spoil(r, mine, s)
-	for _, name := range s.files {
-		if name != "" {
-			theirs.write(name, string(mine.read(name)))
-		}
-	}
+	theirs.copyFrom(mine, s.files)
 	verdicts(t, say+" after damage to "+damaged, mine, theirs, s.verify(root[1]), ours, peer, -1)
 	return true
 }

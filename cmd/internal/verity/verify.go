@@ -19,6 +19,7 @@ const (
 	verdictRoot     = "wrong root" // data and tree fit each other, and do not give the root hash
 	verdictCorrupt  = "corrupt"    // corrupt, and not to be repaired
 	verdictParity   = "bad parity" // the data are good, their parity is not
+	verdictLarger   = "more data"  // the root hash is that of more data than are there or named
 )
 
 // verdict is what verify reports.
@@ -154,6 +155,11 @@ func (r *run) tellFirst(im *image, v *verity.Image, found *verity.Damage) {
 		r.ui.Errorf("Verification of root hash failed.")
 		return
 	}
+	if at, only := firstStray(v, found); only {
+		r.ui.Errorf("Spare area is not zeroed at position %d.", at)
+		r.ui.Errorf("Verification of data area failed.")
+		return
+	}
 	level := -1
 	block, bad := found.Data.First()
 	for i := 0; !bad && i < len(found.Tree); i++ {
@@ -173,6 +179,20 @@ func spareOfTop(v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
 	return at, err == nil && dirty
 }
 
+// firstStray is where a hash block holds what is no digest; false where blocks of another hash are there too.
+func firstStray(v *verity.Image, found *verity.Damage) (at int64, only bool) {
+	if found.Data.Len() > 0 || hashBlocks(found) > 0 {
+		return 0, false
+	}
+	for level := range found.Stray {
+		if block, stray := found.Stray[level].First(); stray {
+			at, _, err := v.Spare(level, block)
+			return at, err == nil
+		}
+	}
+	return 0, false
+}
+
 // judgeDamage says whether corrupt data can be repaired.
 func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict) ui.ExitCode {
 	if writing := r.repair != "" || r.repairHash != ""; im.fec != nil && !(writing && repair.Good()) {
@@ -190,6 +210,10 @@ func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repai
 		if _, dirty := spareOfTop(v, repair.Found); im.fec == nil && !dirty {
 			return ui.Failed
 		}
+	case repair.Left.Larger():
+		res.Verdict = verdictLarger
+		r.ui.Errorf("The root hash is that of more data than the %d blocks that are named: what lies behind them is not verified.",
+			im.DataBlocks)
 	default:
 		res.Verdict = verdictCorrupt
 		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", res.Lost+res.Unproven+hashBlocks(repair.Left))
