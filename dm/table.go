@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"golang.org/x/sys/unix"
@@ -111,7 +112,7 @@ func appendLine(payload *secret.Buffer, line target.Target) (*secret.Buffer, err
 	return payload.Append(make([]byte, int(spec.Next)-specSize-params.Len()))
 }
 
-func align8(n int) int { return (n + 7) &^ 7 }
+func align8(n int) int { return extent.Up(n, 8) }
 
 // explainLoad finds out what the errno of a failed load means, which depends on the table.
 func (c *Control) explainLoad(device ref, label string, table Table, err error) error {

@@ -116,10 +116,6 @@ func (v *Volume) EraseFar(ctx context.Context) error {
 	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error { return relocate.EraseFar(ctx, s) })
 }
 
-// EveryFar finds the far headers of any volume near the device's end, and those whose places heads that
-// can still be read name.
-func EveryFar(ctx context.Context, dev Device) ([]far.Found, error) { return far.Every(ctx, dev) }
-
 // SyncFar brings the far header into step with the heads, after another tool changed them or an update
 // was cut off, and wipes forgotten copies of it: those at the device's end and in others. Where another tool
 // gave the metadata another length, it is made anew. Where the data segment reaches over the far header it

@@ -53,7 +53,7 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 var (
 	ctx   = context.Background()
 	anyID = luks.UnlockOptions{Keyslot: luks.AnyKeyslot}
-	cheap = luks.NewKeyslot{ID: luks.AnyKeyslot, Priority: luks2.PriorityNormal, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
+	cheap = luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
 )
 
 func options(version int) luks.FormatOptions {
@@ -167,6 +167,24 @@ func TestFormatAddChangeKill(t *testing.T) {
 			t.Errorf("%d keyslots left", v.BoundKeyslots())
 		}
 	})
+}
+
+func TestAKeyslotWithoutAPriorityIsTriedLikeAnyOther(t *testing.T) {
+	dev, o := &memory{image: make([]byte, 6<<20)}, options(2)
+	o.Keyslot = luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: cheap.KDF}
+	v, err := luks.Format(ctx, dev, []byte("one"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), o.Keyslot); err != nil {
+		t.Fatal(err)
+	}
+	if !opens(t, dev, "one") || !opens(t, dev, "two") {
+		t.Error("a key that was acknowledged is not tried")
+	}
+	if text := v.Metadata().Text(); bytes.Contains(text, []byte("priority")) {
+		t.Errorf("a priority was written that nobody asked for: %s", text)
+	}
 }
 
 func TestTheVolumeKeyOpensByItself(t *testing.T) {

@@ -63,8 +63,8 @@ func (r root) describe(dir string) (Info, bool) {
 		Major:  n.major,
 		Minor:  n.minor,
 		Size:   integer(dir, "size") * 512, // always 512-byte sectors
-		DMName: attribute(dir, "dm/name"),
-		DMUUID: attribute(dir, "dm/uuid"),
+		DMName: ReadAttribute(dir, "dm/name"),
+		DMUUID: ReadAttribute(dir, "dm/uuid"),
 	}
 	if disk := wholeDisk(dir); disk != dir {
 		info.Disk = filepath.Base(disk)

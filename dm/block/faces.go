@@ -100,7 +100,7 @@ func loopFace(link string) (f Face, under string, ok bool) {
 	if err != nil {
 		return f, "", false
 	}
-	under = attribute(dir, "loop/backing_file")
+	under = ReadAttribute(dir, "loop/backing_file")
 	n, known := numberOf(dir)
 	return Face{n.major, n.minor, integer(dir, "loop/offset")}, under, known && under != ""
 }

@@ -100,9 +100,9 @@ func above(dir, partition string) (found []Holder) {
 		n, _ := numberOf(top)
 		h := Holder{
 			Kind: HolderDevice, Name: nodeName(top), Partition: partition, Major: n.major, Minor: n.minor,
-			UUID: attribute(top, "dm/uuid"),
+			UUID: ReadAttribute(top, "dm/uuid"),
 		}
-		if name := attribute(top, "dm/name"); name != "" {
+		if name := ReadAttribute(top, "dm/name"); name != "" {
 			h.Name = name
 		}
 		found = append(found, h)
@@ -118,7 +118,7 @@ func partitions(dir string) (found []string) {
 	}
 	for _, entry := range entries {
 		sub := filepath.Join(dir, entry.Name())
-		if entry.IsDir() && attribute(sub, "partition") != "" {
+		if entry.IsDir() && ReadAttribute(sub, "partition") != "" {
 			found = append(found, sub)
 		}
 	}

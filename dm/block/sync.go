@@ -48,7 +48,7 @@ func (d *Device) Sync() error {
 // dropPages is advice: on a RAM-backed file system the page cache is the medium.
 func (d *Device) dropPages(s span) {
 	page := int64(unix.Getpagesize())
-	from := s.from / page * page
+	from := extent.Down(s.from, page)
 	_ = unix.Fadvise(d.fd, from, extent.Up(s.to-from, page), unix.FADV_DONTNEED)
 }
 

@@ -44,8 +44,9 @@ func wholeDisk(dir string) string {
 	return dir
 }
 
-// attribute reads one sysfs file, without its newline; "" when it is absent.
-func attribute(dir, name string) string {
+// ReadAttribute reads one file below a directory of sysfs or procfs, without blanks around it: "" where it is
+// absent.
+func ReadAttribute(dir, name string) string {
 	text, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		return ""
@@ -54,7 +55,7 @@ func attribute(dir, name string) string {
 }
 
 func integer(dir, name string) int64 {
-	n, _ := strconv.ParseInt(attribute(dir, name), 10, 64)
+	n, _ := strconv.ParseInt(ReadAttribute(dir, name), 10, 64)
 	return n
 }
 
@@ -63,7 +64,7 @@ func nodeName(dir string) string {
 	return strings.ReplaceAll(filepath.Base(dir), "!", "/")
 }
 
-func numberOf(dir string) (number, bool) { return parseNumber(attribute(dir, "dev")) }
+func numberOf(dir string) (number, bool) { return parseNumber(ReadAttribute(dir, "dev")) }
 
 // Attribute reads one file of a device's directory in sysfs, without its newline: "start", "dm/suspended",
 // "queue/rotational". It is "" where the device or the file is absent.
@@ -72,5 +73,5 @@ func Attribute(major, minor uint32, name string) string {
 	if err != nil {
 		return ""
 	}
-	return attribute(dir, name)
+	return ReadAttribute(dir, name)
 }

@@ -57,7 +57,7 @@ func (r root) topology(n number, t *Topology) {
 		return // no sysfs mounted: what the ioctls said stands
 	}
 	disk := wholeDisk(dir)
-	zoned := attribute(disk, "queue/zoned")
+	zoned := ReadAttribute(disk, "queue/zoned")
 	t.Zoned = zoned == "host-aware" || zoned == "host-managed"
 	t.DAX = integer(disk, "queue/dax") == 1
 	t.Rotational = integer(disk, "queue/rotational") == 1

@@ -69,7 +69,7 @@ func (r root) openers(held map[number]string) (found []Holder, err error) {
 		dir := r.path("proc", entry.Name())
 		if partition, ok := r.hasOpen(dir, held); ok {
 			found = append(found, Holder{
-				Kind: HolderProcess, Name: attribute(dir, "comm"), Partition: partition,
+				Kind: HolderProcess, Name: ReadAttribute(dir, "comm"), Partition: partition,
 				PID: pid,
 			})
 		}

@@ -16,7 +16,7 @@ func (d *Device) ZeroRange(off, n int64) error {
 		return &IOError{Path: d.path, Op: "zero", Offset: off, Length: n, Err: err}
 	}
 	sector := int64(d.logical)
-	from, to := extent.Up(off, sector), (off+n)/sector*sector
+	from, to := extent.Up(off, sector), extent.Down(off+n, sector)
 	if !d.block || from >= to || !d.zeroSectors(from, to-from) {
 		return d.writeZeros(off, n)
 	}

@@ -8,7 +8,10 @@ package extent
 import "math"
 
 // Extent is a range of bytes on a device.
-type Extent struct{ Offset, Size uint64 }
+type Extent struct {
+	Offset uint64 `json:"offset"`
+	Size   uint64 `json:"length"`
+}
 
 // End is the first byte behind the range, at most 2^64-1.
 func (e Extent) End() uint64 {

@@ -14,6 +14,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // ErrSealed is returned where something tries to turn a Buffer into text.
@@ -35,7 +37,7 @@ func New(n int) (*Buffer, error) {
 		return &Buffer{}, nil
 	}
 	page := unix.Getpagesize()
-	size := (n + page - 1) / page * page
+	size := extent.Up(n, page)
 	region, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return nil, fmt.Errorf("secret: mapping %d bytes: %w", size, err)

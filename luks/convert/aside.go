@@ -59,5 +59,3 @@ func disabled(h luks1.Header, id int, free luks2.Extent) (int, bool) {
 	}
 	return best, found
 }
-
-func roundUp(n uint64) uint64 { return (n + areaUnit - 1) / areaUnit * areaUnit }

@@ -39,7 +39,7 @@ func PlanDown(c luks2.Copy, size uint64) (Down, error) {
 
 // usualDown gives every keyslot its usual place.
 func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64) (Down, bool) {
-	length := roundUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
+	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	for i := range h.Keyslots {
 		h.Keyslots[i].Offset = uint32((areaUnit + uint64(i)*length) / luks1.SectorSize)
 	}
@@ -69,7 +69,7 @@ func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64
 // asTheyAre leaves the keyslots where they lie, which LUKS1 allows, and gives the disabled ones what
 // room there is.
 func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
-	length := roundUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
+	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	const nowhere = 1<<32 - 1
 	for i := range h.Keyslots {
 		h.Keyslots[i].Offset = nowhere

@@ -119,7 +119,7 @@ func (p places) spare(keep uint64) (uint64, bool) {
 	if p.room.Size < p.length {
 		return 0, false
 	}
-	for at := (p.room.End() - p.length) / areaUnit * areaUnit; at >= p.room.Offset; at -= areaUnit {
+	for at := luks2.AlignDown(p.room.End() - p.length); at >= p.room.Offset; at -= areaUnit {
 		clear := at+p.length <= keep || keep+p.length <= at
 		if clear && len(p.over(at)) == 0 {
 			return at, true

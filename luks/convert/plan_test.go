@@ -36,7 +36,7 @@ func volume1(t *testing.T, keyBytes uint32, payload uint32, enabled ...int) luks
 // a valid header; the heads meet nothing; the moves arrive.
 func walkUp(t *testing.T, h luks1.Header, up Up) map[int]uint64 {
 	t.Helper()
-	length := roundUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
+	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	for _, s := range up.Clear {
 		for id, k := range h.Keyslots {
 			if k.Enabled() && overlaps(k, s.To, length) {
@@ -115,7 +115,7 @@ func down(t *testing.T, up Up, at map[int]uint64, want luks1.Header) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	length := roundUp(uint64(want.MaterialSectors()) * luks1.SectorSize)
+	length := luks2.AlignUp(uint64(want.MaterialSectors()) * luks1.SectorSize)
 	replay(t, at, d.Settle, length, up.Room)
 	h := d.Header
 	for _, s := range d.Return {

@@ -25,7 +25,7 @@ type Up struct {
 // PlanUp plans the conversion of a LUKS1 volume on a device of size bytes. It refuses, with an Error,
 // what LUKS2 cannot hold and what there is no room for.
 func PlanUp(h luks1.Header, size uint64) (Up, error) {
-	length := roundUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
+	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	room, err := roomAbove(h, length, size)
 	if err != nil {
 		return Up{}, err
@@ -54,7 +54,7 @@ func PlanUp(h luks1.Header, size uint64) (Up, error) {
 // DetachedRoom is how many bytes a detached LUKS1 header takes as a LUKS2 header with room for as many
 // keyslots.
 func DetachedRoom(h luks1.Header) uint64 {
-	return headsEnd + luks1.KeyslotCount*roundUp(uint64(h.MaterialSectors())*luks1.SectorSize)
+	return headsEnd + luks1.KeyslotCount*luks2.AlignUp(uint64(h.MaterialSectors())*luks1.SectorSize)
 }
 
 // roomAbove is the keyslots area of the LUKS2 volume: what lies between the heads and the data. A
@@ -68,7 +68,7 @@ func roomAbove(h luks1.Header, length, size uint64) (luks2.Extent, error) {
 	if end < headsEnd+length {
 		return luks2.Extent{}, cannot(2, ErrNoRoom, "the data begins at byte %d", end)
 	}
-	return luks2.Extent{Offset: headsEnd, Size: min((end-headsEnd)/areaUnit*areaUnit, luks2.MaxKeyslotsSize)}, nil
+	return luks2.Extent{Offset: headsEnd, Size: min(luks2.AlignDown(end-headsEnd), luks2.MaxKeyslotsSize)}, nil
 }
 
 // areasOf lists where the enabled keyslots lie, by the ids they had before any of them was copied

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -63,7 +64,7 @@ func LocatorAt(deviceSize uint64) (uint64, bool) {
 // more than a small part of the device.
 func LeastData(length uint64) uint64 { return 16 * length }
 
-func alignDown(n uint64) uint64 { return n / Alignment * Alignment }
+func alignDown(n uint64) uint64 { return extent.Down(n, Alignment) }
 
 // None tells that this is no place.
 func (p Place) None() bool { return p == Place{} }

@@ -61,7 +61,7 @@ func defaultKeyslotsSize(o Options, headerSize, size uint64) uint64 {
 	if room < 2*headerSize {
 		return 0
 	}
-	return min((room-2*headerSize)/luks2.AreaAlignment*luks2.AreaAlignment, luks2.MaxKeyslotsSize)
+	return min(luks2.AlignDown(room-2*headerSize), luks2.MaxKeyslotsSize)
 }
 
 func checkGeometry(g Geometry, o Options, size uint64) error {
@@ -69,7 +69,8 @@ func checkGeometry(g Geometry, o Options, size uint64) error {
 		return fault.Geometry("data offset", "%d bytes is no multiple of 512", g.DataOffset)
 	}
 	if g.DataOffset != 0 && g.DataOffset < g.Room() {
-		return fault.Geometry("data offset", "%d bytes lies inside the metadata, which takes %d", g.DataOffset, g.Room())
+		return fault.Geometry("data offset", "%d bytes lies inside the metadata, which takes %d",
+			g.DataOffset, g.Room())
 	}
 	if err := g.fits(o, size); err != nil {
 		return err
@@ -95,8 +96,8 @@ func (g Geometry) wholeSectors(o Options, size uint64) error {
 		return nil
 	}
 	if g.DataOffset%unit != 0 || (data-g.DataOffset)%unit != 0 {
-		return fault.Geometry("sectors", "%d bytes of data at byte %d are no sectors of %d", data-g.DataOffset, g.DataOffset,
-			unit)
+		return fault.Geometry("sectors", "%d bytes of data at byte %d are no sectors of %d",
+			data-g.DataOffset, g.DataOffset, unit)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
@@ -112,7 +113,7 @@ func grubKeyslot(k Keyslot) string {
 		return "does not open the data"
 	case k.hurt():
 		return "key material is " + string(k.State)
-	case k.prio == 0:
+	case k.prio == luks2.PriorityIgnore:
 		return "priority ignore"
 	case k.KDF != "pbkdf2":
 		return k.KDF + ": it derives keys by pbkdf2 only"

@@ -13,7 +13,7 @@ func (r *Report) keyslots2(m *luks2.Metadata, areas []Area) {
 	for _, slot := range m.Keyslots() {
 		k := Keyslot{
 			ID: slot.ID, Type: slot.Type, KDF: slot.KDF.Type, Cipher: slot.Area.Encryption,
-			hash: slot.KDF.Hash, af: slot.AF.Hash, prio: int(slot.Priority),
+			hash: slot.KDF.Hash, af: slot.AF.Hash, prio: slot.Priority,
 		}
 		if d, found := m.DigestOfSegment(data.ID); found {
 			for _, id := range d.Keyslots {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 func (r *Report) judge1(e Evidence) {
@@ -20,7 +21,7 @@ func (r *Report) judge1(e Evidence) {
 	for _, id := range h.EnabledKeyslots() {
 		k := Keyslot{
 			ID: id, Type: "luks1", Bound: true, KDF: "pbkdf2", Cipher: h.Encryption(),
-			hash: h.HashSpec, af: h.HashSpec, prio: 1,
+			hash: h.HashSpec, af: h.HashSpec, prio: luks2.PriorityNormal,
 		}
 		r.Keyslots = append(r.Keyslots, k.with(e.Areas))
 	}

@@ -2,6 +2,8 @@
 
 package inspect
 
+import "github.com/orthrus-luks/orthrus/luks/luks2"
+
 // Grade says how bad a finding is; the worst one is the volume's verdict.
 type Grade int
 
@@ -71,7 +73,7 @@ type Keyslot struct {
 
 	hash string // of KDF and splitter, for boot loaders
 	af   string
-	prio int
+	prio luks2.Priority
 }
 
 // Segment is a part of the data.

@@ -27,7 +27,7 @@ type New struct {
 	Cipher        string         // LUKS2: of the keyslot area; empty for the default
 	CipherKeySize int            // bytes, with Cipher
 	Hash          string         // LUKS2: of the anti-forensic split and new digests; empty for sha256
-	Priority      luks2.Priority // LUKS2; only a new keyslot has it from here
+	Priority      luks2.Priority // LUKS2; normal where it is left out; only a new keyslot has it from here
 	// DigestIterations is the cost of the digest of an unbound key; 0 for the least.
 	DigestIterations uint32
 	// Aside lets ChangeKey overwrite a LUKS1 keyslot that no room is left beside. It gets a header backup with

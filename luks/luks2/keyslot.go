@@ -9,15 +9,20 @@ import (
 	"strconv"
 )
 
-// Priority says when a keyslot is tried.
+// Priority says when a keyslot is tried. It is the format's number less normalNumber, so that the zero value is
+// what an absent member means.
 type Priority int
 
-// The priorities of the format; an absent member means Normal.
+// The priorities of the format, where they are 0, 1 and 2.
 const (
-	PriorityIgnore Priority = 0 // only where the keyslot is named
-	PriorityNormal Priority = 1
-	PriorityPrefer Priority = 2
+	PriorityIgnore Priority = -1 // only where the keyslot is named
+	PriorityNormal Priority = 0
+	PriorityPrefer Priority = 1
 )
+
+const normalNumber = 1
+
+func (p Priority) text() json.RawMessage { return number(uint64(p + normalNumber)) }
 
 // Keyslot is one entry of the keyslots section. Of types other than "luks2" only Type, KeySize,
 // Priority and the place of Area are known.
@@ -129,7 +134,7 @@ func priority(p *int) Priority {
 	if p == nil {
 		return PriorityNormal
 	}
-	return Priority(*p)
+	return Priority(*p - normalNumber)
 }
 
 // Keyslots returns every keyslot in the order of the text, which is the order in which they are
@@ -222,7 +227,7 @@ func (m *Metadata) SetPriority(id int, p Priority) error {
 	if p == PriorityNormal {
 		o.remove("priority")
 	} else {
-		o.set("priority", number(uint64(p)))
+		o.set("priority", p.text())
 	}
 	m.keyslots.set(strconv.Itoa(id), o.text())
 	return nil
@@ -294,7 +299,7 @@ func encodeKeyslot(slot Keyslot) *object {
 	o.set("area", encodeArea(slot.Area).text())
 	o.set("kdf", encodeKDF(slot.KDF).text())
 	if slot.Priority != PriorityNormal {
-		o.set("priority", number(uint64(slot.Priority)))
+		o.set("priority", slot.Priority.text())
 	}
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -99,7 +100,7 @@ func fixed(head luks2.Copy, place far.Place) (luks2.Copy, uint64, error) {
 	if !found || place.Start() <= segment.Offset {
 		return head, 0, fmt.Errorf("%w: the data would begin behind it", ErrNoFarRoom)
 	}
-	size := (place.Start() - segment.Offset) / uint64(segment.SectorSize) * uint64(segment.SectorSize)
+	size := extent.Down(place.Start()-segment.Offset, uint64(segment.SectorSize))
 	if !segment.Dynamic {
 		size = min(size, segment.Size)
 	}

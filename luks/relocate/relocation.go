@@ -5,6 +5,7 @@ package relocate
 import (
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -55,7 +56,7 @@ func (r *relocation) place(deviceSize uint64) (far.Place, uint64, error) {
 		return p, 0, fmt.Errorf("%w: %d bytes leave no room for data", ErrTarget, deviceSize)
 	}
 	unit := uint64(r.segment.SectorSize)
-	size := (p.Start() - r.segment.Offset) / unit * unit
+	size := extent.Down(p.Start()-r.segment.Offset, unit)
 	if size < far.LeastData(far.Length(r.head)) {
 		return p, 0, fmt.Errorf("%w: %d bytes leave %d for data", ErrTarget, deviceSize, size)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/sealed"
@@ -38,19 +39,13 @@ type Undo struct {
 
 // Range is one range that was overwritten.
 type Range struct {
-	What       string   `json:"what"`
-	Why        string   `json:"why"`
-	Offset     uint64   `json:"offset"` // bytes
-	Length     uint64   `json:"length"` // bytes
-	After      []byte   `json:"written_sha256"`
-	Unreadable []Extent `json:"unreadable,omitempty"` // their bytes are kept as zeros
-	Before     []byte   `json:"-"`
-}
-
-// Extent is a piece of the device, bytes.
-type Extent struct {
-	Offset uint64 `json:"offset"`
-	Length uint64 `json:"length"`
+	What       string          `json:"what"`
+	Why        string          `json:"why"`
+	Offset     uint64          `json:"offset"` // bytes
+	Length     uint64          `json:"length"` // bytes
+	After      []byte          `json:"written_sha256"`
+	Unreadable []extent.Extent `json:"unreadable,omitempty"` // their bytes are kept as zeros
+	Before     []byte          `json:"-"`
 }
 
 // Reader reads past sectors that cannot be read: their bytes become zeros and bad is told.
@@ -68,7 +63,7 @@ func (p Plan) Keep(dev Reader) ([]Range, error) {
 			Before: make([]byte, len(w.Bytes)),
 		}
 		n, err := dev.ReadAround(r.Before, int64(w.Offset), func(off, length int64, _ error) {
-			r.Unreadable = append(r.Unreadable, Extent{uint64(off), uint64(length)})
+			r.Unreadable = append(r.Unreadable, extent.Extent{Offset: uint64(off), Size: uint64(length)})
 		})
 		if n < len(r.Before) {
 			return nil, fmt.Errorf("%s at byte %d: %w", w.What, w.Offset, errors.Join(err, io.ErrUnexpectedEOF))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/uuid"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -15,11 +16,14 @@ import (
 // ErrNotHere is a find whose keyslot areas all lie outside the device.
 var ErrNotHere = errors.New("no keyslot area of this header lies on the device")
 
+// Lost is what a rebuilt header lacks, by its place on the device in bytes: below 0 it lies before the device.
+type Lost struct{ Offset, Length int64 }
+
 // Rebuild makes a detached header of a find: both heads anew, or LUKS1's header, and every keyslot
 // area as it is on src, which is size bytes long. It serves as a header backup too. lost lists
 // what could not be read, by its place on the device; zeros stand for it. random gives salts, and
 // a UUID where that was lost.
-func Rebuild(src io.ReaderAt, size int64, f Find, random io.Reader) (image []byte, lost []Extent, err error) {
+func Rebuild(src io.ReaderAt, size int64, f Find, random io.Reader) (image []byte, lost []Lost, err error) {
 	if f.Version == 1 {
 		image, err = head1(f.old)
 	} else {
@@ -33,11 +37,11 @@ func Rebuild(src io.ReaderAt, size int64, f Find, random io.Reader) (image []byt
 		start := k.Offset - f.Base
 		area := image[start : start+int64(k.Size)]
 		if k.Offset < 0 || k.Offset+int64(k.Size) > size {
-			lost = append(lost, Extent{k.Offset, int64(k.Size)})
+			lost = append(lost, Lost{k.Offset, int64(k.Size)})
 			continue
 		}
 		copied = true
-		readAround(src, area, k.Offset, func(off, length int64) { lost = append(lost, Extent{off, length}) })
+		readAround(src, area, k.Offset, func(off, length int64) { lost = append(lost, Lost{off, length}) })
 	}
 	if !copied && len(f.Keyslots) > 0 {
 		return nil, lost, ErrNotHere
@@ -60,7 +64,7 @@ func head1(h luks1.Header) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	image := make([]byte, (end+4095)/4096*4096)
+	image := make([]byte, extent.Up(end, luks2.AreaAlignment))
 	copy(image, header)
 	return image, nil
 }

@@ -209,7 +209,7 @@ func TestUnreadableSectorsAreSkippedAndNamed(t *testing.T) {
 		t.Errorf("keyslots %+v", r.Finds[0].Keyslots)
 	}
 	_, lost, err := Rebuild(d, d.Size(), r.Finds[0], rand.Reader)
-	if err != nil || len(lost) != 1 || lost[0] != (Extent{500 * 512, 512}) {
+	if err != nil || len(lost) != 1 || lost[0] != (Lost{500 * 512, 512}) {
 		t.Errorf("lost %+v, %v", lost, err)
 	}
 	delete(d.bad, 500)
@@ -327,7 +327,7 @@ func TestASecondaryAloneIsEnoughAtEachOfTheNineOffsets(t *testing.T) {
 		_, err := luks.Format(context.Background(), d, []byte(vectors.K0), luks.FormatOptions{
 			Version: 2, Cipher: "aes-xts-plain64", KeySize: 32, Hash: "sha256", SectorSize: 512,
 			UUID: "11111111-2222-4333-8444-555555555555", MetadataSize: size, KeyslotsSize: 256 << 10, DataOffset: 2*size + 512<<10,
-			Keyslot: luks.NewKeyslot{Priority: luks2.PriorityNormal, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+			Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
 		})
 		if err != nil {
 			t.Fatalf("size %d: %v", size, err)

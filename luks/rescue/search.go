@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 const (
@@ -17,18 +19,12 @@ const (
 	maxRanges = 64      // unreadable ranges that are named
 )
 
-// Extent is a piece of the device, bytes.
-type Extent struct {
-	Offset int64 `json:"offset"`
-	Length int64 `json:"length"`
-}
-
 // Result is what a search found.
 type Result struct {
-	Finds      []Find   // the most promising one first
-	Unreadable []Extent // at most 64
-	Skipped    int64    // bytes that could not be read
-	Truncated  bool     // there was more than is listed
+	Finds      []Find          // the most promising one first
+	Unreadable []extent.Extent // at most 64
+	Skipped    int64           // bytes that could not be read
+	Truncated  bool            // there was more than is listed
 }
 
 // arounder reads past sectors that cannot be read, as block.Device does.
@@ -81,7 +77,7 @@ func (s *search) read(p []byte, at int64) {
 	readAround(s.src, p, at, func(off, length int64) {
 		s.result.Skipped += length
 		if len(s.result.Unreadable) < maxRanges {
-			s.result.Unreadable = append(s.result.Unreadable, Extent{off, length})
+			s.result.Unreadable = append(s.result.Unreadable, extent.Extent{Offset: uint64(off), Size: uint64(length)})
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -128,7 +129,7 @@ func remains(dev io.ReaderAt, e luks2.Extent) luks2.Extent {
 	}
 	const block = luks2.AreaAlignment
 	used := uint64(len(bytes.TrimRight(p, "\x00")))
-	first := (e.Size - uint64(len(bytes.TrimLeft(p, "\x00")))) / block * block
+	first := extent.Down(e.Size-uint64(len(bytes.TrimLeft(p, "\x00"))), block)
 	if used == 0 {
 		return luks2.Extent{}
 	}

@@ -18,7 +18,7 @@ func apple() []format {
 // hfsPlus (TN1150): version be16 at 2, block size be32 at 40, blocks be32 at 44.
 func hfsPlus(_ *view, r record, s *Signature) bool {
 	version := r.be16(2)
-	s.Extent = extent(uint64(r.be32(44)), uint64(r.be32(40)))
+	s.Extent = product(uint64(r.be32(44)), uint64(r.be32(40)))
 	return (version == 4 || version == 5) && powerOfTwo(r.be32(40), 512, 1<<20) && r.be32(44) != 0
 }
 
@@ -35,6 +35,6 @@ func hfs(_ *view, r record, s *Signature) bool {
 // apfs: block size le32 at 36, blocks le64 at 40, uuid 72.
 func apfs(_ *view, r record, s *Signature) bool {
 	s.UUID = r.uuid(72)
-	s.Extent = extent(r.le64(40), uint64(r.le32(36)))
+	s.Extent = product(r.le64(40), uint64(r.le32(36)))
 	return powerOfTwo(r.le32(36), 4096, 65536)
 }

@@ -45,7 +45,7 @@ func erofs(v *view, r record, s *Signature) bool {
 
 // squashfs 4: version le16 at 28, bytes used le64 at 40.
 func squashfs(_ *view, r record, s *Signature) bool {
-	s.Extent = extent(r.le64(40), 1)
+	s.Extent = product(r.le64(40), 1)
 	return r.le16(28) == 4
 }
 

@@ -60,10 +60,10 @@ func ntfs(v *view, r record, s *Signature) bool {
 		return false
 	}
 	s.UUID = fmt.Sprintf("%016X", r.le64(72))
-	s.Extent = extent(sectors+1, sector)
+	s.Extent = product(sectors+1, sector)
 	cluster := sector * perCluster
 	if record := mftRecord(r[64], cluster); record != 0 {
-		s.Label = ntfsLabel(v, extent(r.le64(48), cluster)+3*record, int(record))
+		s.Label = ntfsLabel(v, product(r.le64(48), cluster)+3*record, int(record))
 	}
 	return true
 }

@@ -34,7 +34,7 @@ func iso9660(v *view, r record, s *Signature) bool {
 	if s.UUID == "" {
 		s.UUID = isoDate(r, 813)
 	}
-	s.Extent = extent(uint64(r.le32(80)), uint64(r.le16(128)))
+	s.Extent = product(uint64(r.le32(80)), uint64(r.le16(128)))
 	return r[0] == 1 || r[0] == 0
 }
 

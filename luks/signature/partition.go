@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // partitionTables: GPT's header in the second sector and in the last, for sectors of 512 and
@@ -15,7 +17,7 @@ func partitionTables(size int64) (all []format) {
 	for _, sector := range []int64{512, 4096} {
 		gpt.parse = gptHeader(sector)
 		all = append(all, gpt.places(sector)...)
-		if last := size/sector*sector - sector; last > sector {
+		if last := extent.Down(size, sector) - sector; last > sector {
 			all = append(all, gpt.copies(last)...)
 		}
 	}
@@ -39,7 +41,7 @@ func gptHeader(sector int64) func(*view, record, *Signature) bool {
 			return false
 		}
 		s.UUID = r.guid(56)
-		s.Extent = extent(max(own, other), uint64(sector))
+		s.Extent = product(max(own, other), uint64(sector))
 		if s.Extent != 0 {
 			s.Extent += sector
 		}

@@ -2,6 +2,10 @@
 
 package signature
 
+import (
+	"github.com/orthrus-luks/orthrus/dm/extent"
+)
+
 // plainMagics: formats of which the magic, and for some a uuid, is all that is needed here.
 func plainMagics(size int64) []format {
 	return []format{
@@ -12,8 +16,8 @@ func plainMagics(size int64) []format {
 		{kind: "ceph_bluestore", usage: Other, magic: "bluestore block device"},
 		{kind: "VMFS_volume_member", usage: RAID, at: 1 << 20, magic: "\x0d\xd0\x01\xc0"},
 		{kind: "VMFS", usage: Filesystem, at: 2 << 20, magic: "\x5e\xf1\xab\x2f"},
-		{kind: "isw_raid_member", usage: RAID, at: size/512*512 - 1024, magic: "Intel Raid ISM Cfg Sig. "},
-		{kind: "ddf_raid_member", usage: RAID, at: size/512*512 - 512, magic: "\xde\x11\xde\x11"},
+		{kind: "isw_raid_member", usage: RAID, at: extent.Down(size, 512) - 1024, magic: "Intel Raid ISM Cfg Sig. "},
+		{kind: "ddf_raid_member", usage: RAID, at: extent.Down(size, 512) - 512, magic: "\xde\x11\xde\x11"},
 	}
 }
 

@@ -5,6 +5,8 @@ package signature
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // arrays: Linux md, DRBD, and the firmware formats that mdadm knows.
@@ -12,7 +14,7 @@ func arrays(size int64) []format {
 	md1 := format{kind: "linux_raid_member", usage: RAID, magic: "\xfc\x4e\x2b\xa9", length: 256, parse: md1}
 	all := md1.places(0, 4096)
 	if size >= 8192 {
-		end := (size/512 - 16) / 8 * 8 * 512 // 1.0: 8 to 12 KiB before the end
+		end := extent.Down(size/512-16, 8) * 512 // 1.0: 8 to 12 KiB before the end
 		all = append(all, md1.places(end)...)
 	}
 	old := md1
@@ -20,7 +22,7 @@ func arrays(size int64) []format {
 	swapped := old
 	swapped.magic = "\xa9\x2b\x4e\xfc"
 	if size >= 64<<10 {
-		end := size/65536*65536 - 65536
+		end := extent.Down(size, 65536) - 65536
 		all = append(all, old.places(end)...)
 		all = append(all, swapped.places(end)...)
 	}
@@ -42,7 +44,7 @@ func md1(_ *view, r record, s *Signature) bool {
 	}
 	data, sectors := r.le64(128), r.le64(136)
 	if data+sectors > data {
-		s.Extent = extent(data+sectors, 512)
+		s.Extent = product(data+sectors, 512)
 	}
 	return true
 }
@@ -71,7 +73,7 @@ func drbd(size int64) (all []format) {
 		id    int
 	}{{"\x83\x74\x02\x6b", 40}, {"\x83\x74\x02\x6c", 40}, {"\x83\x74\x02\x6d", 48}} {
 		all = append(all, format{
-			kind: "drbd", usage: RAID, at: size/4096*4096 - 4096, magic: version.magic, from: 60, length: 512,
+			kind: "drbd", usage: RAID, at: extent.Down(size, 4096) - 4096, magic: version.magic, from: 60, length: 512,
 			parse: func(_ *view, r record, s *Signature) bool {
 				s.UUID = fmt.Sprintf("%x", r.be64(version.id))
 				return true

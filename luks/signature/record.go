@@ -77,8 +77,8 @@ func (r record) hex(at, n int) string { return hex.EncodeToString(r[at : at+n]) 
 // serial is a FAT volume serial number.
 func serial(n uint32) string { return fmt.Sprintf("%04X-%04X", n>>16, n&0xffff) }
 
-// extent multiplies, and gives 0, unknown, for what no device can have.
-func extent(count, unit uint64) int64 {
+// product multiplies, and gives 0, unknown, for what no device can have.
+func product(count, unit uint64) int64 {
 	high, low := bits.Mul64(count, unit)
 	if high != 0 || low > math.MaxInt64 {
 		return 0
@@ -86,12 +86,12 @@ func extent(count, unit uint64) int64 {
 	return int64(low)
 }
 
-// shifted is extent for a unit given as a power of two.
+// shifted is product for a unit given as a power of two.
 func shifted(count uint64, shift uint) int64 {
 	if shift > 62 {
 		return 0
 	}
-	return extent(count, 1<<shift)
+	return product(count, 1<<shift)
 }
 
 func powerOfTwo(n, least, most uint32) bool { return n >= least && n <= most && n&(n-1) == 0 }

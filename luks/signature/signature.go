@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"io"
 	"slices"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // Usage is the class of a signature, in blkid's words.
@@ -44,12 +46,9 @@ type Signature struct {
 
 // Unreadable is the error of Detect when places could not be read.
 type Unreadable struct {
-	Ranges []Range // ascending, at most 64
-	Err    error   // of the first
+	Ranges []extent.Extent // ascending, at most 64
+	Err    error           // of the first
 }
-
-// Range is a piece of the device, in bytes.
-type Range struct{ Offset, Length int64 }
 
 func (e *Unreadable) Error() string { return "signature: unreadable places: " + e.Err.Error() }
 

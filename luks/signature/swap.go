@@ -32,7 +32,7 @@ func swapSpace(page int64) func(*view, record, *Signature) bool {
 		s.Version = "1"
 		s.UUID, s.Label = r.uuid(12), r.text(28, 16)
 		if last != 0 {
-			s.Extent = extent(last+1, uint64(page))
+			s.Extent = product(last+1, uint64(page))
 		}
 		return true
 	}

@@ -2,6 +2,10 @@
 
 package signature
 
+import (
+	"github.com/orthrus-luks/orthrus/dm/extent"
+)
+
 func unixFilesystems(size int64) []format {
 	btrfs := format{
 		kind: "btrfs", usage: Filesystem, at: 64 << 10, magic: "_BHRfS_M", from: 64, length: 4096,
@@ -22,7 +26,7 @@ func unixFilesystems(size int64) []format {
 		{kind: "reiser4", usage: Filesystem, at: 64 << 10, magic: "ReIsEr4", length: 64, parse: reiser4},
 	}
 	all = append(all, btrfs.copies(64<<20, 256<<30)...)
-	all = append(all, nilfs.copies(size/4096*4096-4096)...)
+	all = append(all, nilfs.copies(extent.Down(size, 4096)-4096)...)
 	for _, magic := range []string{"ReIsErFs", "ReIsEr2Fs", "ReIsEr3Fs"} {
 		all = append(all, format{
 			kind: "reiserfs", usage: Filesystem, magic: magic, from: 52, length: 128,
@@ -88,7 +92,7 @@ func xfs(v *view, r record, s *Signature) bool {
 		return false
 	}
 	s.UUID, s.Label = r.uuid(32), r.text(108, 12)
-	s.Extent = extent(r.be64(8), uint64(block))
+	s.Extent = product(r.be64(8), uint64(block))
 	if r.be16(100)&0xf == 5 {
 		whole := v.read(0, int(sector))
 		s.Damaged = whole == nil || crc32c(whole, 224) != r.le32(224)
@@ -104,7 +108,7 @@ func btrfs(_ *view, r record, s *Signature) bool {
 		return false
 	}
 	s.UUID, s.Label = r.uuid(32), r.text(299, 256)
-	s.Extent = extent(r.le64(209), 1)
+	s.Extent = product(r.le64(209), 1)
 	s.Damaged = r.le16(196) == 0 && crc32c(r[32:], -1) != r.le32(0)
 	return true
 }
@@ -117,7 +121,7 @@ func nilfs2(_ *view, r record, s *Signature) bool {
 		return false
 	}
 	s.UUID, s.Label = r.uuid(152), r.text(168, 80)
-	s.Extent = extent(r.le64(32), 1)
+	s.Extent = product(r.le64(32), 1)
 	return true
 }
 
@@ -141,7 +145,7 @@ func reiserfs(_ *view, r record, s *Signature) bool {
 	if s.MagicLength > len("ReIsErFs") {
 		s.UUID, s.Label = r.uuid(84), r.text(100, 16)
 	}
-	s.Extent = extent(uint64(r.le32(0)), uint64(r.le16(44)))
+	s.Extent = product(uint64(r.le32(0)), uint64(r.le16(44)))
 	return true
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // faulty cannot read some sectors; a read that touches one fails whole.
@@ -36,7 +38,7 @@ func TestUnreadableSectorHidesOnlyWhatItHolds(t *testing.T) {
 				f := &faulty{ReaderAt: d, bad: func(s int64) bool { return s == sector }}
 				found, err := Detect(f, d.size)
 				var unreadable *Unreadable
-				if !errors.As(err, &unreadable) || !errors.Is(err, syscall.EIO) || !slices.Equal(unreadable.Ranges, []Range{{sector * 512, 512}}) {
+				if !errors.As(err, &unreadable) || !errors.Is(err, syscall.EIO) || !slices.Equal(unreadable.Ranges, []extent.Extent{{Offset: uint64(sector) * 512, Size: 512}}) {
 					t.Fatalf("sector %d: %v", sector, err)
 				}
 				for _, s := range whole {

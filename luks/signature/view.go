@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"slices"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 const (
@@ -22,13 +24,13 @@ type view struct {
 	size     int64
 	chunks   map[int64]*chunk
 	failures int
-	bad      []Range
+	bad      []extent.Extent
 	first    error
 }
 
 type chunk struct {
-	bytes []byte  // up to the end of the device
-	bad   []Range // absolute
+	bytes []byte          // up to the end of the device
+	bad   []extent.Extent // absolute
 }
 
 // read returns n bytes at off, or nil if they are not all on the device or not all readable.
@@ -37,7 +39,7 @@ func (v *view) read(off int64, n int) record {
 	if off < 0 || n <= 0 || off > v.size || int64(n) > v.size-off {
 		return nil
 	}
-	base := off / chunkSize * chunkSize
+	base := extent.Down(off, chunkSize)
 	if off+int64(n) > base+chunkSize {
 		return v.join(off, n, base+chunkSize)
 	}
@@ -84,21 +86,21 @@ func (v *view) fill(c *chunk, p []byte, off int64) {
 	}
 	v.failures++
 	if len(p) <= sectorSize || v.failures > maxFailures {
-		v.giveUp(c, Range{off, int64(len(p))}, err)
+		v.giveUp(c, extent.Extent{Offset: uint64(off), Size: uint64(len(p))}, err)
 		return
 	}
-	half := (len(p)/2 + sectorSize - 1) / sectorSize * sectorSize
+	half := extent.Up(len(p)/2, sectorSize)
 	v.fill(c, p[:half], off)
 	v.fill(c, p[half:], off+int64(half))
 }
 
-func (v *view) giveUp(c *chunk, r Range, err error) {
+func (v *view) giveUp(c *chunk, r extent.Extent, err error) {
 	c.bad = append(c.bad, r)
 	if v.first == nil {
 		v.first = err
 	}
-	if last := len(v.bad) - 1; last >= 0 && v.bad[last].Offset+v.bad[last].Length == r.Offset {
-		v.bad[last].Length += r.Length
+	if last := len(v.bad) - 1; last >= 0 && v.bad[last].End() == r.Offset {
+		v.bad[last].Size += r.Size
 	} else if len(v.bad) < maxFailures {
 		v.bad = append(v.bad, r)
 	}
@@ -108,10 +110,10 @@ func (v *view) err() error {
 	if v.first == nil {
 		return nil
 	}
-	slices.SortFunc(v.bad, func(a, b Range) int { return cmp.Compare(a.Offset, b.Offset) })
+	slices.SortFunc(v.bad, func(a, b extent.Extent) int { return cmp.Compare(a.Offset, b.Offset) })
 	return &Unreadable{Ranges: v.bad, Err: v.first}
 }
 
-func overlaps(ranges []Range, off, n int64) bool {
-	return slices.ContainsFunc(ranges, func(r Range) bool { return off < r.Offset+r.Length && r.Offset < off+n })
+func overlaps(ranges []extent.Extent, off, n int64) bool {
+	return slices.ContainsFunc(ranges, extent.Extent{Offset: uint64(off), Size: uint64(n)}.Overlaps)
 }

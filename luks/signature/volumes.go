@@ -45,7 +45,7 @@ func lvm2(_ *view, r record, s *Signature) bool {
 // zeros last): data, whose size is 0 where it reaches to that end, and metadata, of which a second
 // area lies at the end. 0: the lists do not end.
 func lvmEnd(r record) int64 {
-	end := extent(r.le64(0), 1)
+	end := product(r.le64(0), 1)
 	lists := 0
 	for at := 8; lists < 2; at += 16 {
 		if at+16 > len(r) {
@@ -57,7 +57,7 @@ func lvmEnd(r record) int64 {
 			continue
 		}
 		last := offset + size
-		if last < offset || extent(last, 1) == 0 {
+		if last < offset || product(last, 1) == 0 {
 			return 0
 		}
 		end = max(end, int64(last))

@@ -2,6 +2,10 @@
 
 package signature
 
+import (
+	"github.com/orthrus-luks/orthrus/dm/extent"
+)
+
 // ZFS has four labels of 256 KiB, two at each end of the device (whose size counts in whole
 // labels). The second half of each is a ring of uberblocks, 1 KiB or more apart.
 const (
@@ -15,7 +19,7 @@ const (
 // label. What the pool covers ends with the last label, of which nothing is said here: the Extent
 // is unknown.
 func (v *view) zfs() (found []Signature) {
-	end := v.size / zfsLabel * zfsLabel
+	end := extent.Down(v.size, zfsLabel)
 	if end < 4*zfsLabel {
 		return nil
 	}

@@ -3,30 +3,47 @@
 package vm
 
 import (
+	"bytes"
+	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
+	"golang.org/x/sys/unix"
 )
 
 // TestImagesOnAReadOnlyFileSystem are mapped read-only without being asked: with their own header, with one
 // apart that cannot be written to either, and plain.
 func TestImagesOnAReadOnlyFileSystem(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
+		machine.LoadModule(t, "loop")
 		c := newCLI(t)
+		if err := os.WriteFile(c.key, bytes.Repeat([]byte("k"), 64), 0o600); err != nil { // as long as a plain key
+			t.Fatal(err)
+		}
 		dir := filepath.Join(t.TempDir(), "still")
-		c.run("sh", "-c", "mkdir "+dir+" && mount -t tmpfs none "+dir+" && cd "+dir+" && truncate -s 20m own data && truncate -s 16m apart")
-		t.Cleanup(func() { _ = exec.Command("umount", dir).Run() })
+		if err := errors.Join(os.Mkdir(dir, 0o700), unix.Mount("none", dir, "tmpfs", 0, "")); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+		for _, name := range []string{"own", "data", "apart"} {
+			if err := os.WriteFile(filepath.Join(dir, name), make([]byte, 20<<20), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		format := append([]string{"luksFormat", "-q", "--key-file", c.key, "--no-far-header"}, cheapKeyslot...)
 		c.run("orthrus", append(format, dir+"/own")...)
 		c.run("orthrus", append(format, "--header", dir+"/apart", dir+"/data")...)
-		c.run("mount", "-o", "remount,ro", dir)
+		if err := unix.Mount("none", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+			t.Fatal(err)
+		}
 		for name, args := range map[string][]string{
 			"own":   {dir + "/own"},
 			"apart": {"--header", dir + "/apart", dir + "/data"},
-			"plain": {"--type", "plain", "--cipher", "aes-xts-plain64", "--key-size", "512", "--hash", "sha512", dir + "/data"},
+			"plain": {"--type", "plain", "--cipher", "aes-xts-plain64", "--key-size", "512", dir + "/data"},
 		} {
 			for _, by := range []string{"orthrus", "cryptsetup"} {
 				c.run(by, append(append([]string{"open", "-q", "--key-file", c.key}, args...), name)...)

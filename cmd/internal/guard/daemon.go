@@ -13,6 +13,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/queue"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/udev"
 )
@@ -186,7 +187,7 @@ func (d *Daemon) readCapacity(devpath string) {
 	unit := filepath.Join("/sys", devpath)
 	disks, _ := filepath.Glob(unit + "/block/*/dev")
 	for _, disk := range disks {
-		id := attribute(filepath.Dir(disk), "dev")
+		id := block.ReadAttribute(filepath.Dir(disk), "dev")
 		device, err := d.machine.describe(id)
 		if err != nil || !d.config().For(device.subject(d.uuidAt(id))).Grow {
 			continue

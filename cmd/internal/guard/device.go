@@ -104,15 +104,15 @@ func (m machine) describe(id string) (Device, error) {
 	}
 	dir := sysBlock + id
 	disk := dir
-	if attribute(dir, "partition") != "" {
+	if block.ReadAttribute(dir, "partition") != "" {
 		disk = filepath.Join(dir, "..")
 	}
 	if d.DiskSeq == 0 {
 		d.DiskSeq = unsigned(disk, "diskseq")
 	}
 	d.Size = unsigned(dir, "size") * 512
-	d.ReadOnly = attribute(dir, "ro") == "1"
-	d.Removable = attribute(disk, "removable") == "1" || d.Transport == "usb" || d.Transport == "mmc"
+	d.ReadOnly = block.ReadAttribute(dir, "ro") == "1"
+	d.Removable = block.ReadAttribute(disk, "removable") == "1" || d.Transport == "usb" || d.Transport == "mmc"
 	d.stack(dir)
 	serial, _ := e.Properties.Get("ID_SERIAL")
 	d.Key = d.name(dir, disk, serial)
@@ -123,19 +123,19 @@ func (m machine) describe(id string) (Device, error) {
 // name is what the hardware calls itself, and the partition on it. Without a name the device is itself for
 // as long as it is attached.
 func (d Device) name(dir, disk, serial string) string {
-	part := attribute(dir, "partition")
+	part := block.ReadAttribute(dir, "partition")
 	for _, file := range []string{
 		"dm/uuid", "md/uuid", "wwid", "serial", "device/wwid", "device/serial",
 		"loop/backing_file",
 	} {
-		if text := attribute(disk, file); text != "" {
+		if text := block.ReadAttribute(disk, file); text != "" {
 			return file + " " + text + " " + part
 		}
 	}
 	if serial != "" {
 		return "serial " + serial + " " + part
 	}
-	boot := attribute("/proc/sys/kernel/random", "boot_id")
+	boot := block.ReadAttribute("/proc/sys/kernel/random", "boot_id")
 	return strings.Join([]string{"boot", boot, d.ID, strconv.FormatUint(d.DiskSeq, 10)}, " ")
 }
 
@@ -145,12 +145,12 @@ const deepest = 16
 // suspended tells whether the device, or one that it stands on, is a mapping that lets nobody read.
 func suspended(id string, depth int) bool {
 	dir := sysBlock + id
-	if attribute(dir, "dm/suspended") == "1" {
+	if block.ReadAttribute(dir, "dm/suspended") == "1" {
 		return true
 	}
 	below, _ := filepath.Glob(dir + "/slaves/*/dev")
 	for _, name := range below {
-		if depth < deepest && suspended(attribute(filepath.Dir(name), "dev"), depth+1) {
+		if depth < deepest && suspended(block.ReadAttribute(filepath.Dir(name), "dev"), depth+1) {
 			return true
 		}
 	}
@@ -189,7 +189,7 @@ func (d *Device) stack(dir string) {
 	d.Parts = len(parts)
 	below, _ := filepath.Glob(dir + "/slaves/*/dev")
 	for _, name := range below {
-		d.Below = append(d.Below, attribute(filepath.Dir(name), "dev"))
+		d.Below = append(d.Below, block.ReadAttribute(filepath.Dir(name), "dev"))
 	}
 }
 
@@ -214,15 +214,7 @@ func transport(devpath string) string {
 	return "other"
 }
 
-func attribute(dir, name string) string {
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
-}
-
 func unsigned(dir, name string) uint64 {
-	n, _ := strconv.ParseUint(attribute(dir, name), 10, 64)
+	n, _ := strconv.ParseUint(block.ReadAttribute(dir, name), 10, 64)
 	return n
 }

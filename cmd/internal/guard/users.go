@@ -60,7 +60,7 @@ func (d Device) nodes() node {
 	n.numbers[d.ID] = true
 	parts, _ := filepath.Glob(sysBlock + d.ID + "/*/partition")
 	for _, p := range parts {
-		n.numbers[attribute(filepath.Dir(p), "dev")] = true
+		n.numbers[block.ReadAttribute(filepath.Dir(p), "dev")] = true
 	}
 	return n
 }
@@ -109,7 +109,7 @@ func loopsOver(d Device) (list []verdict.User) {
 	n := d.nodes()
 	for _, path := range backings {
 		dir := filepath.Dir(path)
-		if n.is(attribute(dir, "backing_file")) {
+		if n.is(block.ReadAttribute(dir, "backing_file")) {
 			list = append(list, verdict.User{Kind: verdict.Loop, Name: filepath.Base(filepath.Dir(dir))})
 		}
 	}
@@ -125,7 +125,7 @@ func unescape(s string) string {
 func mappedAnywhere(uuid string) bool {
 	names, _ := filepath.Glob("/sys/block/dm-*/dm/uuid")
 	for _, name := range names {
-		volume := verdict.VolumeOf(attribute(filepath.Dir(name), "uuid"))
+		volume := verdict.VolumeOf(block.ReadAttribute(filepath.Dir(name), "uuid"))
 		if volume != "" && verdict.Bare(volume) == verdict.Bare(uuid) {
 			return true
 		}

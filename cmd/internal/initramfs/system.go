@@ -15,6 +15,8 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
 
 // System is a machine to read facts from.
@@ -115,7 +117,7 @@ func (s System) readMachine(f *Facts) error {
 		w.foreign("a /usr of its own")
 		err = w.down(deviceNumber(number, usr.Source))
 	}
-	if resume := attribute("/sys", "power/resume"); resume != "" && resume != "0:0" {
+	if resume := block.ReadAttribute("/sys", "power/resume"); resume != "" && resume != "0:0" {
 		err = errors.Join(err, w.down(resume))
 	}
 	if err != nil {
@@ -193,11 +195,11 @@ func (w *walk) device(dir string) error {
 
 // judge notes what a mapping or an array is.
 func (w *walk) judge(dir string, below []fs.DirEntry) {
-	uuid, name := attribute(dir, "dm/uuid"), attribute(dir, "dm/name")
-	kind, _, _ := strings.Cut(uuid, "-")
+	id, name := block.ReadAttribute(dir, "dm/uuid"), block.ReadAttribute(dir, "dm/name")
+	kind, _, _ := strings.Cut(id, "-")
 	switch {
 	case kind == "CRYPT":
-		v := Volume{Name: name, UUID: headerUUID(uuid)}
+		v := Volume{Name: name, UUID: headerUUID(id)}
 		if w.system.Cipher != nil && len(below) == 1 {
 			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
 		}
@@ -216,19 +218,18 @@ func (w *walk) foreign(what string) {
 }
 
 // headerUUID takes the header's uuid from "CRYPT-LUKS2-<32 digits>-NAME".
-func headerUUID(uuid string) string {
-	part := strings.SplitN(uuid, "-", 4)
+func headerUUID(id string) string {
+	part := strings.SplitN(id, "-", 4)
 	if len(part) < 3 || !strings.HasPrefix(part[1], "LUKS") || len(part[2]) != 32 {
 		return ""
 	}
-	u := part[2]
-	return strings.Join([]string{u[:8], u[8:12], u[12:16], u[16:20], u[20:]}, "-")
+	return uuid.Dashed(part[2])
 }
 
 // hardware notes the drivers of a device and of those it hangs on.
 func (w *walk) hardware(dir string) {
 	for ; strings.HasPrefix(dir, "/sys/devices/"); dir = filepath.Dir(dir) {
-		add(&w.facts.Modaliases, attribute(dir, "modalias"))
+		add(&w.facts.Modaliases, block.ReadAttribute(dir, "modalias"))
 		if module, err := os.Readlink(filepath.Join(dir, "driver/module")); err == nil {
 			add(&w.facts.Drivers, filepath.Base(module))
 		}
@@ -243,7 +244,7 @@ func (w *walk) keyboards() {
 	inputs, _ := filepath.Glob("/sys/class/input/input*")
 	for _, input := range inputs {
 		var events uint64
-		if _, err := fmt.Sscanf(attribute(input, "capabilities/ev"), "%x", &events); err != nil ||
+		if _, err := fmt.Sscanf(block.ReadAttribute(input, "capabilities/ev"), "%x", &events); err != nil ||
 			events>>keyRepeat&1 == 0 {
 			continue
 		}
@@ -257,12 +258,4 @@ func add(list *[]string, s string) {
 	if s != "" && !slices.Contains(*list, s) {
 		*list = append(*list, s)
 	}
-}
-
-func attribute(dir, name string) string {
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
 }

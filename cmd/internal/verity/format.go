@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
 
@@ -171,7 +172,7 @@ func (r *run) openOutputs(im *image, made *created) (err error) {
 	}
 	if im.superblock && tree.Blocks == 0 { // whole blocks, as veritysetup writes it
 		block := min(int64(im.HashBlockSize), 4096)
-		need = (im.offset + verity.SuperblockSize + block - 1) / block * block
+		need = extent.Up(im.offset+verity.SuperblockSize, block)
 	}
 	if err := im.hash.reach(need); err != nil {
 		return err

@@ -20,11 +20,7 @@ type prober struct{ system udev.System }
 func (p prober) sys(path string) string { return filepath.Join("/", p.system.Root, "sys", path) }
 
 func (p prober) attribute(path string) string {
-	text, err := os.ReadFile(p.sys(path))
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
+	return block.ReadAttribute(p.sys(""), path)
 }
 
 // probe reads everything about a device from sysfs and from the device itself. Of a device that

@@ -29,6 +29,8 @@ import (
 	"hash/crc32"
 	"io"
 	"unicode/utf16"
+
+	"github.com/orthrus-luks/orthrus/dm/extent"
 )
 
 // ErrNone: the disk has no table that is known here, or no partition of that number.
@@ -49,7 +51,7 @@ const (
 // sectors have that many bytes. The error is ErrNone or that of the disk.
 func Read(disk io.ReaderAt, size, sector int64, n int) (Entry, error) {
 	var failure error
-	for _, at := range []int64{sector, size/sector*sector - sector} {
+	for _, at := range []int64{sector, extent.Down(size, sector) - sector} {
 		entry, err := readGPT(disk, at, sector, n)
 		if err == nil {
 			return entry, nil

@@ -16,7 +16,9 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -208,7 +210,7 @@ func fileRoom(o luks.FormatOptions, g luks.Geometry) uint64 {
 		room = max(room, g.DataOffset)
 	}
 	if o.Version == 1 {
-		room = (room + page - 1) / page * page
+		room = extent.Up(room, page)
 	}
 	return room
 }
@@ -306,7 +308,7 @@ func chosenUUID(c *verb.Command) (string, error) {
 	if c.Opt.UUID.Set {
 		return parseUUID(c.Opt.UUID.V)
 	}
-	return newUUID()
+	return uuid.New(), nil
 }
 
 // alignment: as told, or as the device likes it where that is no divisor of 1 MiB.

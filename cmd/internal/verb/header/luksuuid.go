@@ -4,14 +4,13 @@ package header
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
 
 // LuksUUID declares the verb.
@@ -65,38 +64,21 @@ func setUUID(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
-	uuid, err := parseUUID(c.Opt.UUID.V)
+	next, err := parseUUID(c.Opt.UUID.V)
 	if err != nil {
 		return err
 	}
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
 		return err
 	}
-	return v.SetUUID(ctx, uuid)
+	return v.SetUUID(ctx, next)
 }
 
 // parseUUID accepts the textual form only and lowers its case.
 func parseUUID(text string) (string, error) {
 	text = strings.ToLower(text)
-	wrong := verb.Failure(ui.Failed, "Wrong LUKS UUID format provided.")
-	if len(text) != 36 {
-		return "", wrong
-	}
-	for i, r := range text {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (r == '-') || !dash && !strings.ContainsRune("0123456789abcdef", r) {
-			return "", wrong
-		}
+	if !uuid.Valid(text) {
+		return "", verb.Failure(ui.Failed, "Wrong LUKS UUID format provided.")
 	}
 	return text, nil
-}
-
-// newUUID makes a random one (RFC 9562, version 4).
-func newUUID() (string, error) {
-	var b [16]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		return "", err
-	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	rescuing "github.com/orthrus-luks/orthrus/luks/rescue"
@@ -21,14 +22,14 @@ import (
 
 // rescued is the report of rescue --json.
 type rescued struct {
-	Device     string            `json:"device"`
-	Size       int64             `json:"size"`
-	Finds      []numbered        `json:"finds"`
-	Skipped    int64             `json:"unreadable_bytes"`
-	Unreadable []rescuing.Extent `json:"unreadable,omitempty"`
-	Truncated  bool              `json:"truncated,omitempty"`
-	Output     string            `json:"output,omitempty"`
-	Written    int               `json:"output_find,omitempty"`
+	Device     string          `json:"device"`
+	Size       int64           `json:"size"`
+	Finds      []numbered      `json:"finds"`
+	Skipped    int64           `json:"unreadable_bytes"`
+	Unreadable []extent.Extent `json:"unreadable,omitempty"`
+	Truncated  bool            `json:"truncated,omitempty"`
+	Output     string          `json:"output,omitempty"`
+	Written    int             `json:"output_find,omitempty"`
 }
 
 // numbered is a find with its number for --find.

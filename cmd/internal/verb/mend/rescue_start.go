@@ -3,25 +3,18 @@
 package mend
 
 import (
-	"fmt"
-	"os"
 	"strconv"
-	"strings"
 
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
-// partitionStart is the sector of the disk at which the device begins, 0 for a whole disk or a
-// file (sysfs: /sys/dev/block/MAJ:MIN/start).
+// partitionStart is the sector of the disk at which the device begins, 0 for a whole disk or a file.
 func partitionStart(file *luks.File) int64 {
 	if !file.IsBlock() {
 		return 0
 	}
-	text, err := os.ReadFile(fmt.Sprintf("/sys/dev/block/%d:%d/start", file.Major(), file.Minor()))
-	if err != nil {
-		return 0
-	}
-	start, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	start, err := strconv.ParseInt(block.Attribute(file.Major(), file.Minor(), "start"), 10, 64)
 	if err != nil {
 		return 0
 	}

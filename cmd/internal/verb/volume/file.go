@@ -11,6 +11,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,18 +25,10 @@ func WriteBackupFile(path string, image []byte) error {
 		return verb.Failure(ui.Failed, "Cannot create header backup file %s: %v.", path, err)
 	}
 	_, writeErr := f.Write(image)
-	if err := errors.Join(writeErr, f.Sync(), f.Close(), syncFolder(filepath.Dir(path))); err != nil {
+	if err := errors.Join(writeErr, f.Sync(), f.Close(), block.SyncDirectory(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("header backup file %s: %w", path, errors.Join(err, os.Remove(path)))
 	}
 	return nil
-}
-
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // Replaceable refuses a path at which something else than a regular file is: the node of a device would

@@ -27,7 +27,7 @@ func GoBack(ctx context.Context, c *verb.Command, path, file string) error {
 		}
 		say("%s: bytes %d to %d: back to what stood there before %s", r.What, r.Offset, r.Offset+r.Length-1, kept.Time)
 		for _, lost := range r.Unreadable {
-			c.UI.Errorf("WARNING: %d bytes at byte %d could not be read then; zeros go there.", lost.Length,
+			c.UI.Errorf("WARNING: %d bytes at byte %d could not be read then; zeros go there.", lost.Size,
 				lost.Offset)
 		}
 	}
