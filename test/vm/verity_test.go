@@ -94,12 +94,13 @@ func mappingText(t *testing.T, name string) string {
 	return loopNumber.ReplaceAllString(string(out), "LOOP")
 }
 
-// sameWords is a status without what the releases do not agree on: units, and flags, which they join to one word.
+// sameWords is a status without what the releases do not agree on: units, the FEC's file, and flags,
+// which they join to one word.
 func sameWords(status string) string {
 	return strings.ReplaceAll(verityUnits.ReplaceAllString(status, ""), "[512-byte units]", "sectors")
 }
 
-var verityUnits = regexp.MustCompile(`(?m)^ *flags:.*\n| \[bytes\]$| \(\d+ \[bytes\]\)$`)
+var verityUnits = regexp.MustCompile(`(?m)^ *(flags|FEC loop):.*\n| \[bytes\]$| \(\d+ \[bytes\]\)$`)
 
 func TestVerityTablesAreThoseOfVeritysetup(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
@@ -331,11 +332,11 @@ func TestVerityOrdersForCorruptionEndTheMachine(t *testing.T) {
 	}
 }
 
-// verityFiles are an image of 100 blocks of which the 51st is bad, its tree, and the root hash.
+// verityFiles are an image of 1000 blocks of which the 901st is bad, its tree, and the root hash.
 func verityFiles(t *testing.T, dir string) (data, hash, root string) {
 	t.Helper()
-	content := verityData(100 * 4096)
-	p := verity.Params{Format: 1, Algorithm: "sha256", DataBlockSize: 4096, HashBlockSize: 4096, DataBlocks: 100}
+	content := verityData(1000 * 4096)
+	p := verity.Params{Format: 1, Algorithm: "sha256", DataBlockSize: 4096, HashBlockSize: 4096, DataBlocks: 1000}
 	raw, err := (&verity.Superblock{Params: p}).Marshal()
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +355,7 @@ func verityFiles(t *testing.T, dir string) (data, hash, root string) {
 	if _, err := file.WriteAt(raw, 0); err != nil {
 		t.Fatal(err)
 	}
-	content[50*4096+7] ^= 1
+	content[900*4096+7] ^= 1
 	if err := os.WriteFile(data, content, 0o600); err != nil {
 		t.Fatal(err)
 	}

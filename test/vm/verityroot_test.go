@@ -69,7 +69,7 @@ func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 	v.write(t, "init.go", []byte(verifiedInit))
 	v.tool(t, "go", "build", "-o", "tree/sbin/init", "init.go")
 	v.write(t, "tree/content", bytes.Repeat([]byte("what nobody changes\n"), contentSize/20))
-	v.tool(t, "mkfs.ext4", "-q", "-d", "tree", "-O", "^has_journal", "root.img", fmt.Sprint(rootBytes/1024)+"k")
+	v.tool(t, "mkfs.ext4", "-q", "-b", "4096", "-d", "tree", "-O", "^has_journal", "root.img", fmt.Sprint(rootBytes/4096))
 	v.tool(t, v.orthrus, "verity", "format", "root.img", "hash.img", "--fec-device", "fec.img", "--root-hash-file", "roothash")
 	v.root = string(v.read(t, "roothash"))
 	v.assemble(t)

@@ -49,7 +49,7 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.unlock(ctx, root); err != nil {
+	if err := s.unlock(ctx, needed(root, line.Verity)); err != nil {
 		return err
 	}
 	if err := s.verity(ctx, line.Verity); err != nil {
@@ -88,15 +88,23 @@ func (s Steps) verity(ctx context.Context, v cmdline.Verity) error {
 // glance is how long a root is looked for that may be there although a volume is not.
 const glance = 2 * time.Second
 
+// needed is the device that has to be there once volumes are open: the root, or what it is mapped from.
+func needed(root Root, v cmdline.Verity) string {
+	if data, _ := v.Devices(); v.Wanted() {
+		return data
+	}
+	return root.Source
+}
+
 // unlock opens the volumes. That one stays closed ends nothing where the root is there without it.
-func (s Steps) unlock(ctx context.Context, root Root) error {
+func (s Steps) unlock(ctx context.Context, needed string) error {
 	failed := s.Unlock(ctx)
-	if failed == nil || root.Source == VerityRoot {
-		return failed
+	if failed == nil {
+		return nil
 	}
 	looking, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
-	if _, err := s.Find(looking, root.Source); err != nil {
+	if _, err := s.Find(looking, needed); err != nil {
 		return failed
 	}
 	s.Report(failed)
