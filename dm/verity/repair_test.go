@@ -316,7 +316,8 @@ func TestAnotherRootHashIsNotCalledDamageOfTheData(t *testing.T) {
 	}
 }
 
-// A superblock or an option names fewer blocks than were hashed: all hashes are right, and the last blocks are not looked at.
+// A superblock or an option names fewer blocks than were hashed: all hashes are right, and nobody looks at the last
+// blocks.
 func TestARootHashOfMoreDataIsNotGood(t *testing.T) {
 	sound := newSample(t, rand.New(rand.NewPCG(27, 27)), params(600), 2, 0)
 	for _, blocks := range []uint64{599, 593, 592, 300, 1} {

@@ -50,11 +50,11 @@ func (b *bench) verityTables() error {
 	if err := b.randomImage("data", veritySize); err != nil {
 		return err
 	}
-	if _, err := b.verity(b.ours, false, "format", "data", "hash", "--fec-device", "fec", "--salt", "-", "--root-hash-file", "root"); err != nil {
+	if err := b.verityFormat(); err != nil {
 		return err
 	}
-	b.printf("Medians of %d pairs run in turn on %d MiB of random data in files that are in memory; processor time, which other\n"+
-		"programs do not change, in brackets.\n\n", b.pairs, veritySize>>20)
+	b.printf("Medians of %d pairs run in turn on %d MiB of random data in files that are in memory; processor time,\n"+
+		"which other programs do not change, in brackets.\n\n", b.pairs, veritySize>>20)
 	b.table("case", "processors", "orthrus", "veritysetup", "times as fast", "aim", "peak memory")
 	for _, c := range verityContests() {
 		if err := b.verityPairs(c, peer); err != nil {
@@ -65,6 +65,13 @@ func (b *bench) verityTables() error {
 		return err
 	}
 	return b.verityCosts()
+}
+
+// verityFormat makes tree, parity and root hash file of "data".
+func (b *bench) verityFormat() error {
+	_, err := b.verity(b.ours, false, "format", "data", "hash", "--fec-device", "fec", "--salt", "-",
+		"--root-hash-file", "root")
+	return err
 }
 
 // verity runs a program on files of the bench's directory.
@@ -164,8 +171,7 @@ func (b *bench) verityRepair() error {
 	if err := b.randomImage("data", repairSize); err != nil {
 		return err
 	}
-	_, err := b.verity(b.ours, false, "format", "data", "hash", "--fec-device", "fec", "--salt", "-", "--root-hash-file", "root")
-	if err != nil {
+	if err := b.verityFormat(); err != nil {
 		return err
 	}
 	verify := []string{"verify", "data", "hash", "--root-hash-file", "root", "--fec-device", "fec"}
@@ -190,11 +196,13 @@ func (b *bench) verityRepair() error {
 			return err
 		}
 	}
-	b.printf("\nAn image of 1 GiB with %d bad blocks, repaired into another file, beside one verify of the sound image.\n\n", badBlocks)
+	b.printf("\nAn image of 1 GiB with %d bad blocks, repaired into another file, beside a verify of the sound one.\n\n",
+		badBlocks)
 	b.table("", "time (processor)", "of one verify", "aim", "peak memory")
 	b.row("verify", wallAndProcessor(verified), "", "", fmt.Sprintf("%.1f MiB", peak(verified)))
 	ratio := medianWall(repaired).Seconds() / medianWall(verified).Seconds()
-	b.row("repair", wallAndProcessor(repaired), fmt.Sprintf("**%.2f**", ratio), "≤ 1.50", fmt.Sprintf("%.1f MiB", peak(repaired)))
+	b.row("repair", wallAndProcessor(repaired), fmt.Sprintf("**%.2f**", ratio), "≤ 1.50",
+		fmt.Sprintf("%.1f MiB", peak(repaired)))
 	return nil
 }
 
@@ -243,7 +251,8 @@ func (b *bench) verityCosts() error {
 }
 
 func (b *bench) verityCost(size, roots string) error {
-	s, err := b.verity(b.ours, false, "format", "data", "hash", "--fec-device", "fec", "--fec-roots", roots, "--salt", "-")
+	s, err := b.verity(b.ours, false, "format", "data", "hash", "--fec-device", "fec", "--salt", "-",
+		"--fec-roots", roots)
 	if err != nil {
 		return err
 	}

@@ -262,6 +262,12 @@ func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, pe
 	return madeByBoth
 }
 
+// otherWords tells of what is said in others, with the same exit code.
+func otherWords(line string) bool {
+	return strings.HasPrefix(line, "Spare area") || strings.HasPrefix(line, "Unsupported VERITY hash type -") ||
+		line == "Device offset overflow."
+}
+
 // knownRefusal is why a release refuses what is no mistake: its build lacks an old hash, or it cannot write a superblock
 // that does not begin at one of its blocks where there is no tree behind it.
 func knownRefusal(stderr string) string {
@@ -293,8 +299,8 @@ func spoil(r *rand.Rand, b *bed, s veritySet) string {
 }
 
 // verdicts compares what both say of the same files. Differences that are meant: veritysetup calls data good that its
-// FEC could repair, or where the FEC decodes to whatever is there; we say that they are corrupt. It prints a hash type that
-// cannot be as a number below zero.
+// FEC could repair, or where the FEC decodes to whatever is there; we say that they are corrupt. It prints a hash type
+// that cannot be as a number below zero.
 func verdicts(t *testing.T, say string, mine, theirs *bed, args []string, ours, peer tool, want int) {
 	t.Helper()
 	a, b := mine.run(ours, args...), theirs.run(peer, args...)
@@ -303,7 +309,7 @@ func verdicts(t *testing.T, say string, mine, theirs *bed, args []string, ours, 
 		t.Errorf("%s\nverify: exit %d, theirs %d\n%s\n%s", say, a.code, b.code, a.stderr, b.stderr)
 	}
 	for _, line := range strings.Split(b.stderr, "\n") {
-		if strings.HasPrefix(line, "Spare area") || strings.HasPrefix(line, "Unsupported VERITY hash type -") || line == "Device offset overflow." { // other words, the same exit code
+		if otherWords(line) {
 			continue
 		}
 		if !strings.Contains(a.stderr, line) {

@@ -59,7 +59,8 @@ func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 	t.Helper()
 	v := &verifiedRoot{dir: t.TempDir()}
 	v.orthrus = filepath.Join(v.dir, "orthrus")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", v.orthrus, "github.com/orthrus-luks/orthrus/cmd/orthrus")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", v.orthrus,
+		"github.com/orthrus-luks/orthrus/cmd/orthrus")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -69,8 +70,10 @@ func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 	v.write(t, "init.go", []byte(verifiedInit))
 	v.tool(t, "go", "build", "-o", "tree/sbin/init", "init.go")
 	v.write(t, "tree/content", bytes.Repeat([]byte("what nobody changes\n"), contentSize/20))
-	v.tool(t, "mkfs.ext4", "-q", "-b", "4096", "-d", "tree", "-O", "^has_journal", "root.img", fmt.Sprint(rootBytes/4096))
-	v.tool(t, v.orthrus, "verity", "format", "root.img", "hash.img", "--fec-device", "fec.img", "--root-hash-file", "roothash")
+	v.tool(t, "mkfs.ext4", "-q", "-b", "4096", "-d", "tree", "-O", "^has_journal", "root.img",
+		fmt.Sprint(rootBytes/4096))
+	v.tool(t, v.orthrus, "verity", "format", "root.img", "hash.img", "--fec-device", "fec.img",
+		"--root-hash-file", "roothash")
 	v.root = string(v.read(t, "roothash"))
 	v.assemble(t)
 	v.makeImage(t)

@@ -43,7 +43,7 @@ func TestRootComesFromCommandLineThenTable(t *testing.T) {
 		},
 		{"another device than the table's", "root=/dev/vda1", table, Root{Source: "/dev/vda1", ReadOnly: true}},
 		{"verified", "rw roothash=00", table, Root{Source: "/dev/mapper/root", ReadOnly: true}},
-		{"verified, and mounted from elsewhere", "root=/dev/vda1 roothash=00", "", Root{Source: "/dev/vda1", ReadOnly: true}},
+		{"verified beside it", "root=/dev/vda1 rw roothash=00", "", Root{Source: "/dev/vda1", ReadOnly: true}},
 		{"not to be verified", "root=/dev/vda1 rw roothash=00 systemd.verity=no", "", Root{Source: "/dev/vda1"}},
 		{"type auto is none", "root=/dev/vda1 rootfstype=auto", "", Root{Source: "/dev/vda1", ReadOnly: true}},
 	}

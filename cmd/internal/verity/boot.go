@@ -32,11 +32,16 @@ var (
 )
 
 // notForOpen are words of veritytab(5) for other programs, or that are as ever.
-var notForOpen = []string{"", "auto", "noauto", "nofail", "_netdev", "x-initrd.attach", "superblock=yes", "superblock=true", "superblock=1"}
+var notForOpen = []string{
+	"", "auto", "noauto", "nofail", "_netdev", "x-initrd.attach", "superblock=yes", "superblock=true", "superblock=1",
+}
+
+// Find waits for a device, and returns its node.
+type Find func(ctx context.Context, device string) (string, error)
 
 // Open maps it. find waits for the device that an option names. An option that is not known is an error: it could be
 // one that makes the mapping safer.
-func (m BootMapping) Open(ctx context.Context, u *ui.UI, find func(ctx context.Context, device string) (string, error)) error {
+func (m BootMapping) Open(ctx context.Context, u *ui.UI, find Find) error {
 	argv := []string{"veritysetup", string(actionOpen), m.Data, m.Name, m.Hash, m.Root}
 	for word := range strings.SplitSeq(m.Options, ",") {
 		name, value, _ := strings.Cut(word, "=")

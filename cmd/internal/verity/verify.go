@@ -194,7 +194,9 @@ func firstStray(v *verity.Image, found *verity.Damage) (at int64, only bool) {
 }
 
 // judgeDamage says whether corrupt data can be repaired.
-func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict) ui.ExitCode {
+func (r *run) judgeDamage(
+	ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict,
+) ui.ExitCode {
 	if writing := r.repair != "" || r.repairHash != ""; im.fec != nil && !(writing && repair.Good()) {
 		r.tellParity(ctx, v) // what is repaired has been proven, which is more
 	}
@@ -203,7 +205,8 @@ func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repai
 	case repair.Good():
 		res.Verdict = verdictCan
 		if r.repair == "" && r.repairHash == "" {
-			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give the root hash.", repair.Bytes)
+			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give the "+
+				"root hash.", repair.Bytes)
 		}
 	case rootOnly:
 		res.Verdict = verdictRoot
@@ -212,11 +215,12 @@ func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repai
 		}
 	case repair.Left.Larger():
 		res.Verdict = verdictLarger
-		r.ui.Errorf("The root hash is that of more data than the %d blocks that are named: what lies behind them is not verified.",
-			im.DataBlocks)
+		r.ui.Errorf("The root hash is that of more data than the %d blocks that are named: what lies behind them is "+
+			"not verified.", im.DataBlocks)
 	default:
 		res.Verdict = verdictCorrupt
-		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", res.Lost+res.Unproven+hashBlocks(repair.Left))
+		lost := res.Lost + res.Unproven + hashBlocks(repair.Left)
+		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", lost)
 	}
 	return ui.Denied
 }
@@ -247,7 +251,8 @@ func (r *run) judgeParity(ctx context.Context, v *verity.Image, res *verdict) ui
 	if err != nil {
 		r.ui.Errorf("%v", err)
 	} else {
-		r.ui.Errorf("The data are good, and %d bytes of the FEC data or behind the tree are not.", parity.Wrong+parity.Hopeless)
+		wrong := parity.Wrong + parity.Hopeless
+		r.ui.Errorf("The data are good, and %d bytes of the FEC data or behind the tree are not.", wrong)
 	}
 	return ui.Denied
 }

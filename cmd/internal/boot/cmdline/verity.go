@@ -8,8 +8,8 @@ import "strings"
 type Verity struct {
 	Off     bool   // systemd.verity=no, or rd.systemd.verity=no: nothing is mapped
 	Root    string // roothash=, hexadecimal; "" for no such root
-	Data    string // systemd.verity_root_data=, as in a crypttab; "": the partition whose uuid the root hash begins with
-	Hash    string // systemd.verity_root_hash=; "": the partition whose uuid the root hash ends with
+	Data    string // systemd.verity_root_data=, as in a crypttab; "": the partition that the root hash begins with
+	Hash    string // systemd.verity_root_hash=; "": the partition that the root hash ends with
 	Options string // systemd.verity_root_options=, with commas, as in a veritytab
 	Usr     string // usrhash=, which is not for this program
 }

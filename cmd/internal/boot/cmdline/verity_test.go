@@ -15,8 +15,8 @@ func TestPartitionsOfAVerifiedRootAreNamedByItsHash(t *testing.T) {
 			"PARTUUID=ffeeddcc-bbaa-9988-7766-554433221100", true,
 		},
 		{
-			"roothash=" + hash + " systemd.verity_root_data=/dev/a rd.systemd.verity_root_hash=LABEL=b", "/dev/a", "LABEL=b",
-			true,
+			"roothash=" + hash + " systemd.verity_root_data=/dev/a rd.systemd.verity_root_hash=LABEL=b",
+			"/dev/a", "LABEL=b", true,
 		},
 		{"roothash=0011 systemd.verity_root_data=/dev/a", "/dev/a", "", true},
 		{"roothash=0011 systemd.verity=no", "", "", false},
