@@ -91,8 +91,9 @@ func (v *verifiedRoot) assemble(t *testing.T) {
 	uuid := func(x string) string {
 		return ", uuid=" + x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 	}
+	hash := len(v.read(t, "hash.img")) // no more: parity is of the hash device up to its end
 	v.write(t, "partitions", []byte("label: gpt\n"+part(partitionAt, rootBytes, uuid(v.root[:32]))+
-		part(rootHashAt, 2<<20, uuid(v.root[32:]))+part(rootFECAt, 2<<20, ", name=fec")))
+		part(rootHashAt, hash, uuid(v.root[32:]))+part(rootFECAt, 2<<20, ", name=fec")))
 	v.tool(t, "sh", "-c", "sfdisk -q disk <partitions")
 	for name, at := range map[string]int64{"root.img": partitionAt, "hash.img": rootHashAt, "fec.img": rootFECAt} {
 		v.overwrite(t, "disk", at, v.read(t, name))

@@ -236,3 +236,22 @@ func TestFewerBlocksThanWereHashedAreNotVerified(t *testing.T) {
 		}
 	}
 }
+
+// Nothing protects the number of blocks in a superblock: one that is too large must not be counted up to.
+func TestMoreBlocksThanThereAreAreNotVerified(t *testing.T) {
+	s := newSession(t)
+	s.write("data", vectors.Plain(300*4096))
+	s.call("format", "data", "hash", "--root-hash-file", "root", "--fec-device", "fec")
+	sound := s.read("hash")
+	for _, blocks := range []uint64{301, 1000, 1 << 24, 1 << 40, 0x630000000001} {
+		changed := slices.Clone(sound)
+		binary.LittleEndian.PutUint64(changed[72:], blocks)
+		s.write("hash", changed)
+		for _, fec := range [][]string{nil, {"--fec-device", "fec"}} {
+			got := s.call(append([]string{"verify", "data", "hash", "--root-hash-file", "root"}, fec...)...)
+			if got.code == 0 || !strings.Contains(got.stderr, "failed.") {
+				t.Errorf("%d blocks, %v: exit %d\n%s", blocks, fec, got.code, got.stderr)
+			}
+		}
+	}
+}

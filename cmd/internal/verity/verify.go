@@ -63,6 +63,9 @@ func (r *run) verifyImage(ctx context.Context) error {
 	}
 	r.warnPartial(im)
 	v := im.verity(r)
+	if err := r.checkMissing(im, v); err != nil {
+		return err
+	}
 	v.Progress = r.progress(im.data.path, im.DataSize(), "verified")
 	out, err := r.openRepair(im)
 	if err != nil {
@@ -221,6 +224,9 @@ func (r *run) judgeDamage(
 		res.Verdict = verdictCorrupt
 		lost := res.Lost + res.Unproven + hashBlocks(repair.Left)
 		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", lost)
+		if im.unreadable(repair.Found) {
+			return ui.Failed
+		}
 	}
 	return ui.Denied
 }
