@@ -39,36 +39,47 @@ var notForOpen = []string{
 // Find waits for a device, and returns its node.
 type Find func(ctx context.Context, device string) (string, error)
 
-// Open maps it. find waits for the device that an option names. An option that is not known is an error: it could be
-// one that makes the mapping safer.
+// Open maps it. find waits for the device that an option names.
 func (m BootMapping) Open(ctx context.Context, u *ui.UI, find Find) error {
 	argv := []string{"veritysetup", string(actionOpen), m.Data, m.Name, m.Hash, m.Root}
 	for word := range strings.SplitSeq(m.Options, ",") {
-		name, value, _ := strings.Cut(word, "=")
-		switch {
-		case slices.Contains(notForOpen, word):
-		case slices.Contains(bootSwitches, word), slices.Contains(bootValues, name) && value != "":
-			argv = append(argv, "--"+word)
-		case slices.Contains([]string{"superblock=no", "superblock=false", "superblock=0"}, word):
-			argv = append(argv, "--no-superblock")
-		case name == "fec-device":
-			node, err := find(ctx, value)
-			if err != nil {
-				return fmt.Errorf("the FEC data of the verified root: %w", err)
-			}
-			argv = append(argv, "--fec-device="+node)
-		case name == "root-hash-signature":
-			file, remove, err := signatureFile(value)
-			if err != nil {
-				return err
-			}
-			defer remove()
-			argv = append(argv, "--root-hash-signature="+file)
-		default:
-			return fmt.Errorf("systemd.verity_root_options=: %q is no option of a verified root", word)
+		option, remove, err := bootOption(ctx, word, find)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		if option != "" {
+			argv = append(argv, option)
 		}
 	}
 	return m.open(ctx, argv, u)
+}
+
+// bootOption is what open has for a word of veritytab(5), "" where it needs nothing. A word that is not known is an
+// error: it could be one that makes the mapping safer.
+func bootOption(ctx context.Context, word string, find Find) (option string, remove func(), err error) {
+	remove = func() {}
+	name, value, _ := strings.Cut(word, "=")
+	switch {
+	case slices.Contains(notForOpen, word):
+	case slices.Contains(bootSwitches, word), slices.Contains(bootValues, name) && value != "":
+		option = "--" + word
+	case slices.Contains([]string{"superblock=no", "superblock=false", "superblock=0"}, word):
+		option = "--no-superblock"
+	case name == "fec-device":
+		if option, err = find(ctx, value); err != nil {
+			return "", nil, fmt.Errorf("the FEC data of the verified root: %w", err)
+		}
+		option = "--fec-device=" + option
+	case name == "root-hash-signature":
+		if option, remove, err = signatureFile(value); err != nil {
+			return "", nil, err
+		}
+		option = "--root-hash-signature=" + option
+	default:
+		return "", nil, fmt.Errorf("systemd.verity_root_options=: %q is no option of a verified root", word)
+	}
+	return option, remove, nil
 }
 
 func (m BootMapping) open(ctx context.Context, argv []string, u *ui.UI) error {
@@ -91,6 +102,9 @@ func signatureFile(value string) (file string, remove func(), err error) {
 	signature, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return "", nil, fmt.Errorf("root-hash-signature=: %w", err)
+	}
+	if err := os.MkdirAll(os.TempDir(), 0o700); err != nil { // an initial file system may have none
+		return "", nil, err
 	}
 	f, err := os.CreateTemp("", "signature-")
 	if err != nil {
