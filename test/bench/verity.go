@@ -24,6 +24,7 @@ type verityContest struct {
 	args    []string
 	one     bool    // on one processor
 	atLeast float64 // times as fast as veritysetup
+	damaged bool    // the image has a bad block: veritysetup looks at the parity of such ones alone, and calls them good
 }
 
 func verityContests() []verityContest {
@@ -31,14 +32,14 @@ func verityContests() []verityContest {
 	verify := []string{"verify", "data", "hash", "--root-hash-file", "root"}
 	fec := []string{"--fec-device", "fec"}
 	return []verityContest{
-		{"format", format, false, 1.9},
-		{"format", format, true, 1.1},
-		{"format, FEC of 2 roots", append(format, fec...), false, 20},
-		{"format, FEC of 2 roots", append(format, fec...), true, 12},
-		{"verify", verify, false, 1.9},
-		{"verify", verify, true, 1.1},
-		{"verify, FEC of 2 roots", append(verify, fec...), false, 20},
-		{"verify, FEC of 2 roots", append(verify, fec...), true, 12},
+		{"format", format, false, 1.9, false},
+		{"format", format, true, 1.1, false},
+		{"format, FEC of 2 roots", append(format, fec...), false, 20, false},
+		{"format, FEC of 2 roots", append(format, fec...), true, 12, false},
+		{"verify", verify, false, 1.9, false},
+		{"verify", verify, true, 1.1, false},
+		{"verify, FEC of 2 roots, a bad block", append(verify, fec...), false, 20, true},
+		{"verify, FEC of 2 roots, a bad block", append(verify, fec...), true, 12, true},
 	}
 }
 
@@ -61,6 +62,11 @@ func (b *bench) verityTables() error {
 		if !strings.Contains(c.name, b.only) {
 			continue
 		}
+		if c.damaged {
+			if err := b.spoil("data", veritySize/2, 1); err != nil {
+				return err
+			}
+		}
 		if err := b.verityPairs(c, peer); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -80,6 +86,11 @@ func (b *bench) verityFormat() error {
 
 // verity runs a program on files of the bench's directory.
 func (b *bench) verity(program string, one bool, args ...string) (sample, error) {
+	return b.verityEnding(program, one, 0, args...)
+}
+
+// verityEnding runs one that has to end with an exit status.
+func (b *bench) verityEnding(program string, one bool, exit int, args ...string) (sample, error) {
 	if program == b.ours {
 		args = append([]string{"verity"}, args...)
 	}
@@ -94,7 +105,7 @@ func (b *bench) verity(program string, one bool, args ...string) (sample, error)
 	}
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
-	s, err := finish(command{program: program, args: args}, cmd, time.Since(start), err)
+	s, err := finish(command{program: program, args: args, exit: exit}, cmd, time.Since(start), err)
 	if err != nil {
 		return s, fmt.Errorf("%w\n%s", err, out)
 	}
@@ -135,8 +146,12 @@ func onOneProcessor() (restore func(), err error) {
 func (b *bench) verityPairs(c verityContest, peer string) error {
 	var ours, theirs []sample
 	var times []float64
+	exit := 0
+	if c.damaged {
+		exit = 2
+	}
 	for range b.pairs {
-		mine, err := b.verity(b.ours, c.one, c.args...)
+		mine, err := b.verityEnding(b.ours, c.one, exit, c.args...)
 		if err != nil {
 			return err
 		}
@@ -187,7 +202,7 @@ func (b *bench) verityRepair() error {
 		}
 		verified = append(verified, s)
 	}
-	if err := b.spoil("data"); err != nil {
+	if err := b.spoil("data", repairSize/2, badBlocks); err != nil {
 		return err
 	}
 	for range b.pairs {
@@ -220,15 +235,15 @@ func medianWall(list []sample) time.Duration {
 
 // spoil damages blocks in a row: the code can repair twice as many of these, and of scattered ones not any three that
 // are in one round of it.
-func (b *bench) spoil(name string) error {
+func (b *bench) spoil(name string, from, blocks int64) error {
 	f, err := os.OpenFile(filepath.Join(b.dir, name), os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	r := rand.New(rand.NewPCG(1, 1))
-	for block := range int64(badBlocks) {
-		if _, err := f.WriteAt(make([]byte, 100), repairSize/2+block*4096+int64(r.IntN(3000))); err != nil {
+	for block := range blocks {
+		if _, err := f.WriteAt(make([]byte, 100), from+block*4096+int64(r.IntN(3000))); err != nil {
 			return err
 		}
 	}
