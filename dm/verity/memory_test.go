@@ -117,6 +117,7 @@ func (s *sample) clone() *sample {
 
 func params(blocks uint64) verity.Params {
 	return verity.Params{
-		Format: 1, Algorithm: "sha256", DataBlockSize: 512, HashBlockSize: 512, DataBlocks: blocks, Salt: []byte("salt"),
+		Format: 1, Algorithm: "sha256", DataBlockSize: 512, HashBlockSize: 512, DataBlocks: blocks,
+		Salt: []byte("salt"),
 	}
 }

@@ -114,8 +114,8 @@ func blocksOf(sound, damaged []byte, size int, offset, rounds uint64, count map[
 	}
 }
 
-// correctable: at most half as many blocks of each round are bad as there are parity bytes, and no parity. Then the code
-// repairs them, wherever they are.
+// correctable: at most half as many blocks of each round are bad as there are parity bytes, and no parity. Then the
+// code repairs them, wherever they are.
 func correctable(t *testing.T, sound, damaged *sample) bool {
 	layout, err := sound.image().Layout()
 	if err != nil {

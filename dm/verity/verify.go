@@ -220,8 +220,8 @@ func (h *hasher) digestOf(block []byte, zeros bool) []byte {
 	return h.digest(block)
 }
 
-// Spare tells where in a hash block something lies that is neither a digest nor zero, in bytes from the start of the hash
-// device; false where there is nothing such. The tools call that spare area.
+// Spare tells where in a hash block something lies that is neither a digest nor zero, in bytes from the start of the
+// hash device; false where there is nothing such. The tools call that spare area.
 func (im *Image) Spare(level int, block uint64) (offset int64, found bool, err error) {
 	t, err := im.Tree()
 	if err != nil {

@@ -24,7 +24,7 @@ type verityContest struct {
 	args    []string
 	one     bool    // on one processor
 	atLeast float64 // times as fast as veritysetup
-	damaged bool    // the image has a bad block: veritysetup looks at the parity of such ones alone, and calls them good
+	damaged bool    // the image has a bad block: veritysetup looks at the parity of such ones alone
 }
 
 func verityContests() []verityContest {
@@ -215,7 +215,7 @@ func (b *bench) verityRepair() error {
 			return err
 		}
 	}
-	b.printf("\nAn image of 1 GiB with %d bad blocks, repaired into another file, beside a verify of the sound one.\n\n",
+	b.printf("\nAn image of 1 GiB with %d bad blocks, repaired into another file, beside one verify.\n\n",
 		badBlocks)
 	b.table("", "time (processor)", "of one verify", "aim", "peak memory")
 	b.row("verify", wallAndProcessor(verified), "", "", fmt.Sprintf("%.1f MiB", peak(verified)))

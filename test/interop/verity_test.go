@@ -114,7 +114,10 @@ func (s *veritySet) placeFEC(r *rand.Rand) {
 }
 
 func (s *veritySet) format() []string {
-	args := append([]string{"format", s.files[0], s.files[1], "--uuid", "11111111-2222-3333-4444-555555555555"}, s.options...)
+	args := append([]string{
+		"format", s.files[0], s.files[1], "--uuid",
+		"11111111-2222-3333-4444-555555555555",
+	}, s.options...)
 	return append(args, s.fecOptions()...)
 }
 
@@ -268,8 +271,8 @@ func otherWords(line string) bool {
 		line == "Device offset overflow."
 }
 
-// knownRefusal is why a release refuses what is no mistake: its build lacks an old hash, or it cannot write a superblock
-// that does not begin at one of its blocks where there is no tree behind it.
+// knownRefusal is why a release refuses what is no mistake: its build lacks an old hash, or it cannot write a
+// superblock that does not begin at one of its blocks where there is no tree behind it.
 func knownRefusal(stderr string) string {
 	for _, said := range []string{
 		"Hash algorithm whirlpool not supported.", "Hash algorithm ripemd160 not supported.",

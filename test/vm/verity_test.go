@@ -69,7 +69,8 @@ func (b *bench) expect(p program, code int, args ...string) outcome {
 	b.t.Helper()
 	got := b.run(p, args...)
 	if got.code != code {
-		b.t.Fatalf("%s %s: exit %d, want %d\n%s%s", p.name, strings.Join(args, " "), got.code, code, got.stdout, got.stderr)
+		b.t.Fatalf("%s %s: exit %d, want %d\n%s%s", p.name, strings.Join(args, " "), got.code, code, got.stdout,
+			got.stderr)
 	}
 	return got
 }

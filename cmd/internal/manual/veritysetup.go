@@ -49,8 +49,8 @@ var veritysetupAbout = []string{
 		"parameters.",
 	"An initial file system made by orthrus-mkinitramfs(8) maps the root of the kernel's command line: roothash=, " +
 		"systemd.verity_root_data=, systemd.verity_root_hash=, systemd.verity_root_options= and systemd.verity=, as " +
-		"in systemd-veritysetup-generator(8). Without devices it takes the partitions whose UUIDs are the first and the " +
-		"last 128 bits of the root hash. An option that it does not know ends the boot.",
+		"in systemd-veritysetup-generator(8). Without devices it takes the partitions whose UUIDs are the first and " +
+		"the last 128 bits of the root hash. An option that it does not know ends the boot.",
 	"With a file for repaired data, these are written to it while they are verified. The file has another name " +
 		"until every block is proven, and goes away where one cannot be.",
 	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under " +

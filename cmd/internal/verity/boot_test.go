@@ -32,7 +32,9 @@ func TestWordsOfVeritytabBecomeOptionsOfOpen(t *testing.T) {
 			t.Errorf("%s: %v", word, err)
 		}
 	}
-	for _, word := range []string{"trust-all", "panic-on-corruption=no", "salt=", "superblock=maybe", "root-hash-signature=base64:!"} {
+	for _, word := range []string{
+		"trust-all", "panic-on-corruption=no", "salt=", "superblock=maybe", "root-hash-signature=base64:!",
+	} {
 		if got, _, err := bootOption(t.Context(), word, found); err == nil {
 			t.Errorf("%s: %q, and no error", word, got)
 		}

@@ -225,7 +225,8 @@ func TestFewerBlocksThanWereHashedAreNotVerified(t *testing.T) {
 	for _, args := range [][]string{
 		{"verify", "data", "changed", "--root-hash-file", "root"},
 		{
-			"verify", "data", "hash", "--root-hash-file", "root", "--no-superblock", "--hash-offset", "4096", "--salt", "-",
+			"verify", "data", "hash", "--root-hash-file", "root", "--no-superblock", "--hash-offset", "4096",
+			"--salt", "-",
 			"--data-blocks", "290",
 		},
 	} {

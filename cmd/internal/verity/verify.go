@@ -208,8 +208,8 @@ func (r *run) judgeDamage(
 	case repair.Good():
 		res.Verdict = verdictCan
 		if r.repair == "" && r.repairHash == "" {
-			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give the "+
-				"root hash.", repair.Bytes)
+			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give "+
+				"the root hash.", repair.Bytes)
 		}
 	case rootOnly:
 		res.Verdict = verdictRoot

@@ -10,8 +10,8 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 )
 
-// verityVerb lets help, pages and completions know the verb. Its command lines have options of their own and are carried
-// out before any other is parsed, where verity is the first word.
+// verityVerb lets help, pages and completions know the verb. Its command lines have options of their own and are
+// carried out before any other is parsed, where verity is the first word.
 func verityVerb() verb.Verb {
 	return verb.Verb{
 		Verb: cli.Verb{
@@ -29,7 +29,7 @@ func verityVerb() verb.Verb {
 			SeeAlso: []string{"boot"},
 		},
 		Run: func(context.Context, *verb.Command) error {
-			return verb.Failure(ui.Failed, "The verb verity comes first, and its options behind it: orthrus verity --help.")
+			return verb.Failure(ui.Failed, "The verb verity comes first, its options behind it: orthrus verity --help.")
 		},
 	}
 }
