@@ -233,6 +233,18 @@ LINES ?= 20000
 differ: setup
 	ORTHRUS_DIFFER=$(LINES) ORTHRUS_SEED=$(SEED) $(test) -timeout 300m -v -run 'TestCommandLinesAgree' ./test/interop
 
+## verity-matrix      SETS drawn sets of parameters of verified images, ours beside veritysetup 2.6.1 and 2.7.5 (SETS=2000, FIRST=0)
+SETS  ?= 2000
+FIRST ?= 0
+.PHONY: verity-matrix verity-damages
+verity-matrix: setup
+	$(GO) test -vet=off -count=1 -timeout 300m -v -run 'TestVerityImagesAreTheSame' ./test/interop -verity-sets $(SETS) -verity-from $(FIRST)
+
+## verity-damages     DAMAGES random damages of data, trees, parity and superblocks of verified images (DAMAGES=100000, FIRST=0)
+DAMAGES ?= 100000
+verity-damages:
+	$(GO) test -vet=off -count=1 -timeout 300m -v -run 'TestNoDamageIsOverlooked' ./dm/verity -damages $(DAMAGES) -damages-from $(FIRST)
+
 ## bench-boot         size of images and time to the root, beside Debian's own
 bench-boot: setup
 	$(GO) run ./test/vm/poweron/measure

@@ -73,6 +73,11 @@ func newSample(t testing.TB, r *rand.Rand, p verity.Params, roots, tail int) *sa
 	if s.root, err = im.Build(context.Background(), s.hash); err != nil {
 		t.Fatal(err)
 	}
+	raw, err := (&verity.Superblock{Params: p}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(s.hash.bytes, raw)
 	if roots == 0 {
 		return s
 	}
@@ -112,6 +117,7 @@ func (s *sample) clone() *sample {
 
 func params(blocks uint64) verity.Params {
 	return verity.Params{
-		Format: 1, Algorithm: "sha256", DataBlockSize: 512, HashBlockSize: 512, DataBlocks: blocks, Salt: []byte("salt"),
+		Format: 1, Algorithm: "sha256", DataBlockSize: 512, HashBlockSize: 512, DataBlocks: blocks,
+		Salt: []byte("salt"),
 	}
 }

@@ -66,9 +66,12 @@ func copySet(to, from *Set) {
 
 // copyDamage returns one that can be changed.
 func copyDamage(d *Damage) *Damage {
-	c := &Damage{Tree: make([]Set, len(d.Tree)), tree: d.tree}
+	c := newDamage(d.tree)
 	for i := range len(d.Tree) + 1 {
 		copySet(c.set(i), d.set(i))
+	}
+	for i := range d.Stray {
+		copySet(&c.Stray[i], &d.Stray[i])
 	}
 	return c
 }
@@ -121,6 +124,9 @@ func (m *mending) accept(b mendedBlock) {
 	m.left.set(b.layer).Remove(b.block)
 	m.tree.put(m.layers[b.layer].at(b.block), b.content)
 	below := &m.layers[b.layer-1]
+	if m.geometry.straysFrom(b.content, b.block, below.blocks) >= 0 {
+		m.left.Stray[b.layer-1].Add(b.block)
+	}
 	first := b.block << m.geometry.bits
 	h := newHasher(&m.im.Params)
 	p := make([]byte, below.size)

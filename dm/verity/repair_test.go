@@ -5,8 +5,11 @@ package verity_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"flag"
 	"math/rand/v2"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/dm/verity"
@@ -51,7 +54,28 @@ func hurt(r *rand.Rand, s *sample) (how string) {
 			strike(r, part.device, s.burst(r))
 		}
 	}
+	if how == "" || r.IntN(4) == 0 {
+		how += " superblock"
+		strikeSuperblock(r, s.hash.bytes[:verity.SuperblockSize])
+	}
 	return how
+}
+
+// strikeSuperblock writes another number of blocks that fits the data, or damages a field, or any bytes.
+func strikeSuperblock(r *rand.Rand, raw []byte) {
+	switch r.IntN(4) {
+	case 0:
+		blocks := binary.LittleEndian.Uint64(raw[72:])
+		binary.LittleEndian.PutUint64(raw[72:], 1+r.Uint64N(blocks))
+	case 1:
+		size := []int{64, 68}[r.IntN(2)]
+		binary.LittleEndian.PutUint32(raw[size:], 512<<r.IntN(4))
+	case 2:
+		field := []int{0, 8, 12, 32, 64, 68, 72, 80, 88}[r.IntN(9)]
+		raw[field+r.IntN(4)] ^= 1 << r.IntN(8)
+	default:
+		strike(r, &memory{bytes: raw}, 1+r.IntN(100))
+	}
 }
 
 // burst is a length in bytes: one byte, some, a block, or about what the code can repair.
@@ -90,8 +114,8 @@ func blocksOf(sound, damaged []byte, size int, offset, rounds uint64, count map[
 	}
 }
 
-// correctable: at most half as many blocks of each round are bad as there are parity bytes, and no parity. Then the code
-// repairs them, wherever they are.
+// correctable: at most half as many blocks of each round are bad as there are parity bytes, and no parity. Then the
+// code repairs them, wherever they are.
 func correctable(t *testing.T, sound, damaged *sample) bool {
 	layout, err := sound.image().Layout()
 	if err != nil {
@@ -139,6 +163,12 @@ func TestNoDamageIsOverlookedAndNoRepairIsWrong(t *testing.T) {
 func judgeDamage(t *testing.T, number int, how string, sound, damaged *sample) bool {
 	t.Helper()
 	ctx := context.Background()
+	switch readable, same := damaged.reread(); {
+	case !readable:
+		return false // found
+	case !same:
+		return judgeOther(t, number, how, sound, damaged)
+	}
 	end, start := sound.treeEnd(t), int(sound.first)*int(sound.params.HashBlockSize)
 	same := bytes.Equal(sound.data.bytes, damaged.data.bytes) &&
 		bytes.Equal(sound.hash.bytes[start:end], damaged.hash.bytes[start:end])
@@ -161,6 +191,34 @@ func judgeDamage(t *testing.T, number int, how string, sound, damaged *sample) b
 	if !bytes.Equal(out.Data.(*memory).bytes, sound.data.bytes) ||
 		!bytes.Equal(out.Hash.(*memory).bytes[start:end], sound.hash.bytes[start:end]) {
 		t.Fatalf("damage %d (%s): called good, and is not what it was", number, how)
+	}
+	return true
+}
+
+// reread takes the parameters from the superblock, as a program does: it finds none that can be, more data than there
+// are, the same ones as before, or others.
+func (s *sample) reread() (readable, same bool) {
+	sb, err := verity.ReadSuperblock(s.hash, 0)
+	if err != nil || sb.DataSize() > int64(len(s.data.bytes)) {
+		return false, false
+	}
+	sb.Algorithm = strings.ToLower(sb.Algorithm)
+	was := s.params
+	s.params, s.first = sb.Params, sb.FirstBlock(0, true)
+	return true, reflect.DeepEqual(was, sb.Params)
+}
+
+// judgeOther expects that an image is not called good with parameters that are not its own, unless its data are all
+// there and right: a single block has no tree, so that the size of hash blocks does not matter.
+func judgeOther(t *testing.T, number int, how string, sound, damaged *sample) bool {
+	t.Helper()
+	out := &memory{bytes: make([]byte, len(damaged.data.bytes))}
+	repair, err := damaged.image().Repair(context.Background(), sound.root, verity.Output{Data: out})
+	if err != nil || !repair.Good() {
+		return false
+	}
+	if damaged.params.DataSize() != sound.params.DataSize() || !bytes.Equal(out.bytes, sound.data.bytes) {
+		t.Fatalf("damage %d (%s): called good with %+v", number, how, damaged.params)
 	}
 	return true
 }
@@ -253,6 +311,27 @@ func TestAnotherRootHashIsNotCalledDamageOfTheData(t *testing.T) {
 		}
 		repair, err := s.image().Repair(context.Background(), s.root, verity.Output{})
 		if err != nil || repair.Good() || repair.Unproven != blocks && blocks > 1 {
+			t.Errorf("%d blocks: repair %+v, %v", blocks, repair, err)
+		}
+	}
+}
+
+// A superblock or an option names fewer blocks than were hashed: all hashes are right, and nobody looks at the last
+// blocks.
+func TestARootHashOfMoreDataIsNotGood(t *testing.T) {
+	sound := newSample(t, rand.New(rand.NewPCG(27, 27)), params(600), 2, 0)
+	for _, blocks := range []uint64{599, 593, 592, 300, 1} {
+		s := sound.clone()
+		s.params.DataBlocks = blocks
+		damage, err := s.image().Verify(context.Background(), s.root)
+		if err != nil || damage.None() {
+			t.Errorf("%d blocks: %+v, %v", blocks, damage, err)
+		}
+		if blocks > 592 && (damage.Data.Len() > 0 || !damage.Larger()) {
+			t.Errorf("%d blocks: the hashes are right, found %+v", blocks, damage)
+		}
+		repair, err := s.image().Repair(context.Background(), s.root, verity.Output{})
+		if err != nil || repair.Good() {
 			t.Errorf("%d blocks: repair %+v, %v", blocks, repair, err)
 		}
 	}

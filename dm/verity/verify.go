@@ -13,18 +13,35 @@ import (
 type Damage struct {
 	Data Set   // data blocks
 	Tree []Set // by level, as Tree.Levels; the top block is wrong where it does not give the root hash
+	// Stray are blocks by level that have the right hash, and hold something where no digest of the image is: the tree
+	// was made for more data than are there or named, and those behind the end are not verified.
+	Stray []Set
 
 	tree *Tree
 }
 
-// None tells that every byte of data is the one that was hashed.
+func newDamage(t *Tree) *Damage {
+	return &Damage{Tree: make([]Set, len(t.Levels)), Stray: make([]Set, len(t.Levels)), tree: t}
+}
+
+// None tells that every byte of data is the one that was hashed, and that none is missing.
 func (d *Damage) None() bool {
 	for i := range d.Tree {
 		if d.Tree[i].Len() > 0 {
 			return false
 		}
 	}
-	return d.Data.Len() == 0
+	return d.Data.Len() == 0 && !d.Larger()
+}
+
+// Larger tells that the root hash is that of more data than the image has.
+func (d *Damage) Larger() bool {
+	for i := range d.Stray {
+		if d.Stray[i].Len() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Proven tells whether the digest that is stored for a block of a level (-1: the data) can be believed: whether the
@@ -76,13 +93,15 @@ func (im *Image) verify(ctx context.Context, root []byte, copyTo io.WriterAt) (*
 	if len(root) != t.digest {
 		return nil, &FieldError{"root hash length", len(root), "the hash has another one"}
 	}
-	d := &Damage{Tree: make([]Set, len(t.Levels)), tree: t}
+	d := newDamage(t)
 	layers := im.layers(t)
 	progress := &meter{tell: im.Progress}
 	for i := range layers {
 		c := &comparison{im: im, tree: t, below: layers[i], bad: d.set(i), progress: progress}
 		if i == 0 {
 			c.copyTo = copyTo
+		} else {
+			c.stray, c.children = &d.Stray[i-1], layers[i-1].blocks
 		}
 		c.wanted = func([]byte, uint64, uint64) ([]byte, error) { return root, nil }
 		if i+1 < len(layers) {
@@ -126,6 +145,8 @@ type comparison struct {
 	bad      *Set
 	progress *meter
 	copyTo   io.WriterAt // or nil
+	stray    *Set        // or nil for data
+	children uint64      // of which a level has the digests
 }
 
 func (c *comparison) worker() func(unit uint64) error {
@@ -147,12 +168,19 @@ func (c *comparison) worker() func(unit uint64) error {
 			return c.singly(h, blocks[:c.below.size], first, n)
 		}
 		for i := range n {
-			found := h.digestOf(blocks[int(i)*c.below.size:][:c.below.size], zeros)
-			if !bytes.Equal(found, c.tree.stored(digests, first, first+i)) {
-				c.bad.Add(first + i)
-			}
+			block := blocks[int(i)*c.below.size:][:c.below.size]
+			c.judge(first+i, block, h.digestOf(block, zeros), c.tree.stored(digests, first, first+i))
 		}
 		return nil
+	}
+}
+
+// judge notes a block that does not have the wanted hash, or more in it than digests.
+func (c *comparison) judge(number uint64, block, found, wanted []byte) {
+	if !bytes.Equal(found, wanted) {
+		c.bad.Add(number)
+	} else if c.stray != nil && c.tree.straysFrom(block, number, c.children) >= 0 {
+		c.stray.Add(number)
 	}
 }
 
@@ -175,9 +203,11 @@ func (c *comparison) singly(h *hasher, block []byte, first, n uint64) error {
 			return err
 		}
 		digest, err := c.wanted(nil, b, 1)
-		if err != nil || !bytes.Equal(h.digest(block), digest) {
+		if err != nil {
 			c.bad.Add(b)
+			continue
 		}
+		c.judge(b, block, h.digest(block), digest)
 	}
 	return nil
 }
@@ -190,8 +220,8 @@ func (h *hasher) digestOf(block []byte, zeros bool) []byte {
 	return h.digest(block)
 }
 
-// Spare tells where in a hash block something lies that is neither a digest nor zero, in bytes from the start of the hash
-// device; false where there is nothing such. The tools call that spare area.
+// Spare tells where in a hash block something lies that is neither a digest nor zero, in bytes from the start of the
+// hash device; false where there is nothing such. The tools call that spare area.
 func (im *Image) Spare(level int, block uint64) (offset int64, found bool, err error) {
 	t, err := im.Tree()
 	if err != nil {
@@ -203,10 +233,25 @@ func (im *Image) Spare(level int, block uint64) (offset int64, found bool, err e
 	if err := readFull(l.from, content, l.at(block)); err != nil {
 		return 0, false, err
 	}
-	used := int(min(t.per(), layers[level].blocks-block<<t.bits))
-	for i := range used {
-		clear(content[i*t.slot:][:t.digest])
-	}
-	at := slices.IndexFunc(content, func(b byte) bool { return b != 0 })
+	at := t.straysFrom(content, block, layers[level].blocks)
 	return l.at(block) + int64(at), at >= 0, nil
 }
+
+// straysFrom is where in a hash block something lies that is neither one of the digests of a layer of that many blocks
+// nor zero, or -1.
+func (t *Tree) straysFrom(content []byte, block, blocks uint64) int {
+	used := int(min(t.per(), blocks-block<<t.bits))
+	for i := range used {
+		slot := content[i*t.slot:][:t.slot]
+		if at := slices.IndexFunc(slot[t.digest:], notZero); at >= 0 {
+			return i*t.slot + t.digest + at
+		}
+	}
+	at := slices.IndexFunc(content[used*t.slot:], notZero)
+	if at < 0 {
+		return -1
+	}
+	return used*t.slot + at
+}
+
+func notZero(b byte) bool { return b != 0 }

@@ -130,7 +130,7 @@ var rules = []rule{
 		pkg: "cmd/internal/verb/...", other: []string{xsys},
 		may: []string{
 			"dm/...", "luks/...", "udev", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/printable", "cmd/internal/text", "cmd/internal/undo", "cmd/internal/boot",
-			"cmd/internal/boot/...", "cmd/internal/guard", "cmd/internal/guard/...", "cmd/internal/initramfs", "cmd/internal/kmod", "cmd/internal/startup",
+			"cmd/internal/boot/...", "cmd/internal/guard", "cmd/internal/guard/...", "cmd/internal/initramfs", "cmd/internal/kmod", "cmd/internal/startup", "cmd/internal/verity",
 			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/mapped", "cmd/internal/verb/guarded",
 		},
 	},

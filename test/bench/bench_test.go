@@ -46,7 +46,7 @@ func TestRowsHaveRatiosPairByPair(t *testing.T) {
 	b := &bench{out: &out}
 	took := func(ms ...int) (list []sample) {
 		for _, one := range ms {
-			list = append(list, sample{time.Duration(one) * time.Millisecond, 1 << 40})
+			list = append(list, sample{wall: time.Duration(one) * time.Millisecond, peak: 1 << 40})
 		}
 		return list
 	}

@@ -36,6 +36,7 @@ var parts = []part{
 	{"argon2", "What Argon2id costs", (*bench).argon2Table},
 	{"pbkdf2", "PBKDF2", (*bench).pbkdf2Table},
 	{"sectors", "Sector encryption", (*bench).sectorTable},
+	{"verity", "Verified images", (*bench).verityTables},
 	{"far", "Keeping the far header in step", (*bench).farTable},
 }
 

@@ -16,8 +16,9 @@ import (
 
 // sample is one finished process.
 type sample struct {
-	wall time.Duration
-	peak int64 // KiB
+	wall      time.Duration
+	peak      int64 // KiB
+	processor time.Duration
 }
 
 // process runs a command to its end.
@@ -72,7 +73,7 @@ func finish(c command, cmd *exec.Cmd, wall time.Duration, err error) (sample, er
 	if !ok {
 		return sample{}, errors.New("no resource usage of the finished process")
 	}
-	return sample{wall, int64(usage.Maxrss)}, nil
+	return sample{wall, int64(usage.Maxrss), time.Duration(usage.Utime.Nano() + usage.Stime.Nano())}, nil
 }
 
 // processorTime is what this process has used so far: unlike the clock it stands still while others run.

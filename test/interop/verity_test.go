@@ -5,11 +5,13 @@ package interop
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -68,7 +70,7 @@ func drawVerity(r *rand.Rand) veritySet {
 	}
 	s.place(r, size, blocks)
 	if r.IntN(2) == 0 {
-		s.placeFEC(r, size, blocks)
+		s.placeFEC(r)
 	}
 	return s
 }
@@ -97,16 +99,25 @@ func (s *veritySet) place(r *rand.Rand, size, blocks int) {
 	}
 }
 
-func (s *veritySet) placeFEC(r *rand.Rand, size, blocks int) {
+// placeFEC puts the parity into a file of its own, or behind the tree, at an offset that no tree of a drawn image
+// reaches; rarely at one that it may reach, which is refused.
+func (s *veritySet) placeFEC(r *rand.Rand) {
 	s.files[2] = "fec"
 	s.fec = []string{"--fec-roots", fmt.Sprint(pick(r, 2, 2, 3, 5, 24, 2+r.IntN(23)))}
-	if r.IntN(5) == 0 {
+	switch r.IntN(6) {
+	case 0, 1:
+		s.files[2] = s.files[1]
+		s.fec = append(s.fec, "--fec-offset", fmt.Sprint(pick(r, 4<<20, 4<<20, 5<<20+512*r.IntN(64), 65536)))
+	case 2:
 		s.fec = append(s.fec, "--fec-offset", fmt.Sprint(pick(r, 512, 4096)))
 	}
 }
 
 func (s *veritySet) format() []string {
-	args := append([]string{"format", s.files[0], s.files[1], "--uuid", "11111111-2222-3333-4444-555555555555"}, s.options...)
+	args := append([]string{
+		"format", s.files[0], s.files[1], "--uuid",
+		"11111111-2222-3333-4444-555555555555",
+	}, s.options...)
 	return append(args, s.fecOptions()...)
 }
 
@@ -146,41 +157,96 @@ var rootLine = regexp.MustCompile(`Root hash: +\t([0-9a-f]+)`)
 // verify; then a byte of it is changed, and the verdicts compared again.
 func TestVerityImagesAreTheSameWhoeverMakesThem(t *testing.T) {
 	ours, peers := verityTools(t)
-	made := 0
+	tally := verityTally{}
 	for number := *verityFrom; number < *verityFrom+*veritySets; number++ {
 		r := rand.New(rand.NewPCG(uint64(number), 30))
-		if s := drawVerity(r); compareVerity(t, number, r, s, ours, peers[number%2]) {
-			made++
-		}
+		tally[compareVerity(t, number, r, drawVerity(r), ours, peers[number%2])]++
 		if number%100 == 99 {
-			t.Logf("%d sets drawn, %d images made", number+1-*verityFrom, made)
+			t.Logf("%d sets drawn, %d images made", number+1-*verityFrom, tally[madeByBoth])
 		}
 	}
-	t.Logf("%d of %d images were made, the others refused", made, *veritySets)
-	if made < *veritySets/2 {
-		t.Errorf("only %d of %d sets make an image", made, *veritySets)
+	for _, what := range slices.Sorted(maps.Keys(tally)) {
+		t.Logf("%s: %d of %d", what, tally[what], *veritySets)
+	}
+	if tally[madeByBoth] < *veritySets/2 {
+		t.Errorf("only %d of %d sets make an image", tally[madeByBoth], *veritySets)
 	}
 }
 
-func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, peer tool) bool {
+// verityTally counts sets by what came of them.
+type verityTally map[string]int
+
+const (
+	madeByBoth    = "made by both"
+	refusedByBoth = "refused by both"
+	differing     = "different"
+)
+
+// reach makes a file that parity is to lie in as long as its offset: veritysetup reads what lies between and does not
+// take the end of the file for zeros.
+func (s *veritySet) reach(b *bed) {
+	i := slices.Index(s.fec, "--fec-offset")
+	if i < 0 || s.files[2] == "fec" {
+		return
+	}
+	offset, err := strconv.ParseInt(s.fec[i+1], 10, 64)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if s.files[2] != "data" {
+		b.image(s.files[2], offset)
+	} else if len(b.read("data")) < int(offset) {
+		b.extend("data", offset)
+	}
+}
+
+// remove makes room for the next of many.
+func (b *bed) remove() {
+	b.t.Helper()
+	if err := os.RemoveAll(b.dir); err != nil {
+		b.t.Error(err)
+	}
+}
+
+func (b *bed) extend(name string, size int64) {
+	b.t.Helper()
+	if err := os.Truncate(b.path(name), size); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// copyFrom takes over those of the files that are there.
+func (b *bed) copyFrom(other *bed, files [3]string) {
+	b.t.Helper()
+	for _, name := range files {
+		if content, err := os.ReadFile(other.path(name)); err == nil && name != "" {
+			b.write(name, string(content))
+		}
+	}
+}
+
+func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, peer tool) string {
 	t.Helper()
 	mine, theirs := newBed(t), newBed(t)
+	defer mine.remove()
+	defer theirs.remove()
 	randomFile(mine, "data", r, s.dataBytes)
-	theirs.write("data", string(mine.read("data")))
+	s.reach(mine)
+	theirs.copyFrom(mine, s.files)
 	a, b := mine.run(ours, s.format()...), theirs.run(peer, s.format()...)
 	say := fmt.Sprintf("set %d (%s): %s", number, peer.name, strings.Join(s.format(), " "))
 	if known := knownRefusal(b.stderr); b.code == 1 && a.code == 0 && known != "" {
-		return false
+		return "refused by veritysetup alone: " + known
 	}
 	if a.code != b.code {
 		t.Errorf("%s\nexit %d, theirs %d\n%s\n%s", say, a.code, b.code, a.stderr, b.stderr)
-		return false
+		return differing
 	}
 	if a.code != 0 {
-		return false
+		return refusedByBoth
 	}
-	if s.files[2] != "" && len(theirs.read("fec")) == 0 && len(mine.read("fec")) > 0 {
-		return true // a single block with its superblock behind it: their parity covers nothing
+	if s.files[2] != "" && len(theirs.read(s.files[2])) == 0 && len(mine.read(s.files[2])) > 0 {
+		return "a single block with its superblock behind it: their parity covers nothing"
 	}
 	for _, name := range s.files {
 		if name != "" && mine.sum(name) != theirs.sum(name) {
@@ -190,21 +256,23 @@ func compareVerity(t *testing.T, number int, r *rand.Rand, s veritySet, ours, pe
 	root := rootLine.FindStringSubmatch(a.stdout)
 	if other := rootLine.FindStringSubmatch(b.stdout); root == nil || other == nil || root[1] != other[1] {
 		t.Errorf("%s\nroot hashes %v and %v", say, root, other)
-		return false
+		return differing
 	}
 	verdicts(t, say, mine, theirs, s.verify(root[1]), ours, peer, 0)
 	damaged := spoil(r, mine, s)
-	for _, name := range s.files {
-		if name != "" {
-			theirs.write(name, string(mine.read(name)))
-		}
-	}
+	theirs.copyFrom(mine, s.files)
 	verdicts(t, say+" after damage to "+damaged, mine, theirs, s.verify(root[1]), ours, peer, -1)
-	return true
+	return madeByBoth
 }
 
-// knownRefusal is why a release refuses what is no mistake: its build lacks an old hash, or it cannot write a superblock
-// that does not begin at one of its blocks where there is no tree behind it.
+// otherWords tells of what is said in others, with the same exit code.
+func otherWords(line string) bool {
+	return strings.HasPrefix(line, "Spare area") || strings.HasPrefix(line, "Unsupported VERITY hash type -") ||
+		line == "Device offset overflow."
+}
+
+// knownRefusal is why a release refuses what is no mistake: its build lacks an old hash, or it cannot write a
+// superblock that does not begin at one of its blocks where there is no tree behind it.
 func knownRefusal(stderr string) string {
 	for _, said := range []string{
 		"Hash algorithm whirlpool not supported.", "Hash algorithm ripemd160 not supported.",
@@ -234,7 +302,8 @@ func spoil(r *rand.Rand, b *bed, s veritySet) string {
 }
 
 // verdicts compares what both say of the same files. Differences that are meant: veritysetup calls data good that its
-// FEC could repair, or where the FEC decodes to whatever is there; we say that they are corrupt.
+// FEC could repair, or where the FEC decodes to whatever is there; we say that they are corrupt. It prints a hash type
+// that cannot be as a number below zero.
 func verdicts(t *testing.T, say string, mine, theirs *bed, args []string, ours, peer tool, want int) {
 	t.Helper()
 	a, b := mine.run(ours, args...), theirs.run(peer, args...)
@@ -243,7 +312,7 @@ func verdicts(t *testing.T, say string, mine, theirs *bed, args []string, ours, 
 		t.Errorf("%s\nverify: exit %d, theirs %d\n%s\n%s", say, a.code, b.code, a.stderr, b.stderr)
 	}
 	for _, line := range strings.Split(b.stderr, "\n") {
-		if strings.HasPrefix(line, "Spare area") || line == "Device offset overflow." { // other words, the same exit code
+		if otherWords(line) {
 			continue
 		}
 		if !strings.Contains(a.stderr, line) {

@@ -19,6 +19,8 @@ type Facts struct {
 	Root Mount
 	// Volumes are the encrypted mappings the root lies on, outermost first.
 	Volumes []Volume
+	// Verity tells that the root, or a volume below it, is mapped by dm-verity.
+	Verity bool
 	// Foreign are mappings and arrays below the root that this program cannot
 	// start: "LVM", "md".
 	Foreign []string

@@ -13,6 +13,9 @@ import (
 // volumes. Aliases of the crypto API bring the processor's own code along.
 var always = []string{"dm_mod", "dm_crypt", "crypto-aes", "crypto-xts"}
 
+// verified is for a root on dm-verity; its hash is SHA-256 unless its maker wanted another one.
+var verified = []string{"dm_verity", "crypto-sha256"}
+
 // keyDisk is for a key file on a disk that may be plugged in.
 var keyDisk = []string{
 	"usb_storage", "uas", "sd_mod", "xhci_pci", "ehci_pci", "vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii",
@@ -43,6 +46,9 @@ func (f Facts) wanted(lines []crypttab.Entry) []string {
 	}
 	for _, v := range f.Volumes {
 		w.ask(cipherAliases(v.Cipher)...)
+	}
+	if f.Verity || f.Generic {
+		w.ask(verified...)
 	}
 	w.ask(f.Drivers...)
 	w.ask(f.Modaliases...)

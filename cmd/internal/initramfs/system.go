@@ -198,6 +198,8 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 	id, name := block.ReadAttribute(dir, "dm/uuid"), block.ReadAttribute(dir, "dm/name")
 	kind, _, _ := strings.Cut(id, "-")
 	switch {
+	case strings.HasPrefix(id, "CRYPT-VERITY-"):
+		w.facts.Verity = true
 	case kind == "CRYPT":
 		v := Volume{Name: name, UUID: headerUUID(id)}
 		if w.system.Cipher != nil && len(below) == 1 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 )
 
 // Completions returns the completion scripts by their file names.
@@ -65,9 +66,22 @@ func names(v *cli.Verb) []string {
 
 // optionsOf lists the options to offer for an action: those it takes, those every action takes.
 func (m manual) optionsOf(action cli.Action) []cli.OptionDoc {
+	if action == "verity" {
+		return verityOptions()
+	}
 	return slices.DeleteFunc(slices.Clone(m.options), func(o cli.OptionDoc) bool {
 		return !offered(o) || len(o.Only) > 0 && !slices.Contains(o.Only, action)
 	})
+}
+
+// verityOptions are those of the verb that has its own.
+func verityOptions() (list []cli.OptionDoc) {
+	for _, o := range verity.Options() {
+		list = append(list, cli.OptionDoc{Option: cli.Option{
+			Long: o.Long, Arg: o.Arg, Help: strings.TrimSuffix(o.About, "."),
+		}})
+	}
+	return list
 }
 
 func (m manual) bash() string {

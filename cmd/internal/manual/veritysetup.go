@@ -44,6 +44,13 @@ var veritysetupAbout = []string{
 	"verify succeeds only where every byte gives the root hash. With FEC data it tells whether the damage can be " +
 		"repaired and the repaired data would give the root hash; without an order to write, that is a failure all " +
 		"the same.",
+	"The superblock is protected by nothing. Where it names fewer blocks than were hashed, verify fails; the kernel " +
+		"maps such an image and does not show the rest. Without a superblock, give --data-blocks and all other " +
+		"parameters.",
+	"An initial file system made by orthrus-mkinitramfs(8) maps the root of the kernel's command line: roothash=, " +
+		"systemd.verity_root_data=, systemd.verity_root_hash=, systemd.verity_root_options= and systemd.verity=, as " +
+		"in systemd-veritysetup-generator(8). Without devices it takes the partitions whose UUIDs are the first and " +
+		"the last 128 bits of the root hash. An option that it does not know ends the boot.",
 	"With a file for repaired data, these are written to it while they are verified. The file has another name " +
 		"until every block is proven, and goes away where one cannot be.",
 	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under " +

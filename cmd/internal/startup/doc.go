@@ -18,6 +18,10 @@
 //	ro, rw           the last one counts; ro when neither is there
 //	rootdelay=       ignored: devices are waited for
 //	init=            the program to hand over to
+//	roothash=        the root is a dm-verity image of this root hash, mapped at /dev/mapper/root, which is then
+//	                 the root unless root= names another one; its partitions are found by the hash, or named by
+//	                 systemd.verity_root_data= and systemd.verity_root_hash=; systemd.verity_root_options= is a list
+//	                 as in veritytab(5), and systemd.verity=no leaves all of it out
 //	resume=          where a hibernated system may lie, with resume_offset= and noresume
 //
 // There is no shell here, and none is ever started: what fails is said, and

@@ -20,6 +20,9 @@ type Root struct {
 	Init     string // a path in the root; "": the usual ones
 }
 
+// VerityRoot is the mapping of a root on dm-verity.
+const VerityRoot = "/dev/mapper/root"
+
 // ErrNoRoot says that neither the kernel command line nor the image names a
 // root.
 var ErrNoRoot = errors.New("no root file system is named: root= is missing on the kernel command line")
@@ -32,6 +35,12 @@ func RootOf(line cmdline.Settings, table []fstab.Mount) (Root, error) {
 		ReadOnly: !line.Writable, Init: line.Init,
 	}
 	own := fstab.At("/", table)
+	if line.Verity.Wanted() {
+		root.ReadOnly = true
+		if root.Source == "" {
+			root.Source = VerityRoot
+		}
+	}
 	if root.Source == "" {
 		root.Source = own.Source
 	}

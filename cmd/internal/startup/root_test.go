@@ -42,6 +42,9 @@ func TestRootComesFromCommandLineThenTable(t *testing.T) {
 			Root{Source: "UUID=abc", Types: []string{"btrfs"}, Options: "subvol=other", ReadOnly: true},
 		},
 		{"another device than the table's", "root=/dev/vda1", table, Root{Source: "/dev/vda1", ReadOnly: true}},
+		{"verified", "rw roothash=00", table, Root{Source: "/dev/mapper/root", ReadOnly: true}},
+		{"verified beside it", "root=/dev/vda1 rw roothash=00", "", Root{Source: "/dev/vda1", ReadOnly: true}},
+		{"not to be verified", "root=/dev/vda1 rw roothash=00 systemd.verity=no", "", Root{Source: "/dev/vda1"}},
 		{"type auto is none", "root=/dev/vda1 rootfstype=auto", "", Root{Source: "/dev/vda1", ReadOnly: true}},
 	}
 	for _, test := range tests {
@@ -77,7 +80,7 @@ func TestARootThatIsThereNeedsNoOtherVolume(t *testing.T) {
 			Find:   func(_ context.Context, source string) (string, error) { return source, c.find },
 			Report: func(error) { told++ },
 		}
-		if err := s.unlock(t.Context(), Root{Source: "/dev/mapper/root"}); !errors.Is(err, c.want) || told != c.told {
+		if err := s.unlock(t.Context(), "/dev/mapper/root"); !errors.Is(err, c.want) || told != c.told {
 			t.Errorf("%v, %v: %v, told %d", c.unlock, c.find, err, told)
 		}
 	}

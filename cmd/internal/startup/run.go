@@ -4,6 +4,7 @@ package startup
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -19,6 +20,8 @@ type Steps struct {
 	Unlock func(ctx context.Context) error
 	// Find waits for a device and returns its node.
 	Find func(ctx context.Context, source string) (string, error)
+	// Verity maps the root at VerityRoot, where the kernel's command line has its root hash.
+	Verity func(ctx context.Context, v cmdline.Verity) error
 	// Report is told what goes wrong but stops nothing.
 	Report func(error)
 }
@@ -46,7 +49,10 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.unlock(ctx, root); err != nil {
+	if err := s.unlock(ctx, needed(root, line.Verity)); err != nil {
+		return err
+	}
+	if err := s.verity(ctx, line.Verity); err != nil {
 		return err
 	}
 	if err := resume(ctx, line.Resume, s.Find); err != nil {
@@ -65,18 +71,40 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	return handOver(root, args)
 }
 
+// errUsr is about a file system that this program does not mount.
+var errUsr = errors.New("usrhash=: this image starts a root on dm-verity, and no /usr of its own")
+
+// verity maps the root. What is not verified is not booted: there is no other way to the root then.
+func (s Steps) verity(ctx context.Context, v cmdline.Verity) error {
+	if v.Usr != "" && !v.Off {
+		s.Report(errUsr)
+	}
+	if !v.Wanted() {
+		return nil
+	}
+	return s.Verity(ctx, v)
+}
+
 // glance is how long a root is looked for that may be there although a volume is not.
 const glance = 2 * time.Second
 
+// needed is the device that has to be there once volumes are open: the root, or what it is mapped from.
+func needed(root Root, v cmdline.Verity) string {
+	if data, _ := v.Devices(); v.Wanted() {
+		return data
+	}
+	return root.Source
+}
+
 // unlock opens the volumes. That one stays closed ends nothing where the root is there without it.
-func (s Steps) unlock(ctx context.Context, root Root) error {
+func (s Steps) unlock(ctx context.Context, needed string) error {
 	failed := s.Unlock(ctx)
 	if failed == nil {
 		return nil
 	}
 	looking, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
-	if _, err := s.Find(looking, root.Source); err != nil {
+	if _, err := s.Find(looking, needed); err != nil {
 		return failed
 	}
 	s.Report(failed)

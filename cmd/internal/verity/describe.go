@@ -6,7 +6,7 @@ package verity
 type ActionDoc struct{ Name, Args string }
 
 // OptionDoc is what the manual says of an option.
-type OptionDoc struct{ Long, Term, About string }
+type OptionDoc struct{ Long, Arg, Term, About string }
 
 // Actions lists the actions in the order of help.
 func Actions() (list []ActionDoc) {
@@ -19,7 +19,7 @@ func Actions() (list []ActionDoc) {
 // Options lists the options in the order of help, our own at the end.
 func Options() (list []OptionDoc) {
 	for _, o := range table() {
-		list = append(list, OptionDoc{o.long, o.term(), o.help + "."})
+		list = append(list, OptionDoc{o.long, o.arg, o.term(), o.help + "."})
 	}
 	return list
 }

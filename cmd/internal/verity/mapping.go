@@ -58,8 +58,7 @@ func (r *run) openMapping(ctx context.Context) error {
 }
 
 // checkTop finds a wrong root hash before anything is mapped. Corruption that the kernel is to ignore, or can repair,
-// or
-// has orders for, is left to it.
+// or has orders for, is left to it.
 func (r *run) checkTop(im *image, root []byte) error {
 	if im.fec != nil || r.ignoreCorruption || r.restartOnCorruption || r.panicOnCorruption {
 		return nil
@@ -259,6 +258,8 @@ func (r *run) explainActivate(err error) error {
 		return &failed{ui.InUse, "Device " + r.args[1] + " already exists.", err}
 	case errors.Is(err, dm.ErrNoKey):
 		return &failed{ui.Failed, "The kernel trusts no key that the root hash is signed with.", err}
+	case r.rootHashSignature != "" && errors.Is(err, unix.EBADMSG):
+		return &failed{ui.InUse, "The kernel refuses the signature " + r.rootHashSignature + ".", err}
 	}
 	return &failed{ui.InUse, err.Error(), err}
 }

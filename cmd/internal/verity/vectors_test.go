@@ -5,6 +5,7 @@ package verity
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -210,5 +211,48 @@ func TestForgedParityDoesNotHelp(t *testing.T) {
 	got := s.call("verify", "data", "hash", "--root-hash-file", "root", "--fec-device", "fec")
 	if got.code != 2 || strings.Contains(got.stderr, "can be repaired (") {
 		t.Errorf("exit %d\n%s", got.code, got.stderr)
+	}
+}
+
+// All hashes are right where a superblock or an option names fewer blocks than were hashed.
+func TestFewerBlocksThanWereHashedAreNotVerified(t *testing.T) {
+	s := newSession(t)
+	s.write("data", vectors.Plain(300*4096))
+	s.call("format", "data", "hash", "--root-hash-file", "root", "--salt", "-")
+	superblock := s.read("hash")
+	binary.LittleEndian.PutUint64(superblock[72:], 290)
+	s.write("changed", superblock)
+	for _, args := range [][]string{
+		{"verify", "data", "changed", "--root-hash-file", "root"},
+		{
+			"verify", "data", "hash", "--root-hash-file", "root", "--no-superblock", "--hash-offset", "4096",
+			"--salt", "-",
+			"--data-blocks", "290",
+		},
+	} {
+		got := s.call(args...)
+		if got.code != 2 || !strings.Contains(got.stderr, "Spare area is not zeroed at position") ||
+			!strings.Contains(got.stderr, "more data than the 290 blocks") {
+			t.Errorf("%v: exit %d\n%s", args, got.code, got.stderr)
+		}
+	}
+}
+
+// Nothing protects the number of blocks in a superblock: one that is too large must not be counted up to.
+func TestMoreBlocksThanThereAreAreNotVerified(t *testing.T) {
+	s := newSession(t)
+	s.write("data", vectors.Plain(300*4096))
+	s.call("format", "data", "hash", "--root-hash-file", "root", "--fec-device", "fec")
+	sound := s.read("hash")
+	for _, blocks := range []uint64{301, 1000, 1 << 24, 1 << 40, 0x630000000001} {
+		changed := slices.Clone(sound)
+		binary.LittleEndian.PutUint64(changed[72:], blocks)
+		s.write("hash", changed)
+		for _, fec := range [][]string{nil, {"--fec-device", "fec"}} {
+			got := s.call(append([]string{"verify", "data", "hash", "--root-hash-file", "root"}, fec...)...)
+			if got.code == 0 || !strings.Contains(got.stderr, "failed.") {
+				t.Errorf("%d blocks, %v: exit %d\n%s", blocks, fec, got.code, got.stderr)
+			}
+		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	verdictRoot     = "wrong root" // data and tree fit each other, and do not give the root hash
 	verdictCorrupt  = "corrupt"    // corrupt, and not to be repaired
 	verdictParity   = "bad parity" // the data are good, their parity is not
+	verdictLarger   = "more data"  // the root hash is that of more data than are there or named
 )
 
 // verdict is what verify reports.
@@ -62,6 +63,9 @@ func (r *run) verifyImage(ctx context.Context) error {
 	}
 	r.warnPartial(im)
 	v := im.verity(r)
+	if err := r.checkMissing(im, v); err != nil {
+		return err
+	}
 	v.Progress = r.progress(im.data.path, im.DataSize(), "verified")
 	out, err := r.openRepair(im)
 	if err != nil {
@@ -154,6 +158,11 @@ func (r *run) tellFirst(im *image, v *verity.Image, found *verity.Damage) {
 		r.ui.Errorf("Verification of root hash failed.")
 		return
 	}
+	if at, only := firstStray(v, found); only {
+		r.ui.Errorf("Spare area is not zeroed at position %d.", at)
+		r.ui.Errorf("Verification of data area failed.")
+		return
+	}
 	level := -1
 	block, bad := found.Data.First()
 	for i := 0; !bad && i < len(found.Tree); i++ {
@@ -173,8 +182,24 @@ func spareOfTop(v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
 	return at, err == nil && dirty
 }
 
+// firstStray is where a hash block holds what is no digest; false where blocks of another hash are there too.
+func firstStray(v *verity.Image, found *verity.Damage) (at int64, only bool) {
+	if found.Data.Len() > 0 || hashBlocks(found) > 0 {
+		return 0, false
+	}
+	for level := range found.Stray {
+		if block, stray := found.Stray[level].First(); stray {
+			at, _, err := v.Spare(level, block)
+			return at, err == nil
+		}
+	}
+	return 0, false
+}
+
 // judgeDamage says whether corrupt data can be repaired.
-func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict) ui.ExitCode {
+func (r *run) judgeDamage(
+	ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict,
+) ui.ExitCode {
 	if writing := r.repair != "" || r.repairHash != ""; im.fec != nil && !(writing && repair.Good()) {
 		r.tellParity(ctx, v) // what is repaired has been proven, which is more
 	}
@@ -183,16 +208,25 @@ func (r *run) judgeDamage(ctx context.Context, im *image, v *verity.Image, repai
 	case repair.Good():
 		res.Verdict = verdictCan
 		if r.repair == "" && r.repairHash == "" {
-			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give the root hash.", repair.Bytes)
+			r.ui.Errorf("The data are corrupt: they can be repaired (--repair FILE), %d bytes, and would then give "+
+				"the root hash.", repair.Bytes)
 		}
 	case rootOnly:
 		res.Verdict = verdictRoot
 		if _, dirty := spareOfTop(v, repair.Found); im.fec == nil && !dirty {
 			return ui.Failed
 		}
+	case repair.Left.Larger():
+		res.Verdict = verdictLarger
+		r.ui.Errorf("The root hash is that of more data than the %d blocks that are named: what lies behind them is "+
+			"not verified.", im.DataBlocks)
 	default:
 		res.Verdict = verdictCorrupt
-		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", res.Lost+res.Unproven+hashBlocks(repair.Left))
+		lost := res.Lost + res.Unproven + hashBlocks(repair.Left)
+		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", lost)
+		if im.unreadable(repair.Found) {
+			return ui.Failed
+		}
 	}
 	return ui.Denied
 }
@@ -223,7 +257,8 @@ func (r *run) judgeParity(ctx context.Context, v *verity.Image, res *verdict) ui
 	if err != nil {
 		r.ui.Errorf("%v", err)
 	} else {
-		r.ui.Errorf("The data are good, and %d bytes of the FEC data or behind the tree are not.", parity.Wrong+parity.Hopeless)
+		wrong := parity.Wrong + parity.Hopeless
+		r.ui.Errorf("The data are good, and %d bytes of the FEC data or behind the tree are not.", wrong)
 	}
 	return ui.Denied
 }

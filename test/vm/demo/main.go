@@ -39,7 +39,7 @@ func config() machine.Config {
 		},
 		Programs: []string{
 			"cryptsetup", "mkfs.ext4", "mount", "umount", "sh", "cat", "dd", "grep", "sha256sum", "uname", "sleep",
-			"setsid", "mkdir", "cp", "chmod", "sync",
+			"setsid", "mkdir", "cp", "chmod", "sync", "sed", "veritysetup",
 		},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Env:   []string{"costs=" + costs},

@@ -155,4 +155,29 @@ var script = []scene{
 			{run: "umount /mnt && orthrus close vault && grep -c cryptsetup: /proc/keys", exit: 1, want: "0"},
 		},
 	},
+	{
+		"An image is damaged, found out and repaired",
+		"A tree of hashes and parity, as veritysetup makes them. A burst of 12 blocks is lost, and comes back;\n" +
+			"the copy gets its name once each block of it is proven.",
+		[]step{
+			{run: "dd if=/dev/urandom of=system.img bs=1M count=8 status=none"},
+			{run: "sha256sum system.img | sed s/system/new/ >image.sum"},
+			{
+				run:  "orthrus verity format --fec-device system.fec --root-hash-file root system.img system.verity",
+				want: "Root hash",
+			},
+			{run: "dd if=/dev/zero of=system.img bs=4096 seek=500 count=12 conv=notrunc status=none"},
+			{
+				run: "orthrus verity verify --where --root-hash-file root --fec-device system.fec " +
+					"system.img system.verity",
+				exit: 2, want: "they can be repaired",
+			},
+			{
+				run: "orthrus verity verify --repair new.img --root-hash-file root --fec-device system.fec " +
+					"system.img system.verity",
+				want: "The repaired copy is verified",
+			},
+			{run: "sha256sum -c image.sum && veritysetup verify -v new.img system.verity $(cat root)", want: "OK"},
+		},
+	},
 }

@@ -82,7 +82,8 @@ func (p *parser) apply(q parameter) {
 		return
 	}
 	for _, family := range []func(*parser, parameter) bool{
-		(*parser).general, (*parser).own, (*parser).systemd, (*parser).dracut, (*parser).mkinitcpio, (*parser).debian,
+		(*parser).general, (*parser).own, (*parser).verity, (*parser).systemd, (*parser).dracut,
+		(*parser).mkinitcpio, (*parser).debian,
 		(*parser).mkinitfs, (*parser).genkernel,
 	} {
 		if family(p, q) {

@@ -29,6 +29,7 @@ type Settings struct {
 	Writable  bool   // rw, and no ro behind it
 	Init      string // init=
 	Resume    Resume
+	Verity    Verity
 	Consoles  []string // console=, names in /dev, without their modes
 	Keymap    string
 

@@ -66,6 +66,7 @@ func Verbs() []verb.Verb {
 		size.Shrink(),
 		size.Header(),
 		early.MkInitramfs(),
+		verityVerb(),
 	}
 }
 

@@ -57,14 +57,20 @@ func startupSteps(c *verb.Command) startup.Steps {
 	return startup.Steps{
 		Quiet:  func() (restore func() error) { return ask.Hush("/dev/console") },
 		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{}) },
-		Find:   findRoot,
+		Verity: func(ctx context.Context, v cmdline.Verity) error { return mapVerity(ctx, c, v) },
+		Find: func(ctx context.Context, source string) (string, error) {
+			node, err := findDevice(ctx, source)
+			if err != nil {
+				return "", fmt.Errorf("the root file system: %w", err)
+			}
+			return node, nil
+		},
 		Report: func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) },
 	}
 }
 
-// findRoot waits for the device of the root file system, which may be a volume that was unlocked or
-// any other.
-func findRoot(ctx context.Context, source string) (node string, err error) {
+// findDevice waits for a device, which may be a volume that was unlocked or any other.
+func findDevice(ctx context.Context, source string) (node string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, plan.DefaultDeviceTimeout)
 	defer cancel()
 	watcher, err := device.Watch(ctx, udev.System{})
@@ -74,7 +80,7 @@ func findRoot(ctx context.Context, source string) (node string, err error) {
 	defer func() { err = errors.Join(err, watcher.Close()) }()
 	found, err := watcher.Find(ctx, plan.ParseReference(source), plan.RefuseTwins)
 	if err != nil {
-		return "", fmt.Errorf("the root file system: %w", err)
+		return "", err
 	}
 	return found.Node, nil
 }

@@ -67,7 +67,8 @@ func MkInitramfs() verb.Verb {
 					"it are this program as the init, the kernel modules that the machine needs to reach its root " +
 					"and its keyboard, the lines of crypttab and fstab that concern the root, and nothing else: no " +
 					"shell, no other program. The same machine gives the same bytes.",
-				"The root must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
+				"The root may be a dm-verity image: roothash= on the kernel's command line, see veritysetup(8).",
+				"Otherwise it must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
 					"there is, use the hooks for initramfs-tools, dracut and mkinitcpio.",
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
 					"One on another device is read from there at boot.",
