@@ -46,7 +46,7 @@ func TestHoldersNamesMappingMountAndProcess(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 
-		reader := exec.Command("sh", "-c", "read line")
+		reader := exec.Command("sh", "-c", "echo begun; read line")
 		open, err := os.Open(node)
 		if err != nil {
 			t.Fatal(err)
@@ -56,8 +56,15 @@ func TestHoldersNamesMappingMountAndProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		told, err := reader.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		reader.ExtraFiles = []*os.File{open}
 		if err := reader.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := told.Read(make([]byte, 1)); err != nil { // before that it bears this program's name
 			t.Fatal(err)
 		}
 		has(t, info.Major, info.Minor, block.Holder{Kind: block.HolderProcess, Name: "sh", PID: reader.Process.Pid})
