@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"sync"
@@ -146,7 +147,7 @@ func tryShape(ctx context.Context, op Operation, c Config, number int) ([]Row, e
 // sample tries about quota images: of those that are always tried one in so many, then further ones.
 func (j job) sample(start *course, known *judge, quota int, number string) Row {
 	row := Row{Operation: j.op.Name, Fault: j.fault.Name, Class: classOf(j.op, j.fault)}
-	counting := newSession(start, j.op, j.fault.Name+number, j.c.Seed, 1<<40)
+	counting := newSession(start, j.op, j.fault.Name+number, j.c.Seed, math.MaxInt32)
 	counting.turn = 0
 	for range counting.thinned(j.fault) {
 		break

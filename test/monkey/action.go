@@ -439,7 +439,7 @@ func planTokenUnassign(d *draw) (Action, bool) {
 }
 
 func planUUID(d *draw) (Action, bool) {
-	uuid := fmt.Sprintf("%08x-0000-4000-8000-%012x", d.Uint32(), d.IntN(1<<40))
+	uuid := fmt.Sprintf("%08x-0000-4000-8000-%012x", d.Uint32(), d.Int64N(1<<40))
 	return Action{Args: d.on("luksUUID", "--uuid", uuid), Apply: func(s State) []State {
 		next := s.clone()
 		next.UUID = uuid
