@@ -40,8 +40,10 @@ func PowerOn(ctx context.Context, cfg machine.Config) (*Session, error) {
 }
 
 // Sees waits for a text.
-func (s *Session) Sees(ctx context.Context, text string) error {
-	ctx, cancel := context.WithTimeout(ctx, pace.Limit(patience))
+func (s *Session) Sees(ctx context.Context, text string) error { return s.seesWithin(ctx, text, patience) }
+
+func (s *Session) seesWithin(ctx context.Context, text string, quiet time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, pace.Limit(quiet))
 	defer cancel()
 	mark, err := s.M.Console().Expect(ctx, s.mark, text)
 	if err == nil {
@@ -72,10 +74,16 @@ func (s *Session) LogsIn(ctx context.Context) error {
 	if err := s.Sees(ctx, Login); err != nil {
 		return err
 	}
-	if err := s.Types("root"); err != nil {
-		return err
-	}
 	s.in = true
+	// A getty drops what is typed before it has set the line up, which may be after it has asked.
+	for range 2 {
+		if err := s.Types("root"); err != nil {
+			return err
+		}
+		if s.seesWithin(ctx, "# ", patience/6) == nil {
+			return nil
+		}
+	}
 	return s.Sees(ctx, "# ")
 }
 
