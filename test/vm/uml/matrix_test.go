@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/test/part"
 )
 
 // The matrix: what can happen to disks, on volumes of every shape, with the guard up, down and started after,
@@ -179,13 +181,13 @@ cell() { # EXPECTED WHEN NAME
 RANDOM_=4
 `
 
-// TestGuardMatrix runs the cells, many to one boot: a slice of them, or with GUARD_MATRIX=full all. GUARD_MATRIX
-// may name shapes, too.
+// TestGuardMatrix runs the cells, many to one boot: a slice of those of one shape, or with GUARD_MATRIX=full all.
+// GUARD_MATRIX may name shapes, too.
 func TestGuardMatrix(t *testing.T) {
 	want := os.Getenv("GUARD_MATRIX")
 	total, bad := 0, 0
 	for _, shape := range shapes {
-		if want != "" && want != "full" && !strings.Contains(want, shape) {
+		if want != "" && want != "full" && !strings.Contains(want, shape) || want == "" && shape != "far" {
 			continue
 		}
 		out := runScript(t, place(t, 1<<20), guarding+matrixScript(shape, want == ""), 100*time.Minute)
@@ -196,6 +198,7 @@ func TestGuardMatrix(t *testing.T) {
 			t.Errorf("%s: no cell was tried:\n%s", shape, out)
 		}
 	}
+	part.Note(t, "cells", total, len(shapes)*len(happenings)*len(times))
 	t.Logf("%d cells, %d not as expected", total, bad)
 }
 
@@ -207,7 +210,7 @@ func matrixScript(shape string, slice bool) string {
 		if slice && i%6 != len(shape)%6 {
 			continue
 		}
-		fmt.Fprintf(&b, "event_%d() { %s; }\nevent=event_%d\n", i, h.script, i)
+		fmt.Fprintf(&b, "event_%d() { %s; }\nevent=event_%d\n", i, strings.TrimSuffix(h.script, "; "), i)
 		for j, when := range times {
 			if !slice || i%len(times) == j {
 				fmt.Fprintf(&b, "cell %s %s %q\n", expected(shape, h.damage), when, h.name)
