@@ -40,7 +40,9 @@ func PowerOn(ctx context.Context, cfg machine.Config) (*Session, error) {
 }
 
 // Sees waits for a text.
-func (s *Session) Sees(ctx context.Context, text string) error { return s.seesWithin(ctx, text, patience) }
+func (s *Session) Sees(ctx context.Context, text string) error {
+	return s.seesWithin(ctx, text, patience)
+}
 
 func (s *Session) seesWithin(ctx context.Context, text string, quiet time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, pace.Limit(quiet))
