@@ -151,8 +151,7 @@ var script = []scene{
 			{run: "orthrus status vault | grep size", want: "size"},
 			{run: "the disk grows to 128 MiB", host: enlarge},
 			{run: until("orthrus status vault", "size: *229376"), want: "229376"},
-			{run: "for i in 0 1 2 3 4 5 6 7 8 9; do orthrus guard status | grep -q enlarged && break; sleep 1; done; " +
-				"orthrus guard status | grep -E 'vdc|done'", want: "enlarged"},
+			{run: until("orthrus guard status", "done: .*enlarged"), want: "vault enlarged"},
 			{run: "umount /mnt && orthrus close vault && grep -c cryptsetup: /proc/keys", exit: 1, want: "0"},
 		},
 	},

@@ -159,7 +159,7 @@ cell() { # EXPECTED WHEN NAME
 	esac
 	"$event" >/run/t/out 2>&1
 	was=$(begin); now=$(areas)
-	cryptsetup open --test-passphrase --key-file two $h >/dev/null 2>&1; two=$?
+	orthrus open --test-passphrase --key-file two $h >/dev/null 2>&1; two=$?
 	case $2 in
 	up) kill -CONT $guard ;;
 	after) start ;;
@@ -172,7 +172,7 @@ cell() { # EXPECTED WHEN NAME
 	stop 2>/dev/null
 	verdict=ok
 	[ $got = $1 ] || verdict="FALSE: expected $1"
-	if [ $got != mended ] && cryptsetup open --test-passphrase --key-file two $h >/dev/null 2>&1 && [ $two != 0 ]; then verdict="KEY BACK"; fi
+	if [ $got != mended ] && orthrus open --test-passphrase --key-file two $h >/dev/null 2>&1 && [ $two != 0 ]; then verdict="KEY BACK"; fi
 	case $3 in clone*|impostor*) [ $(heads) -ge $kept ] || verdict="KEPT HEAD LOST" ;; esac
 	echo "CELL|$shape|$3|$2|$got|$verdict"
 	case $verdict in ok) ;; *) sed 's/^/LOG /' /run/t/log | tail -4; sed 's/^/OUT /' /run/t/out | tail -2 ;; esac
