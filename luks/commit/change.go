@@ -44,15 +44,17 @@ func (s *Session) plan(c Change) (Plan, header.Plan, error) {
 	if err != nil {
 		return p, heads, err
 	}
-	if now.Header.Size == c.Next.Header.Size {
-		p.loose(now, c.Before...)
-		p.heads(heads)
-	} else {
-		if err := p.wholeFirst(s); err != nil {
+	resized := now.Header.Size != c.Next.Header.Size
+	if resized { // the first head of another size may go over the only good one
+		if p, err = PlanHeal(s.dev, s.heads, s.choice, s.o.Force); err != nil {
 			return p, heads, err
 		}
-		p.loose(now, c.Before...)
+	}
+	p.loose(now, c.Before...)
+	if resized {
 		p.exchange(heads)
+	} else {
+		p.heads(heads)
 	}
 	p.loose(heads.Next, c.After...)
 	return p, heads, nil
@@ -69,13 +71,6 @@ func checkRoom(now luks2.Copy, c Change, size uint64) error {
 		return err
 	}
 	return layout.After(now, c.Next, size, extents(c.After)...)
-}
-
-// wholeFirst makes both heads equal: the first one of another size may go over the only good one.
-func (p *Plan) wholeFirst(s *Session) error {
-	healing, err := planHeal(s.dev, s.heads, s.choice, s.o.Force)
-	p.heads(healing)
-	return err
 }
 
 // exchange adds heads of another size: the secondary at its new place, which is free; then zeros over the old

@@ -12,7 +12,7 @@ import (
 )
 
 // Change1 moves the key to a free keyslot of a LUKS1 volume, and back where it is to stay. Without a free one it
-// takes a detour behind the keyslots, and without room for that aside decides; see Overwrite1. It returns where
+// takes a detour behind the keyslots, and without room for that aside decides; see changeFull1. It returns where
 // the key is then. Errors: a commit.MeanwhileError, an InPlaceError, an OverwriteError.
 func Change1(session *commit.Session1, expect commit.Expect, s Sealed, stay bool, aside func() error) (id int,
 	err error,
