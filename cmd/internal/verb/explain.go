@@ -282,6 +282,8 @@ func DeviceError(path string, err error) error {
 		return told(ui.NoDevice, "Device %s does not exist or access denied.")
 	case errors.Is(err, block.ErrNotBlock):
 		return told(ui.NoDevice, "Device %s is not compatible.")
+	case errors.Is(err, block.ErrReadOnly):
+		return told(ui.Failed, "Device %s is read-only.")
 	case errors.Is(err, block.ErrBusy):
 		text := "Cannot use device " + path + " which is in use (already mapped or mounted)." + HeldBy(path)
 		return &Notice{Text: text, Code: ui.InUse, Err: err}

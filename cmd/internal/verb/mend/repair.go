@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -139,6 +140,11 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 // concluded concludes what was begun in several steps, and brings the far header into step.
 func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: !c.Opt.DryRun, NoLocks: c.Opt.DisableLocks})
+	var locked error
+	if errors.Is(err, block.ErrReadOnly) { // there is nothing to do, or it cannot be done
+		locked = verb.DeviceError(path, err)
+		file, err = luks.OpenDevice(path, luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
+	}
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
@@ -147,9 +153,12 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	if c.Opt.DryRun {
+	if c.Opt.DryRun || locked != nil {
 		steps, err := v.PlanResume()
 		volume.ShowSteps(c, steps)
+		if err == nil && len(steps) > 0 {
+			return locked
+		}
 		return volume.SizeError(path, err)
 	}
 	resumed, err := v.Resume(ctx, volume.TellStep(c))
