@@ -50,6 +50,7 @@ func (r *Report) judge2(e Evidence) {
 		r.Tokens = append(r.Tokens, Token{t.ID, t.Type, t.Keyslots})
 	}
 	r.judgeCopies()
+	r.LeftAlone = !e.Choice.Healthy() && header.Reencrypting(e.Heads)
 	r.judgeDropped(m)
 	r.keyslots2(m, e.Areas)
 	r.judgeKeyslots()

@@ -41,6 +41,7 @@ type Report struct {
 	Tokens       []Token    `json:"tokens,omitempty"`
 	Far          *FarReport `json:"far_header,omitempty"`
 	Requirements []string   `json:"requirements,omitempty"`
+	LeftAlone    bool       `json:"left_alone,omitempty"` // unequal heads in the middle of a reencryption
 	Findings     []Finding  `json:"findings"`
 	Tools        []Opinion  `json:"other_tools"`
 	Boot         []Loader   `json:"boot,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
 	"testing"
 )
 
@@ -53,6 +54,9 @@ func TestUnequalHeadsOfAReencryptionAreLeftAlone(t *testing.T) {
 			}
 			b.exits(bench.ours, 0, words("open --test-passphrase --key-file k1 a.img")...)
 			b.exits(bench.ours, 1, words("repair -q a.img")...)
+			if says := b.exits(bench.ours, 6, words("check a.img")...).stdout; !strings.Contains(says, "--resume-only") {
+				t.Errorf("check gives other advice than to end the reencryption:\n%s", says)
+			}
 		}
 	})
 }

@@ -103,6 +103,10 @@ func checkReport() cli.Report {
 				Path: "devices[].requirements", Type: "list of string",
 				About: "what the header demands of whoever opens it; may be absent",
 			},
+			{
+				Path: "devices[].left_alone", Type: "boolean",
+				About: "copies that differ in the middle of a reencryption are not mended; may be absent",
+			},
 			{Path: "devices[].findings", Type: "list of object", About: "what was noticed"},
 			{Path: "devices[].findings[].grade", Type: "string", About: "how bad it is"},
 			{Path: "devices[].findings[].text", Type: "string", About: "in words"},
