@@ -108,7 +108,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/units", may: []string{"cmd/internal/boot/crypttab", "cmd/internal/boot/plan"}},
 	{pkg: "cmd/internal/guard/policy", pure: true},
 	{pkg: "cmd/internal/guard/queue", pure: true},
-	{pkg: "cmd/internal/guard/identity", may: []string{"luks/header", "luks/luks1", "luks/luks2"}, pure: true},
+	{pkg: "cmd/internal/guard/identity", may: []string{"luks/header", "luks/luks1", "luks/luks2", "luks/view"}, pure: true},
 	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo", "cmd/internal/guard/identity"}, other: []string{xsys}},
 	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy", "cmd/internal/guard/identity"}, pure: true},
 	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo"}, other: []string{xsys}},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // Mark is what one reading of a header says of who the volume is and how far it has come.
@@ -22,6 +23,14 @@ type Mark struct {
 	Sum       []byte   `json:"sum"`       // SHA-256 of what the header says; salts and checksums of copies do not count
 	Keys      [][]byte `json:"keys"`      // SHA-256 of each digest of a volume key, ascending
 	Reencrypt bool     `json:"reencrypt"` // a reencryption was under way
+}
+
+// Of is the mark of a volume as it was read.
+func Of(v view.View) Mark {
+	if v.Version == 1 {
+		return Of1(v.LUKS1)
+	}
+	return Of2(v.Choice.Copy)
 }
 
 // Of2 is the mark of a LUKS2 header, by one valid copy of it.

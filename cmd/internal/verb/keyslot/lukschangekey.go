@@ -81,5 +81,5 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 		return keys.SlotError(err)
 	}
 	c.UI.Verbosef("Key slot %d created.", id)
-	return guarded.ForgetHeads(v.UUID)
+	return guarded.ForgetHeads(v.Volume)
 }

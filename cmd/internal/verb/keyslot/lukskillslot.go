@@ -118,5 +118,5 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 		return err
 	}
 	c.UI.Verbosef("Key slot %d removed.", id)
-	return guarded.ForgetHeads(v.UUID)
+	return guarded.ForgetHeads(v.Volume)
 }
