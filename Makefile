@@ -58,7 +58,7 @@ asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
 .PHONY: all build demo setup help clean man completions install install-cryptsetup \
-	test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-long test-monkey \
+	test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
 	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
@@ -83,8 +83,8 @@ demo: setup
 	@$(GO) run ./test/vm/demo
 
 # Parts of make test, the longest first, and the tests that .ci/run has beside them.
-parts   := test-vm-slice test-interop test-unit $(if $(wildcard test/monkey),test-monkey) test-386 test-crash test-referee
-later   := test-vm-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
+parts   := test-vm-slice test-interop-slice test-unit $(if $(wildcard test/monkey),test-monkey) test-386 test-crash test-referee
+later   := test-vm-dear test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
 
 ## test               unit tests, 32-bit, referee, slices of interoperability, crashes and monkey, one virtual machine
 test: setup
@@ -115,9 +115,20 @@ test-emulated:
 test-referee:
 	cd test/referee && $(test) ./...
 
-## test-interop       us and cryptsetup on the same image files
+## test-interop       us and cryptsetup on the same image files (RUN=pattern)
 test-interop: setup
-	$(test) ./test/interop/...
+	$(test) -run '$(RUN)' ./test/interop/...
+
+# Tests beside cryptsetup that take longest; .ci/run has them.
+dearpeer := ^(TestEveryActionInBothDirections|TestThirtyKeyChangesAtOnceLoseNone|TestHostileHeadersAreRefusedAtOnce|$\
+	TestCommandLinesAgree|TestKeysOnStandardInput|TestMalformedVolumes|TestExitCodesOfBadCommandLines|$\
+	TestKeyMaterialBeforeByte4096|TestVerityImages.*|TestHeaderFrom.*|TestMetadataAreaGrowsUnderCryptsetup|$\
+	TestCheckOfAThousandImages|TestRecordedSessionsOnOtherProcessors|TestEachWorksOnWhatTheOtherMade|$\
+	TestUnequalHeadsOfAReencryptionAreLeftAlone|TestEveryChangeKeepsWhatNobodyKnows|TestRescue.*)$$
+test-interop-slice: setup
+	$(test) -skip '$(dearpeer)' ./test/interop/...
+test-interop-dear:
+	@$(MAKE) --no-print-directory test-interop RUN='$(subst $$,$$$$,$(dearpeer))'
 
 ## test-vm            tests in the virtual machine (RUN=pattern)
 test-vm: quiet = 20m
@@ -127,7 +138,11 @@ test-vm: setup
 # Tests of the virtual machine that take longest; .ci/run has them.
 dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
 	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
-	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel)$$
+	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel|$\
+	TestVerity.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
+	TestMappingsAreNamedByNameAndByPath|TestPersistentFlagsAreShared|TestUdev.*|TestDeferredClose|$\
+	TestLoopDevicesGoWithTheMapping|TestFullDisk|TestOthersThanRootAreTold|TestPlainMappingsAreThoseOfCryptsetup|$\
+	TestManyAtOnce|TestLongNamesCutTheUUID)$$
 test-vm-slice: quiet = 20m
 test-vm-slice: setup
 	$(test) -skip '$(dearvm)' ./test/vm
