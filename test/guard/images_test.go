@@ -49,6 +49,7 @@ func TestManyImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = f.Close()
+	await(t, 20*time.Second, "the change is seen", func() bool { return d.status(t).Looks > before.Looks })
 	if now := d.quiet(t); now.Looks != before.Looks+1 {
 		t.Errorf("%d looks after one change", now.Looks-before.Looks)
 	}
