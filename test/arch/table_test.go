@@ -98,7 +98,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
-	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
+	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/fstab", pure: true},
