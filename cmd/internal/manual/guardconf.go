@@ -54,7 +54,7 @@ func guardConfSettings() []overviewSection {
 		if s.OfGuard() {
 			to = &guard
 		}
-		to.items = append(to.items, item{s.Name + " = " + s.Values.Form, about})
+		to.items = append(to.items, item{s.Name + " = " + s.Values.Form(), about})
 	}
 	return []overviewSection{devices, guard}
 }
@@ -65,7 +65,7 @@ func GuardSample([]cli.Verb) map[string]string {
 	b.WriteString("# What the guard may do: see " + program + "-guard.conf(5). As it stands it observes and reports.\n")
 	for _, s := range policy.Settings() {
 		b.WriteString("\n")
-		comment(&b, s.Name+" = "+s.Values.Form)
+		comment(&b, s.Name+" = "+s.Values.Form())
 		comment(&b, s.About)
 		if s.Default != "" {
 			b.WriteString("#" + s.Name + " = " + s.Default + "\n")

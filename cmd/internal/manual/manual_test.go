@@ -85,7 +85,7 @@ func TestGuardsPageAndSampleHaveEverySetting(t *testing.T) {
 		t.Fatal("no settings")
 	}
 	for _, s := range policy.Settings() {
-		line := s.Name + " = " + s.Values.Form
+		line := s.Name + " = " + s.Values.Form()
 		if !strings.Contains(page, line) || !strings.Contains(sample, "# "+line+"\n") {
 			t.Errorf("no %q", line)
 		}

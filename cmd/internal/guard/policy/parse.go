@@ -97,8 +97,8 @@ func (p *parser) setting(name, value string) {
 	switch s := settings[i]; {
 	case s.OfGuard() && p.rule != nil:
 		p.fail("%s concerns the guard itself and stands before the first section", name)
-	case !s.Values.fit(value):
-		p.fail("%s is %s, not %q", name, s.Values.Means, value)
+	case !s.Values.fits(value):
+		p.fail("%s is %s, not %q", name, s.Values.Means(), value)
 	case s.OfGuard():
 		s.ofGuard(&p.config, value)
 	case p.rule != nil:

@@ -28,10 +28,10 @@ func TestDefaultObservesOnly(t *testing.T) {
 func TestEverySettingTakesItsDefaultAndHasOneTarget(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range Settings() {
-		if seen[s.Name] || s.About == "" || s.Values.Form == "" || s.Values.Means == "" {
+		if seen[s.Name] || s.About == "" || s.Values.Form() == "" || s.Values.Means() == "" {
 			t.Errorf("%s: twice, or without words", s.Name)
 		}
-		if s.Default != "" && !s.Values.fit(s.Default) {
+		if s.Default != "" && !s.Values.fits(s.Default) {
 			t.Errorf("%s: its default %q does not fit", s.Name, s.Default)
 		}
 		if (s.ofDevice == nil) == (s.ofGuard == nil) {

@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,31 +78,55 @@ type Setting struct {
 // OfGuard tells whether it concerns the guard itself instead of devices.
 func (s Setting) OfGuard() bool { return s.ofGuard != nil }
 
-// Values are those that a setting takes.
+// Values are those that a setting takes: a few words, or what fits.
 type Values struct {
-	Form  string // in the manual: "off | proven", "TIME"
-	Means string // in messages: "off or proven", "a time up to 1m, such as 200ms"
-	fit   func(value string) bool
+	words       []string
+	form, means string
+	fit         func(value string) bool
 }
+
+// Form is how the manual has it: "off | proven", "TIME".
+func (v Values) Form() string { return cmp.Or(v.form, strings.Join(v.words, " | ")) }
+
+// Means is how messages have it: "off or proven", "a time up to 1m, such as 200ms".
+func (v Values) Means() string {
+	if v.fit != nil {
+		return v.means
+	}
+	last := len(v.words) - 1
+	return strings.Join(v.words[:last], ", ") + " or " + v.words[last]
+}
+
+func (v Values) fits(value string) bool {
+	if v.fit != nil {
+		return v.fit(value)
+	}
+	return slices.Contains(v.words, value)
+}
+
+var yesOrNo = Values{words: []string{"yes", "no"}}
 
 // Settings are all of them: those of devices, then those of the guard itself.
 func Settings() []Setting { return settings }
 
+// settings are laid out by the compiler: nothing runs for them at start.
 var settings = []Setting{
 	{
-		Name: "repair", Values: words(RepairOff, RepairRehearse, RepairProven), Default: string(RepairOff),
+		Name: "repair", Default: string(RepairOff),
+		Values:   Values{words: []string{string(RepairOff), string(RepairRehearse), string(RepairProven)}},
 		ofDevice: func(p *Policy, v string) { p.Repair = Repair(v) },
 		About: "With proven the guard puts back what can be proven to be right, concludes an unfinished transaction, " +
 			"and brings a far header into step. With rehearse it proves and prepares the same, writes nothing, and " +
 			"counts what it would have done in guard status, in the metrics and in the log.",
 	},
 	{
-		Name: "grow", Values: words("yes", "no"), Default: "no",
+		Name: "grow", Values: yesOrNo, Default: "no",
 		ofDevice: func(p *Policy, v string) { p.Grow = v == "yes" },
 		About:    "Follow a device that became larger, and make its mapping longer if a key is at hand.",
 	},
 	{
-		Name: "store", Values: words(StoreHeads, StoreFull, StoreOff), Default: string(StoreHeads),
+		Name: "store", Default: string(StoreHeads),
+		Values:   Values{words: []string{string(StoreHeads), string(StoreFull), string(StoreOff)}},
 		ofDevice: func(p *Policy, v string) { p.Store = Store(v) },
 		About: "What is kept of a volume that was seen in order, below /var/lib/orthrus/guard, for root alone: " +
 			"both header copies and sums of the keyslot areas, or these areas too. They are key material: " +
@@ -112,66 +137,54 @@ var settings = []Setting{
 			"on the volume itself is kept in /run/orthrus until the next boot, without keyslot areas.",
 	},
 	{
-		Name: "key", Values: words("yes", "no"), Default: "no",
+		Name: "key", Values: yesOrNo, Default: "no",
 		ofDevice: func(p *Policy, v string) { p.Key = v == "yes" },
 		About:    "Have open keep a kernel key for the guard, as with --link-for-guard.",
 	},
 	{
-		Name: "removable", Values: words("yes", "no"), Default: "no",
+		Name: "removable", Values: yesOrNo, Default: "no",
 		ofDevice: func(p *Policy, v string) { p.Removable = v == "yes" },
 		About:    "Repair and grow removable media, USB disks and memory cards too.",
 	},
 	{
-		Name: "ignore", Values: words("yes", "no"), Default: "no",
+		Name: "ignore", Values: yesOrNo, Default: "no",
 		ofDevice: func(p *Policy, v string) { p.Ignore = v == "yes" },
 		About:    "Do not look at the device.",
 	},
 	{
-		Name: "images", Values: Values{"PATTERN", "a pattern of absolute paths", validPattern},
+		Name: "images", Values: Values{form: "PATTERN", means: "a pattern of absolute paths", fit: validPattern},
 		ofGuard: func(c *Config, v string) { c.Images = append(c.Images, v) },
 		About:   "Image files to be guarded beside the block devices. May be given more than once.",
 	},
 	{
-		Name: "log", Values: words(LogAuto, LogText, LogJSON, LogJournal), Default: string(LogAuto),
+		Name: "log", Default: string(LogAuto),
+		Values:  Values{words: []string{string(LogAuto), string(LogText), string(LogJSON), string(LogJournal)}},
 		ofGuard: func(c *Config, v string) { c.Log = Log(v) },
 		About: "Where messages go: the journal, or standard error as text or JSON. auto takes the journal where " +
 			"standard error leads to it.",
 	},
 	{
-		Name: "level", Values: words("debug", "info", "warn", "error"), Default: "info",
+		Name: "level", Values: Values{words: []string{"debug", "info", "warn", "error"}}, Default: "info",
 		ofGuard: func(c *Config, v string) { c.Level = v },
 		About:   "How much is said.",
 	},
 	{
-		Name: "metrics", Values: Values{"FILE", "an absolute path", absolute},
+		Name: "metrics", Values: Values{form: "FILE", means: "an absolute path", fit: absolute},
 		ofGuard: func(c *Config, v string) { c.Metrics = v },
 		About:   "File for node-exporter's textfile collector, kept up to date.",
 	},
 	{
-		Name: "settle", Values: Values{"TIME", "a time up to 1m, such as 200ms", quiet}, Default: "200ms",
+		Name: "settle", Default: "200ms",
+		Values:  Values{form: "TIME", means: "a time up to 1m, such as 200ms", fit: quiet},
 		ofGuard: func(c *Config, v string) { c.Settle, _ = time.ParseDuration(v) },
 		About: "How long a device must be quiet before it is looked at; after a second of events it is looked at " +
 			"anyway.",
 	},
 	{
-		Name: "workers", Values: Values{"NUMBER", "a number from 1 to 64", fewThreads}, Default: "2",
+		Name: "workers", Values: Values{form: "NUMBER", means: "a number from 1 to 64", fit: fewThreads}, Default: "2",
 		ofGuard: func(c *Config, v string) { c.Workers, _ = strconv.Atoi(v) },
 		About:   "Devices looked at at once.",
 	},
-}
-
-// words are values of which each stands for itself.
-func words[T ~string](allowed ...T) Values {
-	texts := make([]string, len(allowed))
-	for i, w := range allowed {
-		texts[i] = string(w)
-	}
-	last := len(texts) - 1
-	return Values{
-		Form:  strings.Join(texts, " | "),
-		Means: strings.Join(texts[:last], ", ") + " or " + texts[last],
-		fit:   func(v string) bool { return slices.Contains(texts, v) },
-	}
 }
 
 func absolute(v string) bool { return strings.HasPrefix(v, "/") }
