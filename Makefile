@@ -291,10 +291,11 @@ monkey: setup
 monkey-races: setup
 	$(GO) run ./test/monkey/cmd -pairs $(PAIRS) -seed $(SEED) $(if $(FOR),-for $(FOR))
 
-## man                bin/man: manual pages, one for each action and an overview
+## man                bin/man: manual pages, one for each action and an overview; bin/guard: a guard.conf to begin with
 man:
-	@rm -rf bin/man
+	@rm -rf bin/man bin/guard
 	$(GO) run ./cmd/internal/manual/generate man bin/man
+	$(GO) run ./cmd/internal/manual/generate guard bin/guard
 
 ## completions        bin/completions: for bash, zsh and fish
 completions:
@@ -310,6 +311,7 @@ install: build man completions
 	install -D -m 644 bin/completions/bash/orthrus $(DESTDIR)$(DATADIR)/bash-completion/completions/orthrus
 	install -D -m 644 bin/completions/zsh/_orthrus $(DESTDIR)$(DATADIR)/zsh/site-functions/_orthrus
 	install -D -m 644 bin/completions/fish/orthrus.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/orthrus.fish
+	install -D -m 644 bin/guard/guard.conf $(DESTDIR)$(DATADIR)/orthrus/guard.conf
 	@PREFIX=$(PREFIX) SBINDIR=$(SBINDIR) DATADIR=$(DATADIR) INIT=$(INIT) ./scripts/guard/install "$(DESTDIR)"
 	@SBINDIR=$(SBINDIR) HOOKDIR=$(HOOKDIR) INIT=$(INIT) ./scripts/install-hooks "$(DESTDIR)"
 

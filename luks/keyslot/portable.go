@@ -23,7 +23,7 @@ func CheckCipher(cipher string, keySize int) error {
 		err = errors.New("it encrypts nothing")
 	case s.IVHash != "" && s.IV != "essiv":
 		err = fmt.Errorf("%s takes no option", s.IV)
-	case s.Mode == "hctr2":
+	case !s.InKeyslots():
 		err = errors.New("other readers need a kernel that has it")
 	case s.Mode == "ecb" && s.IV != "":
 		err = errors.New("ecb has no vector")

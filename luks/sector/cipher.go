@@ -101,7 +101,7 @@ func (c *Cipher) setKey(key []byte) (err error) {
 	if !c.spec.builtin() {
 		return c.setKernelKey(key)
 	}
-	if c.mode, err = newMode(c.spec, key); err != nil {
+	if c.mode, err = rowOf(c.spec.Mode).make(c.spec, key); err != nil {
 		return err
 	}
 	c.iv, err = newIV(c.spec, key, c.mode.ivSize())

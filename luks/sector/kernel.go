@@ -54,22 +54,15 @@ func (s Spec) kernelName() (string, error) {
 	if s.IsNull() {
 		return "", &UnsupportedError{Spec: s.String(), Part: "mode", Name: s.Mode}
 	}
-	name := s.Mode + "(" + s.Cipher + ")"
-	if s.IV == "essiv" && s.Mode != "ecb" {
-		return "essiv(" + name + "," + s.IVHash + ")", nil
-	}
-	return name, nil
+	return s.algorithm(), nil
 }
 
-// kernelIVSize returns the bytes in a vector; the kernel does not tell, and takes no other length.
-func (s Spec) kernelIVSize() int {
-	switch s.Mode {
-	case "ecb":
-		return 0
-	case "adiantum", "hctr2":
-		return maxIVSize
+func (s Spec) algorithm() string {
+	name := s.Mode + "(" + s.Cipher + ")"
+	if s.IV == "essiv" && s.Mode != "ecb" {
+		return "essiv(" + name + "," + s.IVHash + ")"
 	}
-	return s.blockSize()
+	return name
 }
 
 // kernelError tells an algorithm that the kernel lacks and a key that it refuses from other trouble.
@@ -100,7 +93,7 @@ func noAlgorithm() []unix.Errno {
 
 // unsupported blames the cipher, or the mode if the cipher is one of ours, or the hash if the mode is too.
 func (s Spec) unsupported(err error) error {
-	if !s.knownHash() && builtinCipher(s.Cipher) && builtinMode(s.Mode) {
+	if !s.knownHash() && builtinCipher(s.Cipher) && rowOf(s.Mode).make != nil {
 		return &UnsupportedError{Spec: s.String(), Part: "hash", Name: s.IVHash, Err: err}
 	}
 	if builtinCipher(s.Cipher) {

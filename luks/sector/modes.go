@@ -3,16 +3,69 @@
 package sector
 
 import (
-	"crypto/subtle"
-	"encoding/binary"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 )
 
-// builtin: cipher, mode and what makes the vectors are computed here. HCTR2 is defined for AES alone.
+// modeRow is all that is known of a mode beside its arithmetic.
+type modeRow struct {
+	name    string
+	ciphers []string // it is used with; with those of them that blocks.go has it is computed here
+	make    func(s Spec, key []byte) (mode, error)
+	ivSize  int // bytes in a vector, or ofBlock
+
+	keys       int      // of the cipher that a key consists of
+	inKeyslots bool     // other programs open keyslots whose areas are encrypted with it
+	boot       []string // vectors that a boot accepts unless told otherwise, "*" for anything
+	modules    []string // what its kernel module asks for by name, which no dependency tells
+}
+
+// ofBlock is the vector size of modes whose vector is a block of the cipher.
+const ofBlock = -1
+
+// blockCiphers are those of 16-byte blocks that nobody has broken.
+var blockCiphers = []string{"aes", "serpent", "twofish", "camellia", "aria", "sm4"}
+
+// modes are the ones with something to know about. What has no make is asked of the kernel, as is every
+// mode that is not here. Those that show equal blocks, or with ctr that something changed, have no boot.
+var modes = []modeRow{
+	{
+		name: "xts", ciphers: blockCiphers, make: newXTS, ivSize: ofBlock, keys: 2, inKeyslots: true,
+		boot: []string{"plain64", "plain", "essiv:*"},
+	},
+	{
+		name: "cbc", ciphers: blockCiphers, make: newCBC, ivSize: ofBlock, keys: 1, inKeyslots: true,
+		boot: []string{"essiv:*", "plain64", "plain"},
+	},
+	{name: "ctr", ciphers: blockCiphers, make: newCTR, ivSize: ofBlock, keys: 1, inKeyslots: true},
+	{name: "ecb", ciphers: blockCiphers, make: newECB, ivSize: 0, keys: 1, inKeyslots: true},
+	{name: "lrw", ciphers: blockCiphers, ivSize: ofBlock, keys: 1, inKeyslots: true, boot: []string{"benbi"}},
+	{
+		name: "adiantum", ciphers: []string{"xchacha12,aes", "xchacha20,aes"}, ivSize: maxIVSize, keys: 1,
+		inKeyslots: true, boot: []string{"plain64"}, modules: []string{"nhpoly1305"},
+	},
+	{
+		name: "hctr2", ciphers: []string{"aes"}, make: newHCTR2, ivSize: maxIVSize, keys: 1,
+		boot: []string{"plain64"}, modules: []string{"xctr", "polyval"},
+	},
+}
+
+// rowOf returns the row of a mode; for one that is not in the table, what most are like.
+func rowOf(mode string) modeRow {
+	for _, r := range modes {
+		if r.name == mode {
+			return r
+		}
+	}
+	return modeRow{name: mode, ivSize: ofBlock, keys: 1, inKeyslots: true}
+}
+
+// builtin: cipher, mode and what makes the vectors are computed here. Essiv encrypts a vector of one block.
 func (s Spec) builtin() bool {
-	return builtinCipher(s.Cipher) && builtinMode(s.Mode) &&
-		(s.Mode != "hctr2" || s.Cipher == "aes" && s.IV != "essiv") && s.knownHash()
+	row := rowOf(s.Mode)
+	return row.make != nil && builtinCipher(s.Cipher) && slices.Contains(row.ciphers, s.Cipher) &&
+		(s.IV != "essiv" || row.ivSize != maxIVSize) && s.knownHash()
 }
 
 // knownHash: the kernel may have one that is not known here, and does the rest with it then.
@@ -24,140 +77,34 @@ func (s Spec) knownHash() bool {
 	return err == nil
 }
 
-func builtinMode(name string) bool {
-	return name == "xts" || name == "cbc" || name == "ecb" || name == "ctr" || name == "hctr2"
-}
-
-func newMode(s Spec, key []byte) (mode, error) {
-	switch s.Mode {
-	case "xts":
-		return newXTS(s, key)
-	case "hctr2":
-		return newHCTR2(s, key)
+// kernelIVSize returns the bytes in a vector; the kernel does not tell, and takes no other length.
+func (s Spec) kernelIVSize() int {
+	if size := rowOf(s.Mode).ivSize; size != ofBlock {
+		return size
 	}
-	b, err := newBlockCipher(s, key)
-	if err != nil {
-		return nil, err
-	}
-	switch s.Mode {
-	case "cbc":
-		return cbcMode{b}, nil
-	case "ctr":
-		return ctrMode{b}, nil
-	}
-	return ecbMode{b}, nil
+	return s.blockSize()
 }
 
-// nullMode leaves data as it is.
-type nullMode struct{}
+// KeyCount is how many keys of the cipher the mode takes: 2 for xts.
+func (s Spec) KeyCount() int { return rowOf(s.Mode).keys }
 
-func (nullMode) encrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
-	copy(dst, src)
-	return nil
-}
+// InKeyslots tells whether other programs open keyslots whose areas are encrypted so, by what is known of
+// the mode.
+func (s Spec) InKeyslots() bool { return rowOf(s.Mode).inKeyslots }
 
-func (nullMode) decrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
-	copy(dst, src)
-	return nil
-}
-
-func (nullMode) ivSize() int { return 0 }
-func (nullMode) wipe()       {}
-
-// ecbMode transforms each block by itself.
-type ecbMode struct{ block blockCipher }
-
-func (m ecbMode) encrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
-	m.block.encrypt(dst, src)
-	return nil
-}
-
-func (m ecbMode) decrypt(dst, src, _ []byte, _ int, _ *[MaxSize]byte) error {
-	m.block.decrypt(dst, src)
-	return nil
-}
-
-func (m ecbMode) ivSize() int { return 0 }
-func (m ecbMode) wipe()       { m.block.wipe() }
-
-// cbcMode is cipher block chaining (NIST SP 800-38A, 6.2), begun anew in each sector.
-type cbcMode struct{ block blockCipher }
-
-// cbcSide is how many sectors are encrypted side by side: within one, each block waits for the one
-// before it.
-const cbcSide = 8
-
-func (m cbcMode) encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
-	for at := 0; at < len(src); at += cbcSide * size {
-		n := min(cbcSide*size, len(src)-at)
-		m.sideBySide(dst[at:at+n], src[at:at+n], ivs[at/size*blockSize:], size, work)
-	}
-	return nil
-}
-
-// sideBySide encrypts up to cbcSide sectors; chain holds the block before the one at hand in each.
-func (m cbcMode) sideBySide(dst, src, ivs []byte, size int, work *[MaxSize]byte) {
-	chain := work[:len(src)/size*blockSize]
-	defer clear(chain)
-	copy(chain, ivs)
-	for at := 0; at < size; at += blockSize {
-		for i := 0; i < len(chain); i += blockSize {
-			block := src[i/blockSize*size+at:]
-			subtle.XORBytes(chain[i:i+blockSize], chain[i:i+blockSize], block[:blockSize])
-		}
-		m.block.encrypt(chain, chain)
-		for i := 0; i < len(chain); i += blockSize {
-			copy(dst[i/blockSize*size+at:], chain[i:i+blockSize])
+// BootPatterns are the specifications that hide equal blocks, with ciphers that nobody has broken, in both
+// of dm-crypt's notations; "*" stands for anything.
+func BootPatterns() []string {
+	var patterns []string
+	for _, r := range modes {
+		for _, cipher := range r.ciphers {
+			for _, iv := range r.boot {
+				patterns = append(patterns, cipher+"-"+r.name+"-"+iv)
+			}
+			if slices.Contains(r.boot, "plain64") {
+				patterns = append(patterns, capiPrefix+r.name+"("+cipher+")-plain64")
+			}
 		}
 	}
-}
-
-func (m cbcMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
-	plain := work[:size]
-	defer clear(plain)
-	for at := 0; at < len(src); at += size {
-		in := src[at : at+size]
-		m.block.decrypt(plain, in)
-		subtle.XORBytes(plain, plain[:blockSize], ivs[at/size*blockSize:])
-		subtle.XORBytes(plain[blockSize:], plain[blockSize:], in)
-		copy(dst[at:], plain)
-	}
-	return nil
-}
-
-func (m cbcMode) ivSize() int { return blockSize }
-func (m cbcMode) wipe()       { m.block.wipe() }
-
-// ctrMode is counter mode (NIST SP 800-38A, 6.5): the vector is the first counter block, counted up
-// as one big-endian number whatever the byte order of the vector was.
-type ctrMode struct{ block blockCipher }
-
-func (m ctrMode) encrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
-	stream := work[:size]
-	defer clear(stream)
-	for at := 0; at < len(src); at += size {
-		fillCounters(stream, ivs[at/size*blockSize:])
-		m.block.encrypt(stream, stream)
-		subtle.XORBytes(dst[at:], src[at:at+size], stream)
-	}
-	return nil
-}
-
-func (m ctrMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) error {
-	return m.encrypt(dst, src, ivs, size, work)
-}
-
-func (m ctrMode) ivSize() int { return blockSize }
-func (m ctrMode) wipe()       { m.block.wipe() }
-
-// fillCounters writes first, first+1, … over all of counters.
-func fillCounters(counters, first []byte) {
-	high, low := binary.BigEndian.Uint64(first), binary.BigEndian.Uint64(first[8:])
-	for at := 0; at < len(counters); at += blockSize {
-		binary.BigEndian.PutUint64(counters[at:], high)
-		binary.BigEndian.PutUint64(counters[at+8:], low)
-		if low++; low == 0 {
-			high++
-		}
-	}
+	return patterns
 }

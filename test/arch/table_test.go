@@ -98,13 +98,13 @@ var rules = []rule{
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
-	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
+	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/fstab", pure: true},
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
-	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target"}, pure: true},
+	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target", "luks/sector"}, pure: true},
 	{pkg: "cmd/internal/boot/units", may: []string{"cmd/internal/boot/crypttab", "cmd/internal/boot/plan"}},
 	{pkg: "cmd/internal/guard/policy", pure: true},
 	{pkg: "cmd/internal/guard/queue", pure: true},
@@ -117,7 +117,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "dm/block", "dm/uuid"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "dm/block", "dm/uuid", "luks/sector"}, other: []string{xsys}},
 	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},

@@ -24,9 +24,6 @@ type Config struct {
 	// Report gets everything that happens, from one goroutine at a time; nil for none. What it
 	// returns, unless empty, is shown to people at all front ends.
 	Report func(Event) string
-	// LoadModules loads kernel modules by names or aliases before they are needed; those that are
-	// built in or missing are no error. Nil leaves it to the kernel.
-	LoadModules func(names []string) error
 	// Sources are further ways to the key of a volume.
 	Sources []func(Target) (open.Source, bool)
 	// NoGrow leaves volumes as long as they are, though their devices have gained. Otherwise one with a

@@ -85,24 +85,14 @@ func (e *engine) close() error {
 	return errors.Join(errs...)
 }
 
-// mapper opens the device-mapper, whose module may have to be loaded first.
+// mapper opens the device-mapper.
 func (e *engine) mapper() (*dm.Control, error) {
-	if err := e.load("dm-mod", "dm-crypt"); err != nil {
-		return nil, err
-	}
 	control, err := dm.Open()
 	if err != nil {
 		return nil, err
 	}
 	control.Warn = func(err error) { e.report(Event{Kind: Note, Err: err}) }
 	return control, nil
-}
-
-func (e *engine) load(modules ...string) error {
-	if e.config.LoadModules == nil {
-		return nil
-	}
-	return e.config.LoadModules(modules)
 }
 
 // run starts a task for each volume and waits for all.
@@ -193,17 +183,5 @@ func (e *engine) mount(node, fs string) (path string, release func() error, err 
 			return "", nil, err
 		}
 	}
-	if err := e.load(modulesOf(fs)...); err != nil {
-		return "", nil, err
-	}
 	return e.mounts.use(node, fs)
-}
-
-// modulesOf are those of a file system and what it asks for without saying so.
-func modulesOf(fs string) []string {
-	names := []string{"fs-" + fs, fs}
-	if fs == "vfat" {
-		names = append(names, "nls_cp437", "nls_iso8859-1", "nls_ascii", "nls_utf8")
-	}
-	return names
 }

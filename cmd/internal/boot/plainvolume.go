@@ -29,9 +29,6 @@ func (t *task) preparePlain() error {
 	if !plan.AllowedCipher(allowed, t.target.Options.Cipher) {
 		return &CipherError{Cipher: t.target.Options.Cipher, Keyslot: -1}
 	}
-	if err := t.load(plan.Modules(t.target.Options.Cipher)...); err != nil {
-		return err
-	}
 	t.opening = open.Of(nil, t.request())
 	t.release = append(t.release, t.opening.Close)
 	return t.claim()

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
-	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/open"
 )
@@ -21,9 +20,6 @@ func (t *task) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := judge(t.target.LUKS, t.target.Volume, t.plan.Policy.Ciphers); err != nil {
-		return err
-	}
-	if err := t.load(plan.Modules(t.target.LUKS.Data.Cipher)...); err != nil {
 		return err
 	}
 	if err := t.claim(); err != nil {

@@ -33,7 +33,7 @@ func (t *task) sourcesOf(v Target) []open.Entry {
 		}
 	}
 	if v.LUKS != nil {
-		all = append(all, open.Tokens(v.LUKS, token.Help{})...)
+		all = append(all, open.Tokens(v.LUKS, t.tokenHelp())...)
 		if cached := caches(v); len(cached) > 0 {
 			all = append(all, open.Entry{Source: cacheSource{cached}, Lead: atOnce})
 		}
@@ -43,6 +43,15 @@ func (t *task) sourcesOf(v Target) []open.Entry {
 	}
 	all = append(all, t.namedSources(v)...)
 	return append(all, open.Entry{Source: asking{t.people, t}})
+}
+
+// tokenHelp is what the handlers of tokens may use here. There is no Ask: people have one question at a time,
+// the passphrase's, which opens what a token that needs an answer does not.
+func (t *task) tokenHelp() token.Help {
+	return token.Help{
+		Say:    func(text string) { t.report(Event{Kind: Note, Volume: t.target.Name, Text: text}) },
+		Option: t.target.Options.KeptValue,
+	}
 }
 
 // namedSources are those of the key that the plan names, or of the places where keys usually are. A

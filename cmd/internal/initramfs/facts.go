@@ -57,7 +57,7 @@ var ErrForeign = errors.New("the root needs more than this image can do")
 type ForeignError struct{ What []string }
 
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("the root lies on %s, which an image of initramfs-tools, dracut or mkinitcpio can start",
+	return fmt.Sprintf("the root lies on %s, which an image by the distribution's own maker, with our hook, can start",
 		strings.Join(e.What, " and "))
 }
 

@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
-// What every image has, by alias: mapped devices, and the cipher of nearly all
-// volumes. Aliases of the crypto API bring the processor's own code along.
-var always = []string{"dm_mod", "dm_crypt", "crypto-aes", "crypto-xts"}
+// What every image has: mapped devices, and the cipher of nearly all volumes.
+var always = []string{"dm_mod", "dm_crypt"}
+
+const usualCipher = "aes-xts-plain64"
 
 // verified is for a root on dm-verity; its hash is SHA-256 unless its maker wanted another one.
 var verified = []string{"dm_verity", "crypto-sha256"}
@@ -29,7 +31,7 @@ var generic = []string{
 	"hv_storvsc", "hv_vmbus", "vmw_pvscsi", "mptspi", "xen_blkfront", "usb_storage", "uas",
 	"xhci_pci", "ehci_pci", "uhci_hcd", "ohci_pci", "usbhid", "hid_generic", "i8042", "atkbd", "hyperv_keyboard",
 	"virtio_input",
-	"crypto-cbc", "crypto-ecb", "crypto-essiv", "crypto-sha256", "crypto-serpent", "crypto-twofish",
+	"crypto-essiv", "crypto-sha256", "crypto-serpent", "crypto-twofish",
 }
 
 // fileSystems are those of a root whose own is not known.
@@ -41,11 +43,12 @@ var fileSystems = []string{"ext4", "xfs", "btrfs", "f2fs"}
 func (f Facts) wanted(lines []crypttab.Entry) []string {
 	w := want{facts: f}
 	w.ask(always...)
+	w.ask(sector.KernelModules(usualCipher)...)
 	if f.Part {
 		f.Drivers, f.Modaliases, f.Root.Type = nil, nil, ""
 	}
 	for _, v := range f.Volumes {
-		w.ask(cipherAliases(v.Cipher)...)
+		w.ask(sector.KernelModules(v.Cipher)...)
 	}
 	if f.Verity || f.Generic {
 		w.ask(verified...)
@@ -54,6 +57,7 @@ func (f Facts) wanted(lines []crypttab.Entry) []string {
 	w.ask(f.Modaliases...)
 	if f.Generic {
 		w.ask(generic...)
+		w.ask(sector.BootModules()...)
 	}
 	if slices.ContainsFunc(lines, needsKeyDisk) {
 		w.ask(keyDisk...)
@@ -91,17 +95,4 @@ func (w *want) ask(asked ...string) {
 			}
 		}
 	}
-}
-
-// cipherAliases are what the kernel asks for to run a cipher such as
-// "aes-cbc-essiv:sha256".
-func cipherAliases(cipher string) []string {
-	var aliases []string
-	for part := range strings.FieldsFuncSeq(cipher, func(r rune) bool {
-		return r == '-' || r == ':' || r == '(' ||
-			r == ')' || r == ','
-	}) {
-		aliases = append(aliases, "crypto-"+part)
-	}
-	return aliases
 }

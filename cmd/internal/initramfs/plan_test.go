@@ -4,6 +4,8 @@ package initramfs
 
 import (
 	"errors"
+	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +126,73 @@ func TestModulesFollowTheQuestion(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// cryptoFacts has the modules of a kernel's crypto layer, with aliases as depmod notes them.
+func cryptoFacts(cipher string) Facts {
+	f := machineFacts()
+	f.Index = kmod.NewIndex(kmod.Lists{
+		Dep: []byte("k/dm-mod.ko:\nk/dm-crypt.ko: k/dm-mod.ko\nk/xts.ko:\nk/aesni-intel.ko:\nk/lib/libpoly1305.ko:\n" +
+			"k/adiantum.ko: k/lib/libpoly1305.ko\nk/nhpoly1305.ko: k/lib/libpoly1305.ko\nk/nhpoly1305-avx2.ko: k/nhpoly1305.ko\n" +
+			"k/chacha_generic.ko:\nk/hctr2.ko:\nk/xctr.ko:\nk/polyval-generic.ko:\nk/af_alg.ko:\nk/algif_skcipher.ko: k/af_alg.ko\n"),
+		Alias: []byte("alias crypto-xts xts\nalias crypto-aes aesni_intel\nalias crypto-adiantum adiantum\n" +
+			"alias crypto-nhpoly1305 nhpoly1305\nalias crypto-nhpoly1305 nhpoly1305_avx2\nalias crypto-xchacha12 chacha_generic\n" +
+			"alias crypto-hctr2 hctr2\nalias crypto-xctr xctr\nalias crypto-polyval polyval_generic\n"),
+	})
+	f.Volumes[0].Cipher, f.Part = cipher, true
+	return f
+}
+
+func TestImageHasWhatTheCipherOfTheRootAsksForByName(t *testing.T) {
+	usual := []string{"k/dm-mod.ko", "k/dm-crypt.ko", "k/xts.ko", "k/aesni-intel.ko"}
+	adiantum := []string{
+		"k/lib/libpoly1305.ko", "k/adiantum.ko", "k/chacha_generic.ko", "k/nhpoly1305.ko", "k/nhpoly1305-avx2.ko",
+		"k/af_alg.ko", "k/algif_skcipher.ko",
+	}
+	hctr2 := []string{"k/hctr2.ko", "k/xctr.ko", "k/polyval-generic.ko"}
+	for cipher, want := range map[string][]string{
+		"aes-xts-plain64":                nil,
+		"xchacha12,aes-adiantum-plain64": adiantum,
+		"aes-hctr2-plain64":              hctr2,
+		"capi:hctr2(aes)-plain64":        hctr2,
+	} {
+		p, err := cryptoFacts(cipher).Plan()
+		if got := moduleFiles(p); err != nil || !slices.Equal(got, append(slices.Clone(usual), want...)) {
+			t.Errorf("%s: %v, %v", cipher, got, err)
+		}
+	}
+}
+
+func TestGenericImageHasTheModulesOfEveryModeThatBoots(t *testing.T) {
+	f := cryptoFacts("")
+	f.Part, f.Generic = false, true
+	p, err := f.Plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"k/nhpoly1305.ko", "k/chacha_generic.ko", "k/algif_skcipher.ko", "k/xctr.ko"} {
+		if !slices.Contains(moduleFiles(p), file) {
+			t.Errorf("no %s in %v", file, moduleFiles(p))
+		}
+	}
+}
+
+// Alpine's maker of images takes files by pattern, whichever volumes there are.
+func TestAlpinesImageTakesEveryModuleOfTheCryptoLayer(t *testing.T) {
+	text, err := os.ReadFile("../../../scripts/mkinitfs/orthrus.modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	patterns := strings.Fields(string(text))
+	for _, file := range []string{
+		"kernel/drivers/md/dm-mod.ko.gz", "kernel/drivers/md/dm-crypt.ko", "kernel/crypto/nhpoly1305.ko.gz",
+		"kernel/crypto/algif_skcipher.ko.gz", "kernel/arch/x86/crypto/aesni-intel.ko.gz",
+	} {
+		fits := func(pattern string) bool { ok, err := path.Match(pattern, file); return ok && err == nil }
+		if !slices.ContainsFunc(patterns, fits) {
+			t.Errorf("no line for %s", file)
+		}
 	}
 }
 

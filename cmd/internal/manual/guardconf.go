@@ -2,7 +2,13 @@
 
 package manual
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+)
 
 // guardConf is the page of section 5 about the guard's configuration.
 func guardConf() string {
@@ -17,7 +23,7 @@ func guardConf() string {
 	for _, text := range guardConfAbout {
 		r.paragraph(text)
 	}
-	for _, s := range guardConfSections {
+	for _, s := range append(guardConfSettings(), guardConfSections...) {
 		r.section(s.name)
 		for _, text := range s.text {
 			r.paragraph(text)
@@ -33,6 +39,59 @@ func guardConf() string {
 	return r.String()
 }
 
+// guardConfSettings are the sections of the settings.
+func guardConfSettings() []overviewSection {
+	devices := overviewSection{name: "SETTINGS FOR DEVICES"}
+	guard := overviewSection{
+		name: "SETTINGS OF THE GUARD", text: []string{"These stand before the first section."},
+	}
+	for _, s := range policy.Settings() {
+		about := s.About
+		if s.Default != "" {
+			about += " Default: " + s.Default + "."
+		}
+		to := &devices
+		if s.OfGuard() {
+			to = &guard
+		}
+		to.items = append(to.items, item{s.Name + " = " + s.Values.Form(), about})
+	}
+	return []overviewSection{devices, guard}
+}
+
+// GuardSample returns a configuration to begin with, by its file name: each setting, as it is without a line.
+func GuardSample([]cli.Verb) map[string]string {
+	var b strings.Builder
+	b.WriteString("# What the guard may do: see " + program + "-guard.conf(5). As it stands it observes and reports.\n")
+	for _, s := range policy.Settings() {
+		b.WriteString("\n")
+		comment(&b, s.Name+" = "+s.Values.Form())
+		comment(&b, s.About)
+		if s.Default != "" {
+			b.WriteString("#" + s.Name + " = " + s.Default + "\n")
+		}
+	}
+	b.WriteString("\n")
+	comment(&b, "Sections hold for some devices only; later ones win. Settings of the guard itself stand before them.")
+	for line := range strings.Lines(guardConfExample + "\n") {
+		b.WriteString("#" + line)
+	}
+	return map[string]string{"guard.conf": b.String()}
+}
+
+// comment writes words into lines of up to 100 columns.
+func comment(b *strings.Builder, text string) {
+	line := "#"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > 100 {
+			b.WriteString(line + "\n")
+			line = "#"
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
+}
+
 var guardConfAbout = []string{
 	"The file has lines of the form \"setting = value\", empty lines, and comments that begin with #. Without it, " +
 		"and where it says nothing else, the guard observes and reports.",
@@ -45,36 +104,6 @@ var guardConfAbout = []string{
 }
 
 var guardConfSections = []overviewSection{
-	{
-		name: "SETTINGS FOR DEVICES",
-		items: []item{
-			{
-				"repair = off | rehearse | proven",
-				"With proven the guard puts back what the table below names, concludes an unfinished transaction, " +
-					"and brings a far header into step. With rehearse it proves and prepares the same, writes " +
-					"nothing, and counts what it would have done in guard status, in the metrics and in the " +
-					"log. Default: off.",
-			},
-			{
-				"grow = yes | no",
-				"Follow a device that became larger, and make its mapping longer if a key is at hand. Default: no.",
-			},
-			{
-				"store = heads | full | off",
-				"What is kept of a volume that was seen in order, below /var/lib/orthrus/guard, for root alone: " +
-					"both header copies and sums of the keyslot areas, or these areas too. They are key material: " +
-					"who has them and an old passphrase opens the volume. The last eight states of a volume are " +
-					"kept, and at most 64 MiB; 2048 volumes, and 512 MiB in all; of the volumes that one " +
-					"device bore after another, four. When a keyslot is removed or changed, in a newer " +
-					"state of the same volume key on the same device, what was kept before is " +
-					"overwritten. What would lie on the volume itself is kept in /run/orthrus " +
-					"until the next boot, without keyslot areas. Default: heads.",
-			},
-			{"key = yes | no", "Have open keep a kernel key for the guard, as with --link-for-guard. Default: no."},
-			{"removable = yes | no", "Repair and grow removable media, USB disks and memory cards too. Default: no."},
-			{"ignore = yes | no", "Do not look at the device. Default: no."},
-		},
-	},
 	{
 		name: "WHAT IS PUT BACK, WHEN, FROM WHAT",
 		text: []string{"Each needs all the conditions that orthrus-guard(8) lists. What is not in this table is not " +
@@ -101,26 +130,6 @@ var guardConfSections = []overviewSection{
 					"volume's own mapping.",
 			},
 			{"The far header", "From the heads, where it is stale or an update was cut off."},
-		},
-	},
-	{
-		name: "SETTINGS OF THE GUARD",
-		text: []string{"These stand before the first section."},
-		items: []item{
-			{"images = PATTERN", "Image files to be guarded beside the block devices. May be given more than once."},
-			{
-				"log = auto | text | json | journal",
-				"Where messages go: the journal, or standard error as text or JSON. auto takes the journal where " +
-					"standard error leads to it.",
-			},
-			{"level = debug | info | warn | error", "How much is said. Default: info."},
-			{"metrics = FILE", "File for node-exporter's textfile collector, kept up to date."},
-			{
-				"settle = TIME",
-				"How long a device must be quiet before it is looked at; after a second of events it is looked at " +
-					"anyway. Default: 200ms.",
-			},
-			{"workers = NUMBER", "Devices looked at at once. Default: 2."},
 		},
 	},
 	{

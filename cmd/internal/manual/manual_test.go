@@ -3,11 +3,13 @@
 package manual_test
 
 import (
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
@@ -74,5 +76,40 @@ func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
 				t.Errorf("%s offers %s", name, word)
 			}
 		}
+	}
+}
+
+func TestGuardsPageAndSampleHaveEverySetting(t *testing.T) {
+	page, sample := manual.Pages(declared())["orthrus-guard.conf.5"], manual.GuardSample(nil)["guard.conf"]
+	if len(policy.Settings()) == 0 {
+		t.Fatal("no settings")
+	}
+	for _, s := range policy.Settings() {
+		line := s.Name + " = " + s.Values.Form()
+		if !strings.Contains(page, line) || !strings.Contains(sample, "# "+line+"\n") {
+			t.Errorf("no %q", line)
+		}
+	}
+}
+
+// The sample changes nothing, and neither do its lines of defaults where they are let count.
+func TestGuardsSampleIsTheDefault(t *testing.T) {
+	sample := manual.GuardSample(nil)["guard.conf"]
+	defaults, _, _ := strings.Cut(sample, "# Sections")
+	for _, text := range []string{sample, regexp.MustCompile(`(?m)^#(\w)`).ReplaceAllString(defaults, "$1")} {
+		if c, err := policy.Parse([]byte(text)); err != nil || !reflect.DeepEqual(c, policy.Default()) {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}
+}
+
+func TestGuardsExampleIsUnderstood(t *testing.T) {
+	_, example, found := strings.Cut(manual.GuardSample(nil)["guard.conf"], "# Sections")
+	if !found {
+		t.Fatal("no example")
+	}
+	c, err := policy.Parse([]byte(regexp.MustCompile(`(?m)^#([\w\[])`).ReplaceAllString("# "+example, "$1")))
+	if err != nil || len(c.Rules) < 2 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -68,6 +68,80 @@ func wantLines(t *testing.T, log string, lines ...string) {
 	}
 }
 
+// makers are the folders of what install-hooks puts into its places.
+func makers(t *testing.T) []string {
+	t.Helper()
+	lists, err := filepath.Glob("../../../scripts/*/places")
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("%v: no places", err)
+	}
+	var all []string
+	for _, list := range lists {
+		all = append(all, filepath.Dir(list))
+	}
+	return all
+}
+
+// filesOf lists a folder without its places; placed, what those name.
+func filesOf(t *testing.T, maker string) (files, placed []string) {
+	t.Helper()
+	entries, err := os.ReadDir(maker)
+	must(t, err)
+	for _, e := range entries {
+		if e.Name() != "places" {
+			files = append(files, e.Name())
+		}
+	}
+	list, err := os.ReadFile(filepath.Join(maker, "places"))
+	must(t, err)
+	for line := range strings.Lines(string(list)) {
+		placed = append(placed, strings.Fields(line)[0])
+	}
+	slices.Sort(placed)
+	return files, placed
+}
+
+func TestEveryFileOfAMakerHasAPlace(t *testing.T) {
+	for _, maker := range makers(t) {
+		if files, placed := filesOf(t, maker); !slices.Equal(files, placed) {
+			t.Errorf("%s has %v, and places for %v", maker, files, placed)
+		}
+	}
+}
+
+func TestHooksAreInstalledForOneInitSystem(t *testing.T) {
+	inits := []string{"systemd", "openrc"}
+	for _, init := range append(inits, "none") {
+		dir, want := t.TempDir(), 0
+		for _, maker := range makers(t) {
+			if name := filepath.Base(maker); name == init || !slices.Contains(inits, name) {
+				_, placed := filesOf(t, maker)
+				want += len(placed)
+			}
+		}
+		cmd := exec.Command("../../../scripts/install-hooks", dir)
+		cmd.Env = append(os.Environ(), "INIT="+init, "SBINDIR=/usr/sbin", "HOOKDIR=/opt")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		got := 0
+		must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			got++
+			text, err := os.ReadFile(path)
+			if strings.Contains(string(text), "@SBINDIR@") {
+				t.Errorf("%s: the program's place is not filled in", path)
+			}
+			return err
+		}))
+		if _, err := os.Stat(filepath.Join(dir, "opt/lib/initcpio/hooks/orthrus")); err != nil || got != want {
+			t.Errorf("%s: %d files, want %d; %v", init, got, want, err)
+		}
+	}
+}
+
 // mkinitcpioFunctions are those of mkinitcpio's functions that an install hook
 // calls (mkinitcpio(8), "Build functions").
 const mkinitcpioFunctions = `#!/bin/bash

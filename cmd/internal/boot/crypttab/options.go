@@ -210,6 +210,16 @@ func (o *Options) apply(name, value string, has bool) {
 	}
 }
 
+// KeptValue is the value of an option that concerns others, "" where it was given without one.
+func (o Options) KeptValue(name string) (value string, given bool) {
+	for _, text := range o.Kept {
+		if is, value, _ := strings.Cut(text, "="); is == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
 func (o *Options) problem(name string, kind ProblemKind, why string) {
 	o.Problems = append(o.Problems, Problem{Option: name, Kind: kind, Why: why})
 }

@@ -123,6 +123,20 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+func TestOptionsThatConcernOthersKeepTheirValues(t *testing.T) {
+	o := ParseOptions("tpm2-device=auto,quiet,fido2-pin=a=b,discard")
+	for name, want := range map[string]string{"tpm2-device": "auto", "quiet": "", "fido2-pin": "a=b"} {
+		if value, given := o.KeptValue(name); value != want || !given {
+			t.Errorf("%s: %q, %v", name, value, given)
+		}
+	}
+	for _, name := range []string{"discard", "tpm2", "fido2-device"} {
+		if _, given := o.KeptValue(name); given {
+			t.Errorf("%s was given", name)
+		}
+	}
+}
+
 func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 	for text, want := range map[string]Problem{
 		"frobnicate=1":       {Option: "frobnicate", Kind: Unknown},

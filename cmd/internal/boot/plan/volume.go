@@ -62,7 +62,7 @@ func (p Place) String() string {
 type Policy struct {
 	OnFailure     Ending
 	Twins         Twins
-	Ciphers       []string      // allowed, see AllowedCipher; nil for DefaultCiphers
+	Ciphers       []string      // allowed, see AllowedCipher; nil for sector.BootPatterns
 	DeviceTimeout time.Duration // how long required devices are waited for; 0 without end
 	KeyTimeout    time.Duration // how long key devices are waited for; 0 without end
 	Tries         int           // passphrases for one volume

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // ErrConfig is the kind of a LineError.
@@ -89,103 +87,23 @@ func validPattern(pattern string) bool {
 	return err == nil && strings.HasPrefix(pattern, "/")
 }
 
-// setting is one of the guard itself, or part of a policy.
+// setting takes over a value for the guard itself, for all devices, or for those of the section.
 func (p *parser) setting(name, value string) {
-	if set, known := policySettings[name]; known {
-		apply, why := set(value)
-		switch {
-		case why != "":
-			p.fail("%s is %s, not %q", name, why, value)
-		case p.rule != nil:
-			p.rule.set = append(p.rule.set, apply)
-		default:
-			apply(&p.config.Default)
-		}
+	i := slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })
+	if i < 0 {
+		p.fail("unknown setting %q", name)
 		return
 	}
-	set, known := guardSettings[name]
-	switch {
-	case !known:
-		p.fail("unknown setting %q", name)
-	case p.rule != nil:
+	switch s := settings[i]; {
+	case s.OfGuard() && p.rule != nil:
 		p.fail("%s concerns the guard itself and stands before the first section", name)
+	case !s.Values.fits(value):
+		p.fail("%s is %s, not %q", name, s.Values.Means(), value)
+	case s.OfGuard():
+		s.ofGuard(&p.config, value)
+	case p.rule != nil:
+		p.rule.set = append(p.rule.set, func(to *Policy) { s.ofDevice(to, value) })
 	default:
-		if why := set(&p.config, value); why != "" {
-			p.fail("%s is %s, not %q", name, why, value)
-		}
+		s.ofDevice(&p.config.Default, value)
 	}
-}
-
-// policySettings give the step that a value stands for, or what the value should have been.
-var policySettings = map[string]func(value string) (apply func(*Policy), why string){
-	"repair": func(v string) (func(*Policy), string) {
-		return func(p *Policy) { p.Repair = Repair(v) }, oneOf(v, string(RepairOff), string(RepairRehearse),
-			string(RepairProven))
-	},
-	"store": func(v string) (func(*Policy), string) {
-		return func(p *Policy) { p.Store = Store(v) }, oneOf(v, string(StoreOff), string(StoreHeads), string(StoreFull))
-	},
-	"grow":      yesNo(func(p *Policy, yes bool) { p.Grow = yes }),
-	"removable": yesNo(func(p *Policy, yes bool) { p.Removable = yes }),
-	"key":       yesNo(func(p *Policy, yes bool) { p.Key = yes }),
-	"ignore":    yesNo(func(p *Policy, yes bool) { p.Ignore = yes }),
-}
-
-func yesNo(set func(*Policy, bool)) func(string) (func(*Policy), string) {
-	return func(v string) (func(*Policy), string) {
-		return func(p *Policy) { set(p, v == "yes") }, oneOf(v, "yes", "no")
-	}
-}
-
-func oneOf(value string, allowed ...string) string {
-	if slices.Contains(allowed, value) {
-		return ""
-	}
-	return strings.Join(allowed[:len(allowed)-1], ", ") + " or " + allowed[len(allowed)-1]
-}
-
-// guardSettings take over a value, or say what it should have been.
-var guardSettings = map[string]func(c *Config, value string) string{
-	"log": func(c *Config, v string) string {
-		c.Log = Log(v)
-		return oneOf(v, string(LogAuto), string(LogText), string(LogJSON), string(LogJournal))
-	},
-	"level": func(c *Config, v string) string {
-		c.Level = v
-		return oneOf(v, "debug", "info", "warn", "error")
-	},
-	"metrics": func(c *Config, v string) string {
-		c.Metrics = v
-		return absolute(v)
-	},
-	"images": func(c *Config, v string) string {
-		c.Images = append(c.Images, v)
-		if !validPattern(v) {
-			return "a pattern of absolute paths"
-		}
-		return ""
-	},
-	"settle": func(c *Config, v string) string {
-		d, err := time.ParseDuration(v)
-		c.Settle = d
-		if err != nil || d < 0 || d > time.Minute {
-			return "a time up to 1m, such as 200ms"
-		}
-		return ""
-	},
-	"workers": func(c *Config, v string) string {
-		n, err := strconv.Atoi(v)
-		c.Workers = n
-		if err != nil || n < 1 || n > 64 {
-			return "a number from 1 to 64"
-		}
-		return ""
-	},
-}
-
-func absolute(v string) string {
-	if !strings.HasPrefix(v, "/") {
-		return "an absolute path"
-	}
-	return ""
 }

@@ -5,65 +5,10 @@ package policy
 import (
 	"path"
 	"strings"
-	"time"
 )
 
 // DefaultPath is where the configuration is.
 const DefaultPath = "/etc/orthrus/guard.conf"
-
-// Repair says how far the guard may mend.
-type Repair string
-
-// The values of repair.
-const (
-	RepairOff      Repair = "off"      // observe and report
-	RepairRehearse Repair = "rehearse" // prove and prepare as with proven, and count instead of writing
-	RepairProven   Repair = "proven"   // mend what can be proven
-)
-
-// Store says what is kept of each volume that was seen in order.
-type Store string
-
-// The values of store.
-const (
-	StoreOff   Store = "off"
-	StoreHeads Store = "heads" // both heads, and sums of the keyslot areas: no key material
-	StoreFull  Store = "full"  // the keyslot areas as well: key material, under its passphrases
-)
-
-// Policy is what holds for one device.
-type Policy struct {
-	Repair    Repair
-	Grow      bool // follow a device that became larger
-	Removable bool // repair and grow removable media too
-	Store     Store
-	Key       bool // keep a logon key of the mapping, by which the guard can enlarge it
-	Ignore    bool // do not look at the device at all
-}
-
-// Log says where the guard writes what happens.
-type Log string
-
-// The values of log.
-const (
-	LogAuto    Log = "auto" // journal where the journal reads standard error, else text
-	LogText    Log = "text"
-	LogJSON    Log = "json"
-	LogJournal Log = "journal"
-)
-
-// Config is a configuration.
-type Config struct {
-	Default Policy
-	Rules   []Rule
-	Images  []string // patterns of image files that are guarded beside the block devices
-
-	Log     Log
-	Level   string        // debug, info, warn, error
-	Metrics string        // file of node-exporter's textfile collector, "" for none
-	Settle  time.Duration // quiet time after an event before the device is looked at
-	Workers int           // devices looked at at once
-}
 
 // Rule is a section: what it sets for the devices that its head selects.
 type Rule struct {
@@ -72,12 +17,19 @@ type Rule struct {
 	set     []func(*Policy)
 }
 
-// Default observes and reports.
+// Default observes and reports: what each setting says.
 func Default() Config {
-	return Config{
-		Default: Policy{Repair: RepairOff, Store: StoreHeads},
-		Log:     LogAuto, Level: "info", Settle: 200 * time.Millisecond, Workers: 2,
+	var c Config
+	for _, s := range Settings() {
+		switch {
+		case s.Default == "":
+		case s.OfGuard():
+			s.ofGuard(&c, s.Default)
+		default:
+			s.ofDevice(&c.Default, s.Default)
+		}
 	}
+	return c
 }
 
 // Subject is what sections select by.

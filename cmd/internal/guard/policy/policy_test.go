@@ -16,9 +16,28 @@ func TestDefaultObservesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if c.Log != LogAuto || c.Level != "info" || c.Settle != 200*time.Millisecond || c.Workers != 2 {
+		t.Errorf("%+v", c)
+	}
 	p := c.For(Subject{UUID: uuid, Paths: []string{"/dev/sda"}, Transport: "sata"})
 	if p != (Policy{Repair: RepairOff, Store: StoreHeads}) {
 		t.Errorf("%+v", p)
+	}
+}
+
+func TestEverySettingTakesItsDefaultAndHasOneTarget(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range Settings() {
+		if seen[s.Name] || s.About == "" || s.Values.Form() == "" || s.Values.Means() == "" {
+			t.Errorf("%s: twice, or without words", s.Name)
+		}
+		if s.Default != "" && !s.Values.fits(s.Default) {
+			t.Errorf("%s: its default %q does not fit", s.Name, s.Default)
+		}
+		if (s.ofDevice == nil) == (s.ofGuard == nil) {
+			t.Errorf("%s is of devices or of the guard", s.Name)
+		}
+		seen[s.Name] = true
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command generate writes the man pages and completions into a folder: "generate man bin/man" or
-// "generate completions bin/completions".
+// Command generate writes the man pages, the completions or the guard's sample configuration into a folder:
+// "generate man bin/man", "generate completions bin/completions", "generate guard bin/guard".
 package main
 
 import (
@@ -22,9 +22,11 @@ func main() {
 }
 
 func run(args []string) error {
-	files := map[string]func([]cli.Verb) map[string]string{"man": manual.Pages, "completions": manual.Completions}
+	files := map[string]func([]cli.Verb) map[string]string{
+		"man": manual.Pages, "completions": manual.Completions, "guard": manual.GuardSample,
+	}
 	if len(args) != 2 || files[args[0]] == nil {
-		return fmt.Errorf("usage: generate man|completions <folder>")
+		return fmt.Errorf("usage: generate man|completions|guard <folder>")
 	}
 	for name, text := range files[args[0]](all.Declarations(all.Verbs())) {
 		path := filepath.Join(args[1], name)

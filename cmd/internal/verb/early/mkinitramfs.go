@@ -69,7 +69,7 @@ func MkInitramfs() verb.Verb {
 					"shell, no other program. The same machine gives the same bytes.",
 				"The root may be a dm-verity image: roothash= on the kernel's command line, see veritysetup(8).",
 				"Otherwise it must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
-					"there is, use the hooks for initramfs-tools, dracut and mkinitcpio.",
+					"there is, use the distribution's own maker of images, with the hook that is installed for it.",
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
 					"One on another device is read from there at boot.",
 			},

@@ -338,10 +338,7 @@ func cipher(c *verb.Command, o *luks.FormatOptions) error {
 		return verb.Failure(ui.Failed, "Cipher %s encrypts nothing and is refused.", o.Cipher)
 	}
 	o.Cipher = spec.String()
-	o.KeySize = 32
-	if spec.Mode == "xts" {
-		o.KeySize = 64
-	}
+	o.KeySize = 32 * spec.KeyCount()
 	if len(c.Opt.KeySizes) > 0 {
 		o.KeySize = int(c.Opt.KeySizes[0] / 8)
 	}

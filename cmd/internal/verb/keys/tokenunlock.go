@@ -5,6 +5,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -28,7 +29,7 @@ func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 	var entries []open.Entry
 	for _, t := range v.Metadata().Tokens() {
 		if wanted(c, t) {
-			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t}, Lead: open.Alone})
+			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t, Help: tokenHelp(c)}, Lead: open.Alone})
 		}
 	}
 	tried := false
@@ -68,10 +69,36 @@ func tokenFailed(c *verb.Command, t luks2.Token, err error) {
 }
 
 // TokenPassphrase gets the passphrase that a token stands for.
-func TokenPassphrase(ctx context.Context, t luks2.Token) (*secret.Buffer, error) {
+func TokenPassphrase(ctx context.Context, c *verb.Command, t luks2.Token) (*secret.Buffer, error) {
 	opener, err := token.OpenerFor(t)
 	if err != nil {
 		return nil, err
 	}
-	return opener.Passphrase(ctx, t, token.Help{})
+	return opener.Passphrase(ctx, t, tokenHelp(c))
+}
+
+// tokenHelp is what the handlers of tokens may use here; there are no options of a crypttab.
+func tokenHelp(c *verb.Command) token.Help {
+	return token.Help{
+		Ask: func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
+		Say: func(text string) { c.UI.Errorf("%s", text) },
+	}
+}
+
+// errNobody: there is no terminal.
+var errNobody = errors.New("it wants an answer, which without a terminal is read with --token-only alone")
+
+// askFor gets the answer to a token's question. What comes on a pipe is a passphrase, which as a wrong PIN
+// would cost a try, unless --token-only says that there will be no passphrase.
+func askFor(ctx context.Context, c *verb.Command, q token.Question) (*secret.Buffer, error) {
+	if !c.UI.Interactive() && !c.Opt.TokenOnly {
+		return nil, errNobody
+	}
+	prompt := q.Title
+	if q.Left > 0 {
+		prompt = fmt.Sprintf("%s (tries left: %d)", prompt, q.Left)
+	}
+	r := Existing(c, prompt+": ")
+	r.Verify = false
+	return c.UI.Secret(ctx, r)
 }

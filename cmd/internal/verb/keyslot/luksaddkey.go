@@ -150,7 +150,7 @@ func addedPassphrase(ctx context.Context, c *verb.Command, source *luks2.Token) 
 	if source == nil {
 		return keys.NewPassphrase(ctx, c, promptNewKey)
 	}
-	passphrase, err := keys.TokenPassphrase(ctx, *source)
+	passphrase, err := keys.TokenPassphrase(ctx, c, *source)
 	if err != nil {
 		return nil, &verb.Notice{Text: fmt.Sprintf("Token %d gives no new passphrase: %s.", source.ID,
 			verb.Reason(err)), Code: ui.Failed, Err: err}
