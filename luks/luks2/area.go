@@ -14,7 +14,8 @@ func parseArea(area []byte) (*Metadata, error) {
 	if end < 0 {
 		return nil, damaged(ErrJSON, "JSON area", "no NUL byte at its end")
 	}
-	if rest := bytes.TrimLeft(area[end:], "\x00"); len(rest) != 0 {
+	if filling := area[end:]; !bytes.Equal(filling[1:], filling[:len(filling)-1]) { // each as the NUL before it
+		rest := bytes.TrimLeft(filling, "\x00")
 		return nil, damaged(ErrJSON, "JSON area", "text behind the terminating NUL at byte %d", len(area)-len(rest))
 	}
 	return ParseMetadata(bytes.TrimRight(area[:end], " \t\n\r"))
