@@ -185,6 +185,20 @@ type report struct {
 	Volumes                                             []known
 }
 
+// healthyBelow counts the volumes in order whose files lie in a directory. The guard sees all devices of this
+// machine, those too that others have plugged meanwhile.
+func (r report) healthyBelow(dir string) (n int) {
+	for _, v := range r.Volumes {
+		if strings.HasPrefix(v.Device, dir) && v.Verdict == "healthy" {
+			n++
+		}
+	}
+	return n
+}
+
+// onlyEvents tells that there were no more looks since than true events: those of devices that others plugged.
+func (r report) onlyEvents(before report) bool { return r.Looks-before.Looks <= r.Events-before.Events }
+
 func (d *daemon) status(t *testing.T) report {
 	t.Helper()
 	out, err := d.command("status", "--json").Output()
