@@ -19,6 +19,7 @@ const (
 	NoWriteWorkqueue
 	IVLargeSectors // count IVs in encryption sectors; LUKS never sets it
 	HighPriority
+	afterCryptFlags // not one of them
 )
 
 // CryptFlag is one flag: how the kernel and those above it call it, and which dm-crypt knows it. It is the
@@ -89,12 +90,7 @@ var cryptFlags = []CryptFlag{
 func AllCryptFlags() []CryptFlag { return slices.Clone(cryptFlags) }
 
 // EveryCryptFlag is the set of all flags.
-func EveryCryptFlag() (every CryptFlags) {
-	for _, f := range cryptFlags {
-		every |= f.Flag
-	}
-	return every
-}
+func EveryCryptFlag() CryptFlags { return afterCryptFlags - 1 }
 
 // List takes the flags apart.
 func (f CryptFlags) List() []CryptFlag {
