@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -114,7 +115,7 @@ func TestFarHeaderFollowsEveryChange(t *testing.T) {
 		{"uuid", func() error { return v.SetUUID(ctx, "99999999-2222-4333-8444-555555555555") }},
 		{"label", func() error { return v.SetLabels(ctx, "label", "") }},
 		{"priority", func() error { return v.SetPriority(ctx, 0, luks2.PriorityPrefer) }},
-		{"flags", func() error { return v.SetFlags(ctx, []string{luks2.FlagAllowDiscards}) }},
+		{"flags", func() error { return v.SetFlags(ctx, target.AllowDiscards.Kept()) }},
 		{"token", func() error { _, err := v.SetToken(ctx, 3, []byte(`{"type":"t","keyslots":["0"]}`)); return err }},
 		{"assign token", func() error { return v.AssignToken(ctx, 3, 2) }},
 		{"remove token", func() error { _, err := v.SetToken(ctx, 3, nil); return err }},

@@ -82,6 +82,34 @@ type Event struct {
 	Properties Properties
 }
 
+// set takes a property over into its field above, if it has one. The error is the kind of what the value breaks.
+// It is a switch and no table: called through a variable it would put every event on the heap.
+func (e *Event) set(key, value string) (kind error) {
+	switch key {
+	case "ACTION":
+		e.Action = actionNamed(value)
+	case "DEVPATH":
+		e.DevPath, kind = devicePath(value)
+	case "SUBSYSTEM":
+		e.Subsystem = value
+	case "DEVTYPE":
+		e.DevType = value
+	case "DEVNAME":
+		e.DevName, kind = nodePath(value)
+	case "MAJOR":
+		e.Major, kind = number32(value)
+	case "MINOR":
+		e.Minor, kind = number32(value)
+	case "DISKSEQ":
+		e.DiskSeq, kind = number64(value)
+	case "SEQNUM":
+		e.Seqnum, kind = number64(value)
+	case "SYNTH_UUID":
+		e.Synthetic = value
+	}
+	return kind
+}
+
 // Resized tells whether the event announces another capacity: RESIZE=1 of block devices, or the unit
 // attention of SCSI disks, which comes before the kernel has read the new size.
 func (e *Event) Resized() bool {

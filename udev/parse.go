@@ -4,6 +4,7 @@ package udev
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -90,57 +91,25 @@ func check(properties []byte, offset int) error {
 func decode(source Source, p Properties) (Event, error) {
 	e := Event{Source: source, Properties: p}
 	for key, value := range p.All() {
-		if err := e.set(key, value); err != nil {
-			return Event{}, err
+		if kind := e.set(key, value); kind != nil {
+			return Event{}, &ParseError{kind, key, -1}
 		}
 	}
 	return e, nil
 }
 
-// set takes one property over into the field that has its type.
-func (e *Event) set(key, value string) (err error) {
-	switch key {
-	case "ACTION":
-		e.Action = actionNamed(value)
-	case "DEVPATH":
-		e.DevPath, err = devicePath(value)
-	case "SUBSYSTEM":
-		e.Subsystem = value
-	case "DEVTYPE":
-		e.DevType = value
-	case "DEVNAME":
-		e.DevName, err = nodePath(value)
-	case "SYNTH_UUID":
-		e.Synthetic = value
-	default:
-		err = e.setNumber(key, value)
+func number32(value string) (uint32, error) {
+	n, err := number64(value)
+	if err != nil || n > math.MaxUint32 {
+		return 0, ErrNumber
 	}
-	return err
+	return uint32(n), nil
 }
 
-func (e *Event) setNumber(key, value string) (err error) {
-	switch key {
-	case "MAJOR":
-		e.Major, err = number32(key, value)
-	case "MINOR":
-		e.Minor, err = number32(key, value)
-	case "DISKSEQ":
-		e.DiskSeq, err = number(key, value, 64)
-	case "SEQNUM":
-		e.Seqnum, err = number(key, value, 64)
-	}
-	return err
-}
-
-func number32(key, value string) (uint32, error) {
-	n, err := number(key, value, 32)
-	return uint32(n), err
-}
-
-func number(key, value string, bits int) (uint64, error) {
-	n, err := strconv.ParseUint(value, 10, bits)
+func number64(value string) (uint64, error) {
+	n, err := strconv.ParseUint(value, 10, 64)
 	if err != nil {
-		return 0, &ParseError{ErrNumber, key, -1}
+		return 0, ErrNumber
 	}
 	return n, nil
 }
@@ -148,7 +117,7 @@ func number(key, value string, bits int) (uint64, error) {
 // devicePath accepts what can be put after /sys and stays there.
 func devicePath(path string) (string, error) {
 	if !strings.HasPrefix(path, "/") || !plain(path[1:]) {
-		return "", &ParseError{ErrPath, "DEVPATH", -1}
+		return "", ErrPath
 	}
 	return path, nil
 }
@@ -157,7 +126,7 @@ func devicePath(path string) (string, error) {
 func nodePath(name string) (string, error) {
 	short := strings.TrimPrefix(name, "/dev/")
 	if !plain(short) {
-		return "", &ParseError{ErrPath, "DEVNAME", -1}
+		return "", ErrPath
 	}
 	if len(short) < len(name) {
 		return name, nil

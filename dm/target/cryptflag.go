@@ -19,68 +19,78 @@ const (
 	NoWriteWorkqueue
 	IVLargeSectors // count IVs in encryption sectors; LUKS never sets it
 	HighPriority
+	afterCryptFlags // not one of them
 )
 
 // CryptFlag is one flag: how the kernel and those above it call it, and which dm-crypt knows it. It is the
-// one place that lists them.
+// one place that lists them: command line, crypttab, header and reports take theirs from here.
 type CryptFlag struct {
 	Flag    CryptFlags
 	Name    string   // the kernel's
 	Kept    string   // in a volume's header, by which it is persistent; "" where none keeps it
-	Option  string   // on a command line
+	Option  string   // on a command line; one that begins with "perf-" is taken by every action
+	Status  string   // in the report on a mapping, "" where that leaves it out
 	Table   []string // in a crypttab, the usual word first; empty where that has none
 	Since   Version  // of dm-crypt that knows it first
 	Linux   string   // the release which that came with
-	Purpose string
+	Purpose string   // what it is good for, as help and pages have it
 }
 
 // cryptFlags is in the order of the constants (kernel: drivers/md/dm-crypt.c and its history).
 var cryptFlags = []CryptFlag{
 	{
-		AllowDiscards, "allow_discards", "allow-discards", "allow-discards",
-		[]string{"discard", "allow-discards"},
-		Version{1, 11, 0},
-		"3.1", "pass discards (TRIM) on to the device",
+		Flag: AllowDiscards, Name: "allow_discards", Kept: "allow-discards",
+		Option: "allow-discards", Status: "discards", Table: []string{"discard", "allow-discards"},
+		Since: Version{1, 11, 0}, Linux: "3.1",
+		Purpose: "pass discards (TRIM) on to the device",
 	},
 	{
-		SameCPUCrypt, "same_cpu_crypt", "same-cpu-crypt", "perf-same_cpu_crypt",
-		[]string{"same-cpu-crypt", "perf-same_cpu_crypt"},
-		Version{1, 14, 0},
-		"4.0", "encrypt on the CPU that asked for it",
+		Flag: SameCPUCrypt, Name: "same_cpu_crypt", Kept: "same-cpu-crypt",
+		Option: "perf-same_cpu_crypt", Status: "same_cpu_crypt",
+		Table: []string{"same-cpu-crypt", "perf-same_cpu_crypt"},
+		Since: Version{1, 14, 0}, Linux: "4.0",
+		Purpose: "encrypt on the CPU that asked for it",
 	},
 	{
-		SubmitFromCryptCPUs, "submit_from_crypt_cpus", "submit-from-crypt-cpus", "perf-submit_from_crypt_cpus",
-		[]string{"submit-from-crypt-cpus", "perf-submit_from_crypt_cpus"},
-		Version{1, 14, 0},
-		"4.0", "send writes from the CPUs that encrypted them",
+		Flag: SubmitFromCryptCPUs, Name: "submit_from_crypt_cpus", Kept: "submit-from-crypt-cpus",
+		Option: "perf-submit_from_crypt_cpus", Status: "submit_from_crypt_cpus",
+		Table: []string{"submit-from-crypt-cpus", "perf-submit_from_crypt_cpus"},
+		Since: Version{1, 14, 0}, Linux: "4.0",
+		Purpose: "send writes from the CPUs that encrypted them",
 	},
 	{
-		NoReadWorkqueue, "no_read_workqueue", "no-read-workqueue", "perf-no_read_workqueue",
-		[]string{"no-read-workqueue", "perf-no_read_workqueue"},
-		Version{1, 22, 0},
-		"5.9", "decrypt without dm-crypt's work queue",
+		Flag: NoReadWorkqueue, Name: "no_read_workqueue", Kept: "no-read-workqueue",
+		Option: "perf-no_read_workqueue", Status: "no_read_workqueue",
+		Table: []string{"no-read-workqueue", "perf-no_read_workqueue"},
+		Since: Version{1, 22, 0}, Linux: "5.9",
+		Purpose: "decrypt without dm-crypt's work queue",
 	},
 	{
-		NoWriteWorkqueue, "no_write_workqueue", "no-write-workqueue", "perf-no_write_workqueue",
-		[]string{"no-write-workqueue", "perf-no_write_workqueue"},
-		Version{1, 22, 0},
-		"5.9", "encrypt without dm-crypt's work queue",
+		Flag: NoWriteWorkqueue, Name: "no_write_workqueue", Kept: "no-write-workqueue",
+		Option: "perf-no_write_workqueue", Status: "no_write_workqueue",
+		Table: []string{"no-write-workqueue", "perf-no_write_workqueue"},
+		Since: Version{1, 22, 0}, Linux: "5.9",
+		Purpose: "encrypt without dm-crypt's work queue",
 	},
 	{
-		IVLargeSectors, "iv_large_sectors", "", "iv-large-sectors", nil,
-		Version{1, 17, 0},
-		"4.12", "count IVs in encryption sectors",
+		Flag: IVLargeSectors, Name: "iv_large_sectors", Option: "iv-large-sectors",
+		Since: Version{1, 17, 0}, Linux: "4.12",
+		Purpose: "count IVs in encryption sectors, not in 512 bytes",
 	},
 	{
-		HighPriority, "high_priority", "high_priority", "perf-high_priority",
-		[]string{"high-priority", "perf-high_priority"},
-		Version{1, 26, 0},
-		"6.10", "run dm-crypt's work at high priority",
+		Flag: HighPriority, Name: "high_priority", Kept: "high_priority",
+		Option: "perf-high_priority", Status: "high_priority",
+		Table: []string{"high-priority", "perf-high_priority"},
+		Since: Version{1, 26, 0}, Linux: "6.10",
+		Purpose: "run dm-crypt's work at high priority",
 	},
 }
 
 // AllCryptFlags lists every flag in the order of rendering.
 func AllCryptFlags() []CryptFlag { return slices.Clone(cryptFlags) }
+
+// EveryCryptFlag is the set of all flags.
+func EveryCryptFlag() CryptFlags { return afterCryptFlags - 1 }
 
 // List takes the flags apart.
 func (f CryptFlags) List() []CryptFlag {

@@ -20,6 +20,9 @@ func TestEachFlagIsListedOnceInTheOrderOfItsBits(t *testing.T) {
 			seen[word] = true
 		}
 	}
+	if n := len(AllCryptFlags()); n != len(EveryCryptFlag().List()) || EveryCryptFlag() != 1<<n-1 {
+		t.Errorf("%d flags are listed of %b", n, EveryCryptFlag())
+	}
 }
 
 func TestAnOldKernelLacksTheNewFlags(t *testing.T) {
@@ -45,9 +48,17 @@ func TestAnOldKernelLacksTheNewFlags(t *testing.T) {
 }
 
 func TestKeptNamesComeBackAsFlags(t *testing.T) {
-	all := CryptFlags(1<<len(AllCryptFlags()) - 1)
-	if back := KeptFlags(all.Kept()); back != all&^IVLargeSectors {
-		t.Errorf("%v", back)
+	for _, f := range AllCryptFlags() {
+		want := f.Flag
+		if f.Kept == "" {
+			want = 0
+		}
+		if back := KeptFlags(f.Flag.Kept()); back != want {
+			t.Errorf("%s comes back as %q", f.Name, back)
+		}
+	}
+	if IVLargeSectors.Kept() != nil || len(EveryCryptFlag().Kept()) < 6 {
+		t.Errorf("%v", EveryCryptFlag().Kept())
 	}
 	if KeptFlags([]string{"no-journal", "later", ""}) != 0 {
 		t.Error("names of something else")

@@ -5,18 +5,12 @@ package luks2
 import (
 	"slices"
 	"strconv"
+
+	"github.com/orthrus-luks/orthrus/dm/target"
 )
 
-// The persistent flags of the config section.
-const (
-	FlagAllowDiscards      = "allow-discards"
-	FlagSameCPUCrypt       = "same-cpu-crypt"
-	FlagSubmitFromCryptCPU = "submit-from-crypt-cpus"
-	FlagNoJournal          = "no-journal"
-	FlagNoReadWorkqueue    = "no-read-workqueue"
-	FlagNoWriteWorkqueue   = "no-write-workqueue"
-	FlagHighPriority       = "high_priority"
-)
+// FlagNoJournal is the persistent flag of the config section that is not dm-crypt's; see knownFlags for the others.
+const FlagNoJournal = "no-journal"
 
 // KeyslotsSize is the length of the keyslots area in bytes.
 func (m *Metadata) KeyslotsSize() uint64 { return m.configNumber("keyslots_size") }
@@ -51,12 +45,8 @@ func (m *Metadata) Flags() []string {
 	return flags
 }
 
-func knownFlags() []string {
-	return []string{
-		FlagAllowDiscards, FlagSameCPUCrypt, FlagSubmitFromCryptCPU, FlagNoJournal,
-		FlagNoReadWorkqueue, FlagNoWriteWorkqueue, FlagHighPriority,
-	}
-}
+// knownFlags are the names of all persistent flags: those of dm-crypt that a header keeps, and that of integrity.
+func knownFlags() []string { return append(target.EveryCryptFlag().Kept(), FlagNoJournal) }
 
 // SetFlags replaces the known flags by those given and keeps the ones unknown here.
 func (m *Metadata) SetFlags(flags []string) {

@@ -5,8 +5,11 @@ package luks2
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/dm/target"
 )
 
 // plainText is metadata with one keyslot, one token, one segment.
@@ -270,5 +273,20 @@ func TestTextsAreWeighedBeforeTheyAreParsed(t *testing.T) {
 	}
 	if err := weigh([]byte(`{` + strings.Repeat(" ", 1000) + `"a":"` + strings.Repeat("x", 1<<20) + `"}`)).excess(); err != nil {
 		t.Errorf("white space and a long text: %v", err)
+	}
+}
+
+func TestEveryFlagOfDmCryptThatHeadersKeepIsKnown(t *testing.T) {
+	m, err := ParseMetadata([]byte(plainText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := append(target.EveryCryptFlag().Kept(), FlagNoJournal)
+	m.SetFlags(append(slices.Clone(known), "later"))
+	if got := m.UnknownMembers(); !slices.Equal(got, []string{"config.flags.later"}) {
+		t.Errorf("unknown: %v", got)
+	}
+	if m.SetFlags(nil); !slices.Equal(m.Flags(), []string{"later"}) {
+		t.Errorf("kept: %v", m.Flags())
 	}
 }

@@ -48,7 +48,7 @@ var rules = []rule{
 	{pkg: "luks/signature", may: []string{"dm/extent", "dm/uuid"}, pure: true},
 	{pkg: "luks/sealed", pure: true},
 	{pkg: "luks/luks1", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
-	{pkg: "luks/luks2", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
+	{pkg: "luks/luks2", may: []string{"dm/extent", "dm/target", "luks/hashalg"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
 	{pkg: "luks/layout", may: []string{"dm/extent", "luks/far", "luks/luks1", "luks/luks2"}, pure: true},
@@ -96,7 +96,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
-	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui"}, other: []string{"github.com/spf13/pflag"}},
+	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "cmd/internal/ui"}, other: []string{xsys}},

@@ -10,8 +10,8 @@ import (
 	"os"
 	"os/exec"
 
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
@@ -57,7 +57,7 @@ func (p *Player) flags(name string) error {
 	ctx := context.Background()
 	v, err := luks.Load(ctx, dev)
 	if err == nil {
-		err = v.SetFlags(ctx, []string{luks2.FlagAllowDiscards, luks2.FlagNoReadWorkqueue})
+		err = v.SetFlags(ctx, (target.AllowDiscards | target.NoReadWorkqueue).Kept())
 	}
 	return errors.Join(err, dev.Close())
 }

@@ -4,7 +4,8 @@ package cli
 
 // Option declares one option. Whether it takes an argument, and of what kind, follows from the type
 // of the variable that Into points to: a *bool takes none. *Value[string], *Value[int],
-// *Value[uint32] and *Value[uint64] take one; *[]string and *[]uint32 may be given more than once.
+// *Value[uint32] and *Value[uint64] take one; *[]string and *[]uint32 may be given more than once. A flag of
+// dm-crypt, which takes none either, is a bit in a set of them.
 type Option struct {
 	Long    string
 	Short   byte   // 0 for none
@@ -25,10 +26,13 @@ type Option struct {
 // IsOwn tells whether the option is not one of cryptsetup's.
 func (s *Option) IsOwn() bool { return place(s.Long) >= place(firstOwn) }
 
-// isFlag tells whether it takes no argument.
-func (s *Option) isFlag() bool {
-	_, flag := s.Into.(*bool)
-	return flag
+// IsFlag tells whether it takes no argument.
+func (s *Option) IsFlag() bool {
+	switch s.Into.(type) {
+	case *bool, cryptFlag:
+		return true
+	}
+	return false
 }
 
 // given tells whether the option was on the command line.
@@ -36,6 +40,8 @@ func (s *Option) given() bool {
 	switch field := s.Into.(type) {
 	case *bool:
 		return *field
+	case cryptFlag:
+		return field.given()
 	case *Value[string]:
 		return field.Set
 	case *Value[int]:

@@ -2,6 +2,8 @@
 
 package cli
 
+import "github.com/orthrus-luks/orthrus/dm/target"
+
 // Value is the argument of an option, and whether the option was given at all.
 type Value[T any] struct {
 	V   T
@@ -68,7 +70,6 @@ type Options struct {
 	KeyslotCipher    Value[string]
 	KeyslotKeySize   Value[uint32] // bits
 	SectorSize       Value[uint32]
-	IVLargeSectors   bool
 	PBKDF            Value[string]
 	PBKDFIterations  Value[uint32] // forced
 	PBKDFMemory      Value[uint32] // KiB
@@ -88,16 +89,11 @@ type Options struct {
 	ReduceDeviceSize  Value[uint64]
 
 	// The mapping.
-	AllowDiscards      bool
+	Flags              target.CryptFlags // all that dm-crypt has
 	ReadOnly           bool
 	Shared             bool
 	Persistent         bool
 	Refresh            bool
-	SameCPUCrypt       bool
-	SubmitFromCPUs     bool
-	NoReadWorkqueue    bool
-	NoWriteWorkqueue   bool
-	HighPriority       bool
 	IntegrityNoJournal bool
 
 	// How the program behaves.

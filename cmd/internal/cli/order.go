@@ -9,7 +9,7 @@ import (
 
 // The order of options in the synopsis, in which options that an action does not take are reported
 // too: cryptsetup's, which scripts compare, then ours. An option that is named here nowhere comes
-// after them, in the order in which verbs declare theirs.
+// after them, in the order in which verbs declare theirs. perf-* stands for all flags of that name.
 const (
 	cryptsetupOrder = "help usage version active-name align-payload allow-discards batch-mode cancel-deferred cipher debug " +
 		"debug-json decrypt deferred device-size disable-blkid disable-external-tokens disable-keyring " +
@@ -21,8 +21,7 @@ const (
 		"keyslot-key-size label link-vk-to-keyring luks2-keyslots-size luks2-metadata-size new-keyfile " +
 		"new-keyfile-offset new-keyfile-size new-key-description new-key-size new-key-slot new-token-id " +
 		"new-volume-key-file new-volume-key-keyring offset pbkdf pbkdf-force-iterations pbkdf-memory " +
-		"pbkdf-parallel perf-high_priority perf-no_read_workqueue perf-no_write_workqueue perf-same_cpu_crypt " +
-		"perf-submit_from_crypt_cpus persistent priority progress-json progress-frequency readonly " +
+		"pbkdf-parallel perf-* persistent priority progress-json progress-frequency readonly " +
 		"reduce-device-size refresh resilience resilience-hash resume-only sector-size " +
 		"serialize-memory-hard-pbkdf shared size skip subsystem test-args test-passphrase timeout token-id " +
 		"token-only token-replace token-type tcrypt-backup tcrypt-hidden tcrypt-system tries type unbound " +
@@ -40,7 +39,8 @@ const (
 // order gives each name its place.
 var order = sync.OnceValue(func() map[string]int {
 	places := map[string]int{}
-	for i, name := range strings.Fields(cryptsetupOrder + ownOrder) {
+	names := strings.Replace(cryptsetupOrder, "perf-*", strings.Join(performanceFlags(), " "), 1)
+	for i, name := range strings.Fields(names + ownOrder) {
 		places[name] = i
 	}
 	return places

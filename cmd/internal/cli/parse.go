@@ -109,9 +109,9 @@ func (r reader) readLong(word string, rest []string) ([]string, error) {
 	switch {
 	case spec == nil:
 		return nil, &UsageError{word, "unknown option"}
-	case spec.isFlag() && joined:
+	case spec.IsFlag() && joined:
 		return nil, &UsageError{word, "option does not take an argument"}
-	case spec.isFlag() || joined:
+	case spec.IsFlag() || joined:
 		return rest, spec.set(value)
 	case len(rest) == 0:
 		return nil, &UsageError{word, "missing argument"}
@@ -135,9 +135,9 @@ func (r reader) readShort(word string, rest []string, action Action) ([]string, 
 		switch {
 		case spec == nil:
 			return nil, &UsageError{word, "unknown option"}
-		case spec.isFlag() && strings.HasPrefix(tail, "="):
+		case spec.IsFlag() && strings.HasPrefix(tail, "="):
 			return nil, &UsageError{word, "option does not take an argument"}
-		case spec.isFlag():
+		case spec.IsFlag():
 			if err := spec.set(""); err != nil {
 				return nil, err
 			}
@@ -174,6 +174,8 @@ func (s *Option) store(text string) bool {
 	switch field := s.Into.(type) {
 	case *bool:
 		*field = true
+	case cryptFlag:
+		field.set()
 	case *Value[string]:
 		*field = Value[string]{text, true}
 	case *[]string:

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"pgregory.net/rapid"
 )
 
@@ -42,6 +43,19 @@ func TestArgumentsReachTheirFields(t *testing.T) {
 	}
 	if o.Subsystem.Set || o.Tries.Or(3) != 3 || len(o.VolumeKeyFiles) > 0 {
 		t.Error("options that were not given seem given")
+	}
+}
+
+func TestEachFlagOfDmCryptIsAnOptionOfOpen(t *testing.T) {
+	for _, f := range target.AllCryptFlags() {
+		inv := mustParse(t, "open --type plain --sector-size 4096 /dev/sda name --"+f.Option)
+		if inv.Options.Flags != f.Flag {
+			t.Errorf("--%s stands for %q", f.Option, inv.Options.Flags)
+		}
+	}
+	if all := mustParse(t, "open --allow-discards --perf-same_cpu_crypt /dev/sda name").Options.Flags; all !=
+		target.AllowDiscards|target.SameCPUCrypt {
+		t.Errorf("two flags are %q", all)
 	}
 }
 

@@ -16,7 +16,7 @@ func commonOptions(o *Options) []Option {
 		return Refuse(len(o.VolumeKeyFiles)+len(o.VolumeKeyKeyrings) > 2,
 			"At most 2 volume key specifications can be supplied.")
 	}
-	return []Option{
+	return append(flagOptions(&o.Flags), []Option{
 		{Long: "help", Short: '?', All: true, Into: &o.showHelp, Help: "show this text"},
 		{Long: "usage", All: true, Into: &o.showUsage, Help: "show the synopsis"},
 		{Long: "version", Short: 'V', All: true, Into: &o.showVersion, Help: "show the version"},
@@ -28,7 +28,6 @@ func commonOptions(o *Options) []Option {
 			Long: "align-payload", Arg: "SECTORS", Into: &o.AlignPayload,
 			Help: "start the data at a multiple of this many sectors (luksFormat)",
 		},
-		{Long: "allow-discards", Into: &o.AllowDiscards, Help: "pass discards (TRIM) on to the device"},
 		{Long: "batch-mode", Short: 'q', All: true, Into: &o.BatchMode, Help: "ask for no confirmation"},
 		{
 			Long: "cipher", Short: 'c', Arg: "STRING", All: true, Into: &o.Cipher,
@@ -114,10 +113,6 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "iter-time", Short: 'i', Arg: "msecs", Into: &o.IterTime, Help: "how long deriving a key shall take"},
 		{
-			Long: "iv-large-sectors", Into: &o.IVLargeSectors,
-			Help: "count IVs in encryption sectors, not in 512 bytes",
-		},
-		{
 			Long: "json-file", Arg: "STRING", All: true, Into: &o.JSONFile, File: true,
 			Help: "file to read a token from or write it to",
 		},
@@ -197,20 +192,6 @@ func commonOptions(o *Options) []Option {
 		{
 			Long: "pbkdf-parallel", Arg: "threads", All: true, Into: &o.PBKDFParallel,
 			Help: "threads that derive a key",
-		},
-		{Long: "perf-high_priority", All: true, Into: &o.HighPriority, Help: "run dm-crypt's work at high priority"},
-		{
-			Long: "perf-no_read_workqueue", All: true, Into: &o.NoReadWorkqueue,
-			Help: "decrypt without dm-crypt's work queue",
-		},
-		{
-			Long: "perf-no_write_workqueue", All: true, Into: &o.NoWriteWorkqueue,
-			Help: "encrypt without dm-crypt's work queue",
-		},
-		{Long: "perf-same_cpu_crypt", All: true, Into: &o.SameCPUCrypt, Help: "encrypt on the CPU that asked for it"},
-		{
-			Long: "perf-submit_from_crypt_cpus", All: true, Into: &o.SubmitFromCPUs,
-			Help: "send writes from the CPUs that encrypted them",
 		},
 		{Long: "persistent", Into: &o.Persistent, Help: "keep these activation flags in the LUKS2 metadata"},
 		{Long: "progress-json", Into: &o.ProgressJSON, Help: "report progress as JSON lines"},
@@ -342,5 +323,5 @@ func commonOptions(o *Options) []Option {
 			Long: "output", Short: 'o', ShortOf: "mkinitramfs", Arg: "FILE", Into: &o.Output, File: true,
 			Help: "the file to write: a header that open --header accepts (rescue), the image (mkinitramfs)",
 		},
-	}
+	}...)
 }

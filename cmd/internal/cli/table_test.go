@@ -58,7 +58,7 @@ func TestOptionsAreDeclaredSoundly(t *testing.T) {
 			}
 			names[name] = true
 		}
-		if _, flag := o.Into.(*bool); flag != (o.Arg == "") {
+		if o.IsFlag() != (o.Arg == "") {
 			t.Errorf("--%s: a flag has no argument name, every other option has one", o.Long)
 		}
 		if o.Help == "" || !o.All && len(o.Only) == 0 {

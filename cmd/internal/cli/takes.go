@@ -12,6 +12,5 @@ const (
 	OfVolumeKey     = "volume-key-file volume-key-keyring "
 	OfCosts         = "pbkdf-memory pbkdf-parallel hash "
 	OfNewKeyslot    = OfCosts + "iter-time pbkdf pbkdf-force-iterations keyslot-cipher keyslot-key-size "
-	OfMapping       = "readonly disable-keyring perf-high_priority perf-no_read_workqueue perf-no_write_workqueue " +
-		"perf-same_cpu_crypt perf-submit_from_crypt_cpus "
+	OfMapping       = "readonly disable-keyring "
 )

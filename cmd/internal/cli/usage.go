@@ -33,7 +33,7 @@ func (s *Option) shownBy(program string) bool { return !s.IsOwn() || program != 
 func shortFlags(program string, options []Option) string {
 	var letters strings.Builder
 	for i := range options {
-		if options[i].Short != 0 && options[i].isFlag() && options[i].shownBy(program) {
+		if options[i].Short != 0 && options[i].IsFlag() && options[i].shownBy(program) {
 			letters.WriteByte(options[i].Short)
 		}
 	}

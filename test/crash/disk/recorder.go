@@ -3,6 +3,7 @@
 package disk
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"syscall"
@@ -47,37 +48,33 @@ func (d *Recorder) Calls(c Call) int { return d.calls[c] }
 func (d *Recorder) Reads() []Range { return d.reads }
 
 // strike counts the call and tells what is to happen to it.
-func (d *Recorder) strike(c Call, r Range) Action {
+func (d *Recorder) strike(c Call, r Range) *effect {
 	d.calls[c]++
 	if d.gone {
-		return Unplug
+		return &effects[Unplug]
 	}
 	if !d.fault.counts(c, r) {
-		return None
+		return &effects[None]
 	}
 	n := d.counted
 	d.counted++
 	if !d.fault.hits(n) {
-		return None
+		return &effects[None]
 	}
-	d.gone = d.fault.Do == Unplug
-	if d.fault.Do == Resize {
-		d.size = d.fault.Size
-		d.events = append(d.events, Event{Size: d.size})
-		return None
+	done := &effects[d.fault.Do]
+	if done.strike != nil {
+		done.strike(d)
 	}
-	return d.fault.Do
+	return done
 }
 
 // ReadAt reads what was written last.
 func (d *Recorder) ReadAt(p []byte, offset int64) (int, error) {
 	touched := Range{offset, int64(len(p))}
 	d.reads = append(d.reads, touched)
-	switch d.strike(Read, touched) {
-	case Unplug:
-		return 0, syscall.ENODEV
-	case Fail:
-		return 0, syscall.EIO
+	done := d.strike(Read, touched)
+	if err := cmp.Or(done.refuse, done.fails); err != nil {
+		return 0, err
 	}
 	for number := range d.bad {
 		if (Range{number * SectorSize, SectorSize}).Overlaps(touched) {
@@ -91,9 +88,9 @@ func (d *Recorder) sector(number int64) *Sector { return d.view.at(number) }
 
 // WriteAt records the write. Writes beyond the end are refused with io.ErrShortWrite, whole.
 func (d *Recorder) WriteAt(p []byte, offset int64) (int, error) {
-	action := d.strike(Write, Range{offset, int64(len(p))})
-	if action == Unplug {
-		return 0, syscall.ENODEV
+	done := d.strike(Write, Range{offset, int64(len(p))})
+	if done.refuse != nil {
+		return 0, done.refuse
 	}
 	if offset < 0 || offset+int64(len(p)) > d.Size() {
 		return 0, io.ErrShortWrite
@@ -101,36 +98,11 @@ func (d *Recorder) WriteAt(p []byte, offset int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	run := makeRow(p, offset, d.sector)
-	switch action {
-	case Fail:
-		d.land(run.Part(0, min(d.fault.Keep, run.Len())))
-		return 0, syscall.EIO
-	case Drop: // nothing
-	case Lie:
-		d.hit = append(d.hit, run.Range())
-		d.show(run)
-	case Misplace:
-		d.misplace(run)
-	default:
-		d.land(run)
+	done.write(d, makeRow(p, offset, d.sector))
+	if done.fails != nil {
+		return 0, done.fails
 	}
 	return len(p), nil
-}
-
-// misplace lands the run elsewhere, cut at the ends of the device.
-func (d *Recorder) misplace(run Run) {
-	moved := Run{First: run.First + d.fault.Shift}
-	for i, s := range run.Sectors {
-		number := moved.First + int64(i)
-		if number < 0 || number*SectorSize >= d.size {
-			moved.Sectors = append(moved.Sectors, nil)
-			continue
-		}
-		moved.Sectors = append(moved.Sectors, newSector(number, s.data[:]))
-	}
-	d.hit = append(d.hit, moved.Range())
-	d.land(moved)
 }
 
 // land makes the run part of the device.
@@ -153,15 +125,12 @@ func (d *Recorder) show(run Run) {
 
 // Sync records a flush.
 func (d *Recorder) Sync() error {
-	switch d.strike(Sync, Range{0, d.Size()}) {
-	case Unplug:
-		return syscall.ENODEV
-	case Fail:
-		d.events = append(d.events, Event{Call: Sync, Failed: true})
-		return syscall.EIO
+	done := d.strike(Sync, Range{0, d.Size()})
+	if done.refuse != nil {
+		return done.refuse
 	}
-	d.events = append(d.events, Event{Call: Sync})
-	return nil
+	d.events = append(d.events, Event{Call: Sync, Failed: done.fails != nil})
+	return done.fails
 }
 
 // Revive ends the fault: whoever used the device was stopped by it, and somebody else goes on with it.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -215,5 +216,5 @@ func setPriority(v *luks.Volume, _ *luks.Key) error {
 }
 
 func setFlags(v *luks.Volume, _ *luks.Key) error {
-	return v.SetFlags(context.Background(), []string{luks2.FlagAllowDiscards})
+	return v.SetFlags(context.Background(), target.AllowDiscards.Kept())
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -58,7 +59,7 @@ func TestOperationsKeepTheirInvariants(t *testing.T) {
 func flagged(v *luks.Volume) (header.Plan, error) {
 	next := v.Choice.Copy
 	next.Metadata = next.Metadata.Clone()
-	next.Metadata.SetFlags([]string{luks2.FlagAllowDiscards})
+	next.Metadata.SetFlags(target.AllowDiscards.Kept())
 	return header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 }
 

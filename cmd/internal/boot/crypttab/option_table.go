@@ -3,11 +3,73 @@
 package crypttab
 
 import (
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/target"
 )
+
+// Options are the fourth field. Zero values are what the dialects take for the default, unless said
+// otherwise.
+type Options struct {
+	Type   Type
+	Format string // of Other: "tcrypt", "bitlk", "fvault2"
+
+	// Of plain volumes.
+	Cipher     string
+	Hash       string
+	KeySize    int    // bits
+	SectorSize int    // bytes
+	Offset     uint64 // 512-byte sectors
+	Skip       uint64 // 512-byte sectors
+	TmpFS      string // file system of Tmp
+
+	// Keys.
+	Header         string // device or file of a detached header, may end in ":DEVICE"
+	Keyslot        int    // -1 for any
+	KeyFileOffset  uint64 // bytes
+	KeyFileSize    uint64 // bytes, 0 for all
+	KeyFileErase   bool
+	KeyFileTimeout Span
+	KeyScript      string // Debian: program that prints the key
+	LinkVolumeKey  string
+	TryEmpty       bool
+	Cache          Cache
+
+	// People.
+	Tries    int // 0 for the default
+	Timeout  Span
+	Verify   bool
+	Echo     Echo
+	Headless bool // nobody is asked
+
+	// The mapping.
+	ReadOnly bool
+	Flags    target.CryptFlags
+
+	// Boot.
+	DeviceTimeout Span
+	NoAuto        bool
+	NoFail        bool
+	Initrd        bool // initramfs, x-initrd.attach
+	Network       bool // _netdev
+
+	// Of this program, as x-orthrus.NAME.
+	Degraded bool   // goes on without the volume when it stays away
+	Ciphers  string // allow-list, separated by blanks
+	Pin      string // hexadecimal digest of the volume key, as luksDump shows it
+	Far      Far    // what is done where only the far header is left
+
+	// Fixed is the id that systemd has for the one volume key that may open the volume.
+	Fixed string
+
+	Kept     []string // known options that concern others: TPM2, FIDO2, PKCS#11, checks
+	Problems []Problem
+}
+
+// Defaults are the options of an entry that has none.
+func Defaults() Options { return Options{Keyslot: -1} }
 
 // kind tells options that do something from those that are only known.
 type kind int
@@ -19,13 +81,15 @@ const (
 	refused        // a format that is not supported; why names it
 )
 
-// option is one option of the dialects.
+// option is one option of the dialects. Its field in Options is above, and what reads that does the rest.
 type option struct {
 	name       string
 	also       []string // other spellings
 	kind       kind
 	why        string
 	needsValue bool
+	values     []string // see Own; only this program's own have these two
+	about      string
 	set        func(o *Options, value string, has bool) bool // false: the value cannot be
 }
 
@@ -123,17 +187,24 @@ var table = [...]option{
 
 	// This program's own.
 	{
-		name: "x-orthrus.degraded",
-		set:  func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) },
+		name: "x-orthrus.degraded", about: "lets the boot go on without the volume when its disk stays away",
+		set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) },
 	},
 	{
-		name: "x-orthrus.ciphers", needsValue: true,
-		set: func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true },
+		name: "x-orthrus.ciphers", needsValue: true, values: []string{"CIPHERS"},
+		about: "says which ciphers are accepted instead of the usual ones",
+		set:   func(o *Options, v string, _ bool) bool { o.Ciphers = v; return true },
 	},
-	{name: "x-orthrus.far", needsValue: true, set: setFar},
 	{
-		name: "x-orthrus.pin", needsValue: true,
-		set: func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) },
+		name: "x-orthrus.pin", needsValue: true, values: []string{"HEX"},
+		about: "opens the volume only if its header has that digest of the volume key (luksDump shows it)",
+		set:   func(o *Options, v string, _ bool) bool { o.Pin = v; return hexadecimal(v) },
+	},
+	{
+		name: "x-orthrus.far", needsValue: true, values: farWords[:],
+		about: "says who may open the volume where both of its heads are lost and its far header is whole: people, " +
+			"who are told before they type the passphrase (the default), key files and tokens as well, or nobody",
+		set: setFar,
 	},
 
 	// What other key sources will read.
@@ -152,13 +223,29 @@ var table = [...]option{
 	{name: "noearly", also: []string{"precheck", "loop", "allow-key-file-in-initramfs"}, kind: obsolete},
 }
 
-// become: swap and tmp imply a plain volume; the word plain beside them changes nothing.
-func (o *Options) become(t Type) bool {
-	if t == Plain && (o.Type == Swap || o.Type == Tmp) {
-		return true
+// Own is an option that only this program has.
+type Own struct {
+	Name   string
+	Values []string // the words that it can be, or what it is in capitals; none for a flag
+	About  string   // what it does, to follow its name
+}
+
+// OwnOptions lists this program's own options.
+func OwnOptions() (list []Own) {
+	for i := range table {
+		if o := &table[i]; o.about != "" {
+			list = append(list, Own{o.name, o.values, o.about})
+		}
 	}
-	o.Type = t
-	return true
+	return list
+}
+
+// String is the option with its value, as in x-orthrus.far=ask|open|no.
+func (o Own) String() string {
+	if len(o.Values) == 0 {
+		return o.Name
+	}
+	return o.Name + "=" + strings.Join(o.Values, "|")
 }
 
 // flagOptions are the flags of the mapping that a crypttab has words for.
@@ -185,6 +272,31 @@ func flag(f target.CryptFlags) func(*Options, string, bool) bool {
 	}
 }
 
+// Type is the format that an entry asks for.
+type Type int
+
+// The types.
+const (
+	AnyLUKS Type = iota // none named, or "luks"
+	Plain
+	Swap  // plain, with a random key and swap space made on it
+	Tmp   // plain, with a random key and a file system made on it
+	Other // a format this program has not; see Options.Format
+)
+
+func (t Type) String() string {
+	return [...]string{"luks", "plain", "swap", "tmp", "other"}[t]
+}
+
+// become: swap and tmp imply a plain volume; the word plain beside them changes nothing.
+func (o *Options) become(t Type) bool {
+	if t == Plain && (o.Type == Swap || o.Type == Tmp) {
+		return true
+	}
+	o.Type = t
+	return true
+}
+
 // setTries: systemd counts 0 as without end.
 func setTries(o *Options, value string, _ bool) bool {
 	if !integer(value, 0, 1<<20, &o.Tries) {
@@ -198,6 +310,17 @@ func setTries(o *Options, value string, _ bool) bool {
 
 // Endless is the number of tries that never ends.
 const Endless = 1<<31 - 1
+
+// Cache says what is done with the passphrases of the kernel keyring.
+type Cache int
+
+// The ways to use the cache.
+const (
+	CacheDefault  Cache = iota // read
+	CacheYes                   // read and write
+	CacheNo                    // neither
+	CacheReadOnly              // read
+)
 
 func setCache(o *Options, value string, _ bool) bool {
 	var on bool
@@ -214,6 +337,17 @@ func setCache(o *Options, value string, _ bool) bool {
 	return true
 }
 
+// Echo is what a prompt shows of what is typed.
+type Echo int
+
+// The ways to echo.
+const (
+	EchoDefault Echo = iota // masked at first, to be changed with Tab
+	EchoMasked
+	EchoYes
+	EchoNo
+)
+
 func setEcho(o *Options, value string, _ bool) bool {
 	var on bool
 	switch {
@@ -229,25 +363,21 @@ func setEcho(o *Options, value string, _ bool) bool {
 	return true
 }
 
+// Far says what is done with a volume both of whose heads are lost while its far header is whole.
+type Far int
+
+// The ways with a far header.
+const (
+	FarAsk  Far = iota // people are told before they type the passphrase; nothing else opens it
+	FarOpen            // it opens like any other
+	FarNo              // it is told of, and stays closed
+)
+
+// farWords are in the order of the constants.
+var farWords = [...]string{"ask", "open", "no"}
+
 func setFar(o *Options, value string, _ bool) bool {
-	way, known := map[string]Far{"ask": FarAsk, "open": FarOpen, "no": FarNo}[value]
-	o.Far = way
-	return known
-}
-
-func number(text string, to *uint64) bool {
-	n, err := strconv.ParseUint(text, 10, 53)
-	if err == nil {
-		*to = n
-	}
-	return err == nil
-}
-
-func integer(text string, least, most int, to *int) bool {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		return false
-	}
-	*to = n
-	return true
+	way := slices.Index(farWords[:], value)
+	o.Far = Far(max(way, 0))
+	return way >= 0
 }

@@ -4,6 +4,7 @@ package crypttab
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,4 +205,30 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestEachOptionOfThisProgramSaysWhatItIs(t *testing.T) {
+	own := OwnOptions()
+	for _, o := range table {
+		listed := slices.ContainsFunc(own, func(p Own) bool { return p.Name == o.name })
+		if listed != strings.HasPrefix(o.name, "x-orthrus.") || listed && (len(o.values) > 0) != o.needsValue {
+			t.Errorf("%s: listed %v, values %v", o.name, listed, o.values)
+		}
+	}
+	for _, want := range []string{"x-orthrus.degraded", "x-orthrus.pin=HEX", "x-orthrus.far=ask|open|no"} {
+		if !slices.ContainsFunc(own, func(p Own) bool { return p.String() == want }) {
+			t.Errorf("no %s in %v", want, own)
+		}
+	}
+}
+
+func TestEveryWordOfAnOwnOptionIsTaken(t *testing.T) {
+	for word, want := range map[string]Far{"ask": FarAsk, "open": FarOpen, "no": FarNo} {
+		if o := ParseOptions("x-orthrus.far=" + word); o.Far != want || len(o.Problems) > 0 {
+			t.Errorf("%s: %v, %v", word, o.Far, o.Problems)
+		}
+	}
+	if o := ParseOptions("x-orthrus.far=open,x-orthrus.far=maybe"); o.Far != FarAsk {
+		t.Errorf("a word that cannot be: %v", o.Far)
+	}
 }

@@ -115,3 +115,34 @@ func hexadecimal(text string) bool {
 	b, err := hex.DecodeString(text)
 	return err == nil && len(b) >= 20
 }
+
+// Span is a time that may be set; zero stands for no end.
+type Span struct {
+	V   time.Duration
+	Set bool
+}
+
+// Or is the span, or other where none was set.
+func (s Span) Or(other time.Duration) time.Duration {
+	if s.Set {
+		return s.V
+	}
+	return other
+}
+
+func number(text string, to *uint64) bool {
+	n, err := strconv.ParseUint(text, 10, 53)
+	if err == nil {
+		*to = n
+	}
+	return err == nil
+}
+
+func integer(text string, least, most int, to *int) bool {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		return false
+	}
+	*to = n
+	return true
+}

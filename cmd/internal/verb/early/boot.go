@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/units"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -94,9 +95,7 @@ func Boot() verb.Verb {
 					"path, or a link of udev, which need not exist. Where two devices bear one name none is used; " +
 					"rd.orthrus.twins=first takes the first, and writes to none of them. A volume that is named twice is " +
 					"opened once, by the name that root= has.",
-				"Where both heads of a volume are lost and its far header is whole, that is said, and people may " +
-					"open it with their passphrase. x-orthrus.far=open in the crypttab lets key files and tokens do so, " +
-					"x-orthrus.far=no nobody.",
+				tabOptions(),
 				"All ways to a key race: the kernel's keyring, the key file (also on a device that shows up " +
 					"later, PATH:DEVICE in the crypttab; it is mounted read-only for as long as it is read), a key " +
 					"script, and people at the console, on plymouth, through the agents of systemd's ask-password " +
@@ -105,11 +104,9 @@ func Boot() verb.Verb {
 					"console Tab shows and hides the stars; Ctrl-U empties the line; the keyboard's layout and the " +
 					"capitals lock are shown where the kernel tells.",
 				"A volume marked nofail is waited for as long as the others take, and its passphrase for half a " +
-					"minute more, unless timeout= says otherwise. x-orthrus.degraded, --degraded, " +
-					"rd.orthrus.degraded and rootflags=degraded let the boot go on without disks that stay away. " +
-					"x-orthrus.pin=HEX opens a volume only if its header has that digest of the volume key (luksDump " +
-					"shows it); x-orthrus.ciphers= and rd.orthrus.ciphers= say which ciphers are accepted instead of " +
-					"the usual ones.",
+					"minute more, unless timeout= says otherwise. --degraded, rd.orthrus.degraded and rootflags=degraded " +
+					"let the boot go on without disks that stay away; rd.orthrus.ciphers= says which ciphers are accepted " +
+					"instead of the usual ones where the crypttab does not.",
 				"Keyslots that need more memory than there is are named with what they need, and the others are " +
 					"used. When a required volume stays closed, --on-failure or rd.orthrus.on-failure= decides: exit " +
 					"(the default), retry, reboot, halt. There is no shell.",
@@ -124,6 +121,18 @@ func Boot() verb.Verb {
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return bootVolumes(ctx, c, &o) },
 	}
+}
+
+// tabOptions tells of the options that a crypttab can have for this program alone.
+func tabOptions() string {
+	text := "Options of this program's own, which others pass over in a crypttab:"
+	for i, o := range crypttab.OwnOptions() {
+		if i > 0 {
+			text += ";"
+		}
+		text += fmt.Sprintf(" %s %s", o, o.About)
+	}
+	return text + "."
 }
 
 // bootVolumes unlocks what crypttab and the kernel's command line say.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
@@ -61,5 +62,14 @@ func TestWhatPeopleAreToldNamesTheThing(t *testing.T) {
 	}
 	if !errors.Is(missing, fs.ErrNotExist) {
 		t.Error("the cause is lost")
+	}
+}
+
+func TestThePageOfBootTellsOfEachOwnOptionOfTheCrypttab(t *testing.T) {
+	page := strings.Join(Boot().About, "\n")
+	for _, o := range crypttab.OwnOptions() {
+		if !strings.Contains(page, o.String()+" "+o.About) {
+			t.Errorf("%v", o)
+		}
 	}
 }

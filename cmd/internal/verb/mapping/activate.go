@@ -53,7 +53,7 @@ func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v
 	if c.Opt.Persistent {
 		m.Flags = 0 // replaced by those of the command line
 	}
-	m.Flags |= flags(c)
+	m.Flags |= c.Opt.Flags
 	if _, err := data.Map(ctx, control, m); err != nil {
 		return nameTaken(m.Name, err)
 	}

@@ -37,11 +37,10 @@ func Open() verb.Verb {
 				{Name: "refresh", Refresh: true},
 			},
 			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + cli.OfMapping +
-				"allow-discards cipher device-size disable-veracrypt external-tokens-path hash iv-large-sectors " +
-				" key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
+				cli.CryptFlags() + "cipher device-size disable-veracrypt external-tokens-path hash " +
+				"key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
 				"sector-size serialize-memory-hard-pbkdf shared size skip test-passphrase tcrypt-backup " +
-				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far " +
-				"",
+				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far",
 			Options: []cli.Option{
 				{
 					Long: "link-for-guard", Into: &o.linkForGuard,

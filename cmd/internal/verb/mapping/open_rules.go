@@ -2,7 +2,10 @@
 
 package mapping
 
-import "github.com/orthrus-luks/orthrus/cmd/internal/cli"
+import (
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/dm/target"
+)
 
 // openRules are those of open, whose forms differ by format.
 func openRules(o *openOptions) []cli.Rule {
@@ -43,7 +46,7 @@ func openRules(o *openOptions) []cli.Rule {
 		},
 		func(inv *cli.Invocation) string {
 			large := inv.IsType(cli.TypePlain) && inv.Options.SectorSize.V > 512
-			return cli.Refuse(inv.Options.IVLargeSectors && !large,
+			return cli.Refuse(inv.Options.Flags&target.IVLargeSectors != 0 && !large,
 				"Large IV sectors option is supported only for opening plain type device with sector size larger than 512 bytes.")
 		},
 		cli.SizeOnce,

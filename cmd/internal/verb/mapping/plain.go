@@ -117,7 +117,7 @@ func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plain
 	}
 	m := activate.Mapping{
 		Name: c.Args[1], Kind: activate.Plain, Device: data.Disk.Device, Offset: c.Opt.Offset.V, Length: length,
-		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: flags(c),
+		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: c.Opt.Flags,
 		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
 	}
 	_, err = activate.Activate(ctx, control, m)

@@ -25,7 +25,7 @@ func refresh(ctx context.Context, c *verb.Command) error {
 	}
 	defer m.Close()
 	return mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
-		mapping.Flags = flags(c)
+		mapping.Flags = c.Opt.Flags
 		if v == nil {
 			return nil
 		}

@@ -161,19 +161,11 @@ func describeCrypt(s *text.Status, crypt *target.Crypt) {
 	if file, err := block.LoopBacking(s.Device); err == nil {
 		s.Loop = file
 	}
-	for _, f := range cryptFlags {
-		if crypt.Flags&f.table != 0 {
-			s.Flags = append(s.Flags, statusFlag(f.table))
+	for _, f := range crypt.Flags.List() {
+		if f.Status != "" {
+			s.Flags = append(s.Flags, f.Status)
 		}
 	}
-}
-
-// statusFlag is the name of a flag in this report.
-func statusFlag(f target.CryptFlags) string {
-	if f == target.AllowDiscards {
-		return "discards"
-	}
-	return f.String()
 }
 
 // statusJSON is the report of status --json; sizes in bytes.
