@@ -158,11 +158,12 @@ func TestNothingTakesAMachineDownWhoseRootIsOpen(t *testing.T) {
 	path, _ := image(t, "one", nil)
 	other, _ := image(t, "two", nil)
 	tab := "root " + path + "\nother " + other + " none tries=1"
-	o := booted(t, says("one", "x"), tab, "root=/dev/mapper/root", nil)
+	o := booted(t, knows(map[string]string{"root": "one", "other": "x"}), tab, "root=/dev/mapper/root", nil)
 	if o.err != nil || o.states() != "root=opened other=failed" || !o.told(GaveUp) {
 		t.Errorf("%s, %v", o.states(), o.err)
 	}
-	o = booted(t, says("one", "x"), tab, "root=/dev/mapper/root", func(c *Config) { c.Plan.Initrd = false })
+	o = booted(t, knows(map[string]string{"root": "one", "other": "x"}), tab, "root=/dev/mapper/root",
+		func(c *Config) { c.Plan.Initrd = false })
 	if !errors.Is(o.err, ErrFailed) {
 		t.Errorf("in the main system: %s, %v", o.states(), o.err)
 	}

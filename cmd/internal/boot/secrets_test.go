@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 
 // child boots from its terminal, says so, and stays until its input ends.
 func child(path string) {
+	if err := WithoutPreemption(); err != nil {
+		fmt.Println("failed:", err)
+		return
+	}
 	console, err := ask.OpenConsole("/dev/tty", "")
 	if err != nil {
 		fmt.Println("failed:", err)
@@ -123,6 +127,10 @@ func memoryOfChild(t *testing.T, path, keys string) []byte {
 		case strings.HasSuffix(text, "failed:"):
 			t.Fatal("the child failed")
 		case strings.HasSuffix(text, "booted:"):
+			began, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
+			if err != nil || !bytes.Contains(began, []byte(unpreempted)) {
+				t.Errorf("%v: the runtime sends signals", err)
+			}
 			return memoryOf(t, cmd.Process.Pid)
 		case strings.Contains(text, "Passphrase for root"):
 			if _, err := terminal.WriteString(typed[0]); err != nil {

@@ -119,7 +119,10 @@ func Boot() verb.Verb {
 			},
 			SeeAlso: []string{"mkinitramfs"},
 		},
-		Run: func(ctx context.Context, c *verb.Command) error { return bootVolumes(ctx, c, &o) },
+		Run: func(ctx context.Context, c *verb.Command) error {
+			calmly(c)
+			return bootVolumes(ctx, c, &o)
+		},
 	}
 }
 

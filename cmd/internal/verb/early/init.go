@@ -33,6 +33,7 @@ func StartMachine(args []string) int {
 	ctx := context.Background()
 	inv, err := cli.Parse([]string{"orthrus", "boot"}, []cli.Verb{Boot().Verb})
 	c := verb.NewCommand(inv, ui.System())
+	calmly(c)
 	if err == nil {
 		err = startup.Run(ctx, startupSteps(c), args)
 	}
@@ -41,6 +42,13 @@ func StartMachine(args []string) int {
 	time.Sleep(rebootPatience)
 	c.UI.Errorf("%v", boot.End(failedStart()))
 	return 1
+}
+
+// calmly has the runtime send no signals while secrets are about. Without that the boot goes on all the same.
+func calmly(c *verb.Command) {
+	if err := boot.WithoutPreemption(); err != nil {
+		c.UI.Debugf("the runtime sends signals: %v", err)
+	}
 }
 
 // failedStart is how a boot ends that found no root: as the kernel's command line has it, and never
