@@ -107,7 +107,7 @@ func DataEnd(m *luks2.Metadata, deviceSize uint64) uint64 {
 	if dynamic {
 		return deviceSize
 	}
-	return m.DataOffset() + size
+	return luks2.Extent{Offset: m.DataOffset(), Size: size}.End()
 }
 
 func (e Evidence) standing() (Standing, error) {

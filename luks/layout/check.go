@@ -132,7 +132,7 @@ func Keeps(now, next luks2.Copy, id int) bool {
 }
 
 func within(w luks2.Extent, deviceSize uint64) error {
-	if w.End() < w.Offset || w.End() > deviceSize {
+	if !w.Fits(deviceSize) {
 		return refuse(ErrOwner, "bytes %d to %d lie behind the end of a device of %d", w.Offset, w.End()-1, deviceSize)
 	}
 	return nil

@@ -28,14 +28,18 @@ func Longest(c luks2.Copy, deviceSize uint64) uint64 {
 func Metadata(c luks2.Copy) uint64 { return c.Metadata.KeyslotsExtent(c.Header.Size).End() }
 
 // Hole finds room for size bytes in the keyslots area of next that neither head uses: no area and no head of
-// either lies there. The error is a luks2.RoomError.
+// either lies there. The error is a luks2.RoomError, which says how much there is in one place.
 func Hole(now, next luks2.Copy, size uint64) (luks2.Extent, error) {
 	taken := append(claimed(now), claimed(next)...)
 	room := next.Metadata.KeyslotsExtent(next.Header.Size)
 	if at, ok := FirstFit(room, size, taken); ok {
 		return luks2.Extent{Offset: at, Size: size}, nil
 	}
-	return luks2.Extent{}, &luks2.RoomError{Kind: luks2.KeyslotsArea, Needed: size}
+	largest := uint64(0)
+	for _, p := range places(room, taken) {
+		largest = max(largest, p.Size)
+	}
+	return luks2.Extent{}, &luks2.RoomError{Kind: luks2.KeyslotsArea, Needed: size, Available: largest}
 }
 
 // claimed lists heads and areas.
@@ -50,19 +54,24 @@ func claimed(c luks2.Copy) []luks2.Extent {
 // FirstFit is the first place of size bytes inside the room, a multiple of 4096, that overlaps none of the
 // taken ranges.
 func FirstFit(room luks2.Extent, size uint64, taken []luks2.Extent) (uint64, bool) {
-	for at := luks2.AlignUp(room.Offset); at <= room.End() && room.End()-at >= size; {
-		e, moved := luks2.Extent{Offset: at, Size: size}, false
-		for _, t := range taken {
-			if t.Overlaps(e) {
-				at, moved = luks2.AlignUp(t.End()), true
-				break
-			}
-		}
-		if !moved {
-			return at, true
+	for _, p := range places(room, taken) {
+		if p.Size >= size {
+			return p.Offset, true
 		}
 	}
 	return 0, false
+}
+
+// places lists what the taken ranges leave of the room, each from a multiple of 4096 on, ascending.
+func places(room luks2.Extent, taken []luks2.Extent) []luks2.Extent {
+	var list []luks2.Extent
+	for _, e := range room.Outside(taken) {
+		// Behind the last multiple that 64 bits can name, rounding up begins anew at 0.
+		if at := luks2.AlignUp(e.Offset); at >= e.Offset && at < e.End() {
+			list = append(list, luks2.Extent{Offset: at, Size: e.End() - at})
+		}
+	}
+	return list
 }
 
 // Limit1 is Limit for LUKS1.

@@ -88,6 +88,9 @@ func (p *Plaintext) WriteAt(b []byte, off int64) (int, error) {
 	if len(b) < whole {
 		return 0, io.ErrShortWrite
 	}
+	if whole == 0 {
+		return 0, nil // wherever it lies: the sector around it is not written anew
+	}
 	first, buf := p.window(off, len(b))
 	if err := p.load(buf, first); err != nil {
 		return 0, err
