@@ -61,6 +61,7 @@ func LuksFormat() verb.Verb {
 					"--pbkdf-force-iterations takes it as given.",
 				"With --header the header goes into a device or file of its own, which is made where it is " +
 					"missing, and the data device is left alone.",
+				"What the guard keeps of a volume whose header still lies there is destroyed with it.",
 			},
 			Examples: []cli.Example{
 				{What: "A volume with a label:", Line: "orthrus luksFormat --label backup /dev/sdb2"},
