@@ -57,7 +57,7 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
-		Setup:               writeKeyFiles,
+		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "costs": costs,
 			"holds": holds, "fill": fill, "poke": poke, "label": label,
@@ -65,7 +65,9 @@ func TestScript(t *testing.T) {
 	})
 }
 
-func writeKeyFiles(env *testscript.Env) error {
+// setUp writes the key files. Undo copies do not belong into the state directory of who runs the tests.
+func setUp(env *testscript.Env) error {
+	env.Setenv("ORTHRUS_STATE_DIR", filepath.Join(env.WorkDir, ".state"))
 	var errs []error
 	for name, passphrase := range map[string]string{"k1": "pass one", "k2": "pass two", "kw": "wrong"} {
 		errs = append(errs, os.WriteFile(filepath.Join(env.WorkDir, name), []byte(passphrase), 0o600))

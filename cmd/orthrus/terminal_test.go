@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,7 @@ func onTerminal(t *testing.T, dir string, args ...string) *session {
 	s := &session{t: t, master: master, slave: slave, shown: make(chan []byte, 64)}
 	s.cmd = exec.Command(os.Args[0], args...)
 	s.cmd.Args[0], s.cmd.Dir = "cryptsetup", dir
+	s.cmd.Env = append(os.Environ(), "ORTHRUS_STATE_DIR="+filepath.Join(dir, "state"))
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
 	s.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
 	if err := s.cmd.Start(); err != nil {

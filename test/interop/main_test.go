@@ -33,6 +33,9 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Setenv("ORTHRUS_STATE_DIR", filepath.Join(dir, "state")); err != nil {
+		return fail(err)
+	}
 	if bench.ours, err = build(dir); err != nil {
 		return fail(err)
 	}

@@ -223,6 +223,9 @@ func (r *Runner) copyOf(b *base) (*World, error) {
 		return nil, err
 	}
 	for _, f := range files {
+		if f.IsDir() { // undo copies
+			continue
+		}
 		if err := copySparse(filepath.Join(b.dir, f.Name()), w.path(f.Name())); err != nil {
 			return nil, err
 		}

@@ -79,7 +79,8 @@ func (p *Player) Table() string {
 func (p *Player) run(command string) (vectors.Step, error) {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir = p.Dir
-	cmd.Env = append(os.Environ(), "PATH="+p.Bin+":"+os.Getenv("PATH"), "LC_ALL=C")
+	cmd.Env = append(os.Environ(), "PATH="+p.Bin+":"+os.Getenv("PATH"), "LC_ALL=C",
+		"ORTHRUS_STATE_DIR="+filepath.Join(p.Dir, ".state"))
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

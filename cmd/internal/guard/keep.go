@@ -114,7 +114,7 @@ func (g *Guard) revoked(l *look, entry *store.Entry) {
 		return
 	}
 	entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies were destroyed"
-	if err := g.store.Purge(l.uuid); err != nil {
+	if err := errors.Join(g.store.Purge(l.uuid), g.store.PurgeFormer(*l.sight.Mark, l.device.Key)); err != nil {
 		g.log.Error("what could bring a revoked key back cannot be destroyed", "uuid", l.uuid, "error", err)
 	}
 }

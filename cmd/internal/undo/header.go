@@ -31,6 +31,11 @@ func Headers(state, uuid string) ([]string, error) {
 	return filepath.Glob(filepath.Join(Directory(state), PlainName(uuid)+"-*"+headerSuffix))
 }
 
+// AllHeaders lists the backups that KeepHeader has made of any volume and that are still there.
+func AllHeaders(state string) ([]string, error) {
+	return filepath.Glob(filepath.Join(Directory(state), "*"+headerSuffix))
+}
+
 // Shred overwrites a file and removes it; one that is not there is no error.
 func Shred(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NOFOLLOW, 0)

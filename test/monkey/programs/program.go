@@ -89,8 +89,11 @@ func buildOurs(dir string) (*Program, error) {
 	}
 	argv := []string{path}
 	return &Program{Name: "orthrus", Argv: argv, Ours: true, serve: argv, env: append(os.Environ(),
-		"ORTHRUS_MONKEY_SERVES=1", "GOGC=800")}, nil
+		"ORTHRUS_MONKEY_SERVES=1", "GOGC=800", ownState)}, nil
 }
+
+// ownState has undo copies go into the folder of the run, with which they go away.
+const ownState = "ORTHRUS_STATE_DIR=state"
 
 func buildLibrary(dir string) (string, error) {
 	source, path := filepath.Join(dir, "server.c"), filepath.Join(dir, "server.so")

@@ -163,7 +163,7 @@ func KillArgv(p *Program, nth int, args ...string) []string {
 // RunOnce starts a command line as a process of its own.
 func RunOnce(dir string, argv ...string) (Result, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), ownState)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

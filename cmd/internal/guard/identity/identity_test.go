@@ -3,10 +3,13 @@
 package identity
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"pgregory.net/rapid"
 )
 
@@ -55,6 +58,27 @@ func TestRelations(t *testing.T) {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+// A LUKS1 header holds the first 20 bytes of a digest, whatever hash it is by, and a LUKS2 header may hold all of it.
+func TestAConvertedVolumeIsTheSame(t *testing.T) {
+	for hash, length := range map[string]int{"sha1": 20, "sha256": 32, "sha512": 64} {
+		salt, value := bytes.Repeat([]byte{1}, luks1.SaltSize), bytes.Repeat([]byte{2}, length)
+		h := luks1.Header{HashSpec: hash, DigestIterations: 1000, DigestSalt: [luks1.SaltSize]byte(salt)}
+		copy(h.Digest[:], value)
+		one := Of1(h)
+		whole := Mark{Keys: keySums(luks2.Digest{Hash: hash, Iterations: 1000, Salt: salt, Value: value})}
+		short := Mark{Keys: keySums(luks2.Digest{Hash: hash, Iterations: 1000, Salt: salt, Value: h.Digest[:]})}
+		other := Mark{Keys: keySums(luks2.Digest{Hash: hash, Iterations: 1001, Salt: salt, Value: value})}
+		for _, pair := range [][2]Mark{{one, whole}, {whole, one}, {one, short}, {short, whole}, {whole, short}} {
+			if !SameVolume(pair[0], pair[1]) {
+				t.Errorf("%s: %x, %x", hash, pair[0].Keys, pair[1].Keys)
+			}
+		}
+		if SameVolume(one, other) || SameVolume(whole, other) {
+			t.Errorf("%s: other iterations, and the same volume", hash)
+		}
 	}
 }
 

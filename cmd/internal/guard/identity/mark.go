@@ -21,7 +21,7 @@ type Mark struct {
 	Version   int      `json:"version"`
 	SeqID     uint64   `json:"seqid"`     // 0 for LUKS1
 	Sum       []byte   `json:"sum"`       // SHA-256 of what the header says; salts and checksums of copies do not count
-	Keys      [][]byte `json:"keys"`      // SHA-256 of each digest of a volume key, ascending
+	Keys      [][]byte `json:"keys"`      // SHA-256 of each digest of a volume key, in both versions' form, ascending
 	Reencrypt bool     `json:"reencrypt"` // a reencryption was under way
 }
 
@@ -43,14 +43,24 @@ func Of2(c luks2.Copy) Mark {
 	m.Sum = hash.Sum(nil)
 	for _, d := range c.Metadata.Digests() {
 		if len(d.Segments) > 0 {
-			m.Keys = append(m.Keys, keySum(d.Hash, d.Iterations, d.Salt, d.Value))
+			m.Keys = append(m.Keys, keySums(d)...)
 		}
 	}
 	slices.SortFunc(m.Keys, bytes.Compare)
 	return m
 }
 
-// Of1 is the mark of a LUKS1 header. A volume that is converted keeps its digest, and so its key's sum.
+// keySums are those of a digest as it is and, where it is longer, as it would be in LUKS1, which has its first 20
+// bytes only: PBKDF2 gives the same ones whatever the length. So a volume stays the same over a conversion.
+func keySums(d luks2.Digest) [][]byte {
+	sums := [][]byte{keySum(d.Hash, d.Iterations, d.Salt, d.Value)}
+	if len(d.Value) > luks1.DigestSize {
+		sums = append(sums, keySum(d.Hash, d.Iterations, d.Salt, d.Value[:luks1.DigestSize]))
+	}
+	return sums
+}
+
+// Of1 is the mark of a LUKS1 header.
 func Of1(h luks1.Header) Mark {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", h))
 	key := keySum(h.HashSpec, h.DigestIterations, h.DigestSalt[:], h.Digest[:])

@@ -85,7 +85,7 @@ func (s Store) seenOn(device, uuid string) error {
 	var failed []error
 	for len(list) > MaxPerDevice {
 		if c, err := readChain(s.State, list[0]); err == nil && on(c, device) {
-			failed = append(failed, s.Forget(list[0]), os.RemoveAll(volume(s.State, list[0])))
+			failed = append(failed, s.forget(list[0]), s.removeAll(volume(s.State, list[0])))
 		}
 		list = list[1:]
 	}
@@ -127,7 +127,7 @@ func (s Store) trim(uuid, tip string) error {
 		all -= h.Size()
 		left--
 		for _, root := range s.roots() {
-			failed = append(failed, undo.Shred(filepath.Join(volume(root, uuid), h.Name())))
+			failed = append(failed, s.Shred(filepath.Join(volume(root, uuid), h.Name())))
 		}
 	}
 	return errors.Join(failed...)

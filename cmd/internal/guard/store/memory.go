@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
-	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/sealed"
 )
@@ -53,14 +52,18 @@ func (s Store) Load(uuid string) (Memory, error) {
 	return m, nil
 }
 
-func readChain(root, uuid string) (c identity.Chain, err error) {
-	p, err := readFile(filepath.Join(volume(root, uuid), chainFile), maxChain)
-	if err != nil {
-		return c, err
-	}
-	_, err = sealed.Decode(chainMagic, p, &c)
+func readChain(root, uuid string) (identity.Chain, error) {
+	c, err := decodeChain(filepath.Join(volume(root, uuid), chainFile))
 	if tip, seen := c.Tip(); err == nil && seen && tip.UUID != uuid {
 		return c, fs.ErrNotExist
+	}
+	return c, err
+}
+
+func decodeChain(path string) (c identity.Chain, err error) {
+	p, err := readFile(path, maxChain)
+	if err == nil {
+		_, err = sealed.Decode(chainMagic, p, &c)
 	}
 	return c, err
 }
@@ -92,6 +95,9 @@ func headName(m identity.Mark) string {
 // the device. What is kept before is kept on, within the bounds. The first memory of a volume is durable
 // with Flush, so that many cost one. A full head goes to no volatile memory: there the areas are left out.
 func (s Store) Save(c identity.Chain, h *Head, file *luks.File) (root string, err error) {
+	if s.Rehearsed {
+		return s.State, nil
+	}
 	root, err = s.apart(file)
 	if err != nil {
 		return "", err
@@ -150,7 +156,7 @@ func (s Store) letGo(root, uuid string) error {
 		heads, err := filepath.Glob(filepath.Join(volume(other, uuid), headPrefix+"*"))
 		failed = append(failed, err)
 		for _, path := range append(heads, filepath.Join(volume(other, uuid), chainFile)) {
-			failed = append(failed, undo.Shred(path))
+			failed = append(failed, s.Shred(path))
 		}
 	}
 	return errors.Join(failed...)

@@ -22,6 +22,8 @@ import (
 type Store struct {
 	State    string // /var/lib/orthrus
 	Volatile string // /run/orthrus
+	// Rehearsed: nothing is written to it, and nothing in it is destroyed.
+	Rehearsed bool
 }
 
 // The names in a volume's directory, <state>/guard/<uuid>. A head's name goes on with its number and the
@@ -60,40 +62,68 @@ func (s Store) UndoDirectory(file *luks.File) (string, error) {
 	return undo.Directory(root), err
 }
 
-// Forget destroys all that is kept of a volume but what happened to it: the next state seen is its first.
-func (s Store) Forget(uuid string) error {
-	failed := []error{s.Purge(uuid)}
+// Drop destroys all that is kept of a volume, and what happened to it.
+func (s Store) Drop(uuid string) error {
+	failed := []error{s.forget(uuid)}
 	for _, root := range s.roots() {
-		failed = append(failed, undo.Shred(filepath.Join(volume(root, uuid), chainFile)))
+		failed = append(failed, s.removeAll(volume(root, uuid)))
 	}
 	return errors.Join(failed...)
 }
 
-// Drop destroys all that is kept of a volume, and what happened to it.
-func (s Store) Drop(uuid string) error {
-	failed := []error{s.Forget(uuid)}
-	for _, root := range s.roots() {
-		failed = append(failed, os.RemoveAll(volume(root, uuid)))
-	}
-	return errors.Join(failed...)
+// forget destroys all that is kept of a volume but what happened to it.
+func (s Store) forget(uuid string) error {
+	return errors.Join(s.Purge(uuid), s.Shred(s.chains(uuid)...))
 }
 
 // Purge destroys what could bring a revoked key back: every head, undo copy and header backup of the volume. What
 // happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {
-	var failed []error
+	paths, err := s.heads(uuid)
+	copies, copiesErr := s.UndoCopies(uuid)
+	failed := []error{err, copiesErr}
 	for _, root := range s.roots() {
-		heads, err := filepath.Glob(filepath.Join(volume(root, uuid), headPrefix+"*"))
-		failed = append(failed, err)
-		copies, err := s.copiesIn(undo.Directory(root), uuid)
-		failed = append(failed, err)
 		backups, err := undo.Headers(root, uuid)
 		failed = append(failed, err)
-		for _, path := range slices.Concat(heads, copies, backups) {
-			failed = append(failed, undo.Shred(path))
-		}
+		paths = append(paths, backups...)
+	}
+	return errors.Join(append(failed, s.Shred(slices.Concat(paths, copies)...))...)
+}
+
+// Shred overwrites files and removes them, but for a rehearsal. All that the store destroys goes through it.
+func (s Store) Shred(paths ...string) error {
+	if s.Rehearsed {
+		return nil
+	}
+	var failed []error
+	for _, path := range paths {
+		failed = append(failed, undo.Shred(path))
 	}
 	return errors.Join(failed...)
+}
+
+// removeAll removes a directory in which nothing is left that must be overwritten.
+func (s Store) removeAll(dir string) error {
+	if s.Rehearsed {
+		return nil
+	}
+	return os.RemoveAll(dir)
+}
+
+// heads are the files of heads, whole or not.
+func (s Store) heads(uuid string) (paths []string, err error) {
+	for _, root := range s.roots() {
+		list, globErr := filepath.Glob(filepath.Join(volume(root, uuid), headPrefix+"*"))
+		paths, err = append(paths, list...), errors.Join(err, globErr)
+	}
+	return paths, err
+}
+
+func (s Store) chains(uuid string) (paths []string) {
+	for _, root := range s.roots() {
+		paths = append(paths, filepath.Join(volume(root, uuid), chainFile))
+	}
+	return paths
 }
 
 // MaxUndo is how many undo copies of a volume are kept; the oldest are destroyed.
@@ -104,7 +134,7 @@ func (s Store) TrimUndo(uuid string) error {
 	copies, err := s.UndoCopies(uuid)
 	failed := []error{err}
 	for len(copies) > MaxUndo {
-		failed = append(failed, undo.Shred(copies[0]))
+		failed = append(failed, s.Shred(copies[0]))
 		copies = copies[1:]
 	}
 	return errors.Join(failed...)
@@ -146,6 +176,9 @@ func (s Store) copiesIn(dir, uuid string) ([]string, error) {
 
 // Hold says why a volume is to be left alone; the guard then only reports until it is in order.
 func (s Store) Hold(uuid, why string) error {
+	if s.Rehearsed {
+		return nil
+	}
 	if err := s.room(uuid); err != nil {
 		return err
 	}
@@ -163,6 +196,9 @@ func (s Store) Held(uuid string) string {
 
 // Release takes a hold back.
 func (s Store) Release(uuid string) error {
+	if s.Rehearsed {
+		return nil
+	}
 	err := os.Remove(filepath.Join(volume(s.State, uuid), holdFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

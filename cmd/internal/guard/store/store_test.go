@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -307,6 +308,81 @@ func TestPurgeOverwritesWhatItRemoves(t *testing.T) {
 	n, _ := open.ReadAt(p, 0)
 	if n == 0 || len(bytes.Trim(p[:n], "\x00")) != 0 {
 		t.Errorf("%d bytes, and not all zeros", n)
+	}
+}
+
+// Whatever is asked of a rehearsed store, its files stay as they are.
+func TestARehearsedStoreStays(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	save(t, s, h, file)
+	if err := errors.Join(s.Hold(h.UUID, "why"), s.Note(h.UUID, Entry{What: Seen})); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, s.State)
+	s.Rehearsed = true
+	m, err := s.Load(h.UUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Save(m.Chain.See(state(h.Mark, 9), h.Time, "elsewhere"), &h, file)
+	paths, listErr := s.Revives(t.Context(), h.Mark)
+	if len(paths) != 2 {
+		t.Errorf("%v", paths)
+	}
+	if err := errors.Join(err, listErr, s.Shred(paths...), s.Purge(h.UUID), s.PurgeFormer(state(h.Mark, 9), "disk"),
+		s.Note(h.UUID, Entry{What: Lost}), s.Hold(h.UUID, "other"), s.Release(h.UUID), s.TrimUndo(h.UUID),
+		s.Drop(h.UUID)); err != nil {
+		t.Fatal(err)
+	}
+	if after := tree(t, s.State); !maps.Equal(before, after) {
+		t.Errorf("%d files, and %d", len(before), len(after))
+	}
+}
+
+// state is another state of a volume, under another UUID.
+func state(m identity.Mark, seqid uint64) identity.Mark {
+	m.UUID, m.SeqID = "99999999-2222-4333-8444-555555555555", seqid
+	return m
+}
+
+// tree is the contents of all files below a directory.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		p, err := os.ReadFile(path)
+		files[path] = string(p)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// What a volume bore before goes with a key that is revoked, where it lay on the same device: elsewhere it may be
+// of a clone.
+func TestAFormerUUIDIsPurgedOnItsDevice(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	save(t, s, h, file)
+	now, stranger := state(h.Mark, 9), state(h.Mark, 9)
+	stranger.Keys = [][]byte{[]byte("other")}
+	if err := errors.Join(s.PurgeFormer(now, "elsewhere"), s.PurgeFormer(stranger, "disk")); err != nil {
+		t.Fatal(err)
+	}
+	if kept := s.Heads(h.UUID); len(kept) != 1 {
+		t.Errorf("%v", kept)
+	}
+	if err := s.PurgeFormer(now, "disk"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Load(h.UUID); !errors.Is(err, fs.ErrNotExist) || len(s.Heads(h.UUID)) != 0 {
+		t.Errorf("%v, %v", err, s.Heads(h.UUID))
 	}
 }
 

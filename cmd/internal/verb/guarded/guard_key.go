@@ -45,9 +45,9 @@ func guardWantsKey(c *verb.Command, v *volume.Volume, data dm.Number) bool {
 	return config.For(guard.SubjectOf(data.String(), v.UUID)).Key
 }
 
-// ReleaseKey revokes the keys that are kept for the guard of a volume; "" names none.
-func ReleaseKey(volume string) error {
-	if volume == "" {
+// ReleaseKey revokes the keys that are kept for the guard of a volume; "" names none. With --dry-run they stay.
+func ReleaseKey(c *verb.Command, volume string) error {
+	if volume == "" || c.Opt.DryRun {
 		return nil
 	}
 	_, err := activate.ReleaseKey(volume)

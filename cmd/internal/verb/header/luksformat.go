@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -60,6 +61,7 @@ func LuksFormat() verb.Verb {
 					"--pbkdf-force-iterations takes it as given.",
 				"With --header the header goes into a device or file of its own, which is made where it is " +
 					"missing, and the data device is left alone.",
+				"What the guard keeps of a volume whose header still lies there is destroyed with it.",
 			},
 			Examples: []cli.Example{
 				{What: "A volume with a label:", Line: "orthrus luksFormat --label backup /dev/sdb2"},
@@ -130,10 +132,7 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 		c.UI.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.",
 			p.small)
 	}
-	if err := format(ctx, c, meta, passphrase, p.options); err != nil {
-		return errors.Join(err, meta.Close())
-	}
-	return meta.Close()
+	return errors.Join(formatOver(ctx, c, meta, passphrase, p.options), meta.Close())
 }
 
 // formatPlan is what will be written, and where.
@@ -420,6 +419,20 @@ func protection(ctx context.Context, c *verb.Command, o *luks.FormatOptions) err
 	}
 	o.DigestIterations, err = keys.DigestIterations(ctx, c)
 	return err
+}
+
+// formatOver makes an end of the volume that lies there, and of what is kept of it. Where no header of it can be read,
+// nobody knows which volume it was, and what is kept stays: it may be of a volume that lies elsewhere.
+func formatOver(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *secret.Buffer,
+	o luks.FormatOptions,
+) error {
+	former, err := luks.Load(ctx, meta)
+	if err != nil {
+		c.UI.Debugf("no volume lies on %s: %v", meta.Path(), err)
+		return format(ctx, c, meta, passphrase, o)
+	}
+	before := former.View
+	return guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, o))
 }
 
 // format writes; from here on the old content is gone.

@@ -114,8 +114,6 @@ func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path stri
 	})); err != nil {
 		return err
 	}
-	if err := v.Restore(ctx, backup.Volume); err != nil {
-		return err
-	}
-	return guarded.ForgetHeads(backup.Volume)
+	before := v.View
+	return guarded.SettleRestored(ctx, c, before, v.Device(), v.Restore(ctx, backup.Volume))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
@@ -71,7 +72,7 @@ func setUUID(ctx context.Context, c *verb.Command) error {
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
 		return err
 	}
-	return v.SetUUID(ctx, next)
+	return guarded.Settle(ctx, c, v.Found, v.Device(), v.SetUUID(ctx, next))
 }
 
 // parseUUID accepts the textual form only and lowers its case.

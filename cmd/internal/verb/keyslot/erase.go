@@ -11,7 +11,6 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // Erase declares the verb.
@@ -61,10 +60,5 @@ func erase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	left := v.EraseFar(ctx)
-	err = v.Erase(ctx)
-	if err != nil && !errors.Is(err, luks.ErrFarLeft) {
-		return errors.Join(err, left)
-	}
-	left = errors.Join(left, err, guarded.ForgetHeads(v.Volume))
-	return errors.Join(left, guarded.ReleaseKey(v.UUID))
+	return guarded.SettleErased(ctx, c, v.Found, v.Device(), errors.Join(left, v.Erase(ctx)))
 }

@@ -77,9 +77,8 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 	kept := aside{c: c, v: v}
 	n.Aside = kept.keep
 	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
-	if err := kept.conclude(err); err != nil {
-		return keys.SlotError(err)
+	if err = kept.conclude(err); err == nil {
+		c.UI.Verbosef("Key slot %d created.", id)
 	}
-	c.UI.Verbosef("Key slot %d created.", id)
-	return guarded.ForgetHeads(v.Volume)
+	return guarded.Settle(ctx, c, v.Found, v.Device(), keys.SlotError(err))
 }

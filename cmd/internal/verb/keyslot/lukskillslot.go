@@ -114,9 +114,9 @@ func prove(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, e
 }
 
 func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *luks.Key) error {
-	if err := v.KillKeyslot(ctx, id, by); err != nil {
-		return err
+	err := v.KillKeyslot(ctx, id, by)
+	if err == nil {
+		c.UI.Verbosef("Key slot %d removed.", id)
 	}
-	c.UI.Verbosef("Key slot %d removed.", id)
-	return guarded.ForgetHeads(v.Volume)
+	return guarded.Settle(ctx, c, v.Found, v.Device(), err)
 }

@@ -94,7 +94,7 @@ func closeVolume(ctx context.Context, c *verb.Command, o *closeOptions) error {
 		c.UI.Printf("Device %s is still active and scheduled for deferred removal.", name)
 		return nil
 	}
-	return guarded.ReleaseKey(guarded.MappedVolume(info.UUID))
+	return guarded.ReleaseKey(c, guarded.MappedVolume(info.UUID))
 }
 
 // closeError names who holds the device.

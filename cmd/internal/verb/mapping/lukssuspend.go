@@ -50,5 +50,5 @@ func luksSuspend(ctx context.Context, c *verb.Command) error {
 	if err := activate.Suspend(ctx, m.Control, m.Name); err != nil {
 		return err
 	}
-	return guarded.ReleaseKey(guarded.MappedVolume(m.Info.UUID))
+	return guarded.ReleaseKey(c, guarded.MappedVolume(m.Info.UUID))
 }

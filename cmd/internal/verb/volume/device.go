@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // Named is the path that the first argument names; "UUID=…" and the like are looked up.
@@ -42,8 +43,10 @@ const (
 // Volume is a loaded volume with the device it came from.
 type Volume struct {
 	*luks.Volume
-	File *luks.File
-	Path string
+	// Found is what the header said before anything was done to it, a change that was cut off concluded included.
+	Found view.View
+	File  *luks.File
+	Path  string
 	// closing is what there is to say when nothing more will be done to it.
 	closing func()
 }
@@ -67,7 +70,7 @@ func Load(ctx context.Context, c *verb.Command, a access) (*Volume, error) {
 		v.Volume, err = luks.Load(ctx, Rehearsing(c, file))
 	}
 	if err == nil {
-		err = checkType(c, v)
+		v.Found, err = v.View, checkType(c, v)
 	}
 	if err == nil {
 		err = settle(ctx, c, v, a)

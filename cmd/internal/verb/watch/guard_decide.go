@@ -28,7 +28,7 @@ func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device s
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(), Config: config})
+	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(c), Config: config})
 	uuid, err := g.Accept(ctx, id)
 	g.Flush()
 	if errors.Is(err, guard.ErrNothingToAccept) {
@@ -37,6 +37,10 @@ func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device s
 	if err != nil {
 		return err
 	}
+	if c.Opt.DryRun {
+		c.UI.Printf("What lies on %s would count as volume %s. Nothing was changed.", path, uuid)
+		return nil
+	}
 	c.UI.Printf("What lies on %s counts as volume %s from now on. What was kept of it before was destroyed.", path,
 		uuid)
 	return nil
@@ -44,9 +48,12 @@ func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device s
 
 // guardForget destroys all that is kept of a volume.
 func guardForget(c *verb.Command, uuid string) error {
-	s := guarded.Store()
+	s := guarded.Store(c)
 	if !slices.Contains(s.Volumes(), uuid) {
 		return verb.Failure(ui.NoDevice, "The guard has never seen a volume with UUID %s.", uuid)
+	}
+	if c.Opt.DryRun {
+		c.UI.Printf("All that is kept of volume %s would be destroyed. Nothing was changed.", uuid)
 	}
 	return s.Drop(uuid)
 }

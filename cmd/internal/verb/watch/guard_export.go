@@ -19,7 +19,7 @@ import (
 
 // guardExport makes a header backup of what the guard keeps of a volume.
 func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
-	memory, err := guarded.Store().Load(uuid)
+	memory, err := guarded.Store(c).Load(uuid)
 	head := memory.Head
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !memory.Kept {
 		return verb.Failure(ui.NoDevice, "The guard keeps no header of a volume with UUID %s.", uuid)
@@ -46,7 +46,7 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 
 // guardExportAll makes a header backup of every volume that the guard keeps with its keyslots.
 func guardExportAll(ctx context.Context, c *verb.Command, dir string) error {
-	s := guarded.Store()
+	s := guarded.Store(c)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

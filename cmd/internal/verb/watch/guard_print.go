@@ -90,7 +90,7 @@ func failing(proof []verdict.Condition) (n int) {
 }
 
 func guardHistory(c *verb.Command, uuid string) error {
-	list, err := guarded.Store().History(uuid)
+	list, err := guarded.Store(c).History(uuid)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verb.Failure(ui.NoDevice, "The guard has never seen a volume with UUID %s.", uuid)
 	}
@@ -101,7 +101,7 @@ func guardHistory(c *verb.Command, uuid string) error {
 		return c.PrintJSON(struct {
 			History []store.Entry `json:"history"`
 			Kept    []store.Kept  `json:"kept"`
-		}{list, guarded.Store().Heads(uuid)})
+		}{list, guarded.Store(c).Heads(uuid)})
 	}
 	for _, e := range list {
 		c.UI.Printf("%s %s %s seqid %d: %s", e.Time, e.Device, e.What, e.SeqID, e.Text)
@@ -109,7 +109,7 @@ func guardHistory(c *verb.Command, uuid string) error {
 			c.UI.Printf("  kept: %s", e.Undo)
 		}
 	}
-	for _, k := range guarded.Store().Heads(uuid) {
+	for _, k := range guarded.Store(c).Heads(uuid) {
 		c.UI.Printf("kept: header of seqid %d as it was at %s, %d bytes, in %s", k.SeqID, k.Time, k.Bytes, k.Path)
 	}
 	return nil
@@ -118,7 +118,7 @@ func guardHistory(c *verb.Command, uuid string) error {
 // guardUndo takes back the last repair of a volume, and has the guard leave it alone from then on: it
 // would mend it again.
 func guardUndo(ctx context.Context, c *verb.Command, uuid string) error {
-	s := guarded.Store()
+	s := guarded.Store(c)
 	copies, err := s.UndoCopies(uuid)
 	if err != nil {
 		return err

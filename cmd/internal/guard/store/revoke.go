@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+// Revives lists the files that could bring a revoked key of a volume back, and those by which the next state seen
+// would not be its first: heads, undo copies, header backups and chains. The volume is known by its key, under
+// whatever UUID it was seen. What is of another volume under the UUID stays.
+//
+// Where nothing tells of which volume something under the UUID is, it is listed: what is lost with it is a way back
+// from damage that is not there now, since the header has just been read; what stays would be a key that was revoked.
+func (s Store) Revives(ctx context.Context, m identity.Mark) (paths []string, err error) {
+	for _, uuid := range s.names(m) {
+		heads, headsErr := s.heads(uuid)
+		copies, copiesErr := s.UndoCopies(uuid)
+		paths = slices.Concat(paths, heads, copies, existing(s.chains(uuid)))
+		err = errors.Join(err, headsErr, copiesErr)
+	}
+	backups, backupsErr := s.backups(ctx, m)
+	return append(paths, backups...), errors.Join(err, backupsErr)
+}
+
+// Orphans lists the undo copies under a UUID that a volume bore until now, and of which no chain tells whose they
+// are: nothing would find them later. They are of no use either, for they go back only where the device shows what
+// the repair wrote. Where a clone bears the UUID on, it loses a way back from a repair, which is the lesser loss.
+func (s Store) Orphans(m identity.Mark) ([]string, error) {
+	if _, err := s.Load(m.UUID); err == nil {
+		return nil, nil
+	}
+	return s.UndoCopies(m.UUID)
+}
+
+// PurgeFormer purges what is kept of the volume under other UUIDs, where it was seen on that device.
+func (s Store) PurgeFormer(m identity.Mark, device string) error {
+	var failed []error
+	for _, tip := range s.tips() {
+		if tip.UUID != m.UUID && tip.Device == device && identity.SameVolume(tip.Mark, m) {
+			failed = append(failed, s.forget(tip.UUID))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// names are the UUIDs under which something may be kept of the volume.
+func (s Store) names(m identity.Mark) (names []string) {
+	stranger := false
+	for _, tip := range s.tips() {
+		switch same := identity.SameVolume(tip.Mark, m); {
+		case tip.UUID == m.UUID:
+			stranger = !same
+		case same:
+			names = append(names, tip.UUID)
+		}
+	}
+	if !stranger {
+		names = append(names, m.UUID)
+	}
+	return names
+}
+
+// tips are the states seen last of all volumes.
+func (s Store) tips() (list []identity.Link) {
+	for _, name := range s.Volumes() {
+		var last identity.Chain
+		found := false
+		for _, path := range s.chains(name) {
+			if c, err := decodeChain(path); err == nil && (!found || later(c, last)) {
+				last, found = c, true
+			}
+		}
+		if tip, seen := last.Tip(); seen {
+			list = append(list, tip)
+		}
+	}
+	return list
+}
+
+// backups are the header backups of the volume: by their contents or, where there is no header in them, by their
+// name.
+func (s Store) backups(ctx context.Context, m identity.Mark) (list []string, err error) {
+	for _, root := range s.roots() {
+		paths, globErr := undo.AllHeaders(root)
+		err = errors.Join(err, globErr)
+		for _, path := range paths {
+			of, readErr := markIn(ctx, path)
+			unknown := readErr != nil && strings.HasPrefix(filepath.Base(path), undo.PlainName(m.UUID)+"-")
+			if unknown || readErr == nil && identity.SameVolume(of, m) {
+				list = append(list, path)
+			}
+		}
+	}
+	return list, err
+}
+
+func markIn(ctx context.Context, path string) (identity.Mark, error) {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if err != nil {
+		return identity.Mark{}, err
+	}
+	defer file.Close()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return identity.Mark{}, err
+	}
+	return identity.Of(v.View), nil
+}
+
+func existing(paths []string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
+		_, err := os.Lstat(path)
+		return err != nil
+	})
+}
