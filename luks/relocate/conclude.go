@@ -155,6 +155,7 @@ func (r *relocation) concludeWiping(dev header.Device, deviceSize uint64) error 
 	case made.State == far.Unreadable:
 		return fmt.Errorf("%w: %w", far.ErrUnsure, made.Err)
 	case far.Ours(made, r.head):
+		r.finish(made)
 		return r.wiping()
 	case t.To.End() <= deviceSize && far.Ours(far.Read(dev, t.To), r.head):
 		return r.keepAt(t.To)
@@ -162,6 +163,17 @@ func (r *relocation) concludeWiping(dev header.Device, deviceSize uint64) error 
 		return &SizeError{ErrShrunk, deviceSize, t.ToDeviceSize}
 	}
 	return r.conclude(t)
+}
+
+// finish fulfils an announcement: heads that came back from a far header which was being made name it before it is
+// known to be whole, and until then nothing else goes.
+func (r *relocation) finish(made far.Found) {
+	if made.Locator.Updating() {
+		r.steps = append(r.steps, Step{
+			What: fmt.Sprintf("bring the far header at %s into step", at(made.Place)), Writes: made.Place.Extents(),
+			Act: commit.FarWrite{Place: made.Place, Next: r.head, Other: r.token.To, Keep: true, After: true},
+		})
+	}
 }
 
 // concludeRebuilding goes on, or back to the old place where the device was cut before that was wiped,
