@@ -93,8 +93,8 @@ func wiped(p []byte) bool { return len(bytes.Trim(p, "\x00")) == 0 }
 
 // disown wipes copies of the far header that the heads forgot, as far.Judge found them before a change from heads
 // of that sequence number: all where it took key material away, and in any case what a transaction was making of
-// which the heads do not know, since it may come to be taken for newer than they are. Where one cannot be wiped, and
-// holds what was revoked, the error is made of a FarError for each.
+// which the heads do not know, since it may come to be taken for newer than they are. Where one holds
+// what was revoked and cannot be wiped, or a write failed, the error is made of a FarError for each.
 func disown(s *Session, forgotten []far.Found, list []revoked, seqID uint64) error {
 	var all []error
 	for _, old := range forgotten {
@@ -105,7 +105,8 @@ func disown(s *Session, forgotten []far.Found, list []revoked, seqID uint64) err
 		if err == nil {
 			continue
 		}
-		if left := kept(s.dev, old, list); len(left) > 0 {
+		var cutOff *WriteError
+		if left := kept(s.dev, old, list); len(left) > 0 || errors.As(err, &cutOff) {
 			all = append(all, &FarError{left, old.Place, err})
 		}
 	}
