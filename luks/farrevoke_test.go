@@ -363,6 +363,52 @@ func TestHeadsLostAmidAGrowthComeBackForGood(t *testing.T) {
 	}
 }
 
+// TestAFarHeaderThatIsHalfMadeDoesNotOutliveTheWholeOne brings heads back from one whose keyslots were not yet
+// written when a growth was cut off, as no repair does by itself.
+func TestAFarHeaderThatIsHalfMadeDoesNotOutliveTheWholeOne(t *testing.T) {
+	dev, v := twoKeys(t, 8*mib)
+	dev.resize(16 * mib)
+	place, err := far.PlaceAt(16*mib, far.Length(v.Choice.Copy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev.torn = 5 // heads, locator, and half of the body
+	if err := v.Grow(ctx, luks.GrowOptions{}); err == nil {
+		t.Fatal("it grew")
+	}
+	dev.torn, dev.limit = -1, 0
+	clear(dev.image[:288<<10])
+	half := far.Look(dev, place.Locator)
+	if !half.Unfinished() {
+		t.Fatal("it is wholly made")
+	}
+	plan, brought, err := repair.FromFar(dev, half, false, rand.Reader)
+	if err != nil || len(brought.Damaged) == 0 {
+		t.Fatalf("%v, damaged %v", err, brought.Damaged)
+	}
+	if err := repair.Apply(dev, plan); err != nil {
+		t.Fatal(err)
+	}
+	v = loaded(t, dev)
+	if _, err := v.Resume(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := farOf(t, v)
+	if f.Standing != far.InStep || len(f.Damaged) == 0 {
+		t.Fatalf("%v, %v, damaged %v", f.Standing, f.Why, f.Damaged)
+	}
+	mend, err := repair.Make(dev, repair.KeepNone, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mend.MendKeyslots(f.Recorded, v.Choice.Copy, f.Damaged)
+	if err := repair.Apply(dev, mend); err != nil {
+		t.Fatal(err)
+	}
+	unlock(t, loaded(t, dev), "one")
+	unlock(t, loaded(t, dev), "two")
+}
+
 // follow lets the volume grow to its device, or makes room for a smaller one.
 func follow(dev luks.Device, v *luks.Volume, shrink bool) error {
 	if !shrink {

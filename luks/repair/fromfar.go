@@ -74,23 +74,10 @@ func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far
 
 // better prefers the newer far header. One that is not wholly made was never in force, and comes behind all others.
 func better(f, than far.Found) bool {
-	if a, b := unfinished(f), unfinished(than); a != b {
+	if a, b := f.Unfinished(), than.Unfinished(); a != b {
 		return b
 	}
 	return header.Newer(f.Locator.SeqID, than.Locator.SeqID)
-}
-
-// unfinished: the making of it was cut off before every part was there.
-func unfinished(f far.Found) bool {
-	if !f.Locator.Making() {
-		return false
-	}
-	for _, p := range f.Locator.Parts {
-		if !f.Locator.Holds(p.Extent, f.Body[p.Offset:p.End()]) {
-			return true
-		}
-	}
-	return false
 }
 
 // usable returns the heads in a far header, of which one is valid.
