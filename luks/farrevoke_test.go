@@ -153,6 +153,27 @@ func concludeUnlimited(t *testing.T, dev *limited) {
 	}
 }
 
+func TestAFarHeaderThatCouldNotBeMadeLeavesKeysRevocable(t *testing.T) {
+	dev, v := twoKeys(t, 8*mib)
+	place := farOf(t, v).Token.Far
+	if err := v.DisableFar(ctx); err != nil {
+		t.Fatal(err)
+	}
+	dev.limit = int64(place.Body.End())
+	if _, err := v.EnableFar(ctx, luks.Room{}); !errors.Is(err, syscall.EFBIG) {
+		t.Fatalf("%v", err)
+	}
+	v = loaded(t, dev)
+	two := materialOf(t, dev, v, 1)
+	if err := killTwo(v); err != nil {
+		t.Errorf("%v", err)
+	}
+	concludeUnlimited(t, dev)
+	if bytes.Contains(dev.image, two) {
+		t.Error("the material is left")
+	}
+}
+
 func TestNothingElseIsChangedWhileATransactionWaits(t *testing.T) {
 	dev, v := twoKeys(t, 16*mib)
 	dev.resize(24 * mib)
