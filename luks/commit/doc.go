@@ -13,4 +13,8 @@
 // begins with one. And a sync that fails leaves bytes that no later sync brings to the medium, and who reads
 // them next cannot tell: so they are written and synced once more, and where that fails too, the bytes that
 // were there before are put back, before the error is returned.
+//
+// Keys are revoked whatever becomes of far headers: a change that takes key material away is made in the heads, also
+// while a transaction of the far header waits, and names each place that still has the material. Copies that the
+// heads forgot are wiped by it, where they are whole, under no mapping and not newer than the heads.
 package commit

@@ -221,7 +221,10 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	return s.wipeFar(old)
+	if err := s.wipeFar(old); err != nil {
+		return &FarError{Place: w.Place, Err: err}
+	}
+	return nil
 }
 
 // wipeFar wipes a far header that is ours and whole, under no mapping.

@@ -54,13 +54,8 @@ type following struct {
 	announced *far.Locator
 	desired   far.Desired
 	revoked   []revoked
-}
-
-// revoked is a keyslot whose material goes; bytes are what it was, where the far header cannot be written.
-type revoked struct {
-	id    int
-	area  luks2.Extent
-	bytes []byte
+	copies    []far.Found // where the heads say that one is, or may be
+	forgotten []far.Found // where they do not
 }
 
 // follow judges the far header before the heads become next. It writes nothing.
@@ -70,39 +65,56 @@ func (s *Session) follow(next luks2.Copy) (*following, error) {
 	f := &following{dev: s.dev, has: e.HasToken, token: e.Token, old: e.Recorded, next: next}
 	f.renamed, f.seqID = now.Header.UUID != next.Header.UUID, now.Header.SeqID
 	f.next.Header.SeqID = now.Header.SeqID + 1
-	if !f.has {
-		return f, nil
-	}
 	var err error
-	if e.Live, err = Live(s.dev); err != nil {
-		return nil, err
+	if f.has {
+		if e.Live, err = Live(s.dev); err != nil {
+			return nil, err
+		}
 	}
 	j := far.Judge(e)
-	if j.Standing == far.Transit {
+	f.sort(e, j)
+	if f.has {
+		f.refused = j.Writable()
+	}
+	f.revoked = revokedBy(now, f.next)
+	if f.refused != nil || len(f.forgotten) > 0 {
+		readAll(s.dev, f.revoked)
+	}
+	if j.Standing == far.Transit && !f.passes(now) {
 		return nil, j.Why
 	}
-	f.has = j.Standing != far.None
-	f.refused = j.Writable()
-	f.noteRevoked(now)
+	f.has = f.has && j.Standing != far.None
 	return f, nil
 }
 
-// noteRevoked lists what the far header must not keep.
-func (f *following) noteRevoked(now luks2.Copy) {
-	for _, k := range now.Metadata.Keyslots() {
-		after, err := f.next.Metadata.Keyslot(k.ID)
-		if err == nil && far.SameMaterial(k, after) {
-			continue
-		}
-		r := revoked{id: k.ID, area: luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}}
-		if f.refused != nil && r.area.Size <= luks2.MaxKeyslotsSize {
-			r.bytes = make([]byte, r.area.Size)
-			if header.ReadFull(f.dev, r.bytes, r.area.Offset) != nil {
-				r.bytes = nil
-			}
-		}
-		f.revoked = append(f.revoked, r)
+// sort tells copies that the heads speak of from those that they forgot. A token that cannot be read may speak
+// of any.
+func (f *following) sort(e far.Evidence, j far.Judgement) {
+	f.forgotten = j.Forgotten
+	if e.TokenErr != nil {
+		f.copies, f.forgotten = f.forgotten, nil
+		return
 	}
+	if !e.Token.Far.None() {
+		f.copies = []far.Found{e.Recorded}
+	}
+	for _, other := range e.Others {
+		if e.HasToken && other.Place.Locator == e.Token.To.Locator {
+			f.copies = append(f.copies, other)
+		}
+	}
+}
+
+// passes tells whether the change is made while a transaction of the far header waits: one that takes key
+// material away, which must not wait for a place that cannot be written, and any where the far header only goes.
+// What the transaction counts with must stay.
+func (f *following) passes(now luks2.Copy) bool {
+	if len(f.revoked) == 0 && f.token.Phase != far.Disabling {
+		return false
+	}
+	t, _, found, err := far.Find(f.next.Metadata)
+	return found && err == nil && t == f.token && !f.renamed && now.Header.Size == f.next.Header.Size &&
+		far.Length(now) == far.Length(f.next) && far.DataEnd(now.Metadata, 0) == far.DataEnd(f.next.Metadata, 0)
 }
 
 // announce gives the stage that announces a new uuid: the far header must be ours at each instant. Where it
@@ -152,20 +164,31 @@ func (f *following) locator() far.Locator {
 	return l
 }
 
-// after writes the far header, once the heads are durable. lag is why it was left as it was, where that
-// leaves no revoked material behind; err is a FarError.
-func (f *following) after(c Change, heads header.Plan) (lag, err error) {
+// after writes the far header, once the heads are durable, and wipes what the heads forgot. lag is why it was left
+// as it was, where that leaves no revoked material behind; err is made of FarErrors.
+func (f *following) after(s *Session, c Change, heads header.Plan) (lag, err error) {
+	lag, err = f.bring(c, heads)
+	return lag, errors.Join(err, disown(s, f.forgotten, f.revoked, f.seqID))
+}
+
+// bring brings the far header that the heads name into step.
+func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
 	if !f.has {
 		return nil, nil
 	}
 	if f.refused != nil {
-		if left := f.left(); len(left) > 0 {
-			return nil, &FarError{left, f.token.Far, f.refused}
+		for _, old := range f.copies {
+			if left := kept(f.dev, old, f.revoked); len(left) > 0 {
+				err = errors.Join(err, &FarError{left, old.Place, f.refused})
+			}
+		}
+		if err != nil {
+			return nil, err
 		}
 		return f.refused, nil
 	}
 	if err := f.write(c, heads); err != nil {
-		return nil, &FarError{f.left(), f.token.Far, err}
+		return nil, &FarError{kept(f.dev, f.old, f.revoked), f.token.Far, err}
 	}
 	return nil, nil
 }
@@ -189,19 +212,4 @@ func (f *following) write(c Change, heads header.Plan) error {
 	}
 	// The heads were written since, and began with a sync.
 	return applySettled(f.dev, Plan{stages})
-}
-
-// left lists the revoked keyslots whose material the far header still has, or may have where it cannot
-// be read or lies beyond the device's end.
-func (f *following) left() []int {
-	var ids []int
-	for _, r := range f.revoked {
-		p := make([]byte, r.area.Size)
-		n, err := f.dev.ReadAt(p, int64(f.token.Far.Body.Offset+r.area.Offset))
-		unread := n < len(p) && err != nil
-		if unread || f.old.Locator.Vouches(r.area, p) || r.bytes != nil && string(r.bytes) == string(p) {
-			ids = append(ids, r.id)
-		}
-	}
-	return ids
 }

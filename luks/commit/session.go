@@ -105,8 +105,9 @@ func (s *Session) bytes() ([]byte, error) {
 	return p, header.ReadFull(s.dev, p, 0)
 }
 
-// Do carries out one change: Before, the heads, After, and then the far header. The error is a far.Error
-// where the heads are as asked for and the far header still holds what was to go.
+// Do carries out one change: Before, the heads, After, and then the far header. The error is made of FarErrors
+// where the heads are as asked for and a far header still holds what was to go. While a transaction of the far
+// header waits, it refuses with far.ErrUnderWay what takes no key material away.
 func (s *Session) Do(c Change) error {
 	p, heads, err := s.plan(c)
 	if err != nil {
@@ -127,7 +128,7 @@ func (s *Session) Do(c Change) error {
 	if err := s.carryOut(p); err != nil {
 		return err
 	}
-	s.lag, err = f.after(c, heads)
+	s.lag, err = f.after(s, c, heads)
 	return err
 }
 

@@ -31,12 +31,23 @@ func (s Step) String() string {
 	return text
 }
 
+// StepError says which step of a transaction failed. Those before it were carried out, and the heads tell of what
+// was begun.
+type StepError struct {
+	What string
+	Err  error
+}
+
+func (e *StepError) Error() string { return e.What + ": " + e.Err.Error() }
+
+func (e *StepError) Unwrap() error { return e.Err }
+
 // Act is what a step does: Heads, Copy, Wipe, FarWrite, FarWipe or Call.
 type Act interface{ run(s *Session) error }
 
 // Run carries out a transaction that was planned from heads like planned, telling each step before it begins.
 // It stops at the first error; what was begun is then in the heads. Where nothing is left to do, what is there
-// is made durable all the same. Errors are ErrUnhealthy, header.ErrChanged, and those of the steps.
+// is made durable all the same. Errors are ErrUnhealthy, header.ErrChanged, and a StepError.
 func (s *Session) Run(planned luks2.Copy, steps []Step) error {
 	if err := settle(s.dev); err != nil || len(steps) == 0 {
 		return err
@@ -52,7 +63,7 @@ func (s *Session) Run(planned luks2.Copy, steps []Step) error {
 			s.o.Tell(step)
 		}
 		if err := step.Act.run(s); err != nil {
-			return fmt.Errorf("%s: %w", step.What, err)
+			return &StepError{step.What, err}
 		}
 	}
 	return nil

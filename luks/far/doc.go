@@ -72,7 +72,8 @@
 // the locator (updating), syncs, writes the parts that change, syncs, writes the locator (final), and
 // syncs. Where an update follows one that was cut off, its old list tells the ranges that the first
 // one may have torn as not known. A new far header is made in the same way, with an old list of one
-// entry, not known, that covers the whole body. One that goes away is first updated to an empty list,
+// entry, not known, that covers the whole body. Until that update is over no heads name it as the one in force, so
+// it is not newer than any. One that goes away is first updated to an empty list,
 // so that its body is zeros, and its slots are overwritten with zeros last, the one that counts after the other.
 //
 // # Token

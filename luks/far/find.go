@@ -143,6 +143,19 @@ func promising(dev io.ReaderAt, at uint64) bool {
 		err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
+// Unfinished tells that the making of it was cut off before every part was there.
+func (f Found) Unfinished() bool {
+	if f.State < Foreign || !f.Locator.Making() {
+		return false
+	}
+	for _, p := range f.Locator.Parts {
+		if !f.Locator.Holds(p.Extent, f.Body[p.Offset:p.End()]) {
+			return true
+		}
+	}
+	return false
+}
+
 // Head decodes the head in the body that speaks for it.
 func (f Found) Head() (luks2.Copy, error) {
 	choice, err := header.Choose(header.Read(bodyDevice{f.Body}))

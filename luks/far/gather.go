@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
-// Gather reads what lies where far headers of that volume may lie. It leaves Want and Live open.
+// Gather reads what lies where far headers of that volume may lie: at the places that the heads name, at the
+// device's end, and without a token behind data of a fixed size. Where no locator lies that is at most 16 KiB. It
+// leaves Want and Live open.
 func Gather(dev header.Device, head luks2.Copy) Evidence {
 	e := Evidence{Head: head, DeviceSize: uint64(max(dev.Size(), 0))}
 	e.Token, _, e.HasToken, e.TokenErr = Find(head.Metadata)
@@ -25,8 +28,24 @@ func Gather(dev header.Device, head luks2.Copy) Evidence {
 	}
 	if at, ok := LocatorAt(e.DeviceSize); ok && !seen[at] {
 		e.Others = append(e.Others, Look(dev, at))
+		seen[at] = true
+	}
+	if at, ok := behindData(head, e.DeviceSize); ok && !e.HasToken && !seen[at] {
+		e.Others = append(e.Others, Look(dev, at))
 	}
 	return e
+}
+
+// behindData is where the locator of a far header lies before which the data were made to end, whatever became
+// of the token that told of it, and of the device's end.
+func behindData(head luks2.Copy, deviceSize uint64) (uint64, bool) {
+	size, dynamic := head.Metadata.DataSize()
+	offset := head.Metadata.DataOffset()
+	if dynamic || offset > deviceSize || size > deviceSize-offset {
+		return 0, false
+	}
+	at := extent.Up(extent.Up(offset+size, Alignment)+Length(head), Alignment)
+	return at, at < deviceSize
 }
 
 // Source is the device's start, as far as a far header copies it.

@@ -91,6 +91,15 @@ func New(uuid string, place Place, next Contents, deviceSize uint64) Locator {
 // Updating tells that an update was announced and is not known to be over.
 func (l Locator) Updating() bool { return l.Old != nil }
 
+// Making tells that the far header is being made where none was: no heads have named it as the one in force.
+func (l Locator) Making() bool {
+	if l.Old == nil || l.Old.SeqID != 0 || len(l.Old.Parts) != 1 || len(l.Parts) == 0 {
+		return false
+	}
+	all := l.Old.Parts[0]
+	return !all.known() && all.Extent == luks2.Extent{Size: l.Place.Body.Size}
+}
+
 // Announces tells that the body is becoming next, for the volume of that uuid.
 func (l Locator) Announces(next Contents, uuid string) bool {
 	return l.Updating() && l.UUID == uuid && l.Contents.Equal(next)

@@ -155,10 +155,11 @@ func (e Evidence) recorded() (Standing, error) {
 }
 
 // newer finds a far header of this volume that is newer than its heads, other than one which a
-// transaction or an announced update has just made so.
+// transaction or an announced update has just made so. One that was still being made was never in force: where
+// the transaction that began it is not known to the heads, those came back from the one that was.
 func (e Evidence) newer() (Found, bool) {
 	for _, f := range append([]Found{e.Recorded}, e.Others...) {
-		if f.State < Foreign || !f.Locator.Of(e.Head.Header.UUID) {
+		if f.State < Foreign || !f.Locator.Of(e.Head.Header.UUID) || f.Locator.Making() {
 			continue
 		}
 		if now := e.Head.Header.SeqID; header.Newer(f.Locator.SeqID, now) && !e.expected(f, now) {

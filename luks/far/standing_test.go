@@ -76,6 +76,14 @@ func TestOwnershipRules(t *testing.T) {
 			e.Recorded.Locator.UUID = "other"
 			e.Recorded.Locator = e.Recorded.Locator.Successor(contents(7), 512*mib).Renamed(ourUUID)
 		}, Interrupted, nil, false, false},
+		{"another one that was being made when the heads were lost", func(e *Evidence) {
+			l := New(ourUUID, old, contents(9), 512*mib)
+			e.Others = []Found{{Place: old, State: Whole, Locator: l}}
+		}, InStep, nil, false, true},
+		{"another one that was made since", func(e *Evidence) {
+			l := New(ourUUID, old, contents(9), 512*mib).Final()
+			e.Others = []Found{{Place: old, State: Whole, Locator: l}}
+		}, Restored, ErrRestored, false, true},
 		{"no locator", func(e *Evidence) { e.Recorded = Found{State: Absent, Err: ErrNoLocator} }, Displaced, ErrDisplaced, false, false},
 		{"a damaged locator", func(e *Evidence) { e.Recorded = Found{State: Damaged, Err: ErrSum} }, Displaced, ErrDisplaced, false, false},
 		{"foreign bytes in the body", func(e *Evidence) { e.Recorded.State, e.Recorded.Err = Foreign, ErrSum }, Displaced, ErrDisplaced, false, false},

@@ -85,5 +85,8 @@ func detour(session *commit.Session, expect commit.Expect, id int, s Sealed) err
 			return &InPlaceError{id, err}
 		}
 	}
-	return session.Run(now, steps)
+	if err := session.Run(now, steps); err != nil {
+		return err
+	}
+	return session.Revoked(now)
 }

@@ -144,7 +144,7 @@ func (r *relocation) keepAt(p far.Place) error {
 }
 
 // concludeWiping goes on; what lies beyond the device's end is gone. Where the new far header is not
-// ours any more and the old one is still whole, that one comes back into force.
+// ours any more, or not wholly made, and the old one is still whole, that one comes back into force.
 func (r *relocation) concludeWiping(dev header.Device, deviceSize uint64) error {
 	t := r.token
 	made := far.Found{}
@@ -154,14 +154,32 @@ func (r *relocation) concludeWiping(dev header.Device, deviceSize uint64) error 
 	switch {
 	case made.State == far.Unreadable:
 		return fmt.Errorf("%w: %w", far.ErrUnsure, made.Err)
-	case far.Ours(made, r.head):
+	case far.Ours(made, r.head) && !(made.Unfinished() && r.stands(dev, deviceSize)):
+		r.finish(made)
 		return r.wiping()
-	case t.To.End() <= deviceSize && far.Ours(far.Read(dev, t.To), r.head):
+	case r.stands(dev, deviceSize):
 		return r.keepAt(t.To)
 	case t.Far.End() > deviceSize:
 		return &SizeError{ErrShrunk, deviceSize, t.ToDeviceSize}
 	}
 	return r.conclude(t)
+}
+
+// stands tells whether the old far header is still whole.
+func (r *relocation) stands(dev header.Device, deviceSize uint64) bool {
+	old := r.token.To
+	return old.End() <= deviceSize && far.Ours(far.Read(dev, old), r.head)
+}
+
+// finish fulfils an announcement: heads that came back from a far header which was being made name it before it is
+// known to be whole, and until then nothing else goes.
+func (r *relocation) finish(made far.Found) {
+	if made.Locator.Updating() {
+		r.steps = append(r.steps, Step{
+			What: fmt.Sprintf("bring the far header at %s into step", at(made.Place)), Writes: made.Place.Extents(),
+			Act: commit.FarWrite{Place: made.Place, Next: r.head, Other: r.token.To, Keep: true, After: true},
+		})
+	}
 }
 
 // concludeRebuilding goes on, or back to the old place where the device was cut before that was wiped,

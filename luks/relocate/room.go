@@ -5,6 +5,7 @@ package relocate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -92,14 +93,14 @@ func EraseFar(ctx context.Context, s *commit.Session) error {
 	var all []error
 	t, _, found, err := far.Find(now.Metadata)
 	if found && err == nil {
-		all = append(all, named(t.Far, eraseRecorded(s, now)))
+		all = append(all, eraseRecorded(s, now, t))
 	} else {
 		all = append(all, err)
 	}
 	others, err := far.Every(ctx, s.Device())
 	all = append(all, err)
 	for _, f := range others {
-		// What the heads name was disabled above, or could not be.
+		// What the heads name was wiped above, or could not be.
 		if f.Locator.Of(now.Header.UUID) && !slices.Contains(t.Places(), f.Place) {
 			all = append(all, named(f.Place, s.Wipe(f, far.Place{})))
 		}
@@ -107,12 +108,35 @@ func EraseFar(ctx context.Context, s *commit.Session) error {
 	return errors.Join(all...)
 }
 
-func eraseRecorded(s *commit.Session, now luks2.Copy) error {
+// eraseRecorded disables the far header that the token tells of. Where that cannot be, as in the middle of a
+// transaction or with heads from a backup, each of its places is wiped that may be.
+func eraseRecorded(s *commit.Session, now luks2.Copy, t far.Token) error {
 	steps, left, err := Disable(s.Device(), now)
-	if err != nil {
-		return err
+	if err == nil {
+		return errors.Join(named(t.Far, s.Run(now, steps)), left)
 	}
-	return errors.Join(s.Run(now, steps), left)
+	if !errors.Is(err, far.ErrUnderWay) && !errors.Is(err, far.ErrRestored) {
+		return named(t.Far, err)
+	}
+	var all []error
+	for i, p := range t.Places() {
+		if i == 0 || p.Locator != t.Far.Locator {
+			all = append(all, named(p, eraseAt(s, p)))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// eraseAt wipes what is this volume's at a place.
+func eraseAt(s *commit.Session, p far.Place) error {
+	if p.End() > uint64(s.Device().Size()) {
+		return far.ErrCutOff
+	}
+	f := far.Look(s.Device(), p.Locator)
+	if f.State > far.Unreadable && !f.Locator.Of(s.Now().Header.UUID) {
+		return fmt.Errorf("%w: its uuid is %s", far.ErrDisplaced, f.Locator.UUID)
+	}
+	return s.Wipe(f, far.Place{})
 }
 
 // named is a commit.FarError for the place.

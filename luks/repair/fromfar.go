@@ -51,7 +51,7 @@ func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far
 			return true
 		}
 		several = several || best.State != far.Absent && best.Locator.UUID != f.Locator.UUID
-		if best.State == far.Absent || header.Newer(f.Locator.SeqID, best.Locator.SeqID) {
+		if best.State == far.Absent || better(f, best) {
 			best = f
 		}
 		return true
@@ -70,6 +70,14 @@ func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far
 		return best, ErrSeveral
 	}
 	return best, nil
+}
+
+// better prefers the newer far header. One that is not wholly made was never in force, and comes behind all others.
+func better(f, than far.Found) bool {
+	if a, b := f.Unfinished(), than.Unfinished(); a != b {
+		return b
+	}
+	return header.Newer(f.Locator.SeqID, than.Locator.SeqID)
 }
 
 // usable returns the heads in a far header, of which one is valid.

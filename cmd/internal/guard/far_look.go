@@ -43,7 +43,7 @@ func farLeft(file *luks.File, e inspect.Evidence) *far.Found {
 	if !ok {
 		return nil
 	}
-	if f := far.Look(file, at); f.State == far.Whole {
+	if f := far.Look(file, at); f.State == far.Whole && !f.Unfinished() {
 		return &f
 	}
 	return nil

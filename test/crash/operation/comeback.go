@@ -33,16 +33,47 @@ func comebacks() []comeback {
 		{
 			name: "put heads back from the far header",
 			make: func() (*disk.Image, error) { return farVolume(8*mib, true) },
-			back: func(dev crash.Device, _ *disk.Image, _ []disk.Range) error {
-				f, err := repair.FindFar(context.Background(), dev, false, func(far.Found) {})
-				if err != nil {
-					return err
-				}
-				return bring(dev, f)
-			},
+			back: fromFound,
 			dear: 300,
 		},
+		{name: "put heads back amid a growth", make: amidGrowth, back: fromFound, dear: 300},
 	}
+}
+
+func fromFound(dev crash.Device, _ *disk.Image, _ []disk.Range) error {
+	f, err := repair.FindFar(context.Background(), dev, false, func(far.Found) {})
+	if err != nil {
+		return err
+	}
+	return bring(dev, f)
+}
+
+// amidGrowth is a volume whose second far header was being written when the device vanished, its heads as they were
+// before.
+func amidGrowth() (*disk.Image, error) {
+	before, err := farVolume(8*mib, true)
+	if err != nil {
+		return nil, err
+	}
+	v, err := load(before)
+	if err != nil {
+		return nil, err
+	}
+	place, err := far.PlaceAt(16*mib, far.Length(v.Choice.Copy))
+	if err != nil {
+		return nil, err
+	}
+	cut := afterWrites(before.Sized(16*mib), growth("", 16*mib).run, announced+1)
+	half := make([]byte, place.Body.Size/2)
+	cut = cut.WithBytes(half, int64(place.Body.End())-int64(len(half)))
+	for _, h := range heads(v) {
+		p := make([]byte, h.Length)
+		if _, err := before.ReadAt(p, h.Offset); err != nil {
+			return nil, err
+		}
+		cut = cut.WithBytes(p, h.Offset)
+	}
+	return cut, nil
 }
 
 func fromKept(dev crash.Device, whole *disk.Image, heads []disk.Range) error {

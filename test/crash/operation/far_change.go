@@ -4,13 +4,17 @@ package operation
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"
@@ -29,6 +33,8 @@ type farChange struct {
 	whole bool
 	// gone tells that there is none afterwards.
 	gone bool
+	// forgotten tells that the heads do not know of it to start with.
+	forgotten bool
 }
 
 func farChanges() []farChange {
@@ -37,6 +43,14 @@ func farChanges() []farChange {
 		{
 			name: "far: kill keyslot", prepare: addKey(1, vectors.K1), run: killKeyslot(1), touched: []int{1},
 			again: true,
+		},
+		{
+			name: "far: kill keyslot beside a forgotten one", prepare: both(addKey(1, vectors.K1), forgetFar),
+			run: killKeyslot(1), touched: []int{1}, gone: true, forgotten: true, again: true,
+		},
+		{
+			name: "far: kill keyslot while it goes", prepare: both(addKey(1, vectors.K1), going), run: killAndResume,
+			touched: []int{1}, gone: true, again: true,
 		},
 		{name: "far: change key", prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
 		{name: "far: uuid", run: setUUID, again: true},
@@ -84,6 +98,43 @@ func eraseFar(v *luks.Volume, _ *luks.Key) error {
 		return err
 	}
 	return v.KillKeyslot(context.Background(), 0, nil)
+}
+
+// forgetFar takes the token away, as another tool does.
+func forgetFar(v *luks.Volume, _ *luks.Key) error { return rewrite(v, far.Remove) }
+
+// going notes that the far header goes, and no more.
+func going(v *luks.Volume, _ *luks.Key) error {
+	return rewrite(v, func(m *luks2.Metadata) error {
+		t, _, _, err := far.Find(m)
+		if err != nil {
+			return err
+		}
+		return far.Put(m, far.Token{Phase: far.Disabling, To: t.Far, DeviceSize: t.DeviceSize})
+	})
+}
+
+// rewrite commits other metadata, which no verb would make.
+func rewrite(v *luks.Volume, change func(m *luks2.Metadata) error) error {
+	next := v.Choice.Copy
+	next.Metadata = next.Metadata.Clone()
+	if err := change(next.Metadata); err != nil {
+		return err
+	}
+	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
+	if err != nil {
+		return err
+	}
+	return commit.Apply(v.Device(), commit.Mending(nil, plan))
+}
+
+// killAndResume does not wait for what was begun, and concludes it then.
+func killAndResume(v *luks.Volume, _ *luks.Key) error {
+	if err := v.KillKeyslot(context.Background(), 1, nil); err != nil && !errors.Is(err, luks.ErrFarLeft) {
+		return err
+	}
+	_, err := v.Resume(context.Background(), nil)
+	return err
 }
 
 // restoreFar brings back the header as it was formatted.

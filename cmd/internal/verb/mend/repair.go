@@ -78,9 +78,6 @@ func Repair() verb.Verb {
 
 // makeDurable writes nothing: what reads as in order may be the work of a repair that was killed before its sync.
 func makeDurable(ctx context.Context, c *verb.Command, path string) error {
-	if c.Opt.DryRun {
-		return nil
-	}
 	return volume.WithHeader(ctx, c, path, false, func(file *luks.File) error { return file.Sync() })
 }
 
@@ -106,6 +103,9 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	if err != nil {
 		return err
 	}
+	if c.Opt.DryRun {
+		return rehearse(ctx, c, path, plan)
+	}
 	if len(plan.Writes) == 0 {
 		if err := makeDurable(ctx, c, path); err != nil {
 			return err
@@ -117,9 +117,6 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 		return concluded(ctx, c, path)
 	}
 	showWrites(c, plan)
-	if c.Opt.DryRun {
-		return nil
-	}
 	if err := settleClones(ctx, c, o, path, plan.UUID); err != nil {
 		return err
 	}
@@ -139,7 +136,7 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 
 // concluded concludes what was begun in several steps, and brings the far header into step.
 func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
-	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: !c.Opt.DryRun, NoLocks: c.Opt.DisableLocks})
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true, NoLocks: c.Opt.DisableLocks})
 	var locked error
 	if errors.Is(err, block.ErrReadOnly) { // there is nothing to do, or it cannot be done
 		locked = verb.DeviceError(path, err)
@@ -153,7 +150,7 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	if c.Opt.DryRun || locked != nil {
+	if locked != nil {
 		steps, err := v.PlanResume()
 		volume.ShowSteps(c, steps)
 		if err == nil && len(steps) > 0 {

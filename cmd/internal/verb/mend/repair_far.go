@@ -123,12 +123,5 @@ func followed(ctx context.Context, c *verb.Command, path string) error {
 	if _, err := v.Resume(ctx, nil); err != nil {
 		c.UI.Errorf("WARNING: what was begun on the far header of %s stays unfinished: %v", path, err)
 	}
-	f, err := v.Far(ctx)
-	if err != nil || f.Standing == far.None || f.Standing == far.InStep {
-		return err
-	}
-	if _, err := v.SyncFar(ctx, nil, nil); err != nil {
-		c.UI.Errorf("WARNING: the far header of %s was not changed along: %s.", path, verb.OneLine(err))
-	}
-	return nil
+	return follow(ctx, c, v, path)
 }

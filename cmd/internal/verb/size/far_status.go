@@ -147,6 +147,14 @@ func printFar(c *verb.Command, r farReport) {
 // farFindings are the sentences that ask for action.
 func farFindings(r farReport) []string {
 	var list []string
+	wipes := "far sync wipes it"
+	switch r.Standing {
+	case far.Transit.String():
+		wipes = "far sync wipes it once that is concluded"
+		list = append(list, "repair concludes what was begun, or takes it back")
+	case far.Restored.String():
+		wipes = "far sync leaves it, since it is newer than the heads; erase wipes it"
+	}
 	if r.Exposed {
 		list = append(list, "the data segment reaches over it: far sync makes it end before, where nothing has "+
 			"grown into it")
@@ -155,16 +163,16 @@ func farFindings(r farReport) []string {
 		list = append(list, "a mapping reaches over it: it was opened by an older tool")
 	}
 	if r.Revoked > 0 {
-		list = append(list, fmt.Sprintf("it holds the material of %d keyslots that the heads do not have any more: "+
-			"far sync wipes it", r.Revoked))
+		list = append(list, fmt.Sprintf("it holds the material of %d keyslots that the heads do not have any more: %s",
+			r.Revoked, wipes))
 	}
 	for _, id := range r.Damaged {
 		list = append(list, fmt.Sprintf("keyslot %d on the device is damaged, and whole in the far header: repair "+
 			"brings it back", id))
 	}
 	for _, o := range r.Forgotten {
-		list = append(list, fmt.Sprintf("forgotten copy with key material at byte %d, seqid %d: far sync wipes it",
-			o.Body, o.SeqID))
+		list = append(list, fmt.Sprintf("forgotten copy with key material at byte %d, seqid %d: %s",
+			o.Body, o.SeqID, wipes))
 	}
 	return list
 }

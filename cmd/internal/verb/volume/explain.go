@@ -11,16 +11,19 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
-// FarError puts a refusal into one line that names the device.
+// FarError puts a refusal into one line that names the device, and says that nothing was changed where no step
+// was begun.
 func FarError(path string, err error) error {
 	var left *luks.FarError
+	var begun *commit.StepError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &left):
+	case errors.As(err, &left), errors.As(err, &begun):
 		return &verb.Notice{Text: fmt.Sprintf("Device %s: %v.", path, verb.OneLine(err)), Code: ui.Failed, Err: err}
 	case errors.Is(err, activate.ErrSuspended), errors.Is(err, activate.ErrUnconfirmed):
 		return err

@@ -29,6 +29,9 @@ type rehearsed struct {
 	bytes  []byte
 }
 
+// NewRehearsal keeps writes from a file; whoever makes it tells of them.
+func NewRehearsal(file *luks.File) *Rehearsal { return &Rehearsal{file: file} }
+
 func (w rehearsed) end() int64 { return w.offset + int64(len(w.bytes)) }
 
 func (r *Rehearsal) Size() int64 { return r.file.Size() }
@@ -67,9 +70,12 @@ func (r *Rehearsal) LockMetadata(ctx context.Context, _ bool) (func() error, err
 	return r.file.LockMetadata(ctx, false)
 }
 
+// Writes is how many there were.
+func (r *Rehearsal) Writes() int { return len(r.writes) }
+
 // ranges are the bytes that would be written, in the order of the device, neighbours together.
-func (r *Rehearsal) ranges() []rehearsed {
-	sorted := slices.Clone(r.writes)
+func ranges(writes []rehearsed) []rehearsed {
+	sorted := slices.Clone(writes)
 	slices.SortStableFunc(sorted, func(a, b rehearsed) int { return cmp.Compare(a.offset, b.offset) })
 	var list []rehearsed
 	for _, w := range sorted {
@@ -87,7 +93,15 @@ func (r *Rehearsal) ranges() []rehearsed {
 // tell prints what was kept from being written.
 func (r *Rehearsal) tell(ctx context.Context, u *ui.UI) {
 	list := append(partsOf(ctx, r.file), partsOf(ctx, r)...)
-	for _, w := range r.ranges() {
+	for _, w := range ranges(r.writes) {
 		u.Printf("%s: bytes %d to %d: %s", r.file.Path(), w.offset, w.end()-1, reached(w, list))
+	}
+}
+
+// TellSince prints what was kept from being written after the first `seen` writes: the parts, and the bytes.
+func (r *Rehearsal) TellSince(ctx context.Context, u *ui.UI, seen int) {
+	list := append(partsOf(ctx, r.file), partsOf(ctx, r)...)
+	for _, w := range ranges(r.writes[seen:]) {
+		u.Printf("%s: bytes %d to %d: follows the header", reached(w, list), w.offset, w.end()-1)
 	}
 }

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package luks_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/repair"
+)
+
+// limited refuses writes that end behind a byte, where that is not 0, as a file system does at the limit of a
+// process, and tears the last of some number of writes.
+type limited struct {
+	*elastic
+	limit int64
+	read  int64 // bytes that were asked for
+	// torn: after this many writes half of one is done, and the device is gone; -1 for never.
+	torn int
+}
+
+func unlimited(dev *elastic) *limited { return &limited{elastic: dev, torn: -1} }
+
+func (l *limited) ReadAt(p []byte, off int64) (int, error) {
+	l.read += int64(len(p))
+	return l.elastic.ReadAt(p, off)
+}
+
+func (l *limited) WriteAt(p []byte, off int64) (int, error) {
+	if l.limit != 0 && off+int64(len(p)) > l.limit {
+		return 0, syscall.EFBIG
+	}
+	if l.torn == 0 {
+		l.torn, l.limit = -1, 1
+		n, _ := l.elastic.WriteAt(p[:len(p)/2/512*512], off)
+		return n, syscall.ENODEV
+	}
+	l.torn--
+	return l.elastic.WriteAt(p, off)
+}
+
+// twoKeys is a volume with a far header, opened by "one" in keyslot 0 and "two" in keyslot 1.
+func twoKeys(t *testing.T, size int64) (*limited, *luks.Volume) {
+	t.Helper()
+	dev, v := elasticVolume(t, size)
+	if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	l := unlimited(dev)
+	return l, loaded(t, l)
+}
+
+// materialOf is what a keyslot's area holds.
+func materialOf(t *testing.T, dev *limited, v *luks.Volume, id int) []byte {
+	t.Helper()
+	k, err := v.Keyslot(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(dev.image[k.Area.Offset : k.Area.Offset+512])
+}
+
+func killTwo(v *luks.Volume) error { return v.KillKeyslot(ctx, 1, nil) }
+
+func TestKeysDieThoughTheFarHeaderCannotBeWritten(t *testing.T) {
+	begun := map[string]func(dev *limited, v *luks.Volume) error{
+		"nothing": func(*limited, *luks.Volume) error { return nil },
+		"disable": func(_ *limited, v *luks.Volume) error { return v.DisableFar(ctx) },
+		"resize": func(_ *limited, v *luks.Volume) error {
+			return v.SetMetadataSize(ctx, luks.MetadataSize{Header: 32 << 10, Keyslots: 224 << 10}, nil)
+		},
+		"grow": func(dev *limited, v *luks.Volume) error {
+			dev.resize(12 * mib)
+			return v.Grow(ctx, luks.GrowOptions{})
+		},
+		"sync": func(_ *limited, v *luks.Volume) error {
+			_, err := v.SyncFar(ctx, nil, nil)
+			return err
+		},
+	}
+	for _, name := range []string{"nothing", "disable", "resize", "grow", "sync"} {
+		for change, revoke := range map[string]func(t *testing.T, v *luks.Volume) error{
+			"kill": func(_ *testing.T, v *luks.Volume) error { return killTwo(v) },
+			"change": func(t *testing.T, v *luks.Volume) error {
+				_, err := v.ChangeKey(ctx, unlock(t, v, "two"), []byte("three"), cheap)
+				return err
+			},
+			"erase": func(_ *testing.T, v *luks.Volume) error { return errors.Join(v.EraseFar(ctx), v.Erase(ctx)) },
+		} {
+			t.Run(name+", "+change, func(t *testing.T) {
+				dev, v := twoKeys(t, 8*mib)
+				two, place := materialOf(t, dev, v, 1), farOf(t, v).Token.Far
+				dev.limit = int64(place.Body.End())
+				if err := begun[name](dev, v); err == nil && (name == "disable" || name == "resize" || name == "grow") {
+					t.Fatal("the device took a write that it had to refuse")
+				}
+				v = loaded(t, dev)
+				err := revoke(t, v)
+				if !errors.Is(err, luks.ErrFarLeft) || !namesPlace(err, place) {
+					t.Fatalf("%v", err)
+				}
+				v = loaded(t, dev)
+				if _, err := v.Unlock(ctx, []byte("two"), anyID); err == nil {
+					t.Error("the key lives")
+				}
+				concludeUnlimited(t, dev)
+				if bytes.Contains(dev.image, two) {
+					t.Error("its material is left")
+				}
+			})
+		}
+	}
+}
+
+// namesPlace tells whether each FarError in err is about that place.
+func namesPlace(err error, p far.Place) bool {
+	var left *luks.FarError
+	joined, several := err.(interface{ Unwrap() []error })
+	if !several {
+		return err == nil || errors.As(err, &left) && left.Place.Locator == p.Locator
+	}
+	for _, e := range joined.Unwrap() {
+		if _, is := e.(*luks.FarError); !is && errors.Is(e, luks.ErrFarLeft) && !namesPlace(e, p) {
+			return false
+		}
+	}
+	return errors.As(err, &left) && left.Place.Locator == p.Locator
+}
+
+// concludeUnlimited does what the next verb and far sync do once the device takes every write.
+func concludeUnlimited(t *testing.T, dev *limited) {
+	t.Helper()
+	dev.limit = 0
+	v := loaded(t, dev)
+	if _, err := v.Resume(ctx, nil); err != nil {
+		t.Fatalf("resuming: %v", err)
+	}
+	if f := farOf(t, v); f.Standing != far.InStep && f.Standing != far.None {
+		if _, err := v.SyncFar(ctx, nil, nil); err != nil {
+			t.Fatalf("sync: %v", err)
+		}
+	}
+	if f := farOf(t, v); f.Standing != far.InStep && f.Standing != far.None || len(f.Forgotten) > 0 {
+		t.Errorf("%v: %v", f.Standing, f.Why)
+	}
+}
+
+func TestAFarHeaderThatCouldNotBeMadeLeavesKeysRevocable(t *testing.T) {
+	dev, v := twoKeys(t, 8*mib)
+	place := farOf(t, v).Token.Far
+	if err := v.DisableFar(ctx); err != nil {
+		t.Fatal(err)
+	}
+	dev.limit = int64(place.Body.End())
+	if _, err := v.EnableFar(ctx, luks.Room{}); !errors.Is(err, syscall.EFBIG) {
+		t.Fatalf("%v", err)
+	}
+	v = loaded(t, dev)
+	two := materialOf(t, dev, v, 1)
+	if err := killTwo(v); err != nil {
+		t.Errorf("%v", err)
+	}
+	concludeUnlimited(t, dev)
+	if bytes.Contains(dev.image, two) {
+		t.Error("the material is left")
+	}
+}
+
+func TestNothingElseIsChangedWhileATransactionWaits(t *testing.T) {
+	dev, v := twoKeys(t, 16*mib)
+	dev.resize(24 * mib)
+	dev.limit = 16 * mib
+	if err := v.Grow(ctx, luks.GrowOptions{}); err == nil {
+		t.Fatal("it grew")
+	}
+	if err := v.SetLabels(ctx, "x", ""); !errors.Is(err, far.ErrUnderWay) {
+		t.Errorf("a label: %v", err)
+	}
+	if err := v.SetUUID(ctx, "99999999-2222-4333-8444-555555555555"); !errors.Is(err, far.ErrUnderWay) {
+		t.Errorf("a uuid: %v", err)
+	}
+	if err := killTwo(v); !errors.Is(err, luks.ErrFarLeft) {
+		t.Errorf("a kill: %v", err)
+	}
+}
+
+func TestAVolumeWhoseFarHeaderOnlyGoesCanBeChanged(t *testing.T) {
+	dev, v := twoKeys(t, 16*mib)
+	dev.limit = int64(farOf(t, v).Token.Far.Body.End())
+	if err := v.DisableFar(ctx); !errors.Is(err, luks.ErrFarLeft) {
+		t.Fatalf("disable: %v", err)
+	}
+	if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("three"), cheap); err != nil ||
+		!errors.Is(v.FarLag, far.ErrUnderWay) {
+		t.Errorf("%v, lag %v", err, v.FarLag)
+	}
+	if err := v.SetUUID(ctx, "99999999-2222-4333-8444-555555555555"); !errors.Is(err, far.ErrUnderWay) {
+		t.Errorf("a uuid: %v", err)
+	}
+	concludeUnlimited(t, dev)
+	unlock(t, loaded(t, dev), "three")
+}
+
+// forget takes the token away as another tool does.
+func forget(t *testing.T, dev *limited) *luks.Volume {
+	t.Helper()
+	v := loaded(t, dev)
+	next := v.Choice.Copy
+	next.Metadata = next.Metadata.Clone()
+	if err := far.Remove(next.Metadata); err != nil {
+		t.Fatal(err)
+	}
+	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range plan.Writes {
+		copy(dev.image[w.Offset:], w.Bytes)
+	}
+	return loaded(t, dev)
+}
+
+func TestARevocationWipesAForgottenFarHeader(t *testing.T) {
+	for _, size := range []int64{16 * mib, 24*mib + 512} {
+		for name, revoke := range map[string]func(v *luks.Volume) error{
+			"kill": killTwo,
+			"change": func(v *luks.Volume) error {
+				_, err := v.ChangeKey(ctx, unlock(t, v, "two"), []byte("three"), cheap)
+				return err
+			},
+			"erase": func(v *luks.Volume) error { return v.Erase(ctx) },
+		} {
+			dev, v := twoKeys(t, 16*mib)
+			two, place := materialOf(t, dev, v, 1), farOf(t, v).Token.Far
+			v = forget(t, dev)
+			dev.resize(size)
+			if f := farOf(t, v); len(f.Forgotten) != 1 || f.Forgotten[0].Place != place {
+				t.Fatalf("%s: forgotten %v", name, f.Forgotten)
+			}
+			if err := v.SetLabels(ctx, "x", ""); err != nil || len(farOf(t, v).Forgotten) != 1 {
+				t.Errorf("%s: a label: %v", name, err)
+			}
+			if err := revoke(v); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if bytes.Contains(dev.image, two) || len(farOf(t, v).Forgotten) != 0 {
+				t.Errorf("%s on %d bytes: the key is left in the forgotten far header", name, size)
+			}
+		}
+	}
+}
+
+func TestARevocationNamesAForgottenFarHeaderThatStays(t *testing.T) {
+	for name, spoil := range map[string]func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume{
+		"not writable": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {
+			dev.limit = int64(p.Body.Offset)
+			return v
+		},
+		"mapped": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {
+			dev.live = append(dev.live, p.Body)
+			return v
+		},
+		"partly overwritten": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {
+			dev.image[p.Body.Offset+5] ^= 1
+			return v
+		},
+		"newer than the heads": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {
+			return v
+		},
+	} {
+		dev, v := twoKeys(t, 16*mib)
+		place, heads := farOf(t, v).Token.Far, slices.Clone(dev.image[:32<<10])
+		if name == "newer than the heads" {
+			for range 4 {
+				if err := v.SetLabels(ctx, "x", ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			copy(dev.image, heads)
+		}
+		v = spoil(dev, forget(t, dev), place)
+		var left *luks.FarError
+		if err := killTwo(v); !errors.As(err, &left) || left.Place != place || !slices.Equal(left.Keyslots, []int{1}) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := v.Keyslot(1); err == nil {
+			t.Errorf("%s: the keyslot lives", name)
+		}
+	}
+}
+
+// TestTheLookForForgottenCopiesIsCheap compares what a kill reads with what it reads of the volume itself.
+func TestTheLookForForgottenCopiesIsCheap(t *testing.T) {
+	dev, v := twoKeys(t, 16*mib)
+	if err := v.DisableFar(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := dev.read
+	if e := far.Gather(dev, v.Choice.Copy); len(e.Others) != 1 || e.Others[0].State != far.Absent {
+		t.Fatalf("%+v", e.Others)
+	}
+	if read := dev.read - before; read > 2*far.SlotSize {
+		t.Errorf("%d bytes were read", read)
+	}
+}
+
+// loseHeads puts noise over the heads and keyslots, and brings them back from a far header.
+func loseHeads(t *testing.T, dev *limited) *luks.Volume {
+	t.Helper()
+	if _, err := rand.Read(dev.image[:288<<10]); err != nil {
+		t.Fatal(err)
+	}
+	f, err := repair.FindFar(ctx, dev, false, func(far.Found) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, brought, err := repair.FromFar(dev, f, false, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(brought.Damaged) > 0 {
+		t.Errorf("keyslots %v are damaged in the far header", brought.Damaged)
+	}
+	if err := repair.Apply(dev, plan); err != nil {
+		t.Fatal(err)
+	}
+	v := loaded(t, dev)
+	if _, err := v.Resume(ctx, nil); err != nil {
+		t.Errorf("resuming: %v", err)
+	}
+	if _, err := v.SyncFar(ctx, nil, nil); err != nil {
+		t.Errorf("sync: %v", err)
+	}
+	return v
+}
+
+// TestHeadsLostAmidAGrowthComeBackForGood tears a growth at each of its writes, loses the heads, and brings them
+// back from what there is: whatever that was, changes of keys reach the far header from then on.
+func TestHeadsLostAmidAGrowthComeBackForGood(t *testing.T) {
+	for _, shrink := range []bool{false, true} {
+		for writes := range 60 {
+			if shrink && writes%4 != 1 { // the same steps, to another place
+				continue
+			}
+			dev, v := twoKeys(t, 12*mib)
+			if !shrink {
+				dev.resize(16 * mib)
+			}
+			dev.torn = writes
+			err := follow(dev, v, shrink)
+			if dev.torn, dev.limit = -1, 0; err == nil {
+				break
+			}
+			what := fmt.Sprintf("shrink %v, %d writes", shrink, writes)
+			v = loseHeads(t, dev)
+			f := farOf(t, v)
+			if f.Standing != far.InStep {
+				t.Errorf("%s: %v, %v", what, f.Standing, f.Why)
+			}
+			one := unlock(t, v, "one")
+			if _, err := v.AddKey(ctx, one, []byte("three"), cheap); err != nil || v.FarLag != nil {
+				t.Errorf("%s: adding a key: %v, lag %v", what, err, v.FarLag)
+			}
+			if err := killTwo(v); err != nil {
+				t.Errorf("%s: killing one: %v", what, err)
+			}
+			v = loseHeads(t, dev)
+			unlock(t, v, "three")
+			if _, err := v.Unlock(ctx, []byte("two"), anyID); err == nil {
+				t.Errorf("%s: the revoked key is back", what)
+			}
+			if err := follow(dev, v, shrink); err != nil {
+				t.Errorf("%s: once more: %v", what, err)
+			}
+		}
+	}
+}
+
+// TestAFarHeaderThatIsHalfMadeDoesNotOutliveTheWholeOne brings heads back from one whose keyslots were not yet
+// written when a growth was cut off, as no repair does by itself.
+func TestAFarHeaderThatIsHalfMadeDoesNotOutliveTheWholeOne(t *testing.T) {
+	dev, v := twoKeys(t, 8*mib)
+	dev.resize(16 * mib)
+	place, err := far.PlaceAt(16*mib, far.Length(v.Choice.Copy))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev.torn = 5 // heads, locator, and half of the body
+	if err := v.Grow(ctx, luks.GrowOptions{}); err == nil {
+		t.Fatal("it grew")
+	}
+	dev.torn, dev.limit = -1, 0
+	clear(dev.image[:288<<10])
+	half := far.Look(dev, place.Locator)
+	if !half.Unfinished() {
+		t.Fatal("it is wholly made")
+	}
+	plan, brought, err := repair.FromFar(dev, half, false, rand.Reader)
+	if err != nil || len(brought.Damaged) == 0 {
+		t.Fatalf("%v, damaged %v", err, brought.Damaged)
+	}
+	if err := repair.Apply(dev, plan); err != nil {
+		t.Fatal(err)
+	}
+	v = loaded(t, dev)
+	if _, err := v.Resume(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	f := farOf(t, v)
+	if f.Standing != far.InStep || len(f.Damaged) == 0 {
+		t.Fatalf("%v, %v, damaged %v", f.Standing, f.Why, f.Damaged)
+	}
+	mend, err := repair.Make(dev, repair.KeepNone, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mend.MendKeyslots(f.Recorded, v.Choice.Copy, f.Damaged)
+	if err := repair.Apply(dev, mend); err != nil {
+		t.Fatal(err)
+	}
+	unlock(t, loaded(t, dev), "one")
+	unlock(t, loaded(t, dev), "two")
+}
+
+// follow lets the volume grow to its device, or makes room for a smaller one.
+func follow(dev luks.Device, v *luks.Volume, shrink bool) error {
+	if !shrink {
+		if uint64(dev.Size()) == tokenDevice(v) {
+			return nil
+		}
+		return v.Grow(ctx, luks.GrowOptions{})
+	}
+	if t, _, _, err := far.Find(v.Metadata()); err != nil || t.Phase == far.AwaitingCut {
+		return err
+	}
+	return v.Shrink(ctx, luks.ShrinkOptions{Size: 8 * mib, End: mib})
+}
+
+func tokenDevice(v *luks.Volume) uint64 {
+	t, _, found, err := far.Find(v.Metadata())
+	if err != nil || !found || t.Phase != far.Stable {
+		return 0
+	}
+	return t.DeviceSize
+}
