@@ -130,9 +130,9 @@ func (v *Volume) aside(keep func([]byte) error) func() error {
 }
 
 // KillKeyslot wipes the material of a keyslot that this volume shows, then removes it from the header. by is the
-// key whose passphrase allowed that; nil for none. The last keyslot that opens the data goes only where
-// it was the last when the volume was loaded, so that the caller could ask: see BoundKeyslots. Errors:
-// ErrKeyslotInactive, ErrMeanwhile where the keyslot is another one by now, with ErrLastKey where the others
+// key whose passphrase allowed that; nil for none. The last keyslot of a key that data need goes only where
+// it was the last when the volume was loaded, so that the caller could ask: see Last. Errors:
+// ErrKeyslotInactive, keys.ErrReencryption for what a reencryption needs to go on, ErrMeanwhile where the keyslot is another one by now, with ErrLastKey where the others
 // went, with ErrAuthority where the passphrase did.
 func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	slot, err := v.Keyslot(id)
@@ -141,15 +141,17 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	}
 	expect := unlock.Authority(v.View, by)
 	expect.Keyslots = []commit.Identity{slot.Identity}
-	expect.Remains = slot.OpensData() && v.BoundKeyslots() > 1
+	if slot.OpensData() && !v.Last(slot) {
+		expect.Remains = slot.Digest.Sum
+	}
 	if v.Version == 1 {
 		return v.update1(ctx, func(h luks1.Header) (commit.Change1, error) { return keys.Kill1(h, expect, id) })
 	}
 	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return keys.Kill(s, expect, slot) })
 }
 
-// Erase destroys every keyslot that opens the data, those too that somebody added since this volume was loaded:
-// the material of all first, then one change of the header. Where it ends without an error, nobody opens the
+// Erase destroys every keyslot that opens the data, those too that somebody added since this volume was loaded, and
+// in a reencryption those of both keys: the material of all first, then one change of the header. Where it ends without an error, nobody opens the
 // data any more. Keyslots of other keys stay. EraseFar comes before it.
 func (v *Volume) Erase(ctx context.Context) error {
 	if v.Version == 1 {
