@@ -87,8 +87,8 @@ func (v *Volume) add1(ctx context.Context, expect commit.Expect, s keys.Sealed, 
 // is full, the keyslot takes a detour over room between that area and the data, and comes back: a transaction
 // that Resume concludes. A volume without such room either is refused with an InPlaceError. In LUKS1, whose
 // keyslots have fixed places, the key moves to a free keyslot if there is one, and comes back where n.ID names
-// the keyslot itself; where all are taken it takes the same detour, and without room n.Aside decides. The
-// keyslot's id is returned. ErrMeanwhile: it is another keyslot by now. OverwriteError: see there.
+// the keyslot itself; where all are taken it takes the same detour, on which keyslot 6 keeps its
+// iterations, and without room n.Aside decides. The keyslot's id is returned. ErrMeanwhile: it is another keyslot by now. OverwriteError: see there.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (id int, err error) {
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
@@ -97,7 +97,7 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	if err != nil {
 		return 0, err
 	}
-	s, err := keys.Seal(ctx, v.View, key.Bytes(), passphrase, n)
+	s, err := keys.SealOver(ctx, v.dev, v.View, key.Bytes(), passphrase, n, slot.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -80,8 +80,8 @@ type Expect struct {
 type held struct {
 	uuid     string
 	keyslots map[int]Identity
-	data     []byte       // the digest of the data's key
-	opens    [][]byte     // digests of the data's keys that keyslots of a known type hold
+	data     []byte   // the digest of the data's key
+	opens    [][]byte // digests of the data's keys that keyslots of a known type hold
 	tokens   map[int]json.RawMessage
 }
 

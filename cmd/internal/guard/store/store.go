@@ -78,8 +78,8 @@ func (s Store) Drop(uuid string) error {
 	return errors.Join(failed...)
 }
 
-// Purge destroys what could bring a revoked key back: every head, undo copy and header backup of the volume. What
-// happened, and which states were seen, stays known.
+// Purge destroys what could bring a revoked key back: every head and undo copy of the volume. A header backup that
+// a change in place has kept may be the only way to a keyslot: the verbs that revoke look at the device first. What happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {
 	var failed []error
 	for _, root := range s.roots() {
@@ -87,9 +87,7 @@ func (s Store) Purge(uuid string) error {
 		failed = append(failed, err)
 		copies, err := s.copiesIn(undo.Directory(root), uuid)
 		failed = append(failed, err)
-		backups, err := undo.Headers(root, uuid)
-		failed = append(failed, err)
-		for _, path := range slices.Concat(heads, copies, backups) {
+		for _, path := range slices.Concat(heads, copies) {
 			failed = append(failed, undo.Shred(path))
 		}
 	}

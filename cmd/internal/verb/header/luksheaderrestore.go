@@ -117,5 +117,5 @@ func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path stri
 	if err := v.Restore(ctx, backup.Volume); err != nil {
 		return err
 	}
-	return guarded.ForgetHeads(backup.Volume)
+	return errors.Join(volume.ShredAsides(c, backup.UUID), guarded.ForgetHeads(backup.Volume))
 }

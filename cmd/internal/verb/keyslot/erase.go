@@ -65,6 +65,6 @@ func erase(ctx context.Context, c *verb.Command) error {
 	if err != nil && !errors.Is(err, luks.ErrFarLeft) {
 		return errors.Join(err, left)
 	}
-	left = errors.Join(left, err, guarded.ForgetHeads(v.Volume))
+	left = errors.Join(left, err, volume.ShredAsides(c, v.UUID), guarded.ForgetHeads(v.Volume))
 	return errors.Join(left, guarded.ReleaseKey(v.UUID))
 }

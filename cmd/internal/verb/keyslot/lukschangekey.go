@@ -4,6 +4,7 @@ package keyslot
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -48,6 +49,9 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if err := keys.CheckKeyslot(c, v.Version); err != nil {
 		return err
 	}
@@ -81,5 +85,9 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 		return keys.SlotError(err)
 	}
 	c.UI.Verbosef("Key slot %d created.", id)
-	return guarded.ForgetHeads(v.Volume)
+	if slot, err := v.Keyslot(id); err == nil && v.Version == 1 && slot.Spec.KDF.Iterations < n.KDF.Iterations {
+		c.UI.Errorf("WARNING: keyslot %d keeps its %d iterations, since all keyslots are in use and this one could not be "+
+			"changed to %d without a moment without a key.", id, slot.Spec.KDF.Iterations, n.KDF.Iterations)
+	}
+	return errors.Join(volume.ShredAsides(c, v.UUID), guarded.ForgetHeads(v.Volume))
 }

@@ -73,6 +73,9 @@ func luksKillSlot(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	slot, err := v.Keyslot(id)
 	if err != nil {
 		return verb.Failure(ui.Failed, "Keyslot %d is not active.", id)
@@ -148,5 +151,5 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 		return err
 	}
 	c.UI.Verbosef("Key slot %d removed.", id)
-	return guarded.ForgetHeads(v.Volume)
+	return errors.Join(volume.ShredAsides(c, v.UUID), guarded.ForgetHeads(v.Volume))
 }

@@ -42,6 +42,9 @@ func luksRemoveKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if len(c.Args) > 1 && len(c.Opt.KeyFiles) == 0 {
 		c.Opt.KeyFiles = []string{c.Args[1]}
 	}
