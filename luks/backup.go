@@ -80,7 +80,8 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 			return err
 		})
 	}
-	if err := v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return v.restored(s, backup) }); err != nil {
+	err = v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return v.restored(s, backup) })
+	if err != nil {
 		return err
 	}
 	_, err = v.Resume(ctx, nil)

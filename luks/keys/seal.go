@@ -64,7 +64,9 @@ func Seal(ctx context.Context, v view.View, key, passphrase []byte, n New) (Seal
 // SealOver is Seal for what is to take the place of keyslot id. Where a LUKS1 header has no free keyslot and the
 // keyslot lies in both of its sectors, it keeps the iterations and those bytes of the salt that the first one has:
 // one sector alone names the new material then. Without room for that it is sealed as was asked for.
-func SealOver(ctx context.Context, dev header.Device, v view.View, key, passphrase []byte, n New, id int) (Sealed, error) {
+func SealOver(ctx context.Context, dev header.Device, v view.View, key, passphrase []byte, n New, id int) (Sealed,
+	error,
+) {
 	spec, err := newSpec(v, len(key), n)
 	if err != nil {
 		return Sealed{}, err

@@ -79,7 +79,8 @@ func (s Store) Drop(uuid string) error {
 }
 
 // Purge destroys what could bring a revoked key back: every head and undo copy of the volume. A header backup that
-// a change in place has kept may be the only way to a keyslot: the verbs that revoke look at the device first. What happened, and which states were seen, stays known.
+// a change in place has kept may be the only way to a keyslot: the verbs that revoke look at the device first, and
+// destroy it. What happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {
 	var failed []error
 	for _, root := range s.roots() {

@@ -29,7 +29,8 @@ func LuksChangeKey() verb.Verb {
 				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
 					"data. Where there is none either, the change is refused: remove another keyslot first. A LUKS1 " +
 					"keyslot is overwritten then, once a header backup lies in the folder of undo copies; that is " +
-					"destroyed after the change, and named where the change fails.",
+					"destroyed after the change, and named where the change fails or was cut off. Keyslot 6 of a full " +
+					"LUKS1 header keeps its iterations on the detour.",
 			},
 			Examples: []cli.Example{
 				{What: "Change a passphrase:", Line: "orthrus luksChangeKey /dev/sdb2"},
@@ -86,8 +87,8 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 	}
 	c.UI.Verbosef("Key slot %d created.", id)
 	if slot, err := v.Keyslot(id); err == nil && v.Version == 1 && slot.Spec.KDF.Iterations < n.KDF.Iterations {
-		c.UI.Errorf("WARNING: keyslot %d keeps its %d iterations, since all keyslots are in use and this one could not be "+
-			"changed to %d without a moment without a key.", id, slot.Spec.KDF.Iterations, n.KDF.Iterations)
+		c.UI.Errorf("WARNING: keyslot %d keeps its %d iterations, since all keyslots are in use and this one could "+
+			"not be changed to %d without a moment without a key.", id, slot.Spec.KDF.Iterations, n.KDF.Iterations)
 	}
 	return errors.Join(volume.ShredAsides(c, v.UUID), guarded.ForgetHeads(v.Volume))
 }

@@ -108,8 +108,8 @@ var purgeLast = ui.Confirmation{Text: lastKeyslot, Refused: "Operation aborted, 
 // cryptsetup takes that for a yes.
 func askable(c *verb.Command, v *volume.Volume) error {
 	if len(v.Keys()) > 1 && !c.UI.Batch && !c.UI.Interactive() {
-		return verb.Failure(ui.Failed, "This is the last keyslot of a key that the reencryption of %s needs, and nobody "+
-			"can be asked; -q destroys it all the same.", v.Path)
+		return verb.Failure(ui.Failed, "This is the last keyslot of a key that the reencryption of %s needs, and "+
+			"nobody can be asked; -q destroys it all the same.", v.Path)
 	}
 	return nil
 }
@@ -141,8 +141,8 @@ func remaining(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Ke
 		return nil, err
 	}
 	return nil, errors.Join(&verb.Notice{
-		Text: fmt.Sprintf("No key available with this passphrase: %s is being reencrypted, and no keyslot opens both of "+
-			"its keys.", v.Path), Code: ui.Denied, Err: luks.ErrPassphrase,
+		Text: fmt.Sprintf("No key available with this passphrase: %s is being reencrypted, and no keyslot opens both "+
+			"of its keys.", v.Path), Code: ui.Denied, Err: luks.ErrPassphrase,
 	}, passphrase.Close())
 }
 

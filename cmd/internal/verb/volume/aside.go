@@ -41,8 +41,8 @@ func Concluded1(ctx context.Context, c *verb.Command, v *luks.Volume, path strin
 	return eachAside(ctx, v, func(backup *luks.Volume) error {
 		taken, err := v.TakeBack(ctx, backup)
 		for _, id := range taken {
-			c.UI.Errorf("WARNING: keyslot %d of %s was being changed when that was cut off; its former passphrase opens it.",
-				id, path)
+			c.UI.Errorf("WARNING: keyslot %d of %s was being changed when that was cut off; its former passphrase "+
+				"opens it.", id, path)
 		}
 		return err
 	})
@@ -97,8 +97,8 @@ func (v *Volume) CheckLeftovers() error {
 		return nil
 	}
 	l := v.leftovers[0]
-	return verb.Failure(ui.Failed, "Device %s: %s. Give that file to luksHeaderRestore to have the keyslot back, or remove it "+
-		"(it holds key material). Nothing was changed.", v.Path, l)
+	return verb.Failure(ui.Failed, "Device %s: %s. Give that file to luksHeaderRestore to have the keyslot back, or "+
+		"remove it (it holds key material). Nothing was changed.", v.Path, l)
 }
 
 // ShredAsides destroys the backups that were kept while keyslots were changed in place, after something that opened

@@ -69,8 +69,8 @@ func StaysLonger(c *verb.Command, v *luks.Volume, path string) func() {
 	log, _, found, err := relocate.FindLog(v.Metadata())
 	return func() {
 		if size := v.Metadata().KeyslotsSize(); err == nil && found && size > log.To.Keyslots {
-			c.UI.Errorf("WARNING: the keyslots area of %s stays %d bytes long and not %d: keyslots that were added since a key "+
-				"change was cut off take the room. Backups from before can be restored all the same.", path, size, log.To.Keyslots)
+			c.UI.Errorf("WARNING: the keyslots area of %s stays %d bytes long and not %d: keyslots that were added "+
+				"since a key change was cut off take the room. Backups from before can be restored all the same.", path, size, log.To.Keyslots)
 		}
 	}
 }
