@@ -11,6 +11,8 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/luks/restore"
 )
 
@@ -56,15 +58,19 @@ func (v *Volume) backupSize() uint64 {
 // device. Data offset, header size and (LUKS1) key size must be equal. Keyslot areas that the
 // present header uses are not touched before the restored one is durable, so that at each instant
 // the old or the new set of passphrases opens. Where an area is in the way, the restored keyslot
-// moves to a free place, in LUKS1 until its own is free; without one the error is luks2.ErrNoRoom.
-// Areas that nothing names any more are wiped.
+// moves to a free place, in LUKS1 until its own is free; where there is none, the keyslots area of LUKS2 becomes
+// longer for a while, and without room for that the error is luks2.ErrNoRoom. Areas that nothing names any more
+// are wiped. What is pending on the device is concluded first, where it can be; what was pending in the backup is
+// no more. The length of the device's keyslots area stays.
 func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
-	if err := v.fits(backup); err != nil {
-		return err
+	_, unfinished := v.Resume(ctx, nil)
+	_, err := v.ComeHome(ctx)
+	if err = errors.Join(err, v.fits(backup)); err != nil {
+		return errors.Join(err, unfinished)
 	}
 	if v.Version == 1 {
 		return v.enter1(ctx, func(s *commit.Session1) error {
-			changes, err := restore.LUKS1(v.dev, s.Now(), backup.dev, backup.LUKS1)
+			changes, err := restore.LUKS1(v.dev, s.Now(), backup.dev, backup.LUKS1, backup.LUKS1.Homed())
 			for _, c := range changes {
 				if err != nil {
 					return err
@@ -74,9 +80,39 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 			return err
 		})
 	}
-	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) {
-		return restore.LUKS2(v.dev, s.Now(), backup.dev, backup.Choice.Copy)
-	})
+	err = v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return v.restored(s, backup) })
+	if err != nil {
+		return err
+	}
+	_, err = v.Resume(ctx, nil)
+	return err
+}
+
+// restored plans the heads of a backup, in a longer keyslots area where the present one is full.
+func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, error) {
+	next := backup.Choice.Copy
+	next.Metadata = next.Metadata.Clone()
+	if err := relocate.Forget(next.Metadata); err != nil {
+		return commit.Change{}, err
+	}
+	now := s.Now()
+	next.Metadata.SetSizes(now.Header.Size, now.Metadata.KeyslotsSize())
+	c, err := restore.LUKS2(v.dev, now, backup.dev, next)
+	if !errors.Is(err, luks2.ErrNoRoom) {
+		return c, err
+	}
+	size := uint64(0)
+	for _, k := range next.Metadata.Keyslots() {
+		longer := next
+		longer.Metadata, size = next.Metadata.Clone(), size+luks2.AlignUp(k.Area.Size)
+		if relocate.Longer(now, longer.Metadata, size, uint64(v.dev.Size())) != nil {
+			break
+		}
+		if away, err := restore.LUKS2(v.dev, now, backup.dev, longer); !errors.Is(err, luks2.ErrNoRoom) {
+			return away, err
+		}
+	}
+	return c, err
 }
 
 func (v *Volume) fits(backup *Volume) error {
@@ -86,15 +122,24 @@ func (v *Volume) fits(backup *Volume) error {
 	case v.Data.Offset != backup.Data.Offset:
 		return fmt.Errorf("%w: data offset %d on the device, %d in the backup", ErrBackup, v.Data.Offset,
 			backup.Data.Offset)
-	case v.backupSize() != backup.backupSize():
-		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.backupSize(),
-			backup.backupSize())
+	case v.headSize() != backup.headSize():
+		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.headSize(),
+			backup.headSize())
 	case v.Version == 1 && v.LUKS1.KeyBytes != backup.LUKS1.KeyBytes:
 		return fmt.Errorf("%w: volume keys of different length", ErrBackup)
-	case v.Version == 1 && !placed1(v.LUKS1, backup.LUKS1):
+	case v.Version == 1 && !placed1(v.LUKS1.Homed(), backup.LUKS1.Homed()):
 		return fmt.Errorf("%w: key material lies at other places", ErrBackup)
 	}
 	return nil
+}
+
+// headSize is the length in bytes of what lies before the keyslots areas in LUKS2, whose areas can be placed anew,
+// and with them in LUKS1, whose areas cannot.
+func (v *Volume) headSize() uint64 {
+	if v.Version == 1 {
+		return v.LUKS1.Homed().MaterialRoom().End()
+	}
+	return 2 * v.Choice.Copy.Header.Size
 }
 
 // placed1 tells whether both headers keep the material of each keyslot at the same place.

@@ -87,8 +87,9 @@ func (v *Volume) add1(ctx context.Context, expect commit.Expect, s keys.Sealed, 
 // is full, the keyslot takes a detour over room between that area and the data, and comes back: a transaction
 // that Resume concludes. A volume without such room either is refused with an InPlaceError. In LUKS1, whose
 // keyslots have fixed places, the key moves to a free keyslot if there is one, and comes back where n.ID names
-// the keyslot itself; where all are taken it takes the same detour, and without room n.Aside decides. The
-// keyslot's id is returned. ErrMeanwhile: it is another keyslot by now. OverwriteError: see there.
+// the keyslot itself; where all are taken it takes the same detour, on which keyslot 6 keeps its
+// iterations, and without room n.Aside decides. The keyslot's id is returned. ErrMeanwhile: it is another
+// keyslot by now. OverwriteError: see there.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (id int, err error) {
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
@@ -97,7 +98,7 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	if err != nil {
 		return 0, err
 	}
-	s, err := keys.Seal(ctx, v.View, key.Bytes(), passphrase, n)
+	s, err := keys.SealOver(ctx, v.dev, v.View, key.Bytes(), passphrase, n, slot.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -130,10 +131,10 @@ func (v *Volume) aside(keep func([]byte) error) func() error {
 }
 
 // KillKeyslot wipes the material of a keyslot that this volume shows, then removes it from the header. by is the
-// key whose passphrase allowed that; nil for none. The last keyslot that opens the data goes only where
-// it was the last when the volume was loaded, so that the caller could ask: see BoundKeyslots. Errors:
-// ErrKeyslotInactive, ErrMeanwhile where the keyslot is another one by now, with ErrLastKey where the others
-// went, with ErrAuthority where the passphrase did.
+// key whose passphrase allowed that; nil for none. The last keyslot of a key that data need goes only where
+// it was the last when the volume was loaded, so that the caller could ask: see Last. Errors:
+// ErrKeyslotInactive, keys.ErrReencryption for what a reencryption needs to go on, ErrMeanwhile where the keyslot is
+// another one by now, with ErrLastKey where the others went, with ErrAuthority where the passphrase did.
 func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	slot, err := v.Keyslot(id)
 	if err != nil {
@@ -141,16 +142,18 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 	}
 	expect := unlock.Authority(v.View, by)
 	expect.Keyslots = []commit.Identity{slot.Identity}
-	expect.Remains = slot.OpensData() && v.BoundKeyslots() > 1
+	if slot.OpensData() && !v.Last(slot) {
+		expect.Remains = slot.Digest.Sum
+	}
 	if v.Version == 1 {
 		return v.update1(ctx, func(h luks1.Header) (commit.Change1, error) { return keys.Kill1(h, expect, id) })
 	}
 	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return keys.Kill(s, expect, slot) })
 }
 
-// Erase destroys every keyslot that opens the data, those too that somebody added since this volume was loaded:
-// the material of all first, then one change of the header. Where it ends without an error, nobody opens the
-// data any more. Keyslots of other keys stay. EraseFar comes before it.
+// Erase destroys every keyslot that opens the data, those too that somebody added since this volume was loaded, and
+// in a reencryption those of both keys: the material of all first, then one change of the header. Where it ends
+// without an error, nobody opens the data any more. Keyslots of other keys stay. EraseFar comes before it.
 func (v *Volume) Erase(ctx context.Context) error {
 	if v.Version == 1 {
 		return v.update1(ctx, keys.Erase1)

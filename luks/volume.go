@@ -5,6 +5,7 @@ package luks
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -65,7 +66,7 @@ func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Se
 	return commit.Locked(ctx, v.dev, true, func() error {
 		s, err := commit.Begin(v.dev, o)
 		if err != nil {
-			return err
+			return v.converted(err)
 		}
 		err = errors.Join(do(s), v.load())
 		v.FarLag = s.Lag()
@@ -73,12 +74,21 @@ func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Se
 	})
 }
 
+// converted puts the loser of a race with a conversion into words of its own.
+func (v *Volume) converted(failed error) error {
+	fresh, err := view.Read(v.dev)
+	if err != nil || fresh.Version == v.Version || fresh.UUID != v.UUID {
+		return failed
+	}
+	return &commit.MeanwhileError{Keyslot: -1, Token: -1, Err: fmt.Errorf("it is LUKS%d by now", fresh.Version)}
+}
+
 // enter1 is enter for LUKS1.
 func (v *Volume) enter1(ctx context.Context, do func(*commit.Session1) error) error {
 	return commit.Locked(ctx, v.dev, true, func() error {
 		s, err := commit.Begin1(v.dev, v.UUID)
 		if err != nil {
-			return err
+			return v.converted(err)
 		}
 		if err := do(s); err != nil {
 			return err

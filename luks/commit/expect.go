@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -68,8 +69,9 @@ type Expect struct {
 	Authority *Identity
 	// VolumeKey is the digest that the key satisfied which allowed the operation; empty for none.
 	VolumeKey []byte
-	// Remains: another keyslot that opens the data is there afterwards.
-	Remains bool
+	// Remains is the digest of a key that data need: another keyslot that holds it is there afterwards. Empty
+	// for none.
+	Remains []byte
 	// Tokens have these texts; nil for one that is not there.
 	Tokens map[int]json.RawMessage
 }
@@ -78,8 +80,8 @@ type Expect struct {
 type held struct {
 	uuid     string
 	keyslots map[int]Identity
-	data     []byte       // the digest of the data's key
-	opens    map[int]bool // keyslots of a known type that hold the data's key
+	data     []byte   // the digest of the data's key
+	opens    [][]byte // digests of the data's keys that keyslots of a known type hold
 	tokens   map[int]json.RawMessage
 }
 
@@ -104,10 +106,15 @@ func (e Expect) check(now, after held) error {
 			return &MeanwhileError{-1, id, nil}
 		}
 	}
-	if e.Remains && len(after.opens) == 0 {
+	if len(e.Remains) > 0 && !after.open(e.Remains) {
 		return &MeanwhileError{-1, -1, ErrLastKey}
 	}
 	return nil
+}
+
+// open tells whether a keyslot holds the key of that digest.
+func (h held) open(digest []byte) bool {
+	return slices.ContainsFunc(h.opens, func(d []byte) bool { return bytes.Equal(d, digest) })
 }
 
 func (h held) has(k Identity) bool {
@@ -138,19 +145,17 @@ func IdentityOf1(h luks1.Header, id int) Identity {
 func heldBy(c luks2.Copy) held {
 	m := c.Metadata
 	h := held{
-		uuid: c.Header.UUID, keyslots: map[int]Identity{}, opens: map[int]bool{},
-		tokens: map[int]json.RawMessage{},
+		uuid: c.Header.UUID, keyslots: map[int]Identity{}, tokens: map[int]json.RawMessage{},
 	}
-	data := -1
 	if segment, found := m.DefaultSegment(); found {
 		if d, found := m.DigestOfSegment(segment.ID); found {
-			data, h.data = d.ID, d.Value
+			h.data = d.Value
 		}
 	}
 	for _, k := range m.Keyslots() {
 		h.keyslots[k.ID] = IdentityOf(m, k)
-		if d, found := m.DigestOfKeyslot(k.ID); found && d.ID == data && k.Type == luks2.TypeLUKS2 {
-			h.opens[k.ID] = true
+		if d, found := m.DigestOfKeyslot(k.ID); found && d.ServesData() && k.Type == luks2.TypeLUKS2 {
+			h.opens = append(h.opens, d.Value)
 		}
 	}
 	for _, t := range m.Tokens() {
@@ -160,9 +165,9 @@ func heldBy(c luks2.Copy) held {
 }
 
 func heldBy1(h1 luks1.Header) held {
-	h := held{uuid: h1.UUID, keyslots: map[int]Identity{}, opens: map[int]bool{}, data: h1.Digest[:]}
+	h := held{uuid: h1.UUID, keyslots: map[int]Identity{}, data: h1.Digest[:]}
 	for _, id := range h1.EnabledKeyslots() {
-		h.keyslots[id], h.opens[id] = IdentityOf1(h1, id), true
+		h.keyslots[id], h.opens = IdentityOf1(h1, id), append(h.opens, h1.Digest[:])
 	}
 	return h
 }

@@ -9,16 +9,13 @@ import (
 )
 
 func (r *Report) keyslots2(m *luks2.Metadata, areas []Area) {
-	data, _ := m.DefaultSegment()
 	for _, slot := range m.Keyslots() {
 		k := Keyslot{
 			ID: slot.ID, Type: slot.Type, KDF: slot.KDF.Type, Cipher: slot.Area.Encryption,
 			hash: slot.KDF.Hash, af: slot.AF.Hash, prio: slot.Priority,
 		}
-		if d, found := m.DigestOfSegment(data.ID); found {
-			for _, id := range d.Keyslots {
-				k.Bound = k.Bound || id == slot.ID && slot.Type == luks2.TypeLUKS2
-			}
+		if d, found := m.DigestOfKeyslot(slot.ID); found {
+			k.Bound = d.ServesData() && slot.Type == luks2.TypeLUKS2
 		}
 		r.Keyslots = append(r.Keyslots, k.with(areas))
 	}

@@ -108,6 +108,12 @@ type Opinion struct {
 // add puts a finding into the report.
 func (r *Report) add(g Grade, text string) { r.Findings = append(r.Findings, Finding{g, text}) }
 
+// Add puts a finding of somebody else into a report that is judged already.
+func (r *Report) Add(g Grade, text string) {
+	r.add(g, text)
+	r.conclude()
+}
+
 // Grade is the worst of the findings.
 func (r *Report) Grade() Grade {
 	worst := Note

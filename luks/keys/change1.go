@@ -42,23 +42,51 @@ func carry1(session *commit.Session1, expect commit.Expect, from, to int, s Seal
 	})
 }
 
-// detour1 puts the new material behind all keyslots and names that place together with its salt,
-// which one sector of the header does, then moves it to where the old one was. Keyslot 6 lies in two
-// sectors.
+// room1 finds a place that no keyslot claims for the material of one, as bytes: between the areas, where headers of
+// other tools leave gaps, or behind them.
+func room1(dev header.Device, now luks1.Header) (int64, bool) {
+	place, found := now.Unclaimed(luks1.ReservedSize, int64(layout.Limit1(now, uint64(dev.Size()))))
+	return place, found && header.NoLUKSMeta(dev, now) == nil
+}
+
+// detour1 puts the new material where no keyslot is and names that place together with its salt, which one sector
+// of the header does, then moves it to where the old one was or, where that was elsewhere, belongs. Keyslot 6 lies
+// in two sectors; see SealOver.
 func detour1(session *commit.Session1, expect commit.Expect, id int, s Sealed) error {
-	now, size := session.Now(), session.Device().Size()
-	place, found := now.Unclaimed(int64(now.MaterialRoom().End()), int64(layout.Limit1(now, uint64(size))))
-	if !found || header.NoLUKSMeta(session.Device(), now) != nil {
+	now := session.Now()
+	place, found := room1(session.Device(), now)
+	if !found {
 		return &InPlaceError{id, nil}
 	}
 	away := s.Enable(now, id)
-	back := away
+	home := away.Homed()
 	away.Keyslots[id].Offset = uint32(place / luks1.SectorSize)
-	home, _ := now.Material(id)
-	if err := step1(session, expect, id, now, away, s.Material(id, uint64(place))); err != nil {
+	if err := step1(session, expect, id, now, away, s.Material(id, uint64(place))); err != nil || home == away {
 		return err
 	}
-	return step1(session, commit.Expect{}, id, away, back, s.Material(id, uint64(home)))
+	to, _ := home.Material(id)
+	return step1(session, commit.Expect{}, id, away, home, s.Material(id, uint64(to)))
+}
+
+// ComeHome brings a keyslot back whose detour was cut off: the copy is durable before one sector of the header names
+// it. It tells whether there was any.
+func ComeHome(session *commit.Session1) (bool, error) {
+	now := session.Now()
+	id, _, found := now.Stray()
+	if !found {
+		return false, nil
+	}
+	home := now.Homed()
+	if !now.Keyslots[id].Enabled() {
+		return true, session.Do(commit.Change1{Next: home})
+	}
+	from, length := now.Material(id)
+	to, _ := home.Material(id)
+	material := commit.Area{What: areaName(id), Offset: uint64(to), Bytes: make([]byte, length)}
+	if err := header.ReadFull(session.Device(), material.Bytes, uint64(from)); err != nil {
+		return false, err
+	}
+	return true, step1(session, commit.Expect{}, id, now, home, material)
 }
 
 // step1 writes material, names it by next, and wipes what leave names.
@@ -72,8 +100,8 @@ func step1(session *commit.Session1, expect commit.Expect, id int, leave, next l
 	err = session.Do(commit.Change1{
 		Expect: expect, Next: next, Before: []commit.Area{material}, After: []commit.Area{wipe},
 	})
-	if errors.Is(err, luks1.ErrStraddles) {
-		return &InPlaceError{id, nil}
+	if errors.Is(err, luks1.ErrStraddles) { // room has come free since it was sealed
+		return &commit.MeanwhileError{Keyslot: id, Token: -1}
 	}
 	return err
 }

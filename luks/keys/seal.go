@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/af"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/fault"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -55,6 +56,28 @@ func Seal(ctx context.Context, v view.View, key, passphrase []byte, n New) (Seal
 	spec, err := newSpec(v, len(key), n)
 	if err != nil {
 		return Sealed{}, err
+	}
+	material, err := keyslot.Seal(ctx, spec, key, passphrase, rand.Reader)
+	return Sealed{spec, material}, err
+}
+
+// SealOver is Seal for what is to take the place of keyslot id. Where a LUKS1 header has no free keyslot and the
+// keyslot lies in both of its sectors, it keeps the iterations and those bytes of the salt that the first one has:
+// one sector alone names the new material then. Without room for that it is sealed as was asked for.
+func SealOver(ctx context.Context, dev header.Device, v view.View, key, passphrase []byte, n New, id int) (Sealed,
+	error,
+) {
+	spec, err := newSpec(v, len(key), n)
+	if err != nil {
+		return Sealed{}, err
+	}
+	if split := luks1.SplitSalt(id); v.Version == 1 && split > 0 {
+		_, free := v.LUKS1.FreeKeyslot()
+		if _, found := room1(dev, v.LUKS1); !free && found {
+			old := v.LUKS1.Keyslots[id]
+			spec.KDF.Iterations = old.Iterations
+			copy(spec.KDF.Salt, old.Salt[:split])
+		}
 	}
 	material, err := keyslot.Seal(ctx, spec, key, passphrase, rand.Reader)
 	return Sealed{spec, material}, err

@@ -29,12 +29,18 @@ func noise1(h luks1.Header, id int) (commit.Area, error) {
 	return Noise(id, luks2.Extent{Offset: uint64(offset), Size: uint64(length)})
 }
 
+// ErrReencryption keeps the keyslot without which a reencryption cannot go on.
+var ErrReencryption = errors.New("a reencryption is under way, which needs this keyslot and removes it at its end")
+
 // Kill wipes the material of a keyslot, then removes it from the header. A commit.MeanwhileError: it is another
-// keyslot by now.
+// keyslot by now. ErrReencryption, in a fault.KeyslotError: it holds what a reencryption needs to go on.
 func Kill(s *commit.Session, expect commit.Expect, slot view.Keyslot) (c commit.Change, err error) {
 	c = commit.Change{Expect: expect, Next: s.Now()}
 	if !s.Holds(slot.Identity) {
 		return c, &commit.MeanwhileError{Keyslot: slot.ID, Token: -1}
+	}
+	if slot.Type == luks2.TypeReencrypt {
+		return c, fault.Keyslot(slot.ID, ErrReencryption)
 	}
 	wipe, err := Noise(slot.ID, slot.Area)
 	c.Before = []commit.Area{wipe}

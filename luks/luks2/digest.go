@@ -79,6 +79,10 @@ func (m *Metadata) DigestOfSegment(id int) (Digest, bool) {
 	return Digest{}, false
 }
 
+// ServesData tells whether the digest is of a key that some segment's data need: the regular ones' and, while a
+// reencryption runs, those at both of its ends.
+func (d Digest) ServesData() bool { return len(d.Segments) > 0 }
+
 // AddDigest puts a digest of type "pbkdf2" at its id's lowest free number and returns that.
 func (m *Metadata) AddDigest(d Digest) (int, error) {
 	id, err := m.digests.freeID(MaxDigests)

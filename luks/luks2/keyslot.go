@@ -108,6 +108,9 @@ type keyslotPlace struct {
 // TypeLUKS2 is the keyslot type that holds a key under a passphrase.
 const TypeLUKS2 = "luks2"
 
+// TypeReencrypt is the keyslot type that holds what a reencryption needs to go on.
+const TypeReencrypt = "reencrypt"
+
 func decodeKeyslot(id int, text json.RawMessage) (Keyslot, error) {
 	var place keyslotPlace
 	if err := decode(text, &place); err != nil {

@@ -42,7 +42,7 @@ func checkKeyslotTypes(m *Metadata, _ uint64) error {
 		switch kind {
 		case TypeLUKS2:
 			return all(checkLUKS2Keyslot(slot), m.checkOneDigest(id))
-		case "reencrypt":
+		case TypeReencrypt:
 			reencrypting++
 			return checkReencryptKeyslot(slot)
 		}

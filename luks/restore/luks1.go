@@ -17,9 +17,10 @@ import (
 // LUKS1 says how the header now, on dev, becomes the one of a backup. LUKS1 has one header and fixed places, so
 // a keyslot whose contents differ stands in a free keyslot until its own place has been rewritten: at
 // each instant the old or the new set of passphrases opens. Where no keyslot is free for that, the
-// error is luks2.ErrNoRoom. What no header knows is wiped.
-func LUKS1(dev io.ReaderAt, now luks1.Header, backup io.ReaderAt, next luks1.Header) ([]commit.Change1, error) {
-	materials, err := materials1(backup, next)
+// error is luks2.ErrNoRoom. What no header knows is wiped. had is the backup's header and next the same, with the
+// places that material has on the device.
+func LUKS1(dev io.ReaderAt, now luks1.Header, backup io.ReaderAt, had, next luks1.Header) ([]commit.Change1, error) {
+	materials, err := materials1(backup, had)
 	if err != nil {
 		return nil, err
 	}

@@ -152,7 +152,7 @@ func TestAtEachInstantTheOldOrTheNewPassphrasesOpenLUKS1(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		dev, backup, now, next := draw1(t)
 		before, want := opening1(t, dev), opening1(t, backup)
-		changes, err := restore.LUKS1(bytes.NewReader(dev), now, bytes.NewReader(backup), next)
+		changes, err := restore.LUKS1(bytes.NewReader(dev), now, bytes.NewReader(backup), next, next)
 		differ, free := 0, 0
 		for id := range now.Keyslots {
 			switch in, out := now.Keyslots[id].Enabled(), next.Keyslots[id].Enabled(); {
@@ -227,7 +227,7 @@ func restored1(t *rapid.T, image, dev, backup []byte, next luks1.Header) {
 func TestALUKS1VolumeThatIsAsItsBackupIsLeftAlone(t *testing.T) {
 	h := header1(t).WithKeyslot(0, 1000, saltOf(1)).WithKeyslot(6, 1000, saltOf(2))
 	image := image1(t, h)
-	changes, err := restore.LUKS1(bytes.NewReader(image), h, bytes.NewReader(image), h)
+	changes, err := restore.LUKS1(bytes.NewReader(image), h, bytes.NewReader(image), h, h)
 	if err != nil || len(changes) != 1 || len(changes[0].Before)+len(changes[0].After) != 0 || changes[0].Next != h {
 		t.Errorf("%+v, %v", changes, err)
 	}
@@ -238,14 +238,14 @@ func TestALUKS1KeyslotThatCannotBeReadIsRestored(t *testing.T) {
 	image := image1(t, h)
 	offset, length := h.Material(0)
 	bad := luks2.Extent{Offset: uint64(offset), Size: uint64(length)}
-	changes, err := restore.LUKS1(partly{image, bad}, h, bytes.NewReader(image), h)
+	changes, err := restore.LUKS1(partly{image, bad}, h, bytes.NewReader(image), h, h)
 	if err != nil || len(changes) != 2 || len(changes[0].Before) != 1 || changes[1].Before[0].Extent() != bad {
 		t.Errorf("%+v, %v", changes, err)
 	}
 	// A free keyslot that cannot be read may hold anything.
 	other, length := h.Material(3)
 	bad.Offset = uint64(other)
-	changes, err = restore.LUKS1(partly{image, bad}, h, bytes.NewReader(image), h)
+	changes, err = restore.LUKS1(partly{image, bad}, h, bytes.NewReader(image), h, h)
 	if err != nil || len(changes) != 1 || len(changes[0].After) != 1 || changes[0].After[0].Extent() != bad ||
 		length == 0 {
 		t.Errorf("%+v, %v", changes, err)
@@ -260,7 +260,7 @@ func TestABackupThatCannotBeReadRestoresNothing(t *testing.T) {
 		"bad":   partly{image, luks2.Extent{Offset: uint64(offset + length - 1), Size: 1}},
 		"short": bytes.NewReader(image[:offset+length-1]),
 	} {
-		changes, err := restore.LUKS1(bytes.NewReader(image), h, backup, h)
+		changes, err := restore.LUKS1(bytes.NewReader(image), h, backup, h, h)
 		if len(changes) != 0 || err == nil || !strings.HasPrefix(err.Error(), "keyslot 2: ") {
 			t.Errorf("%s: %v, %v", name, changes, err)
 		}
@@ -274,7 +274,7 @@ func TestALUKS1KeyslotWithAnotherEntryIsMadeAnew(t *testing.T) {
 		next := header1(t).WithKeyslot(id, 2000, saltOf(1))
 		next.Keyslots[id].Salt[20] = 9
 		image, backup := image1(t, now), image1(t, next)
-		changes, err := restore.LUKS1(bytes.NewReader(image), now, bytes.NewReader(backup), next)
+		changes, err := restore.LUKS1(bytes.NewReader(image), now, bytes.NewReader(backup), next, next)
 		if err != nil || len(changes) != 2 || changes[0].Next.Keyslots[id].Enabled() {
 			t.Fatalf("keyslot %d: %d changes, %v", id, len(changes), err)
 		}
@@ -293,7 +293,7 @@ func TestALUKS1KeyslotWithAnotherEntryIsMadeAnew(t *testing.T) {
 func TestWhatIsWipedLooksLikeWhatIsNot(t *testing.T) {
 	now, next := header1(t).WithKeyslot(4, 1000, saltOf(1)), header1(t)
 	image := image1(t, now)
-	changes, err := restore.LUKS1(bytes.NewReader(image), now, bytes.NewReader(image1(t, next)), next)
+	changes, err := restore.LUKS1(bytes.NewReader(image), now, bytes.NewReader(image1(t, next)), next, next)
 	if err != nil || len(changes) != 1 || len(changes[0].After) != 1 {
 		t.Fatalf("%+v, %v", changes, err)
 	}
@@ -314,7 +314,7 @@ func TestMoreThanAnyHeaderNamesIsNotWiped(t *testing.T) {
 		now = now.WithKeyslot(id, 1000, saltOf(1))
 	}
 	var room *luks2.RoomError
-	_, err := restore.LUKS1(bytes.NewReader(nil), now, bytes.NewReader(nil), next)
+	_, err := restore.LUKS1(bytes.NewReader(nil), now, bytes.NewReader(nil), next, next)
 	if !errors.As(err, &room) || room.Needed != 4000<<16 || room.Available != luks2.MaxKeyslotsSize {
 		t.Errorf("%v", err)
 	}

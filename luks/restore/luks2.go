@@ -67,7 +67,7 @@ func place(c *commit.Change, dev io.ReaderAt, now luks2.Copy, backup io.ReaderAt
 	}
 	at := luks2.Extent{Offset: slot.Area.Offset, Size: slot.Area.Size}
 	// What no head names is written in any case: after a sync that failed it may read well and not be on the medium.
-	if inUse(now, at) {
+	if inUse(now, at) || !c.Next.Metadata.KeyslotsExtent(c.Next.Header.Size).Contains(at) {
 		present := make([]byte, len(material))
 		whole := layout.Keeps(now, c.Next, slot.ID)
 		if whole && header.ReadFull(dev, present, at.Offset) == nil && bytes.Equal(present, material) {

@@ -19,6 +19,7 @@ type Keyslot struct {
 	Type     string // "luks2", "luks1", or one that cannot be opened here
 	Priority luks2.Priority
 	Unbound  bool            // its key is not the volume key
+	Needed   bool            // its key is that of some segment's data: the volume key or, in a reencryption, the other
 	Area     luks2.Extent    // where the material lies, bytes
 	Spec     keyslot.Spec    // how to open it; zero for other types
 	Digest   *digest.Digest  // that its key satisfies; nil where none of a known type lists it
@@ -28,8 +29,8 @@ type Keyslot struct {
 // Openable tells whether the type is one that a passphrase can open.
 func (k Keyslot) Openable() bool { return k.Spec.KeySize > 0 && k.Digest != nil }
 
-// OpensData tells whether the keyslot holds the key of the data.
-func (k Keyslot) OpensData() bool { return k.Openable() && !k.Unbound }
+// OpensData tells whether the keyslot holds a key that data need.
+func (k Keyslot) OpensData() bool { return k.Openable() && k.Needed }
 
 // Admit judges the costs of an openable keyslot and of the digest that verifies its key. The error
 // is a fault.KeyslotError.

@@ -33,7 +33,7 @@ func (v View) keyslot1(h luks1.Header, id int) Keyslot {
 	offset, length := h.Material(id)
 	slot := h.Keyslots[id]
 	return Keyslot{
-		ID: id, Type: "luks1", Priority: luks2.PriorityNormal, Digest: v.Digest,
+		ID: id, Type: "luks1", Priority: luks2.PriorityNormal, Digest: v.Digest, Needed: true,
 		Area: luks2.Extent{Offset: uint64(offset), Size: uint64(length)}, Identity: commit.IdentityOf1(h, id),
 		Spec: Spec1(h, slot.Iterations, slot.Salt[:]),
 	}

@@ -63,7 +63,7 @@ func (v *View) keyslot2(m *luks2.Metadata, slot luks2.Keyslot) Keyslot {
 		Area: luks2.Extent{Offset: slot.Area.Offset, Size: slot.Area.Size}, Identity: commit.IdentityOf(m, slot),
 	}
 	if d, found := m.DigestOfKeyslot(slot.ID); found {
-		k.Unbound = d.ID != v.Data.DigestID
+		k.Unbound, k.Needed = d.ID != v.Data.DigestID, d.ServesData()
 		k.Digest = digest2(d)
 	}
 	if slot.Type == luks2.TypeLUKS2 {

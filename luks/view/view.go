@@ -77,7 +77,7 @@ func (v View) Keyslot(id int) (Keyslot, error) {
 	return Keyslot{}, fault.Keyslot(id, fault.ErrKeyslotInactive)
 }
 
-// BoundKeyslots counts the openable keyslots that hold the volume key.
+// BoundKeyslots counts the openable keyslots that hold a key that data need.
 func (v View) BoundKeyslots() int {
 	count := 0
 	for _, k := range v.Keyslots {
@@ -86,6 +86,33 @@ func (v View) BoundKeyslots() int {
 		}
 	}
 	return count
+}
+
+// Last tells whether a keyslot is the only one that opens a key that data need.
+func (v View) Last(k Keyslot) bool {
+	if !k.OpensData() {
+		return false
+	}
+	for _, other := range v.Keyslots {
+		if other.ID != k.ID && other.OpensData() && bytes.Equal(other.Digest.Sum, k.Digest.Sum) {
+			return false
+		}
+	}
+	return true
+}
+
+// Keys are the digests of the keys that data need: one or, in a reencryption between two keys, both of them.
+func (v View) Keys() [][]byte {
+	if v.Version == 1 {
+		return [][]byte{v.KeyDigest()}
+	}
+	var list [][]byte
+	for _, d := range v.Metadata().Digests() {
+		if d.ServesData() {
+			list = append(list, d.Value)
+		}
+	}
+	return list
 }
 
 // Metadata is the JSON of a LUKS2 volume; nil for LUKS1. It must not be changed.

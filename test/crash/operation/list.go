@@ -92,6 +92,10 @@ func luks2Changes() []change {
 		},
 		{name: "restore", volume: small, prepare: changeKey(0), run: restore(small), touched: []int{0}, again: true},
 		{
+			name: "restore without room", volume: small, prepare: inTurn(fullKeyslotsArea, changeKey(0)),
+			run: restore(small), touched: []int{0, 1}, moves: true,
+		},
+		{
 			name: "repair primary", volume: small, shape: withZeros(0), run: mend(repair.KeepNone), stale: true,
 			repairs: true, again: true,
 		},
@@ -147,6 +151,10 @@ func luks1Changes() []change {
 			name: "LUKS1 change key of eight", volume: first, prepare: eightKeys, run: changeKey(0), touched: []int{0},
 			moves: true,
 		},
+		{
+			name: "LUKS1 change key 6 of eight", volume: first, prepare: eightKeys, run: changeKey(6),
+			touched: []int{6}, moves: true,
+		},
 		{name: "LUKS1 uuid", volume: first, run: setUUID, again: true},
 		{
 			name: "LUKS1 restore", volume: first, prepare: changeKey(0), run: restore(first), touched: everyKeyslot1,
@@ -193,6 +201,18 @@ func fullKeyslotsArea(v *luks.Volume, key *luks.Key) error {
 		return err
 	}
 	return commit.Apply(v.Device(), commit.Mending(nil, plan))
+}
+
+// inTurn takes steps one after the other.
+func inTurn(steps ...step) step {
+	return func(v *luks.Volume, key *luks.Key) error {
+		for _, s := range steps {
+			if err := s(v, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // replaceKey0 puts another passphrase into keyslot 0.

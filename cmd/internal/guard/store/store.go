@@ -76,17 +76,13 @@ func (s Store) forget(uuid string) error {
 	return errors.Join(s.Purge(uuid), s.Shred(s.chains(uuid)...))
 }
 
-// Purge destroys what could bring a revoked key back: every head, undo copy and header backup of the volume. What
-// happened, and which states were seen, stays known.
+// Purge destroys what could bring a revoked key back: every head and undo copy of the volume. A header backup that
+// a change in place has kept may be the only way to a keyslot: the verbs that revoke look at the device first, and
+// destroy it. What happened, and which states were seen, stays known.
 func (s Store) Purge(uuid string) error {
 	paths, err := s.heads(uuid)
 	copies, copiesErr := s.UndoCopies(uuid)
 	failed := []error{err, copiesErr}
-	for _, root := range s.roots() {
-		backups, err := undo.Headers(root, uuid)
-		failed = append(failed, err)
-		paths = append(paths, backups...)
-	}
 	return errors.Join(append(failed, s.Shred(slices.Concat(paths, copies)...))...)
 }
 

@@ -71,6 +71,9 @@ func convert(ctx context.Context, c *verb.Command) (err error) {
 	if v.Version == version {
 		return verb.Failure(ui.Failed, "Device is already LUKS%d type.", version)
 	}
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if err := unused(v); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -22,6 +23,7 @@ type Unlocking struct {
 	Keyslot   int  // luks.AnyKeyslot for all
 	Unbound   bool // keyslots count that do not hold the volume key
 	repeat    bool // a wrong passphrase is asked for again at a terminal (--tries)
+	Every     bool // in a reencryption the passphrase must open a keyslot of each of the two keys
 	VolumeKey bool // --volume-key-file and --volume-key-keyring may stand in
 	Tokens    tokenUse
 }
@@ -87,8 +89,33 @@ func (u Unlocking) race(c *verb.Command, v *volume.Volume) open.Race {
 		case s.Keyslot != luks.AnyKeyslot && s.Keyslot != o.Keyslot:
 			return nil, luks.ErrPassphrase
 		}
-		return Derive(ctx, c, v, s.Bytes(), o)
+		key, err := Derive(ctx, c, v, s.Bytes(), o)
+		if err != nil || !u.Every {
+			return key, err
+		}
+		if err := opensEvery(ctx, c, v, s.Bytes()); err != nil {
+			return nil, errors.Join(err, key.Close())
+		}
+		return key, nil
 	}}
+}
+
+// opensEvery fails unless the passphrase opens a keyslot of each key that data need, where they need several.
+func opensEvery(ctx context.Context, c *verb.Command, v *volume.Volume, passphrase []byte) error {
+	digests := v.Keys()
+	if len(digests) < 2 {
+		return nil
+	}
+	for _, digest := range digests {
+		key, err := Derive(ctx, c, v, passphrase, luks.UnlockOptions{
+			Keyslot: luks.AnyKeyslot, Unbound: true,
+			Only: func(k luks.Keyslot) bool { return bytes.Equal(k.Digest.Sum, digest) },
+		})
+		if err := errors.Join(err, key.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Refuse says that the passphrase is wrong, and which keyslots no passphrase can open.

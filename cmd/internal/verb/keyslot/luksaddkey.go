@@ -84,6 +84,9 @@ func luksAddKey(ctx context.Context, c *verb.Command, o *luksAddKeyOptions) erro
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}

@@ -28,7 +28,8 @@ func LuksChangeKey() verb.Verb {
 				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
 					"data. Where there is none either, the change is refused: remove another keyslot first. A LUKS1 " +
 					"keyslot is overwritten then, once a header backup lies in the folder of undo copies; that is " +
-					"destroyed after the change, and named where the change fails.",
+					"destroyed after the change, and named where the change fails or was cut off. Keyslot 6 of a full " +
+					"LUKS1 header keeps its iterations on the detour.",
 			},
 			Examples: []cli.Example{
 				{What: "Change a passphrase:", Line: "orthrus luksChangeKey /dev/sdb2"},
@@ -48,6 +49,9 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if err := keys.CheckKeyslot(c, v.Version); err != nil {
 		return err
 	}
@@ -79,6 +83,15 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
 	if err = kept.conclude(err); err == nil {
 		c.UI.Verbosef("Key slot %d created.", id)
+		warnOfIterations(c, v, id, n.KDF.Iterations)
 	}
 	return guarded.Settle(ctx, c, v.Found, v.Device(), keys.SlotError(err))
+}
+
+// warnOfIterations: a LUKS1 keyslot that had no other place than its own keeps what it had.
+func warnOfIterations(c *verb.Command, v *volume.Volume, id int, asked uint32) {
+	if slot, err := v.Keyslot(id); err == nil && v.Version == 1 && slot.Spec.KDF.Iterations < asked {
+		c.UI.Errorf("WARNING: keyslot %d keeps its %d iterations, since all keyslots are in use and this one could "+
+			"not be changed to %d without a moment without a key.", id, slot.Spec.KDF.Iterations, asked)
+	}
 }

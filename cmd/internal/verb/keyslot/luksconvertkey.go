@@ -51,7 +51,7 @@ func luksConvertKey(ctx context.Context, c *verb.Command) error {
 	if v.Version == 1 {
 		return verb.Failure(ui.Failed, "Device %s is not a valid LUKS2 device.", v.Path)
 	}
-	if err := keys.CheckKeyslot(c, v.Version); err != nil {
+	if err := errors.Join(v.CheckRequirements(), keys.CheckKeyslot(c, v.Version)); err != nil {
 		return err
 	}
 	passphrase, err := c.UI.Secret(ctx, keys.Existing(c, "Enter passphrase for keyslot to be converted: "))

@@ -5,6 +5,7 @@ package keyslot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -72,13 +73,17 @@ func luksKillSlot(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	slot, err := v.Keyslot(id)
 	if err != nil {
 		return verb.Failure(ui.Failed, "Keyslot %d is not active.", id)
 	}
 	c.UI.Verbosef("Keyslot %d is selected for deletion.", id)
 	proof := v
-	if !slot.Unbound && slot.Openable() && v.BoundKeyslots() == 1 {
+	last := v.Last(slot)
+	if last {
 		err = c.UI.Confirm(ctx, purgeLast)
 	} else {
 		proof = v.Without(id)
@@ -87,14 +92,27 @@ func luksKillSlot(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	key, err := prove(ctx, c, proof)
+	if err == nil && last {
+		err = askable(c, v)
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, key.Close())
 	}
 	return errors.Join(kill(ctx, c, v, id, key), key.Close())
 }
 
 // purgeLast is the question before the last keyslot goes.
 var purgeLast = ui.Confirmation{Text: lastKeyslot, Refused: "Operation aborted, the keyslot was NOT wiped."}
+
+// askable refuses to destroy the last keyslot of a key that a reencryption needs where nobody is there to be asked;
+// cryptsetup takes that for a yes.
+func askable(c *verb.Command, v *volume.Volume) error {
+	if len(v.Keys()) > 1 && !c.UI.Batch && !c.UI.Interactive() {
+		return verb.Failure(ui.Failed, "This is the last keyslot of a key that the reencryption of %s needs, and "+
+			"nobody can be asked; -q destroys it all the same.", v.Path)
+	}
+	return nil
+}
 
 // prove verifies a passphrase of a keyslot that stays, or of the last one. With -q nobody is asked
 // at a terminal, and an empty standard input means that there is nothing to verify, with -q or without:
@@ -103,7 +121,7 @@ func prove(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, e
 	if c.UI.Batch && c.UI.Interactive() && keys.KeyFile(c) == "" {
 		return nil, nil
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemaining, Keyslot: luks.AnyKeyslot})
+	key, err := remaining(ctx, c, v)
 	file := keys.KeyFile(c)
 	fromInput := (file == "" || file == "-") && !c.UI.Interactive()
 	if fromInput && errors.Is(err, ui.ErrNothingToRead) {
@@ -111,6 +129,21 @@ func prove(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, e
 		return nil, nil
 	}
 	return key, err
+}
+
+// remaining is the key of a keyslot that stays. In a reencryption no keyslot proves that both of its keys stay.
+func remaining(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Key, error) {
+	if len(v.Keys()) < 2 {
+		return keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemaining, Keyslot: luks.AnyKeyslot})
+	}
+	passphrase, err := c.UI.Secret(ctx, keys.Existing(c, promptRemaining))
+	if err != nil {
+		return nil, err
+	}
+	return nil, errors.Join(&verb.Notice{
+		Text: fmt.Sprintf("No key available with this passphrase: %s is being reencrypted, and no keyslot opens both "+
+			"of its keys.", v.Path), Code: ui.Denied, Err: luks.ErrPassphrase,
+	}, passphrase.Close())
 }
 
 func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *luks.Key) error {

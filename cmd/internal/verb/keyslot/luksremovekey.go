@@ -4,6 +4,7 @@ package keyslot
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -41,17 +42,22 @@ func luksRemoveKey(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if len(c.Args) > 1 && len(c.Opt.KeyFiles) == 0 {
 		c.Opt.KeyFiles = []string{c.Args[1]}
 	}
-	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{Prompt: promptRemoved, Keyslot: luks.AnyKeyslot})
+	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
+		Prompt: promptRemoved, Keyslot: luks.AnyKeyslot, Every: true,
+	})
 	if err != nil {
 		return err
 	}
 	defer key.Close()
 	c.UI.Verbosef("Keyslot %d is selected for deletion.", key.Keyslot)
-	if slot, err := v.Keyslot(key.Keyslot); err == nil && !slot.Unbound && v.BoundKeyslots() == 1 {
-		if err := c.UI.Confirm(ctx, purgeLast); err != nil {
+	if slot, err := v.Keyslot(key.Keyslot); err == nil && v.Last(slot) {
+		if err := errors.Join(askable(c, v), c.UI.Confirm(ctx, purgeLast)); err != nil {
 			return err
 		}
 	}

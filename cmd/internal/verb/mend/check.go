@@ -134,6 +134,9 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if errors.Is(err, inspect.ErrNotLUKS) {
 		err = verb.DeviceError(name, luks.ErrNotLUKS)
 	}
+	if err == nil {
+		err = addLeftovers(ctx, name, &report)
+	}
 	if err == nil && o.boot {
 		report.Boot = inspect.BootReport(report)
 	}
@@ -158,6 +161,31 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		inspect.Lost: verb.Lost,
 	}[report.Grade()]
 	return one
+}
+
+// addLeftovers says where a keyslot is in nothing but what was kept while it was changed in place.
+func addLeftovers(ctx context.Context, name string, r *inspect.Report) error {
+	if r.Version != 1 || r.Grade() == inspect.Lost {
+		return nil
+	}
+	path, err := block.Resolve(name)
+	if err != nil {
+		return verb.DeviceError(name, err)
+	}
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if err != nil {
+		return verb.DeviceError(name, err)
+	}
+	defer file.Close()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return nil // the report says why
+	}
+	left, err := volume.Leftovers(ctx, v)
+	for _, l := range left {
+		r.Add(inspect.Healable, l.String())
+	}
+	return err
 }
 
 // gather reads one device under the shared lock.

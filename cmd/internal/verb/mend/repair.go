@@ -111,9 +111,6 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 			return err
 		}
 		c.UI.Verbosef("Header of %s is in order.", path)
-		if plan.Version != 2 {
-			return nil
-		}
 		return concluded(ctx, c, path)
 	}
 	showWrites(c, plan)
@@ -128,9 +125,6 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 		return err
 	}
 	c.UI.Verbosef("Header of %s repaired.", path)
-	if plan.Version != 2 {
-		return nil
-	}
 	return concluded(ctx, c, path)
 }
 
@@ -150,6 +144,9 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
+	if v.Version == 1 {
+		return concluded1(ctx, c, v, path, locked)
+	}
 	if locked != nil {
 		steps, err := v.PlanResume()
 		volume.ShowSteps(c, steps)
@@ -158,14 +155,33 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 		}
 		return volume.SizeError(path, err)
 	}
+	longer := volume.StaysLonger(c, v, path)
 	resumed, err := v.Resume(ctx, volume.TellStep(c))
 	if err != nil {
 		return volume.SizeError(path, err)
 	}
+	longer()
 	if resumed {
 		c.UI.Verbosef("What was begun on %s was concluded.", path)
 	}
 	return followed(ctx, c, path)
+}
+
+// concluded1 is concluded for LUKS1.
+func concluded1(ctx context.Context, c *verb.Command, v *luks.Volume, path string, locked error) (err error) {
+	if _, _, stray := v.LUKS1.Stray(); stray && locked != nil {
+		return locked
+	}
+	var left []volume.Leftover
+	if c.Opt.DryRun || locked != nil {
+		left, err = volume.Leftovers(ctx, v)
+	} else {
+		left, err = volume.Concluded1(ctx, c, v, path)
+	}
+	for _, l := range left {
+		c.UI.Errorf("WARNING: %s: %s.", path, l)
+	}
+	return err
 }
 
 func keep(c *verb.Command, o *repairOptions) repairing.Keep {

@@ -17,9 +17,6 @@ import (
 // of that comes to be on a device that keeps writes to itself.
 func rehearse(ctx context.Context, c *verb.Command, path string, plan repairing.Plan) (err error) {
 	showWrites(c, plan)
-	if plan.Version != 2 {
-		return nil
-	}
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
 	if err != nil {
 		return verb.DeviceError(path, err)
@@ -34,6 +31,9 @@ func rehearse(ctx context.Context, c *verb.Command, path string, plan repairing.
 	v, err := luks.Load(ctx, r)
 	if err != nil {
 		return verb.DeviceError(path, err)
+	}
+	if v.Version == 1 {
+		return concluded1(ctx, c, v, path, nil)
 	}
 	steps, err := v.PlanResume()
 	if err != nil {

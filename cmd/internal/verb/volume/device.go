@@ -47,6 +47,8 @@ type Volume struct {
 	Found view.View
 	File  *luks.File
 	Path  string
+	// leftovers are in nothing but backups of changes that were cut off.
+	leftovers []Leftover
 	// closing is what there is to say when nothing more will be done to it.
 	closing func()
 }

@@ -7,13 +7,21 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
 // resume concludes or takes back what was begun in several steps and cut off, as any verb does that
-// unlocks or changes. It needs no passphrase; where it cannot, what was begun waits.
+// unlocks or changes. It needs no passphrase; where it cannot, what was begun waits. With --dry-run it happens on
+// the rehearsal.
 func resume(ctx context.Context, c *verb.Command, v *Volume, a access) error {
-	if a == Report || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase || c.Opt.DryRun {
+	if a == Report || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase ||
+		c.Opt.DryRun && a != Changed {
 		return nil
+	}
+	if v.Version == 1 && a == Changed {
+		var err error
+		v.leftovers, err = Concluded1(ctx, c, v.Volume, v.Path)
+		return err
 	}
 	_, pending, err := v.Pending()
 	if err != nil || !pending {
@@ -39,6 +47,7 @@ func resume(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 }
 
 func resumeOn(ctx context.Context, c *verb.Command, v *luks.Volume, path string) error {
+	longer := StaysLonger(c, v, path)
 	resumed, err := v.Resume(ctx, TellStep(c))
 	if err != nil {
 		c.UI.Errorf("WARNING: what was begun on %s stays unfinished: %v", path, err)
@@ -47,7 +56,23 @@ func resumeOn(ctx context.Context, c *verb.Command, v *luks.Volume, path string)
 	if resumed {
 		c.UI.Verbosef("What was begun on %s was concluded.", path)
 	}
+	longer()
 	return nil
+}
+
+// StaysLonger notes how long the keyslots area is to be once what is pending is concluded. What it returns says
+// where it is longer then: keyslots that were added meanwhile need the room.
+func StaysLonger(c *verb.Command, v *luks.Volume, path string) func() {
+	if v.Version != 2 {
+		return func() {}
+	}
+	log, _, found, err := relocate.FindLog(v.Metadata())
+	return func() {
+		if size := v.Metadata().KeyslotsSize(); err == nil && found && size > log.To.Keyslots {
+			c.UI.Errorf("WARNING: the keyslots area of %s stays %d bytes long and not %d: keyslots that were added "+
+				"since a key change was cut off take the room. Backups from before can be restored all the same.", path, size, log.To.Keyslots)
+		}
+	}
 }
 
 // tellLag warns of a far header that the last change left as it was.
