@@ -100,17 +100,3 @@ func (v *Volume) CheckLeftovers() error {
 	return verb.Failure(ui.Failed, "Device %s: %s. Give that file to luksHeaderRestore to have the keyslot back, or "+
 		"remove it (it holds key material). Nothing was changed.", v.Path, l)
 }
-
-// ShredAsides destroys the backups that were kept while keyslots were changed in place, after something that opened
-// the volume was revoked.
-func ShredAsides(c *verb.Command, uuid string) error {
-	if c.Opt.DryRun {
-		return nil
-	}
-	paths, err := undo.Headers(undo.StateDirectory(), uuid)
-	all := []error{err}
-	for _, path := range paths {
-		all = append(all, undo.Shred(path))
-	}
-	return errors.Join(all...)
-}
