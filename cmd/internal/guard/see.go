@@ -256,7 +256,7 @@ func (l *look) dataSize() (fixed uint64, ok bool) {
 func (g *Guard) capture(l look, file *luks.File, now time.Time) (store.Head, error) {
 	h, err := store.Capture(file, l.sight.Evidence, l.policy.Store == policy.StoreFull, now)
 	h.Elsewhere = !l.mapped && g.mapped(l.uuid) || l.hasHead && l.known.Elsewhere && !l.mapped
-	if m := l.sight.Mapping; err == nil && m != nil && l.hasHead && m.Whole && m.Wanted > m.Size {
+	if m := l.sight.Mapping; err == nil && m != nil && l.hasHead && !m.Followed() {
 		h.DeviceSize, h.DataSize = l.known.DeviceSize, l.known.DataSize
 	}
 	return h, err

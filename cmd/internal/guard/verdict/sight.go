@@ -133,6 +133,10 @@ func (s Sight) hurt() bool {
 	return !s.Evidence.Choice.Healthy() || len(s.Far.Damaged) > 0
 }
 
+// Followed tells that the mapping is as long as the device has room for. One whose table could not be read is not
+// known to be: it may have to follow yet.
+func (m *Mapping) Followed() bool { return m.Wanted > 0 && m.Size >= m.Wanted }
+
 // lags: the device became larger and the mapping did not.
 func (s Sight) lags() bool {
 	return s.Mapping != nil && s.Mapping.Whole && s.Mapping.Wanted > s.Mapping.Size
