@@ -69,6 +69,9 @@ func setUUID(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := v.CheckLeftovers(); err != nil {
+		return err
+	}
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
 		return err
 	}

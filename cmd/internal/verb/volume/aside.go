@@ -91,7 +91,8 @@ func withAside(ctx context.Context, path string, do func(*luks.Volume) error) er
 }
 
 // CheckLeftovers refuses to add, change or destroy keyslots as long as a keyslot may be in nothing but a backup: that
-// would be destroyed along, or the keyslot's number given to another.
+// would be destroyed along, or the keyslot's number given to another. Another UUID is refused too, by which that
+// backup would not be found.
 func (v *Volume) CheckLeftovers() error {
 	if len(v.leftovers) == 0 {
 		return nil

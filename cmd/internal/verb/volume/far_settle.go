@@ -14,14 +14,12 @@ import (
 // unlocks or changes. It needs no passphrase; where it cannot, what was begun waits. With --dry-run it happens on
 // the rehearsal.
 func resume(ctx context.Context, c *verb.Command, v *Volume, a access) error {
+	if v.Version == 1 && a == Changed {
+		return resume1(ctx, c, v)
+	}
 	if a == Report || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase ||
 		c.Opt.DryRun && a != Changed {
 		return nil
-	}
-	if v.Version == 1 && a == Changed {
-		var err error
-		v.leftovers, err = Concluded1(ctx, c, v.Volume, v.Path)
-		return err
 	}
 	_, pending, err := v.Pending()
 	if err != nil || !pending {
@@ -44,6 +42,17 @@ func resume(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 		return err
 	}
 	return v.Reload(ctx)
+}
+
+// resume1 is resume for LUKS1. Without locks nothing is concluded, and what only a backup still has is named all the
+// same: the change would destroy that backup.
+func resume1(ctx context.Context, c *verb.Command, v *Volume) (err error) {
+	if c.Opt.DisableLocks {
+		v.leftovers, err = Leftovers(ctx, v.Volume)
+		return err
+	}
+	v.leftovers, err = Concluded1(ctx, c, v.Volume, v.Path)
+	return err
 }
 
 func resumeOn(ctx context.Context, c *verb.Command, v *luks.Volume, path string) error {
@@ -70,7 +79,8 @@ func StaysLonger(c *verb.Command, v *luks.Volume, path string) func() {
 	return func() {
 		if size := v.Metadata().KeyslotsSize(); err == nil && found && size > log.To.Keyslots {
 			c.UI.Errorf("WARNING: the keyslots area of %s stays %d bytes long and not %d: keyslots that were added "+
-				"since a key change was cut off take the room. Backups from before can be restored all the same.", path, size, log.To.Keyslots)
+				"since a key change was cut off take the room. Backups from before can be restored all the same.",
+				path, size, log.To.Keyslots)
 		}
 	}
 }
