@@ -59,8 +59,12 @@ func Doubt(h Heads, c Choice) error {
 // Damage tells that a copy is not valid, so something else may own its place. A stale copy is ours.
 func Damage(h Heads) bool { return h.Primary.State != Valid || h.Secondary.State != Valid }
 
-// Reencrypting tells that a copy which can be read is in the middle of a reencryption.
-func Reencrypting(h Heads) bool {
+// LeftAlone tells that the copies differ and one that can be read is in the middle of a reencryption: see
+// ErrReencrypting.
+func LeftAlone(h Heads, c Choice) bool {
+	if c.Healthy() {
+		return false
+	}
 	for _, f := range []Found{h.Primary, h.Secondary} {
 		if f.State == Valid && f.Copy.Metadata.Reencrypting() {
 			return true
@@ -92,7 +96,7 @@ func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, err
 	switch {
 	case c.Reason == BothAgree:
 		return Plan{Now: c.Copy, Next: c.Copy}, nil
-	case Reencrypting(h):
+	case LeftAlone(h, c):
 		return Plan{}, ErrReencrypting
 	case c.Reason == Conflicting:
 		return Plan{}, ErrConflict
@@ -107,7 +111,7 @@ func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, err
 // sequence number is set here. It refuses conflicting copies, and unequal heads in the middle of a reencryption.
 func PlanUpdate(h Heads, c Choice, next luks2.Copy, random io.Reader) (Plan, error) {
 	switch {
-	case !c.Healthy() && Reencrypting(h):
+	case LeftAlone(h, c):
 		return Plan{}, ErrReencrypting
 	case c.Reason == Conflicting:
 		return Plan{}, ErrConflict

@@ -50,7 +50,7 @@ func (r *Report) judge2(e Evidence) {
 		r.Tokens = append(r.Tokens, Token{t.ID, t.Type, t.Keyslots})
 	}
 	r.judgeCopies()
-	r.LeftAlone = !e.Choice.Healthy() && header.Reencrypting(e.Heads)
+	r.LeftAlone = header.LeftAlone(e.Heads, e.Choice)
 	r.judgeDropped(m)
 	r.keyslots2(m, e.Areas)
 	r.judgeKeyslots()

@@ -42,7 +42,7 @@ func Of2(c luks2.Copy) Mark {
 	hash.Write(c.Metadata.Text())
 	m.Sum = hash.Sum(nil)
 	for _, d := range c.Metadata.Digests() {
-		if len(d.Segments) > 0 {
+		if d.ServesData() {
 			m.Keys = append(m.Keys, keySums(d)...)
 		}
 	}
@@ -83,7 +83,7 @@ func Reencrypts(m *luks2.Metadata) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(m.Keyslots(), func(k luks2.Keyslot) bool { return k.Type == "reencrypt" })
+	return slices.ContainsFunc(m.Keyslots(), func(k luks2.Keyslot) bool { return k.Type == luks2.TypeReencrypt })
 }
 
 // sameState: the same header, at the same point of its way.

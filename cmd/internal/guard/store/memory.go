@@ -31,13 +31,7 @@ const maxChain = 1 << 20
 // Load is what is remembered of a volume. fs.ErrNotExist where nothing is that can be read.
 func (s Store) Load(uuid string) (Memory, error) {
 	var m Memory
-	found := false
-	for _, root := range s.roots() {
-		c, err := readChain(root, uuid)
-		if err == nil && (!found || later(c, m.Chain)) {
-			m.Chain, found = c, true
-		}
-	}
+	m.Chain = s.latest(func(root string) (identity.Chain, error) { return readChain(root, uuid) })
 	tip, seen := m.Chain.Tip()
 	if !seen {
 		return m, fs.ErrNotExist
@@ -66,6 +60,17 @@ func decodeChain(path string) (c identity.Chain, err error) {
 		_, err = sealed.Decode(chainMagic, p, &c)
 	}
 	return c, err
+}
+
+// latest is the chain that was written last of those in the roots; without any the zero one.
+func (s Store) latest(read func(root string) (identity.Chain, error)) (last identity.Chain) {
+	found := false
+	for _, root := range s.roots() {
+		if c, err := read(root); err == nil && (!found || later(c, last)) {
+			last, found = c, true
+		}
+	}
+	return last
 }
 
 // later: of two directories the one that was written last.

@@ -73,13 +73,9 @@ func (s Store) names(m identity.Mark) (names []string) {
 // tips are the states seen last of all volumes.
 func (s Store) tips() (list []identity.Link) {
 	for _, name := range s.Volumes() {
-		var last identity.Chain
-		found := false
-		for _, path := range s.chains(name) {
-			if c, err := decodeChain(path); err == nil && (!found || later(c, last)) {
-				last, found = c, true
-			}
-		}
+		last := s.latest(func(root string) (identity.Chain, error) {
+			return decodeChain(filepath.Join(volume(root, name), chainFile))
+		})
 		if tip, seen := last.Tip(); seen {
 			list = append(list, tip)
 		}

@@ -127,8 +127,8 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 	}
 	switch {
 	case one.code == verb.Healable && one.LeftAlone:
-		c.UI.Printf("  A reencryption is under way, and its heads are left as they are until it has ended: cryptsetup reencrypt "+
-			"--resume-only %s", one.Device)
+		c.UI.Printf("  A reencryption is under way, and its heads are left as they are until it has ended: "+
+			"cryptsetup reencrypt --resume-only %s", one.Device)
 	case one.code == verb.Lost && one.Far != nil:
 		c.UI.Printf("  See what the far header would bring back, changing nothing: %s repair --from-far --dry-run %s",
 			c.Program, one.Device)
