@@ -107,10 +107,10 @@ func (c *Crypt) parseOption(r *reader, word string) {
 	c.Unknown = append(c.Unknown, word)
 }
 
-// splitIntegrity reads "integrity:<bytes>:<kind>".
+// splitIntegrity reads "integrity:<bytes>:<kind>". A kind that no line can carry is no kind.
 func splitIntegrity(word string) (tag uint32, kind string, ok bool) {
 	head, kind, found := cutLast(word, ":")
-	if !found || kind == "" {
+	if !found || !printable(kind) {
 		return 0, "", false
 	}
 	n, ok := splitNumber(head, "integrity", 32)

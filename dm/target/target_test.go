@@ -201,6 +201,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("0 8 integrity 7:0 0 - J 2 internal_hash:hmac(sha256):00 journal_sectors:8"))
 	f.Add([]byte("0 8 verity 1 7:0 7:1 4096 4096 2 1 sha256 00ff - 1 ignore_zero_blocks"))
 	f.Add([]byte("0 8 crypt a :1:logon:a:b 0 7:1 0 1 integrity:4:a:b"))
+	f.Add([]byte("0 8 crypt a :1:logon:a:b 0 7:1 0 1 integrity:4:\x00b"))
+	f.Add([]byte("0 8 crypt a :1:logon:a:b 0 7:1 0 1 integrity:4:a\\b"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		line, err := Parse(text)
 		if err != nil {
