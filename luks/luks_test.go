@@ -213,6 +213,29 @@ func TestTheVolumeKeyOpensByItself(t *testing.T) {
 	})
 }
 
+// Heads of 4 MiB have their second one beyond all that a smaller header wipes.
+func TestFormatLeavesNoSecondaryHeadOfLongerOnes(t *testing.T) {
+	versions(t, func(t *testing.T, version int) {
+		for _, detached := range []bool{false, true} {
+			long, short := options(2), options(version)
+			long.MetadataSize, long.DataOffset = 4<<20, 12<<20
+			short.Detached, short.DataOffset, short.DataSize = detached, 3<<20, 16<<20
+			dev := &memory{image: make([]byte, 16<<20)}
+			for _, o := range []luks.FormatOptions{long, short} {
+				if _, err := luks.Format(ctx, dev, []byte("one"), o); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if bytes.Contains(dev.image[4<<20:], []byte(luks2.SecondaryMagic)) {
+				t.Errorf("detached %v: an old secondary head is left", detached)
+			}
+			if !opens(t, dev, "one") {
+				t.Errorf("detached %v: the new volume does not open", detached)
+			}
+		}
+	})
+}
+
 func TestFormatRefusesBeforeItWrites(t *testing.T) {
 	cases := []struct {
 		name   string

@@ -41,6 +41,26 @@ func (f Format) Write(ctx context.Context, dev header.Device) error {
 	if err := wipeEveryFar(ctx, dev, f.Detached); err != nil {
 		return err
 	}
+	if err := f.wipe(ctx, dev); err != nil {
+		return err
+	}
+	if err := applySettled(dev, areas); err != nil {
+		return err
+	}
+	if !f.Far.None() {
+		p, err := f.far(dev, heads)
+		if err == nil {
+			err = applySettled(dev, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return applySettled(dev, head)
+}
+
+// wipe overwrites what was there, and makes that durable.
+func (f Format) wipe(ctx context.Context, dev header.Device) error {
 	w := wiper{ctx: ctx, dev: dev, progress: f.Progress, total: f.Noise.Size}
 	for _, r := range f.Zero {
 		w.total += r.Size
@@ -56,19 +76,7 @@ func (f Format) Write(ctx context.Context, dev header.Device) error {
 	if err := dev.Sync(); err != nil {
 		return &WriteError{What: "wiped area", Op: "sync", Err: err}
 	}
-	if err := applySettled(dev, areas); err != nil {
-		return err
-	}
-	if !f.Far.None() {
-		p, err := f.far(dev, heads)
-		if err == nil {
-			err = applySettled(dev, p)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return applySettled(dev, head)
+	return applySettled(dev, strays(dev))
 }
 
 // plan is what follows the wiping: the material, and the header.

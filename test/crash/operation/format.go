@@ -93,7 +93,7 @@ func (f format) operation() (crash.Operation, error) {
 	}, nil
 }
 
-// owned is all in front of the data, and a far header of the old volume.
+// owned is all in front of the data, and heads and a far header of the old volume.
 func (f format) owned(base *disk.Image) []disk.Range {
 	end := int64(f.options().DataOffset)
 	if end == 0 || f.options().Detached {
@@ -101,6 +101,7 @@ func (f format) owned(base *disk.Image) []disk.Range {
 	}
 	list := []disk.Range{{Length: end}}
 	if v, err := load(base); err == nil && v.Version == 2 {
+		list = append(list, heads(v)...)
 		if t, _, found, err := far.Find(v.Metadata()); err == nil && found {
 			list = append(list, ranges(t.Far)...)
 		}
