@@ -73,7 +73,7 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 			changes, err := restore.LUKS1(v.dev, s.Now(), backup.dev, backup.LUKS1, backup.LUKS1.Homed())
 			for _, c := range changes {
 				if err != nil {
-					return err
+					return commit.Preparing(err)
 				}
 				err = s.Do(c)
 			}
@@ -85,7 +85,7 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 		return err
 	}
 	_, err = v.Resume(ctx, nil)
-	return err
+	return commit.Settling(err)
 }
 
 // restored plans the heads of a backup, in a longer keyslots area where the present one is full.

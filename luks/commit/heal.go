@@ -47,7 +47,10 @@ func (s *Session) Heal() (healed bool, err error) {
 	if err != nil || len(p.Stages) == 0 {
 		return false, err
 	}
-	if err := s.carryOut(p); err != nil {
+	if err := Apply(s.dev, p); err != nil {
+		return true, err
+	}
+	if err := s.read(); err != nil {
 		return true, err
 	}
 	s.lag = s.CatchUp()

@@ -114,7 +114,7 @@ func (s *Session) Do(c Change) error {
 		return err
 	}
 	if c.Apart {
-		return s.carryOut(p)
+		return s.carryOut(p, c, heads.Next)
 	}
 	f, err := s.follow(c.Next)
 	if err != nil {
@@ -125,17 +125,18 @@ func (s *Session) Do(c Change) error {
 		return err
 	}
 	p.Stages = append(announced, p.Stages...)
-	if err := s.carryOut(p); err != nil {
+	if err := s.carryOut(p, c, heads.Next); err != nil {
 		return err
 	}
 	s.lag, err = f.after(s, c, heads)
 	return err
 }
 
-// carryOut applies a plan that changes heads, and reads them again.
-func (s *Session) carryOut(p Plan) error {
+// carryOut applies the plan of a change, and reads the heads again. The error is an UnfinishedError where a write
+// failed after something had come of it.
+func (s *Session) carryOut(p Plan, c Change, next luks2.Copy) error {
 	if err := Apply(s.dev, p); err != nil {
-		return err
+		return s.cutOff(err, c, next)
 	}
 	return s.read()
 }

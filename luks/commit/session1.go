@@ -43,14 +43,15 @@ func (s *Session1) Now() luks1.Header { return s.now }
 func (s *Session1) Device() header.Device { return s.dev }
 
 // Do makes one change: Before, then the sectors of the header, each durable before the next, then After.
-// Errors with nothing written: a MeanwhileError, a layout.Error, luks1.ErrStraddles.
+// Errors with nothing written: a MeanwhileError, a layout.Error, luks1.ErrStraddles; after a write: an
+// UnfinishedError where something came of the change.
 func (s *Session1) Do(c Change1) error {
 	p, err := plan1(s.raw, s.now, c, uint64(max(s.dev.Size(), 0)))
 	if err != nil {
 		return err
 	}
 	if err := Apply(s.dev, p); err != nil {
-		return err
+		return s.cutOff(err, c)
 	}
 	return s.read()
 }

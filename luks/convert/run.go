@@ -66,12 +66,12 @@ func toLUKS2(dev header.Device, uuid string) error {
 		return err
 	}
 	if err := carry(session, plan.Clear); err != nil {
-		return err
+		return commit.Preparing(err)
 	}
 	if err := session.Up(heads); err != nil {
 		return err
 	}
-	return settle(dev, uuid, plan.Settle)
+	return commit.Settling(settle(dev, uuid, plan.Settle))
 }
 
 func toLUKS1(dev header.Device, v view.View) error {
@@ -80,7 +80,7 @@ func toLUKS1(dev header.Device, v view.View) error {
 		return err
 	}
 	if err := settle(dev, v.UUID, plan.Settle); err != nil {
-		return err
+		return commit.Preparing(err)
 	}
 	session, err := commit.Begin(dev, commit.Options{UUID: v.UUID})
 	if err != nil {
@@ -91,9 +91,9 @@ func toLUKS1(dev header.Device, v view.View) error {
 	}
 	back, err := commit.Begin1(dev, v.UUID)
 	if err != nil {
-		return err
+		return commit.Settling(err)
 	}
-	return carry(back, plan.Return)
+	return commit.Settling(carry(back, plan.Return))
 }
 
 // carry moves keyslots of a LUKS1 volume, each by a change of its own.

@@ -13,7 +13,7 @@ import (
 
 // Change1 moves the key to a free keyslot of a LUKS1 volume, and back where it is to stay. Without a free one it
 // takes a detour behind the keyslots, and without room for that aside decides; see changeFull1. It returns where
-// the key is then. Errors: a commit.MeanwhileError, an InPlaceError, an OverwriteError.
+// the key is then. Errors: a commit.MeanwhileError, an InPlaceError, an OverwriteError, a commit.UnfinishedError.
 func Change1(session *commit.Session1, expect commit.Expect, s Sealed, stay bool, aside func() error) (id int,
 	err error,
 ) {
@@ -25,7 +25,10 @@ func Change1(session *commit.Session1, expect commit.Expect, s Sealed, stay bool
 	if err := carry1(session, expect, old, free, s); err != nil || !stay {
 		return free, err
 	}
-	return old, carry1(session, commit.Expect{}, free, old, s)
+	if err := carry1(session, commit.Expect{}, free, old, s); err != nil {
+		return free, commit.Settling(err)
+	}
+	return old, nil
 }
 
 // carry1 puts the material into one keyslot and, with the same change, disables another one.
@@ -65,7 +68,7 @@ func detour1(session *commit.Session1, expect commit.Expect, id int, s Sealed) e
 		return err
 	}
 	to, _ := home.Material(id)
-	return step1(session, commit.Expect{}, id, away, home, s.Material(id, uint64(to)))
+	return commit.Settling(step1(session, commit.Expect{}, id, away, home, s.Material(id, uint64(to))))
 }
 
 // ComeHome brings a keyslot back whose detour was cut off: the copy is durable before one sector of the header names

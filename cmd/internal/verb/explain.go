@@ -126,6 +126,7 @@ var advice = []struct {
 		"{device}"},
 	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} " +
 		"luksHeaderBackup --header-backup-file FILE {device}"},
+	{commit.ErrInForce, "Once the device takes writes again, {program} repair {device} makes both header copies say so."},
 	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; " +
 		"until then nothing is done to the far header."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
