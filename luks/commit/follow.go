@@ -5,6 +5,7 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -30,12 +31,20 @@ func (e *FarError) Error() string {
 	if len(e.Keyslots) == 0 {
 		return fmt.Sprintf("%v: at byte %d: %v", ErrFarLeft, e.Place.Start(), e.Err)
 	}
-	ids := make([]string, len(e.Keyslots))
-	for i, id := range e.Keyslots {
-		ids[i] = fmt.Sprint(id)
+	return fmt.Sprintf("%v: at byte %d it still holds the old material of %s: %v", ErrFarLeft, e.Place.Start(),
+		named(e.Keyslots), e.Err)
+}
+
+// named is "keyslot 1" or "keyslots 0, 1".
+func named(ids []int) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.Itoa(id)
 	}
-	return fmt.Sprintf("%v: at byte %d it still holds the old material of keyslot %s: %v",
-		ErrFarLeft, e.Place.Start(), strings.Join(ids, ", "), e.Err)
+	if len(ids) == 1 {
+		return "keyslot " + texts[0]
+	}
+	return "keyslots " + strings.Join(texts, ", ")
 }
 
 func (e *FarError) Unwrap() []error { return []error{ErrFarLeft, e.Err} }

@@ -26,14 +26,9 @@ type UnfinishedError struct {
 }
 
 func (e *UnfinishedError) Error() string {
-	text := ""
-	switch {
-	case e.InForce:
+	text := fmt.Sprintf("the key material of %s may be overwritten, and the header still has it", named(e.Struck))
+	if e.InForce {
 		text = ErrInForce.Error() + ", and writing it was cut off"
-	case len(e.Struck) == 1:
-		text = fmt.Sprintf("the key material of keyslot %d may be overwritten, and the header still has it", e.Struck[0])
-	default:
-		text = fmt.Sprintf("the key material of keyslots %v may be overwritten, and the header still has them", e.Struck)
 	}
 	for _, l := range e.Left {
 		text += fmt.Sprintf("; what was to be overwritten at bytes %d to %d may still be there", l.Offset, l.End()-1)

@@ -66,7 +66,7 @@ func SplitOptions(text string) []string {
 func (o *Options) apply(name, value string, has bool) {
 	s := findOption(name)
 	switch {
-	case s == nil && strings.HasPrefix(name, "x-"):
+	case s == nil && strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, "x-orthrus."):
 		return // for others, by agreement
 	case s == nil:
 		o.problem(name, Unknown, "")

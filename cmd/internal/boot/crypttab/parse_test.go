@@ -153,6 +153,7 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		"password-cache=x":   {Option: "password-cache", Kind: Malformed, Why: "x"},
 		"password-echo=loud": {Option: "password-echo", Kind: Malformed, Why: "loud"},
 		"discard=x":          {Option: "discard", Kind: Malformed, Why: "x"},
+		"x-orthrus.fat=no":   {Option: "x-orthrus.fat", Kind: Unknown},
 		"x-orthrus.far=yes":  {Option: "x-orthrus.far", Kind: Malformed, Why: "yes"},
 		"x-orthrus.pin=abcd": {Option: "x-orthrus.pin", Kind: Malformed, Why: "abcd"},
 		"noearly":            {Option: "noearly", Kind: Obsolete},
