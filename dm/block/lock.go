@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,8 +31,9 @@ const SystemLocks LockDirectory = "/run/cryptsetup"
 // Lock is a held lock. It belongs to the process that took it and ends with it.
 type Lock struct {
 	file   *lockFile
-	udev   int     // open node of the disk with a flock on it, or -1
-	device *Device // whose lock it is; nil for a named lock
+	behind []*lockFile // what a loop device shows, see LockDirectory.behind
+	udev   int         // open node of the disk with a flock on it, or -1
+	device *Device     // whose lock it is; nil for a named lock
 }
 
 // Lock waits for the lock of the device among SystemLocks: see LockDirectory.Lock.
@@ -41,7 +43,8 @@ func (d *Device) Lock(ctx context.Context, kind LockKind) (*Lock, error) {
 
 // Lock waits, until ctx ends, for the lock that cryptsetup takes before it reads or writes LUKS2
 // metadata: flock(2) on the file L_<major>:<minor> for a block device, whatever path it was
-// opened by, and on the file itself for an image. Locks do not nest (ErrHeld): release and lock
+// opened by, and on the file itself for an image. For a loop device what it shows is locked too, since others may
+// reach the same bytes without it. Locks do not nest (ErrHeld): release and lock
 // again to change the kind, then read everything again. Two Devices of one process exclude each
 // other like two processes. The lock stays until Release, also when the device is closed.
 //
@@ -57,6 +60,14 @@ func (dir LockDirectory) Lock(ctx context.Context, d *Device, kind LockKind) (*L
 		return nil, lockError(d.path, err)
 	}
 	lock := &Lock{file: file, udev: -1, device: d}
+	if d.block {
+		if lock.behind, err = dir.behind(ctx, number{d.Major(), d.Minor()}, kind); err != nil {
+			return nil, errors.Join(lockError(d.path, err), lock.Release())
+		}
+		if len(lock.behind) > 0 {
+			forget(d.fd)
+		}
+	}
 	if d.block && kind == LockExclusive {
 		lock.udev = system.holdUdev(ctx, number{d.Major(), d.Minor()})
 	}
@@ -67,7 +78,11 @@ func (dir LockDirectory) lockDevice(ctx context.Context, d *Device, kind LockKin
 	if !d.block {
 		return lockImage(ctx, d, kind)
 	}
-	return dir.lockEntry(ctx, fmt.Sprintf("L_%d:%d", d.Major(), d.Minor()), waitFor(kind))
+	return dir.lockNumber(ctx, number{d.Major(), d.Minor()}, kind)
+}
+
+func (dir LockDirectory) lockNumber(ctx context.Context, n number, kind LockKind) (*lockFile, error) {
+	return dir.lockEntry(ctx, fmt.Sprintf("L_%d:%d", n.major, n.minor), waitFor(kind))
 }
 
 func waitFor(kind LockKind) int {
@@ -123,7 +138,12 @@ func (l *Lock) Release() error {
 	if l.device != nil {
 		l.device.letGo()
 	}
-	return file.release()
+	var err error
+	for _, b := range slices.Backward(l.behind) {
+		err = errors.Join(err, b.release())
+	}
+	l.behind = nil
+	return errors.Join(err, file.release())
 }
 
 func (d *Device) hold() bool {

@@ -101,13 +101,7 @@ func (f *lockFile) release() error {
 // device's file and does not change with it. An exclusive lock is writable where possible: NFS wants
 // that. A shared one is not, so that who watches the file for writers sees none.
 func lockImage(ctx context.Context, d *Device, kind LockKind) (*lockFile, error) {
-	fd, err := -1, error(unix.EACCES)
-	if kind == LockExclusive {
-		fd, err = openFD(d.path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC)
-	}
-	if err != nil {
-		fd, err = openFD(d.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
-	}
+	fd, err := openToLock(d.path, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +115,17 @@ func lockImage(ctx context.Context, d *Device, kind LockKind) (*lockFile, error)
 		return nil, ErrReplaced
 	}
 	return &lockFile{fd: fd, directory: -1}, nil
+}
+
+func openToLock(path string, kind LockKind) (int, error) {
+	fd, err := -1, error(unix.EACCES)
+	if kind == LockExclusive {
+		fd, err = openFD(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC)
+	}
+	if err != nil {
+		fd, err = openFD(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC)
+	}
+	return fd, err
 }
 
 func sameFile(fd int, want identity) bool {

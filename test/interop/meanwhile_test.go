@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"golang.org/x/sys/unix"
 )
 
@@ -166,6 +167,39 @@ func TestTwoRemovalsAtOnceLeaveAKey(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneVolumeUnderTwoNamesHasOneLock: a loop device shows the bytes of its file, and so does a second one over it.
+func TestOneVolumeUnderTwoNamesHasOneLock(t *testing.T) {
+	for name, stack := range map[string]func(file string) [2]string{
+		"a file and its loop device":     func(f string) [2]string { return [2]string{attached(t, f), f} },
+		"two loop devices":               func(f string) [2]string { return [2]string{attached(t, f), attached(t, f)} },
+		"a loop device over another one": func(f string) [2]string { return [2]string{attached(t, attached(t, f)), f} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.two(slow, slow)
+			devices := stack(b.path("a.img"))
+			codes, said := b.atOnce([]string{
+				"luksRemoveKey -q " + devices[0] + " @", "luksRemoveKey -q " + devices[1] + " @",
+			}, "k1", "k2")
+			left := b.opening("a.img", "k1", "k2")
+			if len(left) != 1 || (codes[0] == 0) == (codes[1] == 0) {
+				t.Errorf("exit %d leaves %q: %s", codes, left, said)
+			}
+		})
+	}
+}
+
+// attached is a loop device over a file or device; it goes with the test.
+func attached(t *testing.T, file string) string {
+	t.Helper()
+	loop, err := block.AttachLoop(file, block.LoopOptions{})
+	if err != nil {
+		t.Fatalf("a loop device is needed (root, and modprobe loop): %v", err)
+	}
+	t.Cleanup(func() { _ = loop.Detach() })
+	return loop.Path
 }
 
 func TestTwoChangesOfOneKeyAtOnceAcknowledgeOne(t *testing.T) {

@@ -48,7 +48,10 @@ func (u *UI) Secret(ctx context.Context, r Request) (*secret.Buffer, error) {
 }
 
 func readKeyFile(ctx context.Context, r Request) (*secret.Buffer, error) {
-	fd, err := openKeyFile(r.KeyFile)
+	fd, err := openToRead(ctx, r.KeyFile)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, &InputError{ErrOpenKeyFile, r.KeyFile, err}
 	}
@@ -63,15 +66,6 @@ func readKeyFile(ctx context.Context, r Request) (*secret.Buffer, error) {
 func isRegular(fd int) bool {
 	var stat unix.Stat_t
 	return unix.Fstat(fd, &stat) == nil && stat.Mode&unix.S_IFMT == unix.S_IFREG
-}
-
-func openKeyFile(path string) (int, error) {
-	for {
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
 }
 
 // ReadKey reads the secret of the request from a file that is open already.

@@ -64,8 +64,16 @@ func Keep(path string, file *luks.File, plan repair.Plan, now time.Time) error {
 	return WriteApart(path, contents, file)
 }
 
+// ErrNoFile refuses what no undo copy ever is, such as a FIFO, which may never answer.
+var ErrNoFile = errors.New("no regular file")
+
 // Read is the undo copy in a file.
 func Read(path string) (repair.Undo, error) {
+	if info, err := os.Stat(path); err != nil {
+		return repair.Undo{}, err
+	} else if !info.Mode().IsRegular() {
+		return repair.Undo{}, &os.PathError{Op: "read", Path: path, Err: ErrNoFile}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return repair.Undo{}, err

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"os"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -173,7 +173,7 @@ func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volum
 	if err := tokenFree(c, o, v); err != nil {
 		return err
 	}
-	text, err := readJSON(c)
+	text, err := readJSON(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -188,22 +188,30 @@ func tokenImport(ctx context.Context, c *verb.Command, o *tokenOptions, v *volum
 	return putToken(ctx, c, o, v, text)
 }
 
-func readJSON(c *verb.Command) ([]byte, error) {
-	in := io.Reader(c.UI.In)
-	if path := c.Opt.JSONFile.Or("-"); path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, verb.Failure(ui.Failed, "Failed to open token file %s for read.", path)
-		}
-		defer f.Close()
-		in = f
+func readJSON(ctx context.Context, c *verb.Command) ([]byte, error) {
+	text, err := readTokenFile(ctx, c)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxTokenFile))
 	if err != nil {
 		return nil, err
 	}
 	if !json.Valid(text) {
 		return nil, verb.Failure(ui.Failed, "Failed to read token from file: no valid JSON.")
+	}
+	return text, nil
+}
+
+func readTokenFile(ctx context.Context, c *verb.Command) ([]byte, error) {
+	path := c.Opt.JSONFile.Or("-")
+	if path == "-" {
+		return ui.ReadDescriptor(ctx, int(c.UI.In.Fd()), maxTokenFile)
+	}
+	text, err := ui.ReadNamed(ctx, path, maxTokenFile)
+	if err != nil {
+		return nil, &verb.Notice{
+			Text: fmt.Sprintf("Failed to open token file %s for read.", path), Code: ui.Failed, Err: err,
+		}
 	}
 	return text, nil
 }
@@ -215,18 +223,21 @@ func tokenExport(_ context.Context, c *verb.Command, o *tokenOptions, v *volume.
 		return verb.Failure(ui.Failed, "Failed to get token %d for export.", c.Opt.TokenID.V)
 	}
 	if path := c.Opt.JSONFile.Or("-"); path != "-" {
-		return exportFile(path, t.Raw)
+		return exportFile(path, t.Raw, v)
 	}
 	return c.UI.ShowJSON(t.Raw)
 }
 
-func exportFile(path string, text []byte) error {
+func exportFile(path string, text []byte, v *volume.Volume) error {
+	if err := volume.Replaceable(path, v.Path); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return verb.Failure(ui.Failed, "Failed to open token file %s for write.", path)
 	}
 	_, err = f.Write(text)
-	return errors.Join(err, f.Close())
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 func tokenRemove(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.Volume) error {

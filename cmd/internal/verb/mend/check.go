@@ -77,7 +77,7 @@ func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
 		return verb.Failure(ui.Failed, "Option --svg draws one device.")
 	}
 	if o.svg.Set {
-		if err := volume.Replaceable(o.svg.V); err != nil {
+		if err := volume.Replaceable(o.svg.V, c.Args...); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ package volume
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,17 +33,51 @@ func WriteBackupFile(path string, image []byte) error {
 	return nil
 }
 
-// Replaceable refuses a path at which something else than a regular file is: the node of a device would
-// be replaced by what is written, or written over.
-func Replaceable(path string) error {
+// Replaceable refuses a path at which something is that must not be written over: what is no regular file, as the
+// node of a device, one of the devices that the verb is about, and whatever bears the header of a LUKS volume.
+func Replaceable(path string, devices ...string) error {
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular():
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
+	case !info.Mode().IsRegular():
+		return verb.Failure(ui.Failed, "%s is no regular file; nothing was written to it or put in its place.", path)
 	}
-	return verb.Failure(ui.Failed, "%s is no regular file; nothing was written to it or put in its place.", path)
+	for _, d := range devices {
+		if behind, err := block.LoopBacking(d); err == nil {
+			d = behind
+		}
+		if other, err := os.Stat(d); err == nil && os.SameFile(info, other) {
+			return verb.Failure(ui.Failed, "%s is the volume itself; nothing was written to it.", path)
+		}
+	}
+	bears, err := bearsHeader(path)
+	if bears {
+		return verb.Failure(ui.Failed, "%s bears a LUKS header; nothing was written to it.", path)
+	}
+	return err
+}
+
+// bearsHeader tells whether a head of either version begins anywhere in a file where one can, damaged or not.
+func bearsHeader(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	magic := make([]byte, len(luks2.PrimaryMagic))
+	for _, at := range append(luks2.Sizes(), 0) {
+		n, err := f.ReadAt(magic, int64(at))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if text := string(magic[:n]); text == luks2.PrimaryMagic || text == luks2.SecondaryMagic {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Extend makes the file at least size bytes long, all of them allocated, so that writing the
