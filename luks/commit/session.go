@@ -109,6 +109,11 @@ func (s *Session) bytes() ([]byte, error) {
 // where the heads are as asked for and a far header still holds what was to go. While a transaction of the far
 // header waits, it refuses with far.ErrUnderWay what takes no key material away.
 func (s *Session) Do(c Change) error {
+	stray, err := s.copies(s.choice.Copy, c.Next)
+	if err != nil {
+		return err
+	}
+	c.Before = append(stray, c.Before...)
 	p, heads, err := s.plan(c)
 	if err != nil {
 		return err

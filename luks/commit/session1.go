@@ -46,6 +46,11 @@ func (s *Session1) Device() header.Device { return s.dev }
 // Errors with nothing written: a MeanwhileError, a layout.Error, luks1.ErrStraddles; after a write: an
 // UnfinishedError where something came of the change.
 func (s *Session1) Do(c Change1) error {
+	stray, err := s.copies(c.Next)
+	if err != nil {
+		return err
+	}
+	c.Before = append(stray, c.Before...)
 	p, err := plan1(s.raw, s.now, c, uint64(max(s.dev.Size(), 0)))
 	if err != nil {
 		return err

@@ -85,6 +85,9 @@ func detour(session *commit.Session, expect commit.Expect, id int, s Sealed) err
 			return &InPlaceError{id, err}
 		}
 	}
+	if err := session.OverwriteCopies(id); err != nil {
+		return err
+	}
 	if err := session.Run(now, steps); err != nil {
 		return err
 	}
