@@ -127,7 +127,7 @@ func grubKeyslot(k Keyslot) string {
 
 func grubCipher(text string) string {
 	spec, err := sector.ParseSpec(text)
-	if err != nil {
+	if err != nil || spec.Algorithm != "" {
 		return "cipher " + text
 	}
 	known := slices.Contains(grubCiphers, spec.Cipher) && slices.Contains(grubModes, spec.Mode) &&

@@ -21,6 +21,8 @@ func CheckCipher(cipher string, keySize int) error {
 	case err != nil:
 	case s.IsNull():
 		err = errors.New("it encrypts nothing")
+	case s.Algorithm != "":
+		err = errors.New("it is in the kernel's own notation")
 	case s.IVHash != "" && s.IV != "essiv":
 		err = fmt.Errorf("%s takes no option", s.IV)
 	case !s.InKeyslots():

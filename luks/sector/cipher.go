@@ -108,7 +108,7 @@ func (c *Cipher) setKey(key []byte) (err error) {
 	switch {
 	case c.spec.IV == "eboiv":
 		c.iv.byteOffsets(c.size)
-	case c.spec.IV == "benbi" && c.keyslot:
+	case c.spec.IV == "benbi" && c.keyslot && c.spec.Algorithm == "": // else all programs leave it to dm-crypt
 		c.iv.count(c.spec.cipherShift())
 	}
 	return err

@@ -128,6 +128,43 @@ func TestNullCipherTakesAnyKeyAndChangesNothing(t *testing.T) {
 	}
 }
 
+// dm-crypt parses the two notations apart and does the same with both.
+func TestBothNotationsEncryptAlike(t *testing.T) {
+	for _, test := range []struct {
+		capi, plain string
+		key         int
+	}{
+		{"capi:xts(aes)-plain64", "aes-xts-plain64", 64},
+		{"capi:xts(aes)-plain", "aes-xts-plain", 32},
+		{"capi:xts(serpent)-benbi", "serpent-xts-benbi", 64},
+		{"capi:cbc(aes)-essiv:sha256", "aes-cbc-essiv:sha256", 32},
+		{"capi:cbc(twofish)-plain64:sha1", "twofish-cbc-plain64", 16},
+		{"capi:cbc(aes)-eboiv", "aes-cbc-eboiv", 32},
+		{"capi:ctr(aes)-plain64be", "aes-ctr-plain64be", 24},
+		{"capi:hctr2(aes)-plain64", "aes-hctr2-plain64", 32},
+		{"capi:ecb(cipher_null)-plain", "cipher_null-ecb", 16},
+	} {
+		for _, size := range []int{512, 4096} {
+			src, one, other := pattern("notations", 8192), make([]byte, 8192), make([]byte, 8192)
+			key := pattern(test.plain, test.key)
+			err := errors.Join(mustNew(t, test.capi, key, size).Encrypt(one, src, 1<<32-8), mustNew(t, test.plain, key, size).Encrypt(other, src, 1<<32-8))
+			if err != nil || !bytes.Equal(one, other) {
+				t.Errorf("%s and %s differ in sectors of %d bytes (%v)", test.capi, test.plain, size, err)
+			}
+		}
+	}
+	// Keyslots in this notation are encrypted by dm-crypt, whose blocks are of one byte in counter mode.
+	src, one, other := pattern("keyslot", 2048), make([]byte, 2048), make([]byte, 2048)
+	slot, err := New("capi:ctr(aes)-benbi", make([]byte, 32), 512, InKeyslot())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(slot.Encrypt(one, src, 3), mustNew(t, "aes-ctr-benbi", make([]byte, 32), 512).Encrypt(other, src, 3))
+	if err != nil || !bytes.Equal(one, other) {
+		t.Errorf("counters of a keyslot are not dm-crypt's (%v)", err)
+	}
+}
+
 func TestNewRefusesWithTheKindAndTheName(t *testing.T) {
 	for _, test := range []struct {
 		spec string
@@ -150,7 +187,9 @@ func TestNewRefusesWithTheKindAndTheName(t *testing.T) {
 		{"aes-xts-random", 64, 512, ErrUnsupported, `"random"`},
 		{"aes:2-cbc-plain64", 64, 512, ErrUnsupported, `"aes:2"`},
 		{"cipher_null-cbc-plain", 0, 512, ErrUnsupported, `"cbc"`},
-		{"capi:xts(aes)-plain64", 64, 512, ErrUnsupported, `"capi"`},
+		{"capi:xts(aes-generic)-plain64", 64, 512, ErrSpec, "drivers"},
+		{"capi:xts(aes)-eboiv", 64, 512, ErrUnsupported, `"eboiv"`},
+		{"capi:cbc(aes)-lmk", 32, 512, ErrUnsupported, `"lmk"`},
 		{"aes-xts", 64, 512, ErrSpec, "needs an IV"},
 		{"aes-xts-plain64", 64, 0, ErrSectorSize, "0 bytes"},
 		{"aes-xts-plain64", 64, 256, ErrSectorSize, "256 bytes"},

@@ -10,6 +10,10 @@
 //	└┬┘ └┬┘ └──┬──┘          └┬┘ └┬┘ └─┬─┘ └──┬─┘          └────┬────┘ └┬┘
 //	cipher mode IV           cipher mode IV  hash of the key   cipher  mode
 //
+// or, in the kernel's notation, "capi:mode(cipher)-iv:hash":
+//
+//	capi:xts(aes)-plain64    capi:cbc(aes)-essiv:sha256    capi:adiantum(xchacha20,aes)-plain64
+//
 // A sector is the unit that is encrypted by itself: 512, 1024, 2048 or 4096 bytes. Its number, from
 // which the initialisation vector is made, always counts units of 512 bytes; a 4096-byte sector is
 // thus 8 numbers after the one before it. With the option LargeSectors the numbers that go into the

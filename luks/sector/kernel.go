@@ -59,6 +59,9 @@ func (s Spec) kernelName() (string, error) {
 
 func (s Spec) algorithm() string {
 	name := s.Mode + "(" + s.Cipher + ")"
+	if s.Algorithm != "" {
+		name = s.Algorithm
+	}
 	if s.IV == "essiv" && s.Mode != "ecb" {
 		return "essiv(" + name + "," + s.IVHash + ")"
 	}

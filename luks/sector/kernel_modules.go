@@ -8,16 +8,15 @@ import "strings"
 // either of dm-crypt's notations, and with which it does so for us. What is not there as a module may be
 // built in. There are none for a malformed specification.
 func KernelModules(spec string) []string {
-	if name, found := strings.CutPrefix(spec, capiPrefix); found {
-		return cryptoModules(capiAlgorithm(name))
-	}
 	s, err := ParseSpec(spec)
-	if err != nil {
-		return nil
-	}
 	s.Cipher, _, _ = strings.Cut(s.Cipher, ":")
-	names := cryptoModules(s.algorithm())
-	if !s.builtin() && !s.IsNull() {
+	var names []string
+	if name, found := strings.CutPrefix(spec, capiPrefix); found {
+		names = cryptoModules(capiAlgorithm(name))
+	} else if err == nil {
+		names = cryptoModules(s.algorithm())
+	}
+	if err == nil && !s.builtin() && !s.IsNull() {
 		names = append(names, "algif_skcipher")
 	}
 	return names

@@ -85,8 +85,14 @@ func (s Spec) kernelIVSize() int {
 	return s.blockSize()
 }
 
-// KeyCount is how many keys of the cipher the mode takes: 2 for xts.
-func (s Spec) KeyCount() int { return rowOf(s.Mode).keys }
+// KeyCount is how many keys of the cipher the mode takes where nobody names a size: 2 for xts. In the kernel's
+// notation it is one, of which xts makes two, as other programs have it.
+func (s Spec) KeyCount() int {
+	if s.Algorithm != "" {
+		return 1
+	}
+	return rowOf(s.Mode).keys
+}
 
 // InKeyslots tells whether other programs open keyslots whose areas are encrypted so, by what is known of
 // the mode.

@@ -24,7 +24,7 @@ func TestKernelModulesAreThoseOfTheWholeWay(t *testing.T) {
 		"capi:cbc(aes)-essiv:sha3-256": "crypto-essiv(cbc(aes),sha3-256) crypto-essiv crypto-cbc(aes) crypto-cbc " +
 			"crypto-aes crypto-sha3-256",
 		"capi:adiantum(xchacha20,aes)-plain64": "crypto-adiantum(xchacha20,aes) crypto-adiantum crypto-xchacha20 " +
-			"crypto-aes crypto-nhpoly1305",
+			"crypto-aes crypto-nhpoly1305 algif_skcipher",
 		"capi:authenc(hmac(sha256),xts(aes))-random": "crypto-authenc(hmac(sha256),xts(aes)) crypto-authenc " +
 			"crypto-hmac(sha256) crypto-hmac crypto-sha256 crypto-xts(aes) crypto-xts crypto-aes",
 		"capi:xts-aes-aesni-plain64": "crypto-xts-aes-aesni",

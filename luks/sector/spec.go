@@ -13,6 +13,9 @@ type Spec struct {
 	Mode   string // "xts"
 	IV     string // "plain64"; empty only where the mode takes none
 	IVHash string // "sha256" of "essiv:sha256"; for other IVs whatever follows the colon
+
+	// Algorithm is "xts(aes)" of "capi:xts(aes)-plain64"; empty in the other notation.
+	Algorithm string
 }
 
 // NullCipher is the name of the cipher that leaves data as it is.
@@ -21,12 +24,12 @@ const NullCipher = "cipher_null"
 // capiPrefix heads a specification in the kernel crypto API's own notation.
 const capiPrefix = "capi:"
 
-// ParseSpec takes apart "cipher[:keycount]-mode-iv[:option]" as dm-crypt does. Legacy forms: "aes"
-// and "aes-plain" mean aes-cbc-plain, "null" and "cipher_null" mean cipher_null-ecb. It judges form
-// only; whether the cipher exists is for New. Errors: SpecError; UnsupportedError for "capi:…".
+// ParseSpec takes apart "cipher[:keycount]-mode-iv[:option]" and "capi:mode(cipher)-iv[:option]" as dm-crypt
+// does. Legacy forms: "aes" and "aes-plain" mean aes-cbc-plain, "null" and "cipher_null" mean
+// cipher_null-ecb. It judges form only; whether the cipher exists is for New. The error is a SpecError.
 func ParseSpec(text string) (Spec, error) {
-	if strings.HasPrefix(text, capiPrefix) {
-		return Spec{}, &UnsupportedError{Spec: text, Part: "format", Name: "capi"}
+	if name, found := strings.CutPrefix(text, capiPrefix); found {
+		return parseCAPI(text, name)
 	}
 	if reason := malformed(text); reason != "" {
 		return Spec{}, &SpecError{Spec: text, Reason: reason}
@@ -95,6 +98,9 @@ func shortSpec(name string) Spec {
 // String puts the specification together again, in full form: ParseSpec("aes") prints aes-cbc-plain.
 func (s Spec) String() string {
 	text := s.Cipher + "-" + s.Mode
+	if s.Algorithm != "" {
+		text = capiPrefix + s.Algorithm
+	}
 	if s.IV != "" {
 		text += "-" + s.IV
 	}
