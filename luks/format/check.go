@@ -43,6 +43,7 @@ func (o Options) layout1(keySize int) (luks1.Layout, error) {
 	return luks1.NewLayout(uint32(keySize), luks1.Placement{
 		Detached: o.Detached &&
 			o.DataOffset == 0, Payload: uint32(o.DataOffset / 512), Alignment: uint32(o.alignment() / 512),
+		Shift: uint32(o.AlignmentOffset / 512),
 	})
 }
 

@@ -60,6 +60,37 @@ func TestCheckRefusesWhatCannotBe(t *testing.T) {
 	}
 }
 
+// A device whose first natural boundary is at byte 3584, as those of emulated sectors behind an odd partition are.
+func TestDataBeginsOnTheDevicesOwnBoundary(t *testing.T) {
+	const device, shift = 64<<20 + 3584, 3584
+	for _, test := range []struct {
+		name   string
+		change func(*Options)
+		want   [2]uint64 // of LUKS1 and of LUKS2, bytes
+	}{
+		{"as usual", nil, [2]uint64{2<<20 + shift, 16<<20 + shift}},
+		{"aligned to 3 MiB", func(o *Options) { o.Alignment = 3 << 20 }, [2]uint64{3<<20 + shift, 18<<20 + shift}},
+		{"at a place that was named", func(o *Options) { o.DataOffset = 32 << 20 }, [2]uint64{32 << 20, 32 << 20}},
+		{"elsewhere than the header", func(o *Options) { o.Detached = true }, [2]uint64{0, 0}},
+	} {
+		for i, want := range test.want {
+			o := usual(i + 1)
+			o.AlignmentOffset = shift
+			if test.change != nil {
+				test.change(&o)
+			}
+			if g, err := o.Check(device); err != nil || g.DataOffset != want {
+				t.Errorf("%s, LUKS%d: data at byte %d, want %d (%v)", test.name, i+1, g.DataOffset, want, err)
+			}
+		}
+	}
+	o := usual(2)
+	o.AlignmentOffset, o.SectorSize = shift, 4096
+	if _, err := o.Check(device); !errors.Is(err, fault.ErrGeometry) {
+		t.Errorf("sectors of 4096 bytes that begin inside one: %v", err)
+	}
+}
+
 func TestWhatCheckLetsThroughFitsTheDevice(t *testing.T) {
 	let := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -36,7 +36,7 @@ func geometryOf(o Options, size uint64) (Geometry, error) {
 		return g, fault.Geometry("keyslots size", "%d bytes", g.KeyslotsSize)
 	}
 	if !o.Detached && g.DataOffset == 0 {
-		g.DataOffset = extent.Up(g.Room(), o.alignment())
+		g.DataOffset = extent.Up(g.Room(), o.alignment()) + o.AlignmentOffset
 	}
 	return g, checkGeometry(g, o, size)
 }

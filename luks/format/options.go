@@ -39,13 +39,16 @@ type Options struct {
 	Label      string // LUKS2
 	Subsystem  string // LUKS2
 
-	Detached     bool   // the metadata device holds no data
-	DataOffset   uint64 // bytes; 0 for the first aligned place behind the metadata
-	Alignment    uint64 // of the data, bytes; 0 for 1 MiB
-	DataSize     uint64 // of the data device, bytes; 0 where it is the metadata device
-	NoData       bool   // the device may end before the data begins, and so hold none
-	MetadataSize uint64 // LUKS2: of one head, bytes; 0 for 16 KiB
-	KeyslotsSize uint64 // LUKS2: of the keyslots area, bytes; 0 for what fits before the data
+	Detached   bool   // the metadata device holds no data
+	DataOffset uint64 // bytes; 0 for the first aligned place behind the metadata
+	Alignment  uint64 // of the data, bytes; 0 for 1 MiB
+	// AlignmentOffset is how far behind an aligned place the data begins, bytes: the device's own boundaries are
+	// there. It counts where DataOffset is 0 and the header is not detached.
+	AlignmentOffset uint64
+	DataSize        uint64 // of the data device, bytes; 0 where it is the metadata device
+	NoData          bool   // the device may end before the data begins, and so hold none
+	MetadataSize    uint64 // LUKS2: of one head, bytes; 0 for 16 KiB
+	KeyslotsSize    uint64 // LUKS2: of the keyslots area, bytes; 0 for what fits before the data
 	// FarHeader makes a third copy of the header at the device's end: see Options.FarPlace for whether it can.
 	FarHeader bool
 

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"golang.org/x/sys/unix"
 )
 
 // metadataSize names the device that gets the header and its size in bytes; 0 for a file, which can
@@ -38,13 +39,36 @@ func metadataSize(c *verb.Command, d formatTarget) (path string, size uint64, er
 }
 
 // metadataTarget opens the device that gets the header. A file is made where it is missing, and made
-// longer where it is too short.
-func metadataTarget(c *verb.Command, p formatPlan) (*luks.File, error) {
+// longer where it is too short. On a full file system it stays as long as it is, and gets the keyslots that
+// fit, where nobody asked for more.
+func metadataTarget(c *verb.Command, p *formatPlan) (*luks.File, error) {
 	if p.size == 0 {
-		if err := volume.Extend(p.path, int64(p.room)); err != nil {
+		err := volume.Extend(p.path, int64(p.room))
+		full := errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
+		if full && p.fitInto(c, p.path) {
+			err = nil
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	file, err := luks.OpenDevice(p.path, luks.DeviceOptions{Write: true, Exclusive: true, NoLocks: c.Opt.DisableLocks})
 	return file, verb.DeviceError(p.path, err)
+}
+
+// fitInto plans for a header file as long as it is, and reports whether that has room for a keyslot.
+func (p *formatPlan) fitInto(c *verb.Command, path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !p.options.Detached || p.options.Version != 2 || c.Opt.LUKS2KeyslotsSize.Set || info.Size() == 0 {
+		return false
+	}
+	g, err := p.options.Check(uint64(info.Size()))
+	if err != nil {
+		return false
+	}
+	p.small = 0
+	if g.VerySmall() {
+		p.small = g.KeyslotsSize
+	}
+	return true
 }

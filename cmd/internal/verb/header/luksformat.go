@@ -123,7 +123,7 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 		return err
 	}
 	defer p.options.VolumeKey.Close()
-	meta, err := metadataTarget(c, p)
+	meta, err := metadataTarget(c, &p)
 	if err != nil {
 		return err
 	}
@@ -310,7 +310,8 @@ func chosenUUID(c *verb.Command) (string, error) {
 	return uuid.New(), nil
 }
 
-// alignment: as told, or as the device likes it where that is no divisor of 1 MiB.
+// alignment: as told, or as the device likes it where that is no divisor of 1 MiB. What the device counts its
+// boundaries from goes on top, where nobody said how the data is to lie.
 func alignment(c *verb.Command, o *luks.FormatOptions, d formatTarget) {
 	if c.Opt.AlignPayload.Set {
 		o.Alignment = uint64(c.Opt.AlignPayload.V) * 512
@@ -319,6 +320,7 @@ func alignment(c *verb.Command, o *luks.FormatOptions, d formatTarget) {
 		}
 		return
 	}
+	o.AlignmentOffset = uint64(max(d.topo.AlignmentOffset, 0))
 	for _, io := range []int64{d.topo.OptIO, d.topo.MinIO} {
 		if io > 0 && io%4096 == 0 && luks.DefaultAlignment%io != 0 && io <= luks.DefaultHeaderRoom {
 			o.Alignment = uint64(io)
@@ -376,7 +378,7 @@ func sectorSize(c *verb.Command, o luks.FormatOptions, d formatTarget) int {
 		size = 4096
 	}
 	if size < 512 || size > 4096 || d.size%uint64(size) != 0 || o.DataOffset%uint64(size) != 0 ||
-		o.Alignment%uint64(size) != 0 {
+		o.Alignment%uint64(size) != 0 || o.AlignmentOffset%uint64(size) != 0 {
 		return 512
 	}
 	return int(size)

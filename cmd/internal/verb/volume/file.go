@@ -106,7 +106,8 @@ func Extend(path string, size int64) (err error) {
 		err = f.Truncate(size)
 	}
 	if err != nil {
-		return fmt.Errorf("header file %s: %w", path, err)
+		// What was allocated until the disk was full goes again.
+		return errors.Join(fmt.Errorf("header file %s: %w", path, err), f.Truncate(info.Size()))
 	}
 	return f.Sync()
 }
