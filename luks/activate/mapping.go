@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/keyring"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // The kinds of mapping, as they stand in the device-mapper uuid.
@@ -76,13 +77,16 @@ func (m Mapping) Target(byRing bool) (*target.Crypt, error) {
 		t.Key.Ring = &target.RingKey{Size: m.Key.Len(), Type: keyring.TypeLogon, Description: m.KeyDescription}
 		return t, nil
 	}
-	if m.Key.Len() == 0 {
+	if m.keyless() {
 		return t, nil
 	}
 	var err error
 	t.Key.Raw, err = secret.Copy(m.Key.Bytes())
 	return t, err
 }
+
+// keyless: the kernel takes no key for a cipher that encrypts nothing, whatever the header says.
+func (m Mapping) keyless() bool { return m.Key.Len() == 0 || sector.IsNull(m.Cipher) }
 
 // Activate makes the mapping and returns when its node is there. On failure no device is left
 // behind. Errors are those of dm.Control.Activate.
@@ -121,7 +125,7 @@ func (m Mapping) withTable(byRing bool, use func(dm.Table) error) error {
 // withKey puts the key into the thread keyring for as long as load runs, on a thread of its own.
 // A kernel without keyrings gets the key in the table.
 func withKey(m Mapping, load func(byRing bool) error) error {
-	if m.KeyDescription == "" || m.Key.Len() == 0 {
+	if m.KeyDescription == "" || m.keyless() {
 		return load(false)
 	}
 	runtime.LockOSThread()

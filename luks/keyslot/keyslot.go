@@ -27,6 +27,10 @@ const SectorSize = 512
 // MaxKeySize bounds the keys that are read from or written to a keyslot, bytes.
 const MaxKeySize = 4096
 
+// ErrNullPassphrase is returned by Seal for a passphrase of a keyslot whose cipher encrypts nothing: all programs
+// open such a keyslot with the empty one only.
+var ErrNullPassphrase = errors.New("a keyslot that encrypts nothing takes the empty passphrase only")
+
 // ErrKeySize is returned for keys of no or excessive length.
 var ErrKeySize = errors.New("key length out of range")
 
@@ -92,6 +96,9 @@ func Open(ctx context.Context, s Spec, material, passphrase []byte, memory *kdf.
 func Seal(ctx context.Context, s Spec, key, passphrase []byte, random io.Reader) ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
+	}
+	if sector.IsNull(s.Cipher) && len(passphrase) > 0 {
+		return nil, ErrNullPassphrase
 	}
 	if len(key) != s.KeySize {
 		return nil, fmt.Errorf("%w: %d bytes, the keyslot is for %d", ErrKeySize, len(key), s.KeySize)

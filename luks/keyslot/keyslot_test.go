@@ -124,3 +124,23 @@ func TestForeignBytesInMaterialAreSeenAndRandomOnesAreNot(t *testing.T) {
 		t.Errorf("text at 1024 found at %d", at)
 	}
 }
+
+// A keyslot that encrypts nothing would be opened by any passphrase, and is by none but the empty one.
+func TestKeyslotsThatEncryptNothingTakeTheEmptyPassphraseOnly(t *testing.T) {
+	key := make([]byte, 32)
+	spec := cheap("cipher_null-ecb", 32)
+	if _, err := Seal(t.Context(), spec, key, []byte("x"), rand.Reader); !errors.Is(err, ErrNullPassphrase) {
+		t.Errorf("sealed under a passphrase (%v)", err)
+	}
+	material, err := Seal(t.Context(), spec, key, nil, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := Open(t.Context(), spec, material, nil, nil)
+	if err != nil || !opened.Equal(key) {
+		t.Fatalf("sealed under the empty one, and not opened (%v)", err)
+	}
+	if err := opened.Close(); err != nil {
+		t.Error(err)
+	}
+}

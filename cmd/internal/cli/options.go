@@ -107,6 +107,7 @@ type Options struct {
 	ProgressFrequency Value[uint32] // seconds
 	TestArgs          bool
 	AllowHighCost     bool // own: derive keys whatever the header says it costs
+	NullCipher        bool // own: allow a cipher that encrypts nothing
 	JSON              bool // own: report as JSON
 	DryRun            bool // own: print what would change, change nothing
 

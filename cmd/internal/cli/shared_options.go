@@ -313,6 +313,10 @@ func commonOptions(o *Options) []Option {
 			Long: "allow-high-cost", All: true, Into: &o.AllowHighCost,
 			Help: "derive keys whatever the header says it costs",
 		},
+		{
+			Long: "null-cipher", Into: &o.NullCipher,
+			Help: "allow a cipher that encrypts nothing",
+		},
 		{Long: "json", Into: &o.JSON, Help: "report as JSON"},
 		{Long: "dry-run", Into: &o.DryRun, Help: "show what would change, change nothing"},
 		{

@@ -41,7 +41,7 @@ func LuksFormat() verb.Verb {
 			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot +
 				"align-payload cipher disable-blkid force-password hw-opal hw-opal-only integrity " +
 				"integrity-inline integrity-no-wipe key-description key-size key-slot label luks2-keyslots-size " +
-				" luks2-metadata-size offset progress-json progress-frequency sector-size subsystem " +
+				"luks2-metadata-size null-cipher offset progress-json progress-frequency sector-size subsystem " +
 				"type use-random use-urandom uuid volume-key-file",
 			Options: []cli.Option{
 				{
@@ -335,8 +335,8 @@ func cipher(c *verb.Command, o *luks.FormatOptions) error {
 	if err != nil {
 		return verb.Failure(ui.Failed, "No known cipher specification pattern detected.")
 	}
-	if spec.IsNull() {
-		return verb.Failure(ui.Failed, "Cipher %s encrypts nothing and is refused.", o.Cipher)
+	if err := volume.AllowCipher(c, o.Cipher); err != nil {
+		return err
 	}
 	o.Cipher = spec.String()
 	o.KeySize = 32 * spec.KeyCount()

@@ -40,7 +40,8 @@ func Open() verb.Verb {
 				cli.CryptFlags() + "cipher device-size disable-veracrypt external-tokens-path hash " +
 				"key-description key-size key-slot link-vk-to-keyring offset persistent refresh " +
 				"sector-size serialize-memory-hard-pbkdf shared size skip test-passphrase tcrypt-backup " +
-				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far",
+				"tcrypt-hidden tcrypt-system tries type unbound veracrypt-pim veracrypt-query-pim header-from-far " +
+				"null-cipher",
 			Options: []cli.Option{
 				{
 					Long: "link-for-guard", Into: &o.linkForGuard,
@@ -125,6 +126,9 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	}
 	defer v.Close()
 	if err := volume.Supported(v); err != nil {
+		return err
+	}
+	if err := volume.AllowCipher(c, v.Data.Cipher); err != nil {
 		return err
 	}
 	control, err := controlFor(c, name)

@@ -80,6 +80,9 @@ func openPlain(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := volume.AllowCipher(c, p.cipher); err != nil {
+		return err
+	}
 	if err := deviceExists(c); err != nil {
 		return err
 	}
