@@ -112,6 +112,10 @@ func (dir LockDirectory) named(ctx context.Context, name string, how int) (*Lock
 }
 
 func lockError(path string, err error) error {
+	var said *PathError
+	if errors.As(err, &said) {
+		return err
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return &PathError{Op: "lock", Path: path, Kind: ErrLocked}
 	}

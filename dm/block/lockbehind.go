@@ -5,6 +5,7 @@ package block
 import (
 	"context"
 	"errors"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -48,16 +49,36 @@ func (dir LockDirectory) behind(ctx context.Context, n number, kind LockKind) (h
 	return held, err
 }
 
-// lockBacking locks the file of a loop device; one that cannot be opened is let be.
+// How long the lock of a file behind a loop device is waited for. Programs that know nothing of LUKS hold such locks
+// for as long as they use an image.
+const (
+	readersPatience = 2 * time.Second
+	writersPatience = 30 * time.Second
+)
+
+// lockBacking locks the file of a loop device; one that cannot be opened is let be. Where the lock is not to be had in
+// time, a reader does without, since one valid header is there at each instant, and a writer gets ErrLocked.
 func lockBacking(ctx context.Context, path string, kind LockKind) (*lockFile, error) {
 	fd, err := openToLock(path, kind)
 	if err != nil {
 		return nil, nil
 	}
-	if err := flock(ctx, fd, waitFor(kind)); err != nil {
-		return nil, err
+	patience := readersPatience
+	if kind == LockExclusive {
+		patience = writersPatience
 	}
-	return &lockFile{fd: fd, directory: -1}, nil
+	patient, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = flock(patient, fd, waitFor(kind))
+	switch {
+	case err == nil:
+		return &lockFile{fd: fd, directory: -1}, nil
+	case ctx.Err() != nil || patient.Err() == nil:
+		return nil, err
+	case kind == LockShared:
+		return nil, nil
+	}
+	return nil, &PathError{Op: "lock", Path: path, Kind: ErrLocked}
 }
 
 // forget drops what the page cache of a device holds of it. A write to the file behind a loop device, or through another

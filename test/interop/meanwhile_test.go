@@ -191,6 +191,25 @@ func TestOneVolumeUnderTwoNamesHasOneLock(t *testing.T) {
 	}
 }
 
+// TestAnImageThatSomebodyKeepsLockedCanBeRead: who uses an image as a disk may hold its lock for as long, and knows
+// nothing of LUKS.
+func TestAnImageThatSomebodyKeepsLockedCanBeRead(t *testing.T) {
+	b := newBed(t)
+	b.two(costs, costs)
+	loop := attached(t, b.path("a.img"))
+	f, err := os.Open(b.path("a.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"luksDump ", "open --test-passphrase --key-file k1 ", "check "} {
+		b.must(bench.ours, words(line+loop)...)
+	}
+}
+
 // attached is a loop device over a file or device; it goes with the test.
 func attached(t *testing.T, file string) string {
 	t.Helper()
