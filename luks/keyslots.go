@@ -153,10 +153,17 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 
 // Erase destroys every keyslot that opens the data, those too that somebody added since this volume was loaded, and
 // in a reencryption those of both keys: the material of all first, then one change of the header. Where it ends
-// without an error, nobody opens the data any more. Keyslots of other keys stay. EraseFar comes before it.
+// without an error, nobody opens the data any more. Keyslots of other keys stay. Heads that contradict each other
+// under one sequence number lose the keyslots of both. EraseFar comes before it, and after it where they do so.
 func (v *Volume) Erase(ctx context.Context) error {
 	if v.Version == 1 {
 		return v.update1(ctx, keys.Erase1)
 	}
-	return v.update2(ctx, keys.Erase)
+	return v.enter(ctx, commit.Options{Ends: true}, func(s *commit.Session) error {
+		c, err := keys.Erase(s)
+		if err != nil {
+			return err
+		}
+		return s.Do(c)
+	})
 }

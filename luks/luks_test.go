@@ -390,6 +390,60 @@ func TestPrioritiesDecideTheOrder(t *testing.T) {
 	}
 }
 
+// Two heads under one sequence number, each with a key that the other does not have: erasing does not ask which is right.
+func TestErasingTakesTheKeysOfHeadsThatContradictEachOther(t *testing.T) {
+	base, _ := formatted(t, 2)
+	images := map[string]*memory{}
+	for _, key := range []string{"two", "three"} {
+		images[key] = &memory{image: bytes.Clone(base.image)}
+		v := loaded(t, images[key])
+		n := cheap
+		if n.ID = 1; key == "three" { // beside what the other one has
+			n.ID = 2
+			if _, err := v.AddUnboundKey(ctx, make([]byte, 64), []byte("x"), cheap); err != nil {
+				t.Fatal(err)
+			}
+			if err := v.KillKeyslot(ctx, 1, nil); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			for range 2 { // the same sequence number
+				if err := v.SetLabels(ctx, "a", ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte(key), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dev, other := images["two"], images["three"]
+	v := loaded(t, other)
+	slot, err := v.Keyslot(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := v.Choice.Copy.Header.Size
+	copy(dev.image[size:2*size], other.image[size:2*size])
+	copy(dev.image[slot.Area.Offset:slot.Area.End()], other.image[slot.Area.Offset:slot.Area.End()])
+	before := bytes.Clone(dev.image)
+	v = loaded(t, dev)
+	if v.Choice.Reason != header.Conflicting {
+		t.Fatalf("the heads do not contradict each other: %v", v.Choice.Reason)
+	}
+	if err := v.Erase(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if !v.Choice.Healthy() || len(v.Keyslots) != 0 {
+		t.Errorf("%v, %d keyslots", v.Choice.Reason, len(v.Keyslots))
+	}
+	for _, at := range []uint64{2 * size, slot.Area.Offset} {
+		if bytes.Equal(dev.image[at:at+512], before[at:at+512]) {
+			t.Errorf("the material at byte %d is left", at)
+		}
+	}
+}
+
 func TestAWrappingUpdateCommitsTheWrapByItself(t *testing.T) {
 	dev, v := formatted(t, 2)
 	next := v.Choice.Copy

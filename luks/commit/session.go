@@ -45,6 +45,9 @@ type Options struct {
 	// Heals tells that heads are to be made equal and nothing else: their sequence number stays, even the
 	// last one, so that what was judged before the lock can be known again.
 	Heals bool
+	// Ends tells that what both heads name is to be destroyed: where they contradict each other under one sequence
+	// number, it does not matter which of them counts, and the primary does.
+	Ends bool
 }
 
 // Begin reads the heads, for a caller that holds the exclusive lock, and makes sure that they are fit to be
@@ -60,6 +63,9 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 	if o.UUID != "" && s.choice.Copy.Header.UUID != o.UUID {
 		return nil, ErrAnotherVolume
 	}
+	if o.Ends {
+		s.settle()
+	}
 	if _, err := planHeal(dev, s.heads, s.choice, o.Force); err != nil {
 		return nil, err
 	}
@@ -67,6 +73,14 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 		return s, s.Do(Change{Next: s.Now(), Apart: true})
 	}
 	return s, nil
+}
+
+// settle takes the primary of two heads of one volume that contradict each other.
+func (s *Session) settle() {
+	a, b := s.heads.Primary.Copy.Header, s.heads.Secondary.Copy.Header
+	if s.choice.Reason == header.Conflicting && a.UUID == b.UUID && a.Size == b.Size {
+		s.choice.Reason = header.OnlyPrimary
+	}
 }
 
 // Now is the head in force; its metadata may be changed.

@@ -5,9 +5,11 @@ package keys
 import (
 	"crypto/rand"
 	"errors"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/fault"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/view"
@@ -53,10 +55,12 @@ func Kill1(h luks1.Header, expect commit.Expect, id int) (commit.Change1, error)
 	return commit.Change1{Expect: expect, Next: h.WithoutKeyslot(id), Before: []commit.Area{wipe}}, err
 }
 
-// Erase destroys every keyslot that opens the data: the material of all first, then one change of the header.
+// Erase destroys every keyslot that opens the data: the material of all first, then one change of the header. What
+// only a head names that is not in force goes as well.
 func Erase(s *commit.Session) (c commit.Change, err error) {
 	c.Next = s.Now()
-	for _, k := range view.Of2(s.Heads()).Keyslots {
+	heads, choice := s.Heads()
+	for _, k := range view.Of2(heads, choice).Keyslots {
 		if !k.OpensData() {
 			continue
 		}
@@ -66,7 +70,40 @@ func Erase(s *commit.Session) (c commit.Change, err error) {
 		}
 		c.Before = append(c.Before, wipe)
 	}
+	room := c.Next.Metadata.KeyslotsExtent(c.Next.Header.Size)
+	for _, area := range namedBesides(heads, choice) {
+		if !room.Contains(area.at) {
+			continue
+		}
+		wipe, err := Noise(area.id, area.at)
+		if err != nil {
+			return c, err
+		}
+		c.Before = append(c.Before, wipe)
+	}
 	return c, nil
+}
+
+// besides is an area of a keyslot.
+type besides struct {
+	id int
+	at luks2.Extent // bytes
+}
+
+// namedBesides lists the areas that the other valid head gives its keyslots, and that touch none of the head in force.
+func namedBesides(heads header.Heads, choice header.Choice) (list []besides) {
+	taken := view.Of2(heads, choice).Keyslots
+	for _, f := range []header.Found{heads.Primary, heads.Secondary} {
+		if f.State != header.Valid {
+			continue
+		}
+		for _, k := range view.Of2(heads, header.Choice{Place: f.Place, Copy: f.Copy}).Keyslots {
+			if !slices.ContainsFunc(taken, func(o view.Keyslot) bool { return o.Area.Overlaps(k.Area) }) {
+				list, taken = append(list, besides{k.ID, k.Area}), append(taken, k)
+			}
+		}
+	}
+	return list
 }
 
 // Erase1 is Erase for LUKS1.

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
 // Erase declares the verb.
@@ -59,6 +60,17 @@ func erase(ctx context.Context, c *verb.Command) error {
 	}); err != nil {
 		return err
 	}
+	return guarded.SettleErased(ctx, c, v.Found, v.Device(), eraseAll(ctx, v))
+}
+
+// eraseAll takes the far header first. Of heads that contradict each other none says where it is until they agree.
+func eraseAll(ctx context.Context, v *volume.Volume) error {
+	if v.Version == 2 && v.Choice.Reason == header.Conflicting {
+		if err := v.Erase(ctx); err != nil {
+			return err
+		}
+		return v.EraseFar(ctx)
+	}
 	left := v.EraseFar(ctx)
-	return guarded.SettleErased(ctx, c, v.Found, v.Device(), errors.Join(left, v.Erase(ctx)))
+	return errors.Join(left, v.Erase(ctx))
 }
