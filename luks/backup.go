@@ -19,6 +19,9 @@ import (
 // ErrBackup is the kind of failure to use a header backup.
 var ErrBackup = errors.New("header backup does not fit the device")
 
+// ErrBackupVersion wraps it: one of them is LUKS1.
+var ErrBackupVersion = fmt.Errorf("%w: another version of LUKS", ErrBackup)
+
 // backupUnit is what backups are rounded up to, bytes.
 const backupUnit = 4096
 
@@ -55,8 +58,8 @@ func (v *Volume) backupSize() uint64 {
 }
 
 // Restore brings the header in backup, a volume loaded from a backup file, to this volume's
-// device. Data offset, header size and (LUKS1) key size must be equal. Keyslot areas that the
-// present header uses are not touched before the restored one is durable, so that at each instant
+// device. Data offset and (LUKS1) places and key size must be equal; the heads of LUKS2 keep their length. Keyslot
+// areas that the present header uses are not touched before the restored one is durable, so that at each instant
 // the old or the new set of passphrases opens. Where an area is in the way, the restored keyslot
 // moves to a free place, in LUKS1 until its own is free; where there is none, the keyslots area of LUKS2 becomes
 // longer for a while, and without room for that the error is luks2.ErrNoRoom. Areas that nothing names any more
@@ -96,6 +99,7 @@ func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, err
 		return commit.Change{}, err
 	}
 	now := s.Now()
+	next.Header.Size = now.Header.Size
 	next.Metadata.SetSizes(now.Header.Size, now.Metadata.KeyslotsSize())
 	c, err := restore.LUKS2(v.dev, now, backup.dev, next)
 	if !errors.Is(err, luks2.ErrNoRoom) {
@@ -118,13 +122,13 @@ func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, err
 func (v *Volume) fits(backup *Volume) error {
 	switch {
 	case v.Version != backup.Version:
-		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackup, v.Version, backup.Version)
+		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackupVersion, v.Version, backup.Version)
 	case v.Data.Offset != backup.Data.Offset:
 		return fmt.Errorf("%w: data offset %d on the device, %d in the backup", ErrBackup, v.Data.Offset,
 			backup.Data.Offset)
-	case v.headSize() != backup.headSize():
-		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, v.headSize(),
-			backup.headSize())
+	case v.Version == 1 && materialEnd(v) != materialEnd(backup):
+		return fmt.Errorf("%w: header of %d bytes on the device, %d in the backup", ErrBackup, materialEnd(v),
+			materialEnd(backup))
 	case v.Version == 1 && v.LUKS1.KeyBytes != backup.LUKS1.KeyBytes:
 		return fmt.Errorf("%w: volume keys of different length", ErrBackup)
 	case v.Version == 1 && !placed1(v.LUKS1.Homed(), backup.LUKS1.Homed()):
@@ -133,14 +137,8 @@ func (v *Volume) fits(backup *Volume) error {
 	return nil
 }
 
-// headSize is the length in bytes of what lies before the keyslots areas in LUKS2, whose areas can be placed anew,
-// and with them in LUKS1, whose areas cannot.
-func (v *Volume) headSize() uint64 {
-	if v.Version == 1 {
-		return v.LUKS1.Homed().MaterialRoom().End()
-	}
-	return 2 * v.Choice.Copy.Header.Size
-}
+// materialEnd is where the keyslots of a LUKS1 volume end, in bytes: they cannot be placed anew.
+func materialEnd(v *Volume) uint64 { return v.LUKS1.Homed().MaterialRoom().End() }
 
 // placed1 tells whether both headers keep the material of each keyslot at the same place.
 func placed1(a, b luks1.Header) bool {

@@ -113,6 +113,31 @@ func TestRestoreRefusesAnotherGeometry(t *testing.T) {
 	}
 }
 
+// A backup from before the metadata area grew goes back into the longer heads, and after each write that is the last
+// one the keys of before or those of the backup open.
+func TestABackupFromBeforeAResizeGoesBack(t *testing.T) {
+	whole, v := formatted(t, 2)
+	if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	backup := backupOf(t, v)
+	if err := v.SetMetadataSize(ctx, luks.MetadataSize{Header: 128 << 10}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.ChangeKey(ctx, unlock(t, v, "two"), []byte("three"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	for n, done := 0, false; !done; n++ {
+		dev := &failing{memory{image: bytes.Clone(whole.image)}, n}
+		err := loaded(t, dev).Restore(ctx, backup)
+		done = err == nil
+		now := opening(t, dev)
+		if now != "one two" && (done || now != "one three") {
+			t.Fatalf("after %d writes %q open (%v)", n, now, err)
+		}
+	}
+}
+
 func TestABackupGivesAWipedDeviceItsHeaderBack(t *testing.T) {
 	versions(t, func(t *testing.T, version int) {
 		dev, v := formatted(t, version)
