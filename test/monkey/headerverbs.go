@@ -69,8 +69,9 @@ func planRestore(d *draw) (Action, bool) {
 	return Action{
 		Args: d.on("luksHeaderRestore", "--header-backup-file", b.file), Victims: d.s.names(),
 		Apply: func(State) []State {
-			// What the backup says of sizes may be put right for the device; ours keeps the device's keyslots area.
-			next := b.state.leave("far header", "data size", "keyslots size")
+			// What the backup says of sizes may be put right for the device; ours keeps the device's
+			// heads and keyslots area as long as they are.
+			next := b.state.leave("far header", "data size", "metadata size", "keyslots size")
 			next.Loose, next.Slots = nil, map[int]Slot{}
 			for _, id := range sortedKeys(b.state.Slots) {
 				next.Slots[id] = b.state.Slots[id]
