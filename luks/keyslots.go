@@ -159,11 +159,5 @@ func (v *Volume) Erase(ctx context.Context) error {
 	if v.Version == 1 {
 		return v.update1(ctx, keys.Erase1)
 	}
-	return v.enter(ctx, commit.Options{Ends: true}, func(s *commit.Session) error {
-		c, err := keys.Erase(s)
-		if err != nil {
-			return err
-		}
-		return s.Do(c)
-	})
+	return v.change2(ctx, commit.Options{Ends: true}, keys.Erase)
 }

@@ -111,7 +111,13 @@ func (v *Volume) update1(ctx context.Context, derive func(h luks1.Header) (commi
 // update2 changes a LUKS2 header under the exclusive lock, against the metadata as they are then: what
 // somebody else committed since this volume was loaded stays.
 func (v *Volume) update2(ctx context.Context, derive func(s *commit.Session) (commit.Change, error)) error {
-	return v.enter(ctx, commit.Options{}, func(s *commit.Session) error {
+	return v.change2(ctx, commit.Options{}, derive)
+}
+
+func (v *Volume) change2(ctx context.Context, o commit.Options,
+	derive func(s *commit.Session) (commit.Change, error),
+) error {
+	return v.enter(ctx, o, func(s *commit.Session) error {
 		c, err := derive(s)
 		if err != nil {
 			return err

@@ -64,7 +64,7 @@ func (dir LockDirectory) Lock(ctx context.Context, d *Device, kind LockKind) (*L
 		if lock.behind, err = dir.behind(ctx, number{d.Major(), d.Minor()}, kind); err != nil {
 			return nil, errors.Join(lockError(d.path, err), lock.Release())
 		}
-		if len(lock.behind) > 0 {
+		if _, loop := system.backing(number{d.Major(), d.Minor()}); loop { // also where its lock was not to be had
 			forget(d.fd)
 		}
 	}

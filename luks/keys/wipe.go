@@ -71,11 +71,11 @@ func Erase(s *commit.Session) (c commit.Change, err error) {
 		c.Before = append(c.Before, wipe)
 	}
 	room := c.Next.Metadata.KeyslotsExtent(c.Next.Header.Size)
-	for _, area := range namedBesides(heads, choice) {
-		if !room.Contains(area.at) {
+	for _, k := range namedBesides(heads, choice) {
+		if !room.Contains(k.Area) {
 			continue
 		}
-		wipe, err := Noise(area.id, area.at)
+		wipe, err := Noise(k.ID, k.Area)
 		if err != nil {
 			return c, err
 		}
@@ -84,14 +84,8 @@ func Erase(s *commit.Session) (c commit.Change, err error) {
 	return c, nil
 }
 
-// besides is an area of a keyslot.
-type besides struct {
-	id int
-	at luks2.Extent // bytes
-}
-
-// namedBesides lists the areas that the other valid head gives its keyslots, and that touch none of the head in force.
-func namedBesides(heads header.Heads, choice header.Choice) (list []besides) {
+// namedBesides lists the keyslots of the other valid head whose areas touch none of the head in force.
+func namedBesides(heads header.Heads, choice header.Choice) (list []view.Keyslot) {
 	taken := view.Of2(heads, choice).Keyslots
 	for _, f := range []header.Found{heads.Primary, heads.Secondary} {
 		if f.State != header.Valid {
@@ -99,7 +93,7 @@ func namedBesides(heads header.Heads, choice header.Choice) (list []besides) {
 		}
 		for _, k := range view.Of2(heads, header.Choice{Place: f.Place, Copy: f.Copy}).Keyslots {
 			if !slices.ContainsFunc(taken, func(o view.Keyslot) bool { return o.Area.Overlaps(k.Area) }) {
-				list, taken = append(list, besides{k.ID, k.Area}), append(taken, k)
+				list, taken = append(list, k), append(taken, k)
 			}
 		}
 	}
