@@ -106,7 +106,7 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		return err
 	}
 	defer v.Close()
-	plan, err := v.PlanFar()
+	plan, err := v.PlanFar(ctx)
 	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
