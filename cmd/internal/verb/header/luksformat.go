@@ -23,6 +23,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/sector"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // luksFormatOptions are those that only luksFormat takes.
@@ -433,7 +434,7 @@ func formatOver(ctx context.Context, c *verb.Command, meta *luks.File, passphras
 		c.UI.Debugf("no volume lies on %s: %v", meta.Path(), err)
 		return format(ctx, c, meta, passphrase, o)
 	}
-	before := former.View
+	before := []view.View{former.View}
 	return guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, o))
 }
 

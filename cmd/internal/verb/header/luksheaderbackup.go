@@ -4,6 +4,7 @@ package header
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -48,5 +49,17 @@ func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return verb.DeviceError(v.Path, err)
 	}
-	return volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image)
+	return errors.Join(volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image), incomplete(ctx, c, v))
+}
+
+// incomplete names keyslots that a backup has not, since only what was kept of a change that was cut off has them.
+func incomplete(ctx context.Context, c *verb.Command, v *volume.Volume) error {
+	if v.Version != 1 {
+		return nil
+	}
+	left, err := volume.Leftovers(ctx, v.Volume)
+	for _, l := range left {
+		c.UI.Errorf("WARNING: not in the backup of %s: %s.", v.Path, l)
+	}
+	return err
 }

@@ -75,7 +75,7 @@ func setUUID(ctx context.Context, c *verb.Command) error {
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
 		return err
 	}
-	return guarded.Settle(ctx, c, v.Found, v.Device(), v.SetUUID(ctx, next))
+	return guarded.Settle(ctx, c, v.Before(), v.Device(), v.SetUUID(ctx, next))
 }
 
 // parseUUID accepts the textual form only and lowers its case.

@@ -60,7 +60,7 @@ func erase(ctx context.Context, c *verb.Command) error {
 	}); err != nil {
 		return err
 	}
-	return guarded.SettleErased(ctx, c, v.Found, v.Device(), eraseAll(ctx, v))
+	return guarded.SettleErased(ctx, c, v.Before(), v.Device(), eraseAll(ctx, v))
 }
 
 // eraseAll takes the far header first. Of heads that contradict each other none says where it is until they agree.

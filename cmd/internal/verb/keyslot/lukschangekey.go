@@ -85,7 +85,7 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 		c.UI.Verbosef("Key slot %d created.", id)
 		warnOfIterations(c, v, id, n.KDF.Iterations)
 	}
-	return guarded.Settle(ctx, c, v.Found, v.Device(), keys.SlotError(err))
+	return guarded.Settle(ctx, c, v.Before(), v.Device(), keys.SlotError(err))
 }
 
 // warnOfIterations: a LUKS1 keyslot that had no other place than its own keeps what it had.

@@ -151,5 +151,5 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 	if err == nil {
 		c.UI.Verbosef("Key slot %d removed.", id)
 	}
-	return guarded.Settle(ctx, c, v.Found, v.Device(), err)
+	return guarded.Settle(ctx, c, v.Before(), v.Device(), err)
 }
