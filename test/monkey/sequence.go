@@ -331,7 +331,7 @@ func (r *Runner) judge(w *World, d *draw, j judged, stamp string) error {
 			return err
 		}
 	}
-	if err := w.sound(j); err != nil {
+	if err := errors.Join(w.sound(j), w.keptSound(j)); err != nil {
 		return err
 	}
 	w.remember()
