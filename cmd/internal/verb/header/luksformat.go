@@ -253,9 +253,10 @@ func findTarget(c *verb.Command) (formatTarget, error) {
 
 // gatherOptions gathers what the command line and the device say of the new volume.
 func gatherOptions(c *verb.Command, d formatTarget) (luks.FormatOptions, error) {
+	label, subsystem := labels(c)
 	o := luks.FormatOptions{
-		Version: 2, Cipher: c.Opt.Cipher.Or("aes-xts-plain64"), Hash: keys.Hash(c), Label: c.Opt.Label.V,
-		Subsystem: c.Opt.Subsystem.V,
+		Version: 2, Cipher: c.Opt.Cipher.Or("aes-xts-plain64"), Hash: keys.Hash(c), Label: label,
+		Subsystem: subsystem,
 		Detached:  c.Opt.Header.Set, MetadataSize: c.Opt.LUKS2MetadataSize.V, KeyslotsSize: c.Opt.LUKS2KeyslotsSize.V,
 		DataOffset: c.Opt.Offset.V * 512, NoData: true,
 		Keyslot: luks.NewKeyslot{ID: keys.AnyOrSlot(c)},
