@@ -11,6 +11,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -21,10 +22,12 @@ var (
 	ErrSeveral   = errors.New("far headers of several volumes were found")
 )
 
-// noHead holds where no head is valid. One that cannot be read may be, and newer than any far header: it
-// is given up by choice only.
-func noHead(heads header.Heads, giveUp bool) error {
-	if _, err := header.Choose(heads); err == nil {
+// noHead holds where no head is valid, and no header of LUKS1. One that cannot be read may be, and newer than any far
+// header, and so may one of LUKS1 that is damaged: they are given up by choice only.
+func noHead(dev header.Device, heads header.Heads, giveUp bool) error {
+	_, err1 := header.Read1(dev)
+	older := !errors.Is(err1, luks1.ErrMagic) && !errors.Is(err1, luks1.ErrVersion)
+	if _, err := header.Choose(heads); err == nil || err1 == nil || older && !giveUp {
 		return ErrHeadValid
 	}
 	for _, f := range []header.Found{heads.Primary, heads.Secondary} {
@@ -41,7 +44,7 @@ func noHead(heads header.Heads, giveUp bool) error {
 // header.ErrUnreadable, ErrNoFar, ErrSeveral, that of ctx.
 func FindFar(ctx context.Context, dev header.Device, giveUp bool, found func(far.Found)) (far.Found, error) {
 	var best far.Found
-	if err := noHead(header.Read(dev), giveUp); err != nil {
+	if err := noHead(dev, header.Read(dev), giveUp); err != nil {
 		return best, err
 	}
 	several := false
@@ -100,7 +103,7 @@ type Brought struct {
 // Areas that are as they should be are not written.
 func FromFar(dev header.Device, f far.Found, giveUp bool, random io.Reader) (Plan, Brought, error) {
 	heads := header.Read(dev)
-	if err := noHead(heads, giveUp); err != nil {
+	if err := noHead(dev, heads, giveUp); err != nil {
 		return Plan{}, Brought{}, err
 	}
 	copies, choice, err := usable(f)

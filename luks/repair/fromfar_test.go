@@ -196,3 +196,28 @@ func TestKeyslotThatIsDamagedInTheFarHeaderTooIsNotBroughtBack(t *testing.T) {
 	}
 	unlocks(t, dev)
 }
+
+// TestFarHeaderNeverWinsOverLUKS1: another tool made a LUKS1 volume over the heads, and left the far header.
+func TestFarHeaderNeverWinsOverLUKS1(t *testing.T) {
+	dev := formatted(t, uuid)
+	end := bytes.Clone(dev.image[20*mib:])
+	_, err := luks.Format(context.Background(), dev, []byte("new"), luks.FormatOptions{
+		Version: 1, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512, UUID: "1" + uuid[1:],
+		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(dev.image[20*mib:], end)
+	f, _, err := find(dev, true)
+	if !errors.Is(err, repair.ErrHeadValid) {
+		t.Errorf("found %v, %v", f.State, err)
+	}
+	copy(dev.image[8:], "\x00\x00") // the cipher's name: no reader takes it, and mending it is for others
+	if _, _, err := find(dev, false); !errors.Is(err, repair.ErrHeadValid) {
+		t.Errorf("damaged: %v", err)
+	}
+	if _, _, err := find(dev, true); err != nil {
+		t.Errorf("given up: %v", err)
+	}
+}
