@@ -96,6 +96,9 @@ func plan1(raw []byte, now luks1.Header, c Change1, size uint64) (Plan, error) {
 	if err := c.Expect.check(heldBy1(now), heldBy1(c.Next)); err != nil {
 		return p, err
 	}
+	if err := layout.Fits1(c.Next, size); err != nil {
+		return p, err
+	}
 	if err := layout.Before1(now, c.Next, size, extents(c.Before)...); err != nil {
 		return p, err
 	}

@@ -123,15 +123,20 @@ func (s *Session) OverwriteCopies(id int) error {
 	return err
 }
 
-// copies does so for LUKS1.
-func (s *Session1) copies(next luks1.Header) ([]Area, error) {
-	var list []material
-	for _, id := range s.now.EnabledKeyslots() {
-		if k := next.Keyslots[id]; !k.Enabled() || k.Salt != s.now.Keyslots[id].Salt {
-			offset, length := s.now.Material(id)
+// takenAway is the material that a change takes away.
+func takenAway(now, next luks1.Header) (list []material) {
+	for _, id := range now.EnabledKeyslots() {
+		if k := next.Keyslots[id]; !k.Enabled() || k.Salt != now.Keyslots[id].Salt {
+			offset, length := now.Material(id)
 			list = append(list, material{id: id, at: luks2.Extent{Offset: uint64(offset), Size: uint64(length)}})
 		}
 	}
+	return list
+}
+
+// copies does so for LUKS1.
+func (s *Session1) copies(next luks1.Header) ([]Area, error) {
+	list := takenAway(s.now, next)
 	if list = read(s.dev, list); len(list) == 0 {
 		return nil, nil
 	}

@@ -83,6 +83,9 @@ func (f Format) wipe(ctx context.Context, dev header.Device) error {
 func (f Format) plan(size uint64) (areas, p Plan, heads header.Plan, err error) {
 	areas.loose(luks2.Copy{}, f.Areas...)
 	if f.Header1 != nil {
+		if err := layout.Fits1(*f.Header1, size); err != nil {
+			return areas, p, heads, err
+		}
 		sectors, err := luks1.Fresh(*f.Header1)
 		p.sectors(sectors)
 		return areas, p, heads, err

@@ -3,6 +3,10 @@
 package commit
 
 import (
+	"errors"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -58,7 +62,46 @@ func (s *Session1) Do(c Change1) error {
 	if err := Apply(s.dev, p); err != nil {
 		return s.cutOff(err, c)
 	}
+	if len(takenAway(s.now, c.Next)) > 0 {
+		return errors.Join(s.disown(), s.read())
+	}
 	return s.read()
+}
+
+// disown wipes a far header under the volume's uuid at the device's end, which holds keys of the time when the volume
+// was LUKS2: another tool took the token away that told of it, and made LUKS1 of the rest. One that cannot be wiped is
+// named by a FarError.
+func (s *Session1) disown() error {
+	size := uint64(max(s.dev.Size(), 0))
+	at, ok := far.LocatorAt(size)
+	if !ok {
+		return nil
+	}
+	f := far.Look(s.dev, at)
+	if f.State < far.Foreign || !f.Locator.Of(s.now.UUID) {
+		return nil
+	}
+	if err := s.wipeFar(f); err != nil {
+		return &FarError{Place: f.Place, Err: err}
+	}
+	return nil
+}
+
+func (s *Session1) wipeFar(f far.Found) error {
+	switch {
+	case f.State != far.Whole:
+		return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
+	case f.Place.Start() < s.now.MaterialRoom().End():
+		return fmt.Errorf("%w: it lies over the keyslots", far.ErrDisplaced)
+	}
+	if err := uncovered(s.dev, f.Place); err != nil {
+		return err
+	}
+	stages, err := farWipe(f, luks2.Copy{})
+	if err != nil {
+		return err
+	}
+	return Apply(s.dev, Plan{stages})
 }
 
 // Up turns LUKS1 into LUKS2: both heads around the LUKS1 header, whose second sector stays within the
@@ -92,6 +135,9 @@ func (s *Session1) Up(heads header.Plan) error {
 // over what is left of the heads, the secondary first. Both heads are made equal, and durable, before the
 // primary goes: the secondary alone speaks for the volume while sector 0 is written.
 func (s *Session) Down(h luks1.Header) error {
+	if err := layout.Fits1(h, s.size()); err != nil {
+		return err
+	}
 	heal, err := planHeal(s.dev, s.heads, s.choice, false)
 	if err != nil {
 		return err

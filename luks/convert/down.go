@@ -27,14 +27,14 @@ func PlanDown(c luks2.Copy, size uint64) (Down, error) {
 	}
 	heads := 2 * c.Header.Size
 	end := uint64(h.PayloadOffset) * luks1.SectorSize
-	if end == 0 {
+	if end == 0 || end > size { // a detached header: the data begin on another device
 		end = size
 	}
 	room := luks2.Extent{Offset: heads, Size: c.Metadata.KeyslotsSize()}
 	if d, fits := usualDown(h, now, room, end); fits {
 		return d, d.Header.Validate(int64(size))
 	}
-	return asTheyAre(h, now, end)
+	return asTheyAre(h, now, end, size)
 }
 
 // usualDown gives every keyslot its usual place.
@@ -67,8 +67,8 @@ func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64
 }
 
 // asTheyAre leaves the keyslots where they lie, which LUKS1 allows, and gives the disabled ones what
-// room there is.
-func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
+// room there is before byte end, on a device of size bytes.
+func asTheyAre(h luks1.Header, now map[int]uint64, end, size uint64) (Down, error) {
 	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	const nowhere = 1<<32 - 1
 	for i := range h.Keyslots {
@@ -88,5 +88,5 @@ func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
 		}
 		h.Keyslots[i].Offset = uint32(at / luks1.SectorSize)
 	}
-	return Down{Header: h}, h.Validate(0)
+	return Down{Header: h}, h.Validate(int64(size))
 }

@@ -33,6 +33,9 @@ func refuse(kind error, format string, args ...any) error {
 	return &Error{kind, fmt.Sprintf(format, args...)}
 }
 
+// Fits1 refuses a LUKS1 header that any reader would refuse on a device of deviceSize bytes, with a luks1.FieldError.
+func Fits1(next luks1.Header, deviceSize uint64) error { return next.Validate(int64(deviceSize)) }
+
 // Fits refuses metadata that any reader would refuse on a device of deviceSize bytes: heads and keyslots
 // area end on the device (cryptsetup's rule) and, where the data lie on it, before them. A far header that the
 // token calls in force has the length of its body. All other rules are the format's: luks2.Encode holds them.

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
@@ -60,7 +61,21 @@ func erase(ctx context.Context, c *verb.Command) error {
 	}); err != nil {
 		return err
 	}
-	return guarded.SettleErased(ctx, c, v.Before(), v.Device(), eraseAll(ctx, v))
+	err = guarded.SettleErased(ctx, c, v.Before(), v.Device(), eraseAll(ctx, v))
+	return errors.Join(err, tellOthers(ctx, c, v))
+}
+
+// tellOthers names far headers of volumes that lay on the device before, and that another program formatted over: they
+// are not of this volume, and still open what is left of theirs.
+func tellOthers(ctx context.Context, c *verb.Command, v *volume.Volume) error {
+	others, err := far.Every(ctx, v.Device())
+	for _, f := range others {
+		if f.State == far.Whole && !f.Locator.Of(v.UUID) {
+			c.UI.Errorf("WARNING: the far header of another volume, %s, stays at byte %d of %s; luksFormat wipes it.",
+				f.Locator.UUID, f.Place.Start(), v.Path)
+		}
+	}
+	return err
 }
 
 // eraseAll takes the far header first. Of heads that contradict each other none says where it is until they agree.
