@@ -18,5 +18,6 @@ func ExitCodes() []ExitCode {
 		{Exit{4, "No such device, or one that cannot be used so."}, "no such device"},
 		{Exit{5, "The name exists already, or the device is in use."}, "in use"},
 		{Exit{130, "Interrupted by Ctrl-C (1 under the name cryptsetup)."}, "interrupted"},
+		{Exit{143, "Ended by SIGTERM (1 under the name cryptsetup)."}, "terminated"},
 	}
 }

@@ -119,8 +119,8 @@ func recoveryTopic() Topic {
 		},
 		After: []string{
 			"repair and the restores show what they would write with --dry-run, and repair keeps what it overwrites " +
-				"(--undo FILE goes back). A wrong passphrase is not damage: {program} open --test-passphrase DEVICE tells " +
-				"the two apart. What was erased, or overwritten in all copies, nobody can bring back.",
+				"(--undo FILE goes back). A wrong passphrase is not damage: {program} open --test-passphrase DEVICE " +
+				"tells the two apart. What was erased, or overwritten in all copies, nobody can bring back.",
 		},
 	}
 }
@@ -174,9 +174,9 @@ func crypttabTopic() Topic {
 	return Topic{
 		Name: "crypttab", Summary: "the table of volumes that are unlocked at boot",
 		Text: []string{
-			"Each line of /etc/crypttab has a name, a device, a key file (none asks), and options with commas between: " +
-				"data UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 none luks,discard. The dialects of Debian and of " +
-				"systemd are both read.",
+			"Each line of /etc/crypttab has a name, a device, a key file (none asks), and options with commas " +
+				"between: data UUID=8f3c2b1e-6d5a-4c7b-9e80-112233445566 none luks,discard. The dialects of Debian " +
+				"and of systemd are both read.",
 		},
 		Terms: []Term{
 			{"luks, plain, swap, tmp", "what the device is; LUKS where nothing is said"},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,9 +29,36 @@ func Columns(w io.Writer) int {
 	return max(int(size.Col), leastColumns)
 }
 
-// obeys tells whether w is a terminal that knows escape codes.
-func obeys(w io.Writer) bool {
+// Narrower tells whether standard output goes to a terminal that has fewer columns.
+func (u *UI) Narrower(columns int) bool {
+	f, ok := u.Out.(*os.File)
+	return ok && isTerminal(int(f.Fd())) && Columns(f) < columns
+}
+
+// Obeys tells whether w is a terminal that knows escape codes.
+func Obeys(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	term := os.Getenv("TERM")
 	return ok && isTerminal(int(f.Fd())) && term != "" && term != "dumb"
+}
+
+// Colour is how a word is shown where that helps.
+type Colour string
+
+// The colours, as parameters of the terminal's SGR command.
+const (
+	Bold   Colour = "1"
+	Green  Colour = "32"
+	Yellow Colour = "33"
+	Red    Colour = "31"
+)
+
+// Paint colours a word on standard output, unless that is no terminal that knows colours or NO_COLOR is set
+// (no-color.org). Under cryptsetup's name nothing is coloured.
+func (u *UI) Paint(c Colour, word string) printable.Block {
+	word = printable.Line(word)
+	if !u.Own || os.Getenv("NO_COLOR") != "" || !Obeys(u.Out) {
+		return printable.Block(word)
+	}
+	return printable.Block("\x1b[" + string(c) + "m" + word + "\x1b[0m")
 }

@@ -48,5 +48,10 @@ func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return verb.DeviceError(v.Path, err)
 	}
-	return volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image)
+	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
+		return err
+	}
+	c.UI.Advisef("Header and keyslots of %s are in %s, %d MiB; it opens with every passphrase of today. Keep it apart.",
+		v.Path, c.Opt.HeaderBackupFile.V, (len(image)+1<<20-1)>>20)
+	return nil
 }

@@ -60,7 +60,11 @@ func erase(ctx context.Context, c *verb.Command) error {
 	}); err != nil {
 		return err
 	}
-	return guarded.SettleErased(ctx, c, v.Found, v.Device(), eraseAll(ctx, v))
+	if err := guarded.SettleErased(ctx, c, v.Found, v.Device(), eraseAll(ctx, v)); err != nil {
+		return err
+	}
+	c.UI.Advisef("All keyslots of %s are destroyed%s. Only a header backup from before opens it.", v.Path, v.AndFar())
+	return nil
 }
 
 // eraseAll takes the far header first. Of heads that contradict each other none says where it is until they agree.
