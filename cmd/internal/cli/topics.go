@@ -104,10 +104,11 @@ func recoveryTopic() Topic {
 	return Topic{
 		Name: "recovery", Summary: "a volume does not open any more: what to do, in which order",
 		Text: []string{
-			"Write nothing to the device. Where it is about to die, copy it first and work on the copy. Neither " +
-				"check nor rescue writes.",
+			"Write nothing to the device. Where it is about to die, copy it first and work on the copy. None of " +
+				"the first three writes.",
 		},
 		Terms: []Term{
+			{"{program} fix DEVICE", "names the state in a sentence and the one safe command"},
 			{"{program} check DEVICE", "shows every copy of the header and every keyslot"},
 			{"{program} rescue DEVICE", "searches the device for what is left of a header"},
 			{"{program} repair DEVICE", "one of the two copies is damaged: writes it anew from the other"},

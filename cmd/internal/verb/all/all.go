@@ -38,6 +38,7 @@ func Verbs() []verb.Verb {
 		mapping.Resize(),
 		mapping.Status(),
 		measure.Benchmark(),
+		mend.Fix(),
 		mend.Repair(),
 		refused.Reencrypt(),
 		keyslot.Erase(),

@@ -68,7 +68,7 @@ func List() verb.Verb {
 				{What: "What is encrypted on this machine, and open:", Line: "orthrus list"},
 				{What: "The same of image files, for programs:", Line: "orthrus list --json backup.img old.img"},
 			},
-			SeeAlso: []string{"status", "check"},
+			SeeAlso: []string{"status", "check", "fix"},
 		},
 		Run: list,
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/open"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -191,6 +192,13 @@ func ofVolume(ctx context.Context, r row, v *luks.Volume) row {
 
 // other looks for what else encrypts, and for a volume that only a far header or a second head tells of.
 func other(r row, file *luks.File) row {
+	if at, ok := far.LocatorAt(uint64(max(file.Size(), 0))); ok {
+		if f := far.Look(file, at); f.State > far.Unreadable {
+			r.Format, r.UUID, r.State, r.Far = "LUKS2", f.Locator.UUID, lost, f.State.String()
+			r.Why = "only its far header is left; see fix"
+			return r
+		}
+	}
 	found, _ := signature.Detect(file, file.Size()) // what cannot be read is nothing that can be named
 	for _, s := range found {
 		switch {
