@@ -63,11 +63,13 @@ func LookFar(dev Device, heads header.Heads, choice header.Choice) (FarHeader, e
 
 // PlanFar says where a far header of this volume would lie, on its device as large as that is now, and
 // refuses volumes that cannot have one: ErrNoFar, ErrNoFarRoom, ErrFarPresent, luks2.ErrNoRoom.
-func (v *Volume) PlanFar() (FarPlan, error) {
-	if v.Version != 2 {
-		return FarPlan{}, errors.Join(ErrNoFar, errors.New("it is LUKS1; convert it to LUKS2 first"))
-	}
-	return relocate.CheckEnable(v.Choice.Copy, far.Gather(v.dev, v.Choice.Copy))
+func (v *Volume) PlanFar(ctx context.Context) (p FarPlan, err error) {
+	older := errors.Join(ErrNoFar, errors.New("it is LUKS1; convert it to LUKS2 first"))
+	err = v.look(ctx, older, func(now luks2.Copy) (err error) {
+		p, err = relocate.CheckEnable(now, far.Gather(v.dev, now))
+		return err
+	})
+	return p, err
 }
 
 // EnableFar gives the volume a far header at the end of its device. The contents must be known to end
@@ -75,7 +77,7 @@ func (v *Volume) PlanFar() (FarPlan, error) {
 // segment gets a fixed size, mappings are made as short, the far header is written, the heads name it.
 func (v *Volume) EnableFar(ctx context.Context, room Room) (p FarPlan, err error) {
 	if v.Version != 2 {
-		return v.PlanFar()
+		return v.PlanFar(ctx)
 	}
 	err = v.transact(ctx, commit.Options{Free: true}, func(s *commit.Session) (steps []commit.Step, err error) {
 		steps, p, err = relocate.Enable(v.dev, s.Now(), room)

@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
 )
 
@@ -450,4 +451,68 @@ func tokenDevice(v *luks.Volume) uint64 {
 		return 0
 	}
 	return t.DeviceSize
+}
+
+// renamedByAnother gives the volume another uuid as a tool does that knows nothing of far headers.
+func renamedByAnother(t *testing.T, dev *limited) {
+	t.Helper()
+	v := loaded(t, dev)
+	if _, err := v.Heal(ctx, false); err != nil {
+		t.Fatal(err)
+	}
+	next := v.Choice.Copy
+	next.Header.UUID = "5d3b1a3c-8a4e-4d0e-9a53-0d9c0f5f0c11"
+	next.Header.SeqID++
+	for place := range uint64(2) {
+		next.Header.Offset = place * next.Header.Size
+		p, err := luks2.Encode(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(dev.image[next.Header.Offset:], p)
+	}
+}
+
+// TestARevocationFindsFarHeadersUnderAnotherUUID cuts a change of place off at each write, and has another tool
+// change the uuid then.
+func TestARevocationFindsFarHeadersUnderAnotherUUID(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(dev *limited, v *luks.Volume) error
+	}{
+		{"in order", func(*limited, *luks.Volume) error { return syscall.ENODEV }},
+		{"grow", func(dev *limited, v *luks.Volume) error { dev.resize(16 * mib); return follow(dev, v, false) }},
+		{"shrink", func(dev *limited, v *luks.Volume) error { return follow(dev, v, true) }},
+		{"disable", func(_ *limited, v *luks.Volume) error { return v.DisableFar(ctx) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for n := 0; ; n++ {
+				dev, v := twoKeys(t, 12*mib)
+				material := materialOf(t, dev, v, 1)
+				if got := bytes.Count(dev.image, material); got != 2 {
+					t.Fatalf("the material is there %d times, want 2", got)
+				}
+				dev.torn = n
+				if err := c.do(dev, v); err == nil {
+					return
+				}
+				dev.torn, dev.limit = -1, 0
+				renamedByAnother(t, dev)
+				v = loaded(t, dev)
+				if _, err := v.Resume(ctx, nil); err != nil {
+					t.Fatalf("write %d: resuming: %v", n, err)
+				}
+				if err := killTwo(v); err != nil {
+					t.Errorf("write %d: %v", n, err)
+				}
+				if got := bytes.Count(dev.image, material); got != 0 {
+					t.Errorf("write %d: the material is still there %d times", n, got)
+				}
+				unlock(t, loaded(t, dev), "one")
+				if c.name == "in order" {
+					return
+				}
+			}
+		})
+	}
 }

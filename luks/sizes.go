@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
@@ -26,11 +27,12 @@ type MetadataSize = relocate.Sizes
 // and how long the data are then (bytes). It writes nothing. Errors: far.ErrNone without a far header,
 // relocate.SizeError where there is nothing to follow, relocate.OverlapError, and those of package far
 // where what lies at the far header's place is not ours.
-func (v *Volume) PlanGrow(o GrowOptions) ([]Step, uint64, error) {
-	if v.Version != 2 {
-		return nil, 0, far.ErrNone
-	}
-	return o.Plan(v.dev, v.Choice.Copy)
+func (v *Volume) PlanGrow(ctx context.Context, o GrowOptions) (steps []Step, size uint64, err error) {
+	err = v.look(ctx, far.ErrNone, func(now luks2.Copy) (err error) {
+		steps, size, err = o.Plan(v.dev, now)
+		return err
+	})
+	return steps, size, err
 }
 
 // Grow lets the volume follow its device, as PlanGrow says. What was begun earlier is concluded first, and a
@@ -62,11 +64,12 @@ func (v *Volume) Grow(ctx context.Context, o GrowOptions) error {
 // PlanShrink tells the steps in which a volume with a far header would make room, before its device is
 // cut, and how long the data are then (bytes). It writes nothing. Errors as those of PlanGrow, and a
 // RoomError where the contents do not end low enough.
-func (v *Volume) PlanShrink(o ShrinkOptions) ([]Step, uint64, error) {
-	if v.Version != 2 {
-		return nil, 0, far.ErrNone
-	}
-	return o.Plan(v.dev, v.Choice.Copy)
+func (v *Volume) PlanShrink(ctx context.Context, o ShrinkOptions) (steps []Step, size uint64, err error) {
+	err = v.look(ctx, far.ErrNone, func(now luks2.Copy) (err error) {
+		steps, size, err = o.Plan(v.dev, now)
+		return err
+	})
+	return steps, size, err
 }
 
 // Shrink makes room at the device's end, as PlanShrink says. Then the device may be cut to the size
@@ -94,32 +97,36 @@ func (v *Volume) CancelShrink(ctx context.Context, o GrowOptions) error {
 }
 
 // PlanCancelShrink tells the steps of CancelShrink and writes nothing.
-func (v *Volume) PlanCancelShrink(o GrowOptions) ([]Step, error) {
-	if v.Version != 2 {
-		return nil, relocate.ErrNotAwaiting
-	}
-	steps, _, err := o.PlanCancel(v.dev, v.Choice.Copy)
+func (v *Volume) PlanCancelShrink(ctx context.Context, o GrowOptions) (steps []Step, err error) {
+	err = v.look(ctx, relocate.ErrNotAwaiting, func(now luks2.Copy) (err error) {
+		steps, _, err = o.PlanCancel(v.dev, now)
+		return err
+	})
 	return steps, err
 }
 
 // PlanMetadataSize tells the steps in which the metadata area of a LUKS2 volume would get other sizes,
 // and writes nothing. No steps: it has them. Errors are ErrUnsupported, a RequirementsError, and those
 // of relocate.PlanResize.
-func (v *Volume) PlanMetadataSize(size MetadataSize) ([]Step, error) {
-	if v.Version != 2 {
-		return nil, fmt.Errorf("the metadata area of LUKS1 has a fixed size: %w", ErrUnsupported)
+func (v *Volume) PlanMetadataSize(ctx context.Context, size MetadataSize) (steps []Step, err error) {
+	if v.Version == 2 {
+		if err := v.CheckRequirements(); err != nil {
+			return nil, err
+		}
 	}
-	if err := v.CheckRequirements(); err != nil {
-		return nil, err
-	}
-	return size.Plan(v.dev, v.Choice.Copy)
+	fixed := fmt.Errorf("the metadata area of LUKS1 has a fixed size: %w", ErrUnsupported)
+	err = v.look(ctx, fixed, func(now luks2.Copy) (err error) {
+		steps, err = size.Plan(v.dev, now)
+		return err
+	})
+	return steps, err
 }
 
 // SetMetadataSize gives the metadata area other sizes, as PlanMetadataSize says, telling each step
 // before it begins. Damaged heads are healed first. Wherever it stops, the volume opens, and Resume
 // concludes.
 func (v *Volume) SetMetadataSize(ctx context.Context, size MetadataSize, tell func(Step)) error {
-	if _, err := v.PlanMetadataSize(size); err != nil {
+	if _, err := v.PlanMetadataSize(ctx, size); err != nil {
 		return err
 	}
 	if _, err := v.Resume(ctx, tell); err != nil {

@@ -7,8 +7,28 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
+
+// look plans on the heads as they are now, under the shared lock, so that nothing half written by somebody else is
+// judged. It writes nothing and leaves v as it was loaded. LUKS1 has nothing to plan: the error is older then.
+func (v *Volume) look(ctx context.Context, older error, plan func(now luks2.Copy) error) error {
+	if v.Version != 2 {
+		return older
+	}
+	return commit.Locked(ctx, v.dev, false, func() error {
+		fresh, err := view.Read(v.dev)
+		switch {
+		case err != nil:
+			return err
+		case fresh.Version != 2:
+			return older
+		}
+		return plan(fresh.Choice.Copy)
+	})
+}
 
 // Step is one step of a transaction.
 type Step = commit.Step
@@ -68,9 +88,13 @@ func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err
 }
 
 // PlanResume tells the steps in which Resume would conclude or take back what was begun, and writes nothing.
-func (v *Volume) PlanResume() ([]Step, error) {
-	if _, found, err := v.Pending(); err != nil || !found {
-		return nil, err
-	}
-	return relocate.PlanPending(v.dev, v.Choice.Copy)
+func (v *Volume) PlanResume(ctx context.Context) (steps []Step, err error) {
+	err = v.look(ctx, nil, func(now luks2.Copy) error {
+		_, found, err := relocate.Pending(v.dev, now.Metadata)
+		if err == nil && found {
+			steps, err = relocate.PlanPending(v.dev, now)
+		}
+		return err
+	})
+	return steps, err
 }

@@ -4,7 +4,6 @@ package commit
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -79,12 +78,12 @@ func read(dev header.Device, list []material) []material {
 	return known
 }
 
-// noise is what overwrites them.
-func noise(list []material) ([]Area, error) {
+// overwriting is what overwrites them.
+func overwriting(list []material) ([]Area, error) {
 	var areas []Area
 	for _, m := range list {
-		a := Area{fmt.Sprintf("copy of keyslot %d", m.id), m.at.Offset, make([]byte, m.at.Size)}
-		if _, err := rand.Read(a.Bytes); err != nil {
+		a, err := Noise(fmt.Sprintf("copy of keyslot %d", m.id), m.at)
+		if err != nil {
 			return nil, err
 		}
 		areas = append(areas, a)
@@ -108,7 +107,7 @@ func (s *Session) copies(now, next luks2.Copy) ([]Area, error) {
 			free = append(free, m)
 		}
 	}
-	return noise(free)
+	return overwriting(free)
 }
 
 // OverwriteCopies does so for one keyslot, before steps that take it away.
@@ -143,5 +142,5 @@ func (s *Session1) copies(next luks1.Header) ([]Area, error) {
 			free = append(free, m)
 		}
 	}
-	return noise(free)
+	return overwriting(free)
 }

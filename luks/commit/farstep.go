@@ -205,7 +205,7 @@ func (w FarWipe) run(s *Session) error {
 	}
 	now := s.choice.Copy
 	old := far.Read(s.dev, w.Place)
-	going := far.Going(old, now)
+	going := far.Going(old, now) || far.WipedAt(old)
 	if old.State == far.Unreadable && !going {
 		return fmt.Errorf("%w: %w", far.ErrUnsure, old.Err)
 	}

@@ -5,6 +5,7 @@ package far
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -79,7 +80,7 @@ func Judge(e Evidence) Judgement {
 	}
 	j.Exposed = e.dataEnd() > e.Token.Far.Start()
 	j.Covered = Reaches(e.Live, e.Token.Far)
-	if e.Recorded.State == Whole && e.Recorded.Locator.Of(e.Head.Header.UUID) {
+	if e.Recorded.State == Whole && e.Recorded.Of(e.Head) {
 		j.Revoked = e.Recorded.Locator.Revoked(e.Head)
 	}
 	return j
@@ -142,7 +143,7 @@ func (e Evidence) recorded() (Standing, error) {
 		return Unknown, fmt.Errorf("%w: %w", ErrUnsure, f.Err)
 	case f.State != Whole:
 		return Displaced, fmt.Errorf("%w: %w", ErrDisplaced, f.Err)
-	case !f.Locator.Of(e.Head.Header.UUID):
+	case !f.Of(e.Head):
 		return Displaced, fmt.Errorf("%w: its uuid is %s", ErrDisplaced, f.Locator.UUID)
 	case f.Place.Body.Size != Length(e.Head):
 		return Misfit, fmt.Errorf("%w: %d bytes, and they take %d", ErrLength, f.Place.Body.Size, Length(e.Head))
@@ -159,7 +160,7 @@ func (e Evidence) recorded() (Standing, error) {
 // the transaction that began it is not known to the heads, those came back from the one that was.
 func (e Evidence) newer() (Found, bool) {
 	for _, f := range append([]Found{e.Recorded}, e.Others...) {
-		if f.State < Foreign || !f.Locator.Of(e.Head.Header.UUID) || f.Locator.Making() {
+		if f.State < Foreign || !f.Of(e.Head) || f.Locator.Making() {
 			continue
 		}
 		if now := e.Head.Header.SeqID; header.Newer(f.Locator.SeqID, now) && !e.expected(f, now) {
@@ -183,16 +184,38 @@ func (e Evidence) forgotten() []Found {
 	var list []Found
 	for _, f := range e.Others {
 		named := e.HasToken && (f.Place == e.Token.Far || f.Place == e.Token.To)
-		if f.State >= Foreign && f.Locator.Of(e.Head.Header.UUID) && !named {
+		if f.State >= Foreign && f.Of(e.Head) && !named {
 			list = append(list, f)
 		}
 	}
 	return list
 }
 
+// Of tells whether a far header belongs to the volume of that head: by the uuid or, since other tools change that
+// without asking the far header, by the digest of a volume key, which only a copy of the volume has.
+func (f Found) Of(head luks2.Copy) bool {
+	if f.Locator.Of(head.Header.UUID) {
+		return true
+	}
+	if f.State < Foreign {
+		return false
+	}
+	own, err := f.Head()
+	return err == nil && slices.ContainsFunc(own.Metadata.Digests(), func(d luks2.Digest) bool {
+		return d.ServesData() && slices.ContainsFunc(head.Metadata.Digests(), d.SameKey)
+	})
+}
+
 // Ours: a far header of this volume, all of whose bytes are accounted for.
 func Ours(f Found, head luks2.Copy) bool {
-	return f.State == Whole && f.Locator.Of(head.Header.UUID)
+	return f.State == Whole && f.Of(head)
+}
+
+// WipedAt: the locator at the place that a transaction of the heads is wiping announces the same. It may have lost
+// all of its body by which it could be known, and the volume may have got another uuid since.
+func WipedAt(f Found) bool {
+	l := f.Locator
+	return f.State == Whole && l.Place == f.Place && l.Updating() && len(l.Parts) == 0
 }
 
 // Going: a far header of this volume whose locator announces that nothing of it stays. What the device cannot

@@ -3,7 +3,6 @@
 package keys
 
 import (
-	"crypto/rand"
 	"errors"
 	"slices"
 
@@ -21,9 +20,7 @@ func Noise(id int, area luks2.Extent) (commit.Area, error) {
 	if area.Size > luks2.MaxKeyslotsSize {
 		return commit.Area{}, fault.Geometry(areaName(id), "%d bytes", area.Size)
 	}
-	p := make([]byte, area.Size)
-	_, err := rand.Read(p)
-	return commit.Area{What: areaName(id), Offset: area.Offset, Bytes: p}, err
+	return commit.Noise(areaName(id), area)
 }
 
 func noise1(h luks1.Header, id int) (commit.Area, error) {

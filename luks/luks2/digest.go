@@ -3,6 +3,7 @@
 package luks2
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -57,6 +58,12 @@ func numbers(names []string) []int {
 		}
 	}
 	return ids
+}
+
+// SameKey tells whether both say the same of one volume key: with the same salt, which is random.
+func (d Digest) SameKey(other Digest) bool {
+	return d.Type == other.Type && d.Hash == other.Hash && d.Iterations == other.Iterations &&
+		len(d.Value) > 0 && bytes.Equal(d.Salt, other.Salt) && bytes.Equal(d.Value, other.Value)
 }
 
 // DigestOfKeyslot returns the digest that lists the keyslot.

@@ -3,7 +3,6 @@
 package relocate
 
 import (
-	"crypto/rand"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -81,18 +80,18 @@ func detour(now luks2.Copy, d Detour, id int, to Sizes, longer, limit uint64) ([
 	if _, err := luks2.Encode(next); err != nil {
 		return nil, err
 	}
-	noise := make([]byte, left.Size)
-	if _, err := rand.Read(noise); err != nil {
+	name := fmt.Sprintf("area of keyslot %d", id)
+	wipe, err := commit.Noise(name, left)
+	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("area of keyslot %d", id)
 	begin := heads(fmt.Sprintf("write keyslot %d to byte %d, behind the others, and note that it comes back", id,
 		place.Offset), next)
 	begin.Writes = append([]luks2.Extent{place}, append(begin.Writes, left)...)
 	begin.Act = commit.Heads{Change: commit.Change{
 		Expect: d.Expect, Next: next,
 		Before: []commit.Area{{What: name, Offset: place.Offset, Bytes: d.Material}},
-		After:  []commit.Area{{What: name, Offset: left.Offset, Bytes: noise}},
+		After:  []commit.Area{wipe},
 	}}
 	rest, err := PlanResize(next, to, limit)
 	return append([]Step{begin}, rest...), err

@@ -101,7 +101,7 @@ func EraseFar(ctx context.Context, s *commit.Session) error {
 	all = append(all, err)
 	for _, f := range others {
 		// What the heads name was wiped above, or could not be.
-		if f.Locator.Of(now.Header.UUID) && !slices.Contains(t.Places(), f.Place) {
+		if f.Of(now) && !slices.Contains(t.Places(), f.Place) {
 			all = append(all, named(f.Place, s.Wipe(f, far.Place{})))
 		}
 	}
@@ -133,7 +133,7 @@ func eraseAt(s *commit.Session, p far.Place) error {
 		return far.ErrCutOff
 	}
 	f := far.Look(s.Device(), p.Locator)
-	if f.State > far.Unreadable && !f.Locator.Of(s.Now().Header.UUID) {
+	if f.State > far.Unreadable && !f.Of(s.Now()) {
 		return fmt.Errorf("%w: its uuid is %s", far.ErrDisplaced, f.Locator.UUID)
 	}
 	return s.Wipe(f, far.Place{})

@@ -83,7 +83,7 @@ func refix(s *commit.Session, f far.Status, room Room) error {
 func wipeForgotten(s *commit.Session, f far.Status, others []far.Found, done *FarSync) error {
 	for _, forgotten := range append(f.Forgotten, others...) {
 		place := forgotten.Place
-		if _, tried := done.Left[place]; tried || place == f.Token.Far || !forgotten.Locator.Of(s.Now().Header.UUID) {
+		if _, tried := done.Left[place]; tried || place == f.Token.Far || !forgotten.Of(s.Now()) {
 			continue
 		}
 		if err := s.Wipe(forgotten, f.Token.Far); err != nil {

@@ -4,7 +4,6 @@ package restore
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"io"
 
@@ -126,19 +125,9 @@ func (s *step1) park(last *step1, now luks1.Header, slot luks1.Keyslot, id int, 
 
 // wipe overwrites the material of a keyslot once the header no longer names it.
 func (s *step1) wipe(h luks1.Header, id int) error {
-	w, err := noise(areaName(id), extent1(h, id))
+	w, err := commit.Noise(areaName(id), extent1(h, id))
 	s.After = append(s.After, w)
 	return err
 }
 
 func areaName(id int) string { return fmt.Sprintf("area of keyslot %d", id) }
-
-// noise overwrites with random bytes, from which freed and used areas cannot be told apart.
-func noise(what string, e luks2.Extent) (commit.Area, error) {
-	if e.Size > luks2.MaxKeyslotsSize {
-		return commit.Area{}, &luks2.RoomError{Kind: what, Needed: e.Size, Available: luks2.MaxKeyslotsSize}
-	}
-	p := make([]byte, e.Size)
-	_, err := rand.Read(p)
-	return commit.Area{What: what, Offset: e.Offset, Bytes: p}, err
-}

@@ -111,7 +111,7 @@ func wipeRemains(c *commit.Change, dev io.ReaderAt, now luks2.Copy) error {
 		if e.Size == 0 {
 			continue
 		}
-		wipe, err := noise("free keyslots area", e)
+		wipe, err := commit.Noise("free keyslots area", e)
 		if err != nil {
 			return err
 		}

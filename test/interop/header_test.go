@@ -19,6 +19,10 @@ func TestLabelsAndUUIDs(t *testing.T) {
 		if out := b.must(other, "luksDump", "a.img"); !strings.Contains(out, "Label:         \tonly\nSubsystem:     \t(no subsystem)\n") {
 			b.t.Error("label not as set:\n", out)
 		}
+		b.must(other, "config", "--label", strings.Repeat("l", 60), "--subsystem", strings.Repeat("s", 48), "a.img")
+		if out := b.must(maker, "luksDump", "a.img"); !strings.Contains(out, "\t"+strings.Repeat("l", 47)+"\nSubsystem:     \t"+strings.Repeat("s", 47)+"\n") {
+			b.t.Error("a long label is not cut:\n", out)
+		}
 		setUUID(b, maker, other)
 		b.same(maker, other, "luksDump", "a.img")
 	})

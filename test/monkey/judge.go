@@ -146,6 +146,14 @@ func (w *World) acceptKilled(j judged) error {
 	return nil
 }
 
+// replaced: a format was killed, and the new volume is there.
+func (w *World) replaced(j judged) bool {
+	if !j.action.Ends || !j.result.Killed() {
+		return false
+	}
+	return slices.ContainsFunc(w.state.bound(), func(id int) bool { return w.state.Slots[id].Key != w.volumeKey })
+}
+
 func (w *World) mayBeEmpty(after []State) bool {
 	for _, s := range after {
 		if s.openers() == 0 {

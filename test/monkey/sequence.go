@@ -326,12 +326,12 @@ func (r *Runner) judge(w *World, d *draw, j judged, stamp string) error {
 		return err
 	}
 	w.revoked(j.before, j.by)
-	if j.result.Code == 0 && j.action.Done != nil {
+	if (j.result.Code == 0 || w.replaced(j)) && j.action.Done != nil {
 		if err := j.action.Done(w); err != nil {
 			return err
 		}
 	}
-	if err := w.sound(j); err != nil {
+	if err := errors.Join(w.sound(j), w.keptSound(j)); err != nil {
 		return err
 	}
 	w.remember()

@@ -46,7 +46,7 @@ func (t *task) follow(ctx context.Context) (grown bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	_, _, err = t.target.LUKS.PlanGrow(luks.GrowOptions{})
+	_, _, err = t.target.LUKS.PlanGrow(ctx, luks.GrowOptions{})
 	switch {
 	case pending:
 	case nothingToFollow(err):

@@ -109,7 +109,7 @@ func wantsGrowth(v *luks.Volume, f luks.FarHeader) (verdict.Far, bool) {
 	if !f.HasToken || f.Token.Phase != far.Stable || uint64(v.Device().Size()) <= f.Token.DeviceSize {
 		return verdict.Far{}, false
 	}
-	_, _, err := v.PlanGrow(luks.GrowOptions{})
+	_, _, err := luks.GrowOptions{}.Plan(v.Device(), v.Choice.Copy) // the lock is held, and this was read under it
 	if err != nil {
 		return verdict.Far{Wants: verdict.Grow, Refused: err.Error()}, true
 	}

@@ -59,7 +59,7 @@ func readKeyFile(ctx context.Context, r Request) (*secret.Buffer, error) {
 	if isTerminal(fd) {
 		return nil, &InputError{Kind: ErrKeyFileIsTTY, Path: r.KeyFile}
 	}
-	r.mayBeEmpty = r.Offset == 0 && isRegular(fd)
+	r.mayBeEmpty = isRegular(fd)
 	return readInput(ctx, fd, r, false)
 }
 

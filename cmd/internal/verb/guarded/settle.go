@@ -21,20 +21,21 @@ import (
 )
 
 // Settle brings what is kept of a volume elsewhere into line with what has become of its header: heads of the guard,
-// undo copies, header backups, a key in the kernel. before is what the header said, dev is where it lies, and failed
-// is how the change of it ended, which is returned together with what is left here. It is the only place where a verb
+// undo copies, header backups, a key in the kernel. before is what the header said: as it was found, and once what had
+// been cut off was concluded, which may have brought the very keyslot back that the change takes away. dev is where it
+// lies, and failed is how the change ended, which is returned together with what is left here. It is the only place where a verb
 // destroys any of this, and with --dry-run it only names it.
 //
 // What was committed counts and not how the change ended, so the header is read again: a change that is in may
 // report that the far header could not follow. Where no header is left to be read, nothing is destroyed: what is kept
 // may be all that there is. Neither is it where a keyslot was lost in place: that was not asked for.
-func Settle(ctx context.Context, c *verb.Command, before view.View, dev luks.Device, failed error) error {
+func Settle(ctx context.Context, c *verb.Command, before []view.View, dev luks.Device, failed error) error {
 	return settle(ctx, c, before, dev, failed, compare)
 }
 
 // SettleRestored is Settle after a header was put there from elsewhere: whichever keyslots it has, what was kept of
 // either volume is not of its line.
-func SettleRestored(ctx context.Context, c *verb.Command, before view.View, dev luks.Device, failed error) error {
+func SettleRestored(ctx context.Context, c *verb.Command, before []view.View, dev luks.Device, failed error) error {
 	return settle(ctx, c, before, dev, failed, func(before, after view.View) outcome {
 		o := compare(before, after)
 		if !bytes.Equal(identity.Of(before).Sum, identity.Of(after).Sum) {
@@ -46,7 +47,7 @@ func SettleRestored(ctx context.Context, c *verb.Command, before view.View, dev 
 
 // SettleErased is Settle after every keyslot was to be destroyed: where none is there, it does not matter whether
 // one was before, as after an erasing that was cut off.
-func SettleErased(ctx context.Context, c *verb.Command, before view.View, dev luks.Device, failed error) error {
+func SettleErased(ctx context.Context, c *verb.Command, before []view.View, dev luks.Device, failed error) error {
 	return settle(ctx, c, before, dev, failed, func(before, after view.View) outcome {
 		o := compare(before, after)
 		if !opens(after) {
@@ -56,7 +57,7 @@ func SettleErased(ctx context.Context, c *verb.Command, before view.View, dev lu
 	})
 }
 
-func settle(ctx context.Context, c *verb.Command, before view.View, dev luks.Device, failed error,
+func settle(ctx context.Context, c *verb.Command, before []view.View, dev luks.Device, failed error,
 	judge func(before, after view.View) outcome,
 ) error {
 	var lost *luks.OverwriteError
@@ -66,11 +67,26 @@ func settle(ctx context.Context, c *verb.Command, before view.View, dev luks.Dev
 	after, err := luks.Load(context.WithoutCancel(ctx), dev) // whoever lost patience did so after it was committed
 	switch {
 	case err == nil:
-		return errors.Join(failed, carryOut(context.WithoutCancel(ctx), c, judge(before, after.View)))
+		return errors.Join(failed, carryOut(context.WithoutCancel(ctx), c, judged(before, after.View, judge)))
 	case failed == nil:
 		return err
 	}
 	return failed
+}
+
+// judged brings together what the change comes to from each of the states before it.
+func judged(before []view.View, after view.View, judge func(before, after view.View) outcome) (all outcome) {
+	for _, b := range before {
+		o := judge(b, after)
+		all.destroyed = append(all.destroyed, o.destroyed...)
+		if o.released != "" {
+			all.released = o.released
+		}
+		if o.renamed != nil {
+			all.renamed = o.renamed
+		}
+	}
+	return all
 }
 
 // outcome is what a change comes to for what is kept elsewhere.

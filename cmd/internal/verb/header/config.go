@@ -88,7 +88,8 @@ func config(ctx context.Context, c *verb.Command, o *configOptions) error {
 		return nil
 	}
 	// Setting one of the two clears the other, unless both are given.
-	return v.SetLabels(ctx, c.Opt.Label.V, c.Opt.Subsystem.V)
+	label, subsystem := labels(c)
+	return verb.DeviceError(v.Path, v.SetLabels(ctx, label, subsystem))
 }
 
 func setPriority(ctx context.Context, c *verb.Command, o *configOptions, v *volume.Volume) error {

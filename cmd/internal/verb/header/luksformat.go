@@ -25,6 +25,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/sector"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // luksFormatOptions are those that only luksFormat takes.
@@ -266,9 +267,10 @@ func findTarget(c *verb.Command) (formatTarget, error) {
 
 // gatherOptions gathers what the command line and the device say of the new volume.
 func gatherOptions(c *verb.Command, d formatTarget) (luks.FormatOptions, error) {
+	label, subsystem := labels(c)
 	o := luks.FormatOptions{
-		Version: 2, Cipher: c.Opt.Cipher.Or("aes-xts-plain64"), Hash: keys.Hash(c), Label: c.Opt.Label.V,
-		Subsystem: c.Opt.Subsystem.V,
+		Version: 2, Cipher: c.Opt.Cipher.Or("aes-xts-plain64"), Hash: keys.Hash(c), Label: label,
+		Subsystem: subsystem,
 		Detached:  c.Opt.Header.Set, MetadataSize: c.Opt.LUKS2MetadataSize.V, KeyslotsSize: c.Opt.LUKS2KeyslotsSize.V,
 		DataOffset: c.Opt.Offset.V * 512, NoData: true,
 		Keyslot: luks.NewKeyslot{ID: keys.AnyOrSlot(c)},
@@ -447,7 +449,7 @@ func formatOver(ctx context.Context, c *verb.Command, meta *luks.File, passphras
 		c.UI.Debugf("no volume lies on %s: %v", meta.Path(), err)
 		return format(ctx, c, meta, passphrase, p)
 	}
-	before := former.View
+	before := []view.View{former.View}
 	return guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, p))
 }
 

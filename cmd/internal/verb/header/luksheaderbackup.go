@@ -4,6 +4,7 @@ package header
 
 import (
 	"context"
+	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -49,9 +50,21 @@ func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 		return verb.DeviceError(v.Path, err)
 	}
 	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
-		return err
+		return errors.Join(err, incomplete(ctx, c, v))
 	}
 	c.UI.Advisef("Header and keyslots of %s are in %s, %d MiB; it opens with every passphrase of today. Keep it apart.",
 		v.Path, c.Opt.HeaderBackupFile.V, (len(image)+1<<20-1)>>20)
-	return nil
+	return incomplete(ctx, c, v)
+}
+
+// incomplete names keyslots that a backup has not, since only what was kept of a change that was cut off has them.
+func incomplete(ctx context.Context, c *verb.Command, v *volume.Volume) error {
+	if v.Version != 1 {
+		return nil
+	}
+	left, err := volume.Leftovers(ctx, v.Volume)
+	for _, l := range left {
+		c.UI.Errorf("WARNING: not in the backup of %s: %s.", v.Path, l)
+	}
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // LuksHeaderRestore declares the verb.
@@ -123,6 +124,6 @@ func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path stri
 	})); err != nil {
 		return err
 	}
-	before := v.View
+	before := []view.View{v.View}
 	return guarded.SettleRestored(ctx, c, before, v.Device(), v.Restore(ctx, backup.Volume))
 }

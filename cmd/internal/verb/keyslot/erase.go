@@ -60,7 +60,7 @@ func erase(ctx context.Context, c *verb.Command) error {
 	}); err != nil {
 		return err
 	}
-	if err := guarded.SettleErased(ctx, c, v.Found, v.Device(), eraseAll(ctx, v)); err != nil {
+	if err := guarded.SettleErased(ctx, c, v.Before(), v.Device(), eraseAll(ctx, v)); err != nil {
 		return err
 	}
 	c.UI.Advisef("All keyslots of %s are destroyed%s. Only a header backup from before opens it.", v.Path, v.AndFar())

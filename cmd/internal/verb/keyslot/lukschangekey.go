@@ -86,7 +86,7 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 		tellChanged(c, v, key.Keyslot, id)
 		warnOfIterations(c, v, id, n.KDF.Iterations)
 	}
-	return guarded.Settle(ctx, c, v.Found, v.Device(), keys.SlotError(err))
+	return guarded.Settle(ctx, c, v.Before(), v.Device(), keys.SlotError(err))
 }
 
 // tellChanged says where the new key is, and that header backups keep the old one alive.

@@ -151,7 +151,7 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 	if err == nil {
 		tellRemoved(c, v, id)
 	}
-	return guarded.Settle(ctx, c, v.Found, v.Device(), err)
+	return guarded.Settle(ctx, c, v.Before(), v.Device(), err)
 }
 
 // tellRemoved says what is gone, and that header backups still have it.

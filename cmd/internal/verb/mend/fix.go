@@ -36,12 +36,12 @@ func Fix() verb.Verb {
 			Summary: "name what is wrong and the one safe command, changing nothing",
 			Takes:   cli.OfHeader + "json",
 			About: []string{
-				"Looks at both copies of the header, the keyslots, the far header, what the guard keeps, and whether a " +
-					"change was cut off, and says in one sentence how the volume stands. Then it names the one command " +
-					"to go on with, and changes nothing itself.",
+				"Looks at both copies of the header, the keyslots, the far header, what the guard keeps, and whether " +
+					"a change was cut off, and says in one sentence how the volume stands. Then it names the one " +
+					"command to go on with, and changes nothing itself.",
 				"The command is the one that risks least: one that only reads where what is to be done is for a " +
-					"person to decide, otherwise one that keeps what it overwrites or needs no passphrase to be taken " +
-					"back.",
+					"person to decide, otherwise one that keeps what it overwrites, or that only concludes what was " +
+					"begun.",
 			},
 			Report: cli.Report{
 				Of: fixed{},
@@ -79,7 +79,8 @@ func fix(ctx context.Context, c *verb.Command) error {
 	}
 	a := s.advise()
 	r := fixed{
-		Device: name, Verdict: "none", State: a.state, Command: a.line(c.Program, name), Writes: a.writes, Notes: a.note,
+		Device: name, Verdict: "none", State: a.state, Command: a.line(c.Program, name), Writes: a.writes,
+		Notes: a.note,
 	}
 	if s.report != nil {
 		r.UUID, r.Verdict = s.report.UUID, s.report.Verdict

@@ -157,7 +157,8 @@ func (s situation) healable() advice {
 		a.command, a.writes = "repair {device}", true
 		a.note = "it writes the one anew from the other, and keeps what was there"
 	case r.Far != nil && len(r.Far.Damaged) > 0:
-		a.state = fmt.Sprintf("Damaged on the device and whole in the far header: %s.", idList("keyslot", r.Far.Damaged))
+		a.state = fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
+			idList("keyslot", r.Far.Damaged))
 		a.command, a.writes, a.note = "repair {device}", true, "it brings the keyslot back from the far header"
 	case s.cutOff:
 		return s.interrupted()

@@ -148,7 +148,7 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 		return concluded1(ctx, c, v, path, locked)
 	}
 	if locked != nil {
-		steps, err := v.PlanResume()
+		steps, err := v.PlanResume(ctx)
 		volume.ShowSteps(c, steps)
 		if err == nil && len(steps) > 0 {
 			return locked

@@ -35,7 +35,7 @@ func rehearse(ctx context.Context, c *verb.Command, path string, plan repairing.
 	if v.Version == 1 {
 		return concluded1(ctx, c, v, path, nil)
 	}
-	steps, err := v.PlanResume()
+	steps, err := v.PlanResume(ctx)
 	if err != nil {
 		return volume.SizeError(path, err)
 	}

@@ -82,7 +82,7 @@ func roomByMapping(ctx context.Context, c *verb.Command, v *volume.Volume, name 
 	defer m.Close()
 	length := m.Crypt.Length * 512
 	p.kind, p.End, p.visible = inside.Kind, max(p.End, uint64(inside.End)), max(p.visible, length)
-	if plan, err := v.PlanFar(); err == nil && length <= plan.DataSize || !v.Data.Dynamic && length <= v.Data.Size {
+	if plan, err := v.PlanFar(ctx); err == nil && length <= plan.DataSize || !v.Data.Dynamic && length <= v.Data.Size {
 		return nil
 	}
 	if p.key == nil {

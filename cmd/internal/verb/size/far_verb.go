@@ -106,7 +106,10 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		return err
 	}
 	defer v.Close()
-	plan, err := v.PlanFar()
+	plan, err := v.PlanFar(ctx)
+	if errors.Is(err, luks.ErrFarPresent) && wasIn(v, far.Enabling) {
+		return nil
+	}
 	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
@@ -157,6 +160,9 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.", left.Place.Start(), v.Path)
 		err = nil
 	}
+	if errors.Is(err, far.ErrNone) && wasIn(v, far.Disabling) {
+		err = nil
+	}
 	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
@@ -200,7 +206,7 @@ func farSync(ctx context.Context, c *verb.Command, o *farOptions) error {
 func searchFar(ctx context.Context, v *volume.Volume) ([]far.Found, error) {
 	var others []far.Found
 	err := far.Search(ctx, v.Device(), 0, func(f far.Found) bool {
-		if f.Locator.Of(v.UUID) {
+		if f.Locator.Of(v.UUID) || v.Version == 2 && f.Of(v.Choice.Copy) {
 			others = append(others, f)
 		}
 		return true

@@ -76,7 +76,7 @@ func grow(ctx context.Context, c *verb.Command, o *growOptions) error {
 		return growMappings(ctx, c, v)
 	}
 	how := luks.GrowOptions{Small: o.forceSmall, Tell: volume.TellStep(c)}
-	_, size, err := v.PlanGrow(how)
+	_, size, err := v.PlanGrow(ctx, how)
 	if errors.Is(err, relocate.ErrNotGrown) {
 		if err := catchUp(ctx, c, v); err != nil {
 			return volume.SizeError(v.Path, err)
@@ -96,7 +96,7 @@ func grow(ctx context.Context, c *verb.Command, o *growOptions) error {
 	defer mappings.Close()
 	how.Enlarge = mapped.SetLength(ctx, c, v, mappings)
 	if c.Opt.DryRun {
-		steps, _, err := v.PlanGrow(how)
+		steps, _, err := v.PlanGrow(ctx, how)
 		volume.ShowSteps(c, steps)
 		return volume.SizeError(v.Path, err)
 	}

@@ -58,7 +58,7 @@ func headerResize(ctx context.Context, c *verb.Command) error {
 	}
 	defer v.Close()
 	size := luks.MetadataSize{Header: c.Opt.LUKS2MetadataSize.V, Keyslots: c.Opt.LUKS2KeyslotsSize.V}
-	steps, err := v.PlanMetadataSize(size)
+	steps, err := v.PlanMetadataSize(ctx, size)
 	switch {
 	case err != nil:
 		return volume.SizeError(v.Path, err)

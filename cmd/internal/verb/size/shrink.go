@@ -77,7 +77,7 @@ func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 		return shrinkMappings(ctx, c, v, proof.End)
 	}
 	how := luks.ShrinkOptions{Size: c.Opt.DeviceSize.V, End: proof.End, Tell: volume.TellStep(c)}
-	_, size, err := v.PlanShrink(how)
+	_, size, err := v.PlanShrink(ctx, how)
 	if err != nil {
 		return volume.SizeError(v.Path, err)
 	}
@@ -88,7 +88,7 @@ func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 	defer mappings.Close()
 	how.Shorten = mapped.SetLength(ctx, c, v, mappings)
 	if c.Opt.DryRun {
-		steps, _, err := v.PlanShrink(how)
+		steps, _, err := v.PlanShrink(ctx, how)
 		volume.ShowSteps(c, steps)
 		return volume.SizeError(v.Path, err)
 	}
@@ -116,7 +116,7 @@ func cancelShrink(ctx context.Context, c *verb.Command, v *volume.Volume) error 
 	defer mappings.Close()
 	o := luks.GrowOptions{Tell: volume.TellStep(c), Enlarge: mapped.SetLength(ctx, c, v, mappings)}
 	if c.Opt.DryRun {
-		steps, err := v.PlanCancelShrink(o)
+		steps, err := v.PlanCancelShrink(ctx, o)
 		volume.ShowSteps(c, steps)
 		return volume.SizeError(v.Path, err)
 	}

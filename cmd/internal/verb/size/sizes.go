@@ -57,6 +57,16 @@ func below(ctx context.Context, c *verb.Command, arg string) string {
 	return m.Device
 }
 
+// wasIn tells whether the far header was found in a phase that has been concluded since: an earlier run of the same
+// verb was cut off, and all that was left to do is done.
+func wasIn(v *volume.Volume, phase far.Phase) bool {
+	if v.Found.Version != 2 {
+		return false
+	}
+	t, _, found, err := far.Find(v.Found.Metadata())
+	return err == nil && found && t.Phase == phase
+}
+
 // hasFar tells whether the volume has a far header, or a token that claims to be one's.
 func hasFar(v *volume.Volume) bool {
 	if v.Version != 2 {

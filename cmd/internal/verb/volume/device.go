@@ -45,8 +45,10 @@ type Volume struct {
 	*luks.Volume
 	// Found is what the header said before anything was done to it, a change that was cut off concluded included.
 	Found view.View
-	File  *luks.File
-	Path  string
+	// concluded is what it said then.
+	concluded view.View
+	File      *luks.File
+	Path      string
 	// leftovers are in nothing but backups of changes that were cut off.
 	leftovers []Leftover
 	// closing is what there is to say when nothing more will be done to it.
@@ -80,6 +82,9 @@ func Load(ctx context.Context, c *verb.Command, a access) (*Volume, error) {
 	if err == nil {
 		err = resume(ctx, c, v, a)
 	}
+	if err == nil {
+		v.concluded = v.View
+	}
 	if err != nil {
 		return nil, errors.Join(verb.DeviceError(path, err), file.Close())
 	}
@@ -95,6 +100,9 @@ func Rehearsing(c *verb.Command, file *luks.File) luks.Device {
 	c.Rehearsals = append(c.Rehearsals, func(ctx context.Context) { r.tell(ctx, c.UI) })
 	return r
 }
+
+// Before is what the header said before the verb's own work, as guarded.Settle wants it.
+func (v *Volume) Before() []view.View { return []view.View{v.Found, v.concluded} }
 
 // Close closes the device, unless a rehearsal has still to be told.
 func (v *Volume) Close() error {
