@@ -21,7 +21,8 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 		return
 	}
 	r := one.Report
-	c.UI.Printf("%s: %s, %s", one.Device, strings.TrimSpace(fmt.Sprintf("LUKS%d %s", r.Version, r.UUID)), r.Verdict)
+	c.UI.Printf("%s: %s, %s", one.Device, strings.TrimSpace(fmt.Sprintf("LUKS%d %s", r.Version, r.UUID)),
+		c.UI.Paint(colourOf(r.Verdict), r.Verdict))
 	printHeads(c, r)
 	printKeyslots(c, r)
 	if r.Far != nil && r.Far.Place != nil {
