@@ -240,6 +240,9 @@ func (w *World) farSound(j judged, wrote bool) error {
 	for _, body := range sortedKeys(w.places) {
 		for _, view := range w.farViews(body) {
 			for id, slot := range view.Slots {
+				if w.strangers && slot.Key != w.volumeKey { // the same passphrase, of the volume before
+					continue
+				}
 				if by := w.gone[slot.Name]; by == "ours" && !w.state.has(slot.Name) && !w.lag {
 					return fault(fmt.Sprintf("a revoked key opens by a far header: %s in keyslot %d at %d",
 						slot.Name, id, body))
