@@ -90,7 +90,7 @@ func TestRootIsNamedWhereItIsLacking(t *testing.T) {
 		attributes.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
 	for line, want := range map[string]string{
-		"orthrus luksDump a.img":    "Access to a.img is denied.\nTry it as root: sudo orthrus luksDump …\n",
+		"orthrus luksDump a.img":    "Access to a.img is denied.\nTry it as root: sudo orthrus luksDump ...\n",
 		"orthrus luksDump b.img":    "Device b.img does not exist.\n",
 		"cryptsetup luksDump a.img": "Device a.img does not exist or access denied.\n",
 	} {

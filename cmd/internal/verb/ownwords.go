@@ -24,6 +24,8 @@ func (c *Command) inOwnWords(ctx context.Context, s said, err error) said {
 	var n *Notice
 	switch {
 	case len(s.Lines) == 0:
+	case errors.Is(err, dm.ErrPermission):
+		s.Lines[0] = "Access to the device-mapper is denied."
 	case errors.As(err, &n) && n.Own != "":
 		s.Lines[0] = n.Own
 	default:
@@ -34,7 +36,7 @@ func (c *Command) inOwnWords(ctx context.Context, s said, err error) said {
 		s.Lines = append(s.Lines[:1], h.hint)
 	}
 	if len(s.Lines) > 0 && lacksRights(err) && os.Geteuid() != 0 {
-		s.Lines = append(s.Lines[:1], fmt.Sprintf("Try it as root: sudo %s %s …", c.Program, c.Action))
+		s.Lines = append(s.Lines[:1], fmt.Sprintf("Try it as root: sudo %s %s ...", c.Program, c.Action))
 	}
 	return s
 }

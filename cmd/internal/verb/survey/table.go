@@ -40,7 +40,7 @@ func printTable(c *verb.Command, l listed) error {
 	var b strings.Builder
 	switch widths, total := measure(l.Devices); {
 	case len(l.Devices) == 0 && !c.UI.Batch:
-		b.WriteString("No encrypted device was found.\n")
+		b.WriteString(nothingFound(l))
 	case len(l.Devices) == 0:
 	case c.UI.Narrower(total):
 		writeRecords(&b, c, l.Devices)
@@ -57,6 +57,14 @@ func printTable(c *verb.Command, l listed) error {
 		c.UI.Errorf("Devices that could not be read: %d. To see all: sudo %s list", l.Unseen, c.Program)
 	}
 	return nil
+}
+
+// nothingFound does not claim to know what could not be read.
+func nothingFound(l listed) string {
+	if l.Unseen > 0 {
+		return "No encrypted device was found among those that could be read.\n"
+	}
+	return "No encrypted device was found.\n"
 }
 
 // measure is how wide each column is, and the table.
