@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -58,10 +59,8 @@ func (p *page) overview(verbs []Verb) {
 	p.flow("", 0, strings.Fields("Orthrus makes, unlocks and looks after LUKS volumes: "+p.program+
 		" VERB [OPTIONS] ...")...)
 	p.WriteByte('\n')
-	for i := range verbs {
-		if verbs[i].First {
-			p.entry(string(verbs[i].Name), 16, verbs[i].Summary)
-		}
+	for _, v := range firstOf(verbs) {
+		p.entry(string(v.Name), 16, v.Summary)
 	}
 	p.WriteString("\nAll verbs:\n")
 	for _, g := range groups {
@@ -76,8 +75,15 @@ func (p *page) overview(verbs []Verb) {
 		}
 	}
 	p.WriteByte('\n')
-	p.flow("", 0, strings.Fields(fmt.Sprintf("More: %s VERB --help, %s help verbs (with a line each), %s help topics.",
+	p.flow("", 0, strings.Fields(fmt.Sprintf("More: %s VERB --help, %s help verbs, %s help topics.",
 		p.program, p.program, p.program))...)
+}
+
+// firstOf are the verbs that a newcomer is shown first.
+func firstOf(verbs []Verb) []Verb {
+	list := slices.DeleteFunc(slices.Clone(verbs), func(v Verb) bool { return v.First == 0 })
+	slices.SortStableFunc(list, func(a, b Verb) int { return cmp.Compare(a.First, b.First) })
+	return list
 }
 
 // verb is the help of one verb, by its declaration alone.

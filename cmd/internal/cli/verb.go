@@ -24,7 +24,7 @@ type Verb struct {
 	Aliases []Alias
 	Own     bool   // not an action of cryptsetup
 	Unasked bool   // one that is unknown under the name cryptsetup
-	First   bool   // among the few that a newcomer is shown first
+	First   int    // its place, from 1, among the few that a newcomer is shown first; 0 for none
 	Lacks   string // what this program does not do; empty for an action that it carries out
 
 	Takes     string   // names of common options that it takes or that mean something to it, blanks between

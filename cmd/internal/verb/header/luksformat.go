@@ -39,7 +39,7 @@ func LuksFormat() verb.Verb {
 	var o luksFormatOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "luksFormat", Group: cli.GroupHeader, Args: "<device> [<new key file>]", MinArgs: 1, First: true,
+			Name: "luksFormat", Group: cli.GroupHeader, Args: "<device> [<new key file>]", MinArgs: 1, First: 2,
 			Summary: "make a LUKS volume, overwriting what is there",
 			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot +
 				"align-payload cipher disable-blkid force-password hw-opal hw-opal-only integrity " +

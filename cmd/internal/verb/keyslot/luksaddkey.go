@@ -34,7 +34,7 @@ func LuksAddKey() verb.Verb {
 	var o luksAddKeyOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1, First: true,
+			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1, First: 5,
 			Summary: "add a keyslot",
 			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfTokens + cli.OfVolumeKey +
 				cli.OfNewKeyslot + "external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +

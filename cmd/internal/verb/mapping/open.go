@@ -26,7 +26,7 @@ func Open() verb.Verb {
 	var o openOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "open", Group: cli.GroupMapping, Args: "<device> [--type <type>] [<name>]", MinArgs: 1, First: true,
+			Name: "open", Group: cli.GroupMapping, Args: "<device> [--type <type>] [<name>]", MinArgs: 1, First: 3,
 			Summary: "unlock a device and map it as <name>",
 			Aliases: []cli.Alias{
 				{Name: "create", Type: "plain", Swapped: true},

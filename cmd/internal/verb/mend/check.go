@@ -42,7 +42,7 @@ func Check() verb.Verb {
 	var o checkOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true, First: true,
+			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true, First: 6,
 			Summary: "report on headers, keyslots and data area, changing nothing",
 			Takes:   cli.OfHeader + "json",
 			Options: []cli.Option{

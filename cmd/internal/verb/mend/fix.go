@@ -32,7 +32,7 @@ type fixed struct {
 func Fix() verb.Verb {
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "fix", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1, Own: true, Unasked: true, First: true,
+			Name: "fix", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1, Own: true, Unasked: true, First: 7,
 			Summary: "name what is wrong and the one safe command, changing nothing",
 			Takes:   cli.OfHeader + "json",
 			About: []string{

@@ -23,7 +23,7 @@ type listed struct {
 func List() verb.Verb {
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "list", Group: cli.GroupMapping, Args: "[<device>...]", Own: true, Unasked: true, First: true,
+			Name: "list", Group: cli.GroupMapping, Args: "[<device>...]", Own: true, Unasked: true, First: 1,
 			Summary: "show every encrypted device, and how it is mapped",
 			Takes:   "json",
 			About: []string{
