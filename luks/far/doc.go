@@ -97,4 +97,10 @@
 //
 // All numbers are decimal digits in strings. The token's spaces and line breaks above are for the
 // reader; it is written without any outside the phase.
+//
+// # Whose it is
+//
+// A far header is a volume's where its locator has the volume's uuid. Other tools change the uuid without asking the far
+// header, so it is also the volume's where the head in its body has the digest of a key of the volume's data: the salt
+// of a digest is random, and nothing but a copy of the volume has the same. Everything else is left alone.
 package far

@@ -179,17 +179,21 @@ func TestHeaderFromBeforeTheFarHeaderLeavesItAForgottenCopy(t *testing.T) {
 	})
 }
 
-func TestUUIDThatCryptsetupChangedDisplacesTheFarHeaderUntilItIsBack(t *testing.T) {
+// TestFarHeaderFollowsAUUIDThatCryptsetupChanged: it is known by the volume key's digest then.
+func TestFarHeaderFollowsAUUIDThatCryptsetupChanged(t *testing.T) {
 	eachPeer(t, func(t *testing.T, peer tool) {
 		b := newFarBed(t)
 		uuid := strings.TrimSpace(b.must(peer, words("luksUUID a.img")...))
-		b.untouched("another UUID", func() {
-			b.must(peer, words("luksUUID -q --uuid 99999999-8888-4777-8666-555555555555 a.img")...)
-			b.says(6, "displaced", words("far status a.img")...)
-			b.says(1, "displaced", words("far sync a.img")...)
-			b.must(peer, words("luksUUID -q --uuid "+uuid+" a.img")...)
-		})
-		b.must(bench.ours, words("far sync a.img")...)
+		for _, next := range []string{"99999999-8888-4777-8666-555555555555", uuid} {
+			b.untouched("another UUID", func() { b.must(peer, words("luksUUID -q --uuid "+next+" a.img")...) })
+			b.says(6, "stale", words("far status a.img")...)
+			b.must(bench.ours, words("far sync a.img")...)
+			b.says(0, "in step", words("far status a.img")...)
+		}
+		b.must(peer, words("luksUUID -q --uuid 99999999-8888-4777-8666-555555555555 a.img")...)
+		b.must(bench.ours, join(words("luksAddKey -q --key-file k1"), cheap("pbkdf2"), words("a.img k2"))...)
+		b.must(peer, words("luksUUID -q --uuid "+uuid+" a.img")...)
+		b.must(bench.ours, words("luksRemoveKey -q a.img k2")...)
 		b.says(0, "in step", words("far status a.img")...)
 	})
 }
