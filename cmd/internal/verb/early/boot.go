@@ -88,8 +88,9 @@ func Boot() verb.Verb {
 					"rd.luks.uuid, rd.luks.name, rd.luks.key, rd.luks.options, rd.luks.data and the same without " +
 					"rd., rd.luks.allow-discards, cryptdevice=, cryptkey= and crypto= of mkinitcpio, cryptopts= of " +
 					"Debian, cryptroot=, cryptdm=, cryptheader=, cryptkey and cryptdiscards of Alpine, crypt_root=, " +
-					"crypt_swap=, root_key= and root_keydev= of genkernel, and rd.luks.header=. Several cryptdevice=, " +
-					"cryptroot= and crypt_root= are all taken; \\: is a colon within a part of cryptdevice= and " +
+					"crypt_swap=, root_key= and root_keydev= of genkernel, and rd.luks.header=. Several " +
+					"cryptdevice=, cryptroot= and crypt_root= are all taken; \\: is a colon within " +
+					"a part of cryptdevice= and " +
 					"cryptkey=; a uuid may be cut short, and a label stand in its place (rd.luks.uuid=LABEL=data).",
 				"Devices are waited for by the kernel's events, and named by UUID, LABEL, PARTUUID, PARTLABEL, a " +
 					"path, or a link of udev, which need not exist. Where two devices bear one name none is used; " +
