@@ -31,13 +31,19 @@ type session struct {
 // onTerminal starts "cryptsetup args" in a folder.
 func onTerminal(t *testing.T, dir string, args ...string) *session {
 	t.Helper()
+	return calledOnTerminal(t, "cryptsetup", dir, args...)
+}
+
+// calledOnTerminal is the same by another name.
+func calledOnTerminal(t *testing.T, name, dir string, args ...string) *session {
+	t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &session{t: t, master: master, slave: slave, shown: make(chan []byte, 64)}
 	s.cmd = exec.Command(os.Args[0], args...)
-	s.cmd.Args[0], s.cmd.Dir = "cryptsetup", dir
+	s.cmd.Args[0], s.cmd.Dir = name, dir
 	s.cmd.Env = append(os.Environ(), "ORTHRUS_STATE_DIR="+filepath.Join(dir, "state"))
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
 	s.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
@@ -274,6 +280,20 @@ func TestAnUnansweredPromptGivesTheTerminalBack(t *testing.T) {
 
 	s = onTerminal(t, dir, "open", "--test-passphrase", "--timeout", "1", "a.img")
 	s.ends(1, "Error reading passphrase from terminal.\n")
+}
+
+// Under our own name the exit code of a run that a signal ended is a shell's.
+func TestSignalsHaveTheExitCodesOfAShell(t *testing.T) {
+	dir := formatted(t)
+	s := calledOnTerminal(t, "orthrus", dir, "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "\x03")
+	s.ends(130, "")
+	s = calledOnTerminal(t, "orthrus", dir, "open", "--test-passphrase", "a.img")
+	s.answer("Enter passphrase for a.img: ", "")
+	if err := s.cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(143, "")
 }
 
 // diesBy waits for the end by a signal, without a word, and with the terminal as it was.

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -66,6 +68,37 @@ func TestKeysOfAnOwnImageChangeWithoutRoot(t *testing.T) {
 		cmd.Env = []string{"HOME=" + dir + "/home", "ORTHRUS_RUN_DIR=" + dir + "/run"}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+}
+
+// TestRootIsNamedWhereItIsLacking: under our own name, and not for what is no matter of rights.
+func TestRootIsNamedWhereItIsLacking(t *testing.T) {
+	dir, err := os.MkdirTemp("", "no-root-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	for _, name := range []string{"orthrus", "cryptsetup"} {
+		copyProgram(t, filepath.Join(dir, name))
+	}
+	if err := errors.Join(os.WriteFile(dir+"/a.img", nil, 0), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	attributes := &syscall.SysProcAttr{}
+	if os.Geteuid() == 0 {
+		attributes.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	for line, want := range map[string]string{
+		"orthrus luksDump a.img":    "Access to a.img is denied.\nTry it as root: sudo orthrus luksDump ...\n",
+		"orthrus luksDump b.img":    "Device b.img does not exist.\n",
+		"cryptsetup luksDump a.img": "Device a.img does not exist or access denied.\n",
+	} {
+		words := strings.Fields(line)
+		cmd := exec.Command(filepath.Join(dir, words[0]), words[1:]...)
+		cmd.Dir, cmd.SysProcAttr = dir, attributes
+		if out, _ := cmd.CombinedOutput(); string(out) != want || cmd.ProcessState.ExitCode() != 4 {
+			t.Errorf("%s: exit %d, %q", line, cmd.ProcessState.ExitCode(), out)
 		}
 	}
 }

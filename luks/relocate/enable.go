@@ -5,6 +5,7 @@ package relocate
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -48,7 +49,7 @@ func PlaceFar(head luks2.Copy, deviceSize uint64) (FarPlan, error) {
 	segments := m.Segments()
 	switch {
 	case len(m.Requirements()) > 0:
-		return FarPlan{}, noFar("it has requirements, as during reencryption: %v", m.Requirements())
+		return FarPlan{}, noFar("it has requirements, as during reencryption: %s", strings.Join(m.Requirements(), ", "))
 	case len(segments) != 1 || segments[0].Backup():
 		return FarPlan{}, noFar("it has %d data segments", len(segments))
 	case segments[0].Type != "crypt":

@@ -13,4 +13,7 @@
 //  4. combinations of options, first those of all actions, then those of one
 //  5. what this program does not do (UnsupportedError)
 //  6. with --test-args the run ends here; otherwise what an action needs to start
+//
+// Under our own name a mistake is one line with the nearest name, and help is of a screen, a verb or a topic;
+// under cryptsetup's name both are what cryptsetup prints (StandsIn).
 package cli

@@ -15,12 +15,14 @@ type Invocation struct {
 	Options Options
 	Notices []string // remarks that stop nothing, for the caller to print on standard error
 
-	verb *Verb
+	verb  *Verb
+	words []string // what was read besides options, up to a mistake or a wish for help
 }
 
 // UsageError is a command line that cannot be understood; the synopsis is shown with it.
 type UsageError struct {
 	Subject string // the word at fault, empty when it is the command line as a whole
+	Option  string // the option whose argument is at fault, or ""
 	Reason  string
 }
 
@@ -41,6 +43,14 @@ type UnsupportedError struct{ What string }
 
 func (e *UnsupportedError) Error() string { return e.What }
 
+// What is said of words that are not understood.
+const (
+	unknownOption   = "unknown option"
+	missingArgument = "missing argument"
+	unknownAction   = "Unknown action."
+	noAction        = "Argument <action> missing."
+)
+
 // BadNumber is said of an argument that is no number of the right size.
 const BadNumber = "invalid numeric value"
 
@@ -52,6 +62,7 @@ func Parse(argv []string, verbs []Verb) (*Invocation, error) {
 	inv := &Invocation{Program: programName(argv)}
 	r := reader{newGrammar(&inv.Options, verbs), &inv.Options}
 	words, err := r.read(argv[min(1, len(argv)):])
+	inv.words = words
 	if err != nil || inv.Options.informs() {
 		return inv, err
 	}
@@ -96,7 +107,7 @@ func (r reader) read(args []string) ([]string, error) {
 			words = append(words, word)
 		}
 		if err != nil {
-			return nil, err
+			return words, err
 		}
 	}
 	return words, nil
@@ -108,13 +119,13 @@ func (r reader) readLong(word string, rest []string) ([]string, error) {
 	spec := r.long(name)
 	switch {
 	case spec == nil:
-		return nil, &UsageError{word, "unknown option"}
+		return nil, &UsageError{Subject: word, Reason: unknownOption}
 	case spec.IsFlag() && joined:
-		return nil, &UsageError{word, "option does not take an argument"}
+		return nil, &UsageError{Subject: word, Reason: "option does not take an argument"}
 	case spec.IsFlag() || joined:
 		return rest, spec.set(value)
 	case len(rest) == 0:
-		return nil, &UsageError{word, "missing argument"}
+		return nil, &UsageError{Subject: word, Reason: missingArgument}
 	}
 	return rest[1:], spec.set(rest[0])
 }
@@ -134,9 +145,9 @@ func (r reader) readShort(word string, rest []string, action Action) ([]string, 
 		tail := word[i+1:]
 		switch {
 		case spec == nil:
-			return nil, &UsageError{word, "unknown option"}
+			return nil, &UsageError{Subject: word, Reason: unknownOption}
 		case spec.IsFlag() && strings.HasPrefix(tail, "="):
-			return nil, &UsageError{word, "option does not take an argument"}
+			return nil, &UsageError{Subject: word, Reason: "option does not take an argument"}
 		case spec.IsFlag():
 			if err := spec.set(""); err != nil {
 				return nil, err
@@ -145,7 +156,7 @@ func (r reader) readShort(word string, rest []string, action Action) ([]string, 
 		case tail != "":
 			return rest, spec.set(strings.TrimPrefix(tail, "="))
 		case len(rest) == 0:
-			return nil, &UsageError{word, "missing argument"}
+			return nil, &UsageError{Subject: word, Reason: missingArgument}
 		}
 		return rest[1:], spec.set(rest[0])
 	}
@@ -158,7 +169,7 @@ func (s *Option) set(text string) error {
 		if s.Suffix {
 			return &UsageError{Reason: "Invalid size specification in parameter --" + s.Long + "."}
 		}
-		return &UsageError{Reason: BadNumber}
+		return &UsageError{Option: s.Long, Reason: BadNumber}
 	}
 	if s.Check == nil {
 		return nil
@@ -207,11 +218,11 @@ func (s *Option) store(text string) bool {
 // name finds the action among words and applies what an old spelling of it stands for.
 func (inv *Invocation) name(words []string, verbs []Verb) error {
 	if len(words) == 0 {
-		return &UsageError{Reason: "Argument <action> missing."}
+		return &UsageError{Reason: noAction}
 	}
 	v, alias, known := find(verbs, words[0])
 	if !known {
-		return &UsageError{Reason: "Unknown action."}
+		return &UsageError{Reason: unknownAction}
 	}
 	inv.verb, inv.Action, inv.Args = v, v.Name, words[1:]
 	if alias.Type != "" {

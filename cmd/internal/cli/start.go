@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 const features = "flags: UDEV BLKID KEYRING KERNEL_CAPI "
@@ -18,12 +19,25 @@ func Version(program, version string) string {
 	return fmt.Sprintf("%s %s (cryptsetup %s compatible) %s\n", program, version, CompatVersion, features)
 }
 
-// Start parses argv and answers whatever needs no work: --help, --usage, --version, --test-args and
+// StandsIn tells whether the program was called by cryptsetup's name. It then takes, prints and answers what
+// cryptsetup does; all that helps a person is for its own name.
+func StandsIn(program string) bool { return program == "cryptsetup" }
+
+// StandsIn tells whether this run is one under cryptsetup's name.
+func (inv *Invocation) StandsIn() bool { return StandsIn(inv.Program) }
+
+// Start parses argv and answers whatever needs no work: a wish for help, --usage, --version, --test-args and
 // mistakes. It returns the invocation to carry out, or nil and the process's exit code.
 func Start(argv []string, version string, verbs []Verb, stdout, stderr io.Writer) (*Invocation, int) {
+	program := programName(argv)
+	if StandsIn(program) {
+		verbs = slices.DeleteFunc(slices.Clone(verbs), func(v Verb) bool { return v.Unasked })
+	} else if text, asked := helpAsked(argv, verbs); asked {
+		return nil, answerHelp(program, verbs, text, stdout, stderr)
+	}
 	inv, err := Parse(argv, verbs)
 	if err != nil {
-		fmt.Fprint(stderr, explain(inv.Program, verbs, err))
+		fmt.Fprint(stderr, explain(inv, verbs, err))
 		return nil, 1
 	}
 	switch o := &inv.Options; {
@@ -45,10 +59,13 @@ func Start(argv []string, version string, verbs []Verb, stdout, stderr io.Writer
 }
 
 // explain is what a user is told about a command line that cannot be carried out.
-func explain(program string, verbs []Verb, err error) string {
+func explain(inv *Invocation, verbs []Verb, err error) string {
+	program := inv.Program
 	var usage *UsageError
 	var unsupported *UnsupportedError
 	switch {
+	case errors.As(err, &usage) && !inv.StandsIn():
+		return fmt.Sprintf("%s: %s\n", program, mistake(inv, verbs, usage))
 	case errors.As(err, &usage) && len(usage.Subject) > 0 && usage.Subject[0] == '-':
 		return fmt.Sprintf("%s%s\n", Usage(program, verbs), usage)
 	case errors.As(err, &usage):

@@ -2,7 +2,10 @@
 
 package cli
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // CompatVersion is the release of cryptsetup whose behaviour this program follows.
 const CompatVersion = "2.8.6"
@@ -55,12 +58,13 @@ func (s *Option) synopsis() string {
 // wrapper joins words with blanks and breaks lines before they get too wide.
 type wrapper struct {
 	indent string
+	width  int // columns; lineWidth where 0
 	line   strings.Builder
 }
 
 func (w *wrapper) add(word string) {
 	start := strings.LastIndexByte(w.line.String(), '\n') + 1
-	if w.line.Len()-start+1+len(word) > lineWidth {
+	if w.line.Len()-start+1+len(word) > cmp.Or(w.width, lineWidth) {
 		w.line.WriteString("\n" + w.indent + word)
 		return
 	}

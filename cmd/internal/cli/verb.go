@@ -23,6 +23,8 @@ type Verb struct {
 	Unnamed []string // words that can be its first argument and that Args leaves out, as cryptsetup does
 	Aliases []Alias
 	Own     bool   // not an action of cryptsetup
+	Unasked bool   // one that is unknown under the name cryptsetup
+	First   int    // its place, from 1, among the few that a newcomer is shown first; 0 for none
 	Lacks   string // what this program does not do; empty for an action that it carries out
 
 	Takes     string   // names of common options that it takes or that mean something to it, blanks between
@@ -81,12 +83,33 @@ const (
 	GroupKeys    Group = "keys and tokens"
 	GroupHeader  Group = "headers"
 	GroupRepair  Group = "check and repair"
-	GroupSize    Group = "sizes and the far header"
+	GroupSize    Group = "sizes, far header"
 	GroupGuard   Group = "the guard"
 	GroupBoot    Group = "early boot"
 	GroupMeasure Group = "measure"
 	GroupRefused Group = "not supported"
 )
+
+// groups are those that help shows, in that order.
+var groups = []Group{
+	GroupMapping, GroupKeys, GroupHeader, GroupRepair, GroupSize, GroupGuard, GroupBoot, GroupMeasure,
+}
+
+// Does is what the action does, in the first two sentences of its page.
+func (v *Verb) Does() string {
+	if len(v.About) == 0 {
+		return ""
+	}
+	text, from := v.About[0], 0
+	for range 2 {
+		at := strings.Index(text[from:], ". ")
+		if at < 0 {
+			return text
+		}
+		from += at + len(". ")
+	}
+	return text[:from-1]
+}
 
 // Spellings are all names of the action, its own first.
 func (v *Verb) Spellings() []string {

@@ -56,6 +56,16 @@ func SubjectOf(id, uuid string) policy.Subject {
 	return d.subject(uuid)
 }
 
+// KeyOf is the lasting name of the hardware, or of the image file, of that ID, by which a state that was seen
+// names where; "" where there is none.
+func KeyOf(id string) string {
+	d, err := machine{}.describe(id)
+	if err != nil {
+		return ""
+	}
+	return d.Key
+}
+
 // machine is the system whose devices are guarded.
 type machine struct {
 	udev   udev.System

@@ -23,6 +23,10 @@ func Logger(c policy.Config, w io.Writer) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.Level)) // checked by the parser
 	options := &slog.HandlerOptions{Level: level}
+	plain := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		a.Value = inWords(a.Value)
+		return a
+	}}
 	kind := c.Log
 	if kind == policy.LogAuto {
 		kind = policy.LogText
@@ -39,7 +43,15 @@ func Logger(c policy.Config, w io.Writer) *slog.Logger {
 			return slog.New(&journal{w: c, level: level})
 		}
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(slog.NewTextHandler(w, plain))
+}
+
+// inWords makes a list a line for people. In JSON it stays a list.
+func inWords(v slog.Value) slog.Value {
+	if list, ok := v.Any().([]string); ok {
+		return slog.StringValue(strings.Join(list, "; "))
+	}
+	return v
 }
 
 // journal sends records in the journal's own protocol (systemd, "Native Journal Protocol"): a field a
@@ -59,9 +71,9 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 	field(&b, "PRIORITY", priority(r.Level))
 	field(&b, "SYSLOG_IDENTIFIER", "orthrus-guard")
 	add := func(key string, a slog.Attr) {
-		value := a.Value.Resolve().String()
+		value := inWords(a.Value.Resolve()).String()
 		field(&b, "ORTHRUS_"+fieldName(key), value)
-		if value != "" && value != "[]" {
+		if value != "" {
 			text += fmt.Sprintf(" %s=%s", key, value)
 		}
 	}

@@ -51,3 +51,18 @@ func TestLoggerWritesAsTheConfigurationSays(t *testing.T) {
 		}
 	}
 }
+
+// People read the log as text; a list is a line there, and a list where programs read it.
+func TestListsAreWordsInTheTextLog(t *testing.T) {
+	for kind, want := range map[policy.Log]string{
+		policy.LogText: `findings="one; two" because=""`, policy.LogJSON: `"findings":["one","two"],"because":[]`,
+	} {
+		var out bytes.Buffer
+		c := policy.Default()
+		c.Log = kind
+		Logger(c, &out).Warn("look", "findings", []string{"one", "two"}, "because", []string{})
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %s", kind, out.String())
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/verdict"
@@ -80,6 +81,18 @@ func (g *Guard) report(l look, o outcome) *Volume {
 	return v
 }
 
+// words are what is noted of a volume that is not in order.
+func words(v *Volume) string {
+	text := strings.Join(v.Findings, "; ")
+	if v.Would != "" {
+		text += "; would " + v.Would
+	}
+	if len(v.Because) > 0 {
+		text += ", but " + strings.Join(v.Because, "; ")
+	}
+	return text
+}
+
 // saysAs tells whether a look found what the one before it found.
 func (v *Volume) saysAs(other *Volume) bool {
 	return v.UUID == other.UUID && v.Verdict == other.Verdict && v.Would == other.Would &&
@@ -109,7 +122,7 @@ func (g *Guard) tell(v *Volume) {
 	if what != "" {
 		g.note(v.UUID, store.Entry{
 			Device: v.Device, What: what,
-			Text: fmt.Sprintf("%v; would %s, but %v", v.Findings, v.Would, v.Because),
+			Text: words(v),
 		})
 	}
 }
@@ -129,7 +142,7 @@ func (l *look) volume(o outcome) *Volume {
 		v.Findings = append(v.Findings, text)
 	}
 	if len(l.sight.Clones) > 0 {
-		v.Findings = append(v.Findings, fmt.Sprintf("the same UUID is on %v", l.sight.Clones))
+		v.Findings = append(v.Findings, "the same UUID is on "+strings.Join(l.sight.Clones, ", "))
 	}
 	if v.Verdict == "" {
 		v.Verdict = inspect.Lost.String()

@@ -100,14 +100,17 @@ func (m manual) bash() string {
 		v := &m.carriedOut[i]
 		fmt.Fprintf(&b, "        %s) action=%s; break ;;\n", strings.Join(names(v), "|"), v.Name)
 	}
+	fmt.Fprintf(&b, "        %s) action=%[1]s; break ;;\n", helpWord)
 	b.WriteString("        esac\n    done\n    case $action in\n")
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		fmt.Fprintf(&b, "    %s) opts='%s'; %s ;;\n", v.Name, strings.Join(longs(m.optionsOf(v.Name)), " "),
 			bashFirst(v))
 	}
+	fmt.Fprintf(&b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n", helpWord,
+		strings.Join(m.helpNames(), " "))
 	fmt.Fprintf(&b, "    *) opts='%s'; COMPREPLY=($(compgen -W '%s' -- \"$cur\")) ;;\n",
-		strings.Join(longs(m.optionsOf("")), " "), strings.Join(m.allNames(), " "))
+		strings.Join(longs(m.optionsOf("")), " "), strings.Join(append(m.allNames(), helpWord), " "))
 	b.WriteString("    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W \"$opts\" -- " +
 		"\"$cur\"))\n    fi\n}\n")
 	b.WriteString("complete -o filenames -F _orthrus orthrus\n")
@@ -157,6 +160,18 @@ func (m manual) allNames() []string {
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		all = append(all, names(v)...)
+	}
+	return all
+}
+
+// helpWord asks for help in an action's place.
+const helpWord = "help"
+
+// helpNames are what there is help on.
+func (m manual) helpNames() []string {
+	all := m.allNames()
+	for _, t := range cli.Topics() {
+		all = append(all, t.Name)
 	}
 	return all
 }

@@ -13,7 +13,11 @@ import (
 func (m manual) fish() string {
 	var b strings.Builder
 	b.WriteString("# fish completion for orthrus; generated\n\n")
-	fmt.Fprintf(&b, "set -l actions %s\n\n", strings.Join(m.allNames(), " "))
+	fmt.Fprintf(&b, "set -l actions %s %s\n\n", strings.Join(m.allNames(), " "), helpWord)
+	fmt.Fprintf(&b, "complete -c orthrus -f -n \"not __fish_seen_subcommand_from $actions\" -a %s -d %s\n", helpWord,
+		fishText("show how a verb is used, or a topic"))
+	fmt.Fprintf(&b, "complete -c orthrus -f -n \"__fish_seen_subcommand_from %s\" -a '%s'\n", helpWord,
+		strings.Join(m.helpNames(), " "))
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		for _, name := range names(v) {

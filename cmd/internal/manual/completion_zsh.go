@@ -17,7 +17,9 @@ func (m manual) zsh() string {
 		v := &m.carriedOut[i]
 		fmt.Fprintf(&b, "      %s) action=%s; break ;;\n", strings.Join(names(v), "|"), v.Name)
 	}
+	fmt.Fprintf(&b, "      %s) action=%[1]s; break ;;\n", helpWord)
 	b.WriteString("    esac\n  done\n  case $action in\n")
+	fmt.Fprintf(&b, "    %s)\n      opts=('*:topic:(%s)') ;;\n", helpWord, strings.Join(m.helpNames(), " "))
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
 		fmt.Fprintf(&b, "    %s)\n      opts=(\n", v.Name)
@@ -34,6 +36,7 @@ func (m manual) zsh() string {
 			fmt.Fprintf(&b, "    '%s:%s'\n", name, zshText(v.Summary))
 		}
 	}
+	fmt.Fprintf(&b, "    '%s:show how a verb is used, or a topic'\n", helpWord)
 	b.WriteString("  )\n  _describe action list\n}\n\n")
 	b.WriteString("_orthrus_mappings() {\n  local -a list\n  list=(/dev/mapper/*(N:t))\n  compadd -a " +
 		"list\n}\n\n_orthrus \"$@\"\n")

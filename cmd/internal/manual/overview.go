@@ -2,6 +2,12 @@
 
 package manual
 
+import (
+	"strconv"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+)
+
 var overviewAbout = []string{
 	"Orthrus works on LUKS1 and LUKS2 volumes and on plain dm-crypt mappings. It is one static program without " +
 		"libraries; called by the name cryptsetup it takes cryptsetup's command lines and answers as cryptsetup 2.8 " +
@@ -53,22 +59,23 @@ var overviewSections = []overviewSection{
 				"benchmark and check list the fields.",
 		},
 	},
-	{
-		name: "EXIT STATUS",
-		items: []item{
-			{"0", "The action was carried out, or the answer is yes."},
-			{"1", "Wrong parameters, and whatever has no code of its own."},
-			{"2", "A wrong passphrase, no permission, or a question answered with no."},
-			{"3", "Not enough memory to derive a key."},
-			{"4", "No such device, or one that cannot be used so."},
-			{"5", "The name exists already, or the device is in use."},
-		},
-	},
+	{name: "EXIT STATUS", items: exitItems()},
 	{
 		name: "FILES",
 		items: []item{
+			{"/etc/crypttab", "The volumes that are unlocked at boot."},
+			{"/etc/orthrus/guard.conf", "What the guard may mend: see orthrus-guard.conf(5)."},
+			{"/var/lib/orthrus", "What repairs have overwritten, and what the guard keeps."},
+			{"/run/orthrus", "The sockets of a running guard and of a boot."},
 			{"/run/cryptsetup", "Locks around metadata, shared with cryptsetup."},
 			{"/dev/mapper", "Mappings."},
 		},
 	},
+}
+
+func exitItems() (list []item) {
+	for _, e := range cli.ExitCodes() {
+		list = append(list, item{strconv.Itoa(e.Code), e.Means})
+	}
+	return list
 }

@@ -19,6 +19,10 @@ const (
 	NoMemory ExitCode = 3
 	NoDevice ExitCode = 4 // no such device, or not one that can be used so
 	InUse    ExitCode = 5 // exists already, or is busy
+
+	// Those of a run that a signal ended, as shells have it; cryptsetup's is Failed.
+	Interrupted ExitCode = 130
+	Terminated  ExitCode = 143
 )
 
 func (c ExitCode) String() string {

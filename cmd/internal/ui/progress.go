@@ -23,7 +23,9 @@ type Progress struct {
 	JSON      bool
 	Quiet     bool   // only what Frequency or JSON asks for
 	Done      string // what happened to the bytes; "written" where empty
-	Now       func() time.Time
+	// Fit: the line fits the terminal, and only the last one goes to what is none, or knows no escape codes.
+	Fit bool
+	Now func() time.Time
 
 	started, last time.Time
 	shown         bool
@@ -53,10 +55,27 @@ func (p *Progress) Update(done uint64) {
 	case p.Frequency > 0:
 		fmt.Fprintln(p.Out, state.text())
 	default:
-		fmt.Fprint(p.Out, "\x1b[2K\r"+state.text())
-		if done >= p.Total {
-			fmt.Fprintln(p.Out)
+		p.refresh(state)
+	}
+}
+
+// refresh writes over the line before.
+func (p *Progress) refresh(s progressState) {
+	text := s.text()
+	if p.Fit {
+		if len(text) >= Columns(p.Out) {
+			text = s.brief()
 		}
+		if !Obeys(p.Out) {
+			if s.done >= s.total {
+				fmt.Fprintln(p.Out, text)
+			}
+			return
+		}
+	}
+	fmt.Fprint(p.Out, "\x1b[2K\r"+text)
+	if s.done >= s.total {
+		fmt.Fprintln(p.Out)
 	}
 }
 
@@ -97,6 +116,14 @@ func (s progressState) text() string {
 	}
 	percent := float64(s.done) / float64(s.total) * 100
 	return fmt.Sprintf("Progress: %5.1f%%, ETA %s, %s", percent, clock(s.eta), amount)
+}
+
+// brief is the same for a narrow terminal.
+func (s progressState) brief() string {
+	if s.done >= s.total {
+		return fmt.Sprintf("Finished, %s, %d MiB", clock(s.elapsed), s.done>>20)
+	}
+	return fmt.Sprintf("%5.1f%%, %s left, %d MiB", float64(s.done)/float64(s.total)*100, clock(s.eta), s.done>>20)
 }
 
 // scaled picks the unit in which a speed has few digits.

@@ -21,6 +21,10 @@ type UI struct {
 	Batch   bool // ask for no confirmation (-q)
 	Verbose bool // -v
 	Debug   bool // --debug
+	// Own: called by our own name, so that what scripts compare with cryptsetup's is free.
+	Own bool
+	// Speaks: what was done is said without -v.
+	Speaks bool
 }
 
 // System returns the UI of this process.
@@ -66,6 +70,22 @@ func (u *UI) Errorf(format string, args ...any) { u.line(u.Err, format, args) }
 // Verbosef writes a line to standard output where -v or --debug asks for it.
 func (u *UI) Verbosef(format string, args ...any) {
 	if u.Verbose || u.Debug {
+		u.line(u.Out, format, args)
+	}
+}
+
+// Sayf writes a line on what was done to standard output: under our own name unless it is to be quiet, otherwise
+// where Verbosef would. It is no error, so standard error stays empty where all went well, which is what jobs
+// and scripts look at; the verbs that say something print nothing else there.
+func (u *UI) Sayf(format string, args ...any) {
+	if u.Speaks || u.Verbose || u.Debug {
+		u.line(u.Out, format, args)
+	}
+}
+
+// Advisef writes a line on what to do next, under our own name unless it is to be quiet.
+func (u *UI) Advisef(format string, args ...any) {
+	if u.Speaks {
 		u.line(u.Out, format, args)
 	}
 }

@@ -22,16 +22,21 @@ type Command struct {
 // NewCommand makes the context of a run.
 func NewCommand(inv *cli.Invocation, u *ui.UI) *Command {
 	u.Batch, u.Verbose, u.Debug = inv.Options.BatchMode, inv.Options.Verbose, inv.Options.Debug
+	u.Own = !inv.StandsIn()
+	u.Speaks = u.Own && !u.Batch && !inv.Options.DryRun && !inv.Options.JSON
 	return &Command{Invocation: inv, UI: u, Opt: &inv.Options}
 }
 
 // Conclude prints the error and, with -v, how the run ended.
-func (c *Command) Conclude(err error) ui.ExitCode {
+func (c *Command) Conclude(ctx context.Context, err error) ui.ExitCode {
 	if err == nil {
 		c.UI.Conclude(ui.OK)
 		return ui.OK
 	}
 	said := Explain(err)
+	if c.UI.Own {
+		said = c.inOwnWords(ctx, said, err)
+	}
 	c.Tell(said)
 	c.UI.Conclude(said.Code)
 	return said.Code
@@ -50,14 +55,14 @@ func (c *Command) TellRehearsals(ctx context.Context) {
 
 // Tell prints what an error came down to.
 func (c *Command) Tell(s said) {
-	names := strings.NewReplacer("{program}", c.Program, "{device}", c.about())
+	names := strings.NewReplacer("{program}", c.Program, "{device}", c.About())
 	for _, line := range s.Lines {
 		c.UI.Errorf("%s", names.Replace(line))
 	}
 }
 
-// about is the device of this run as it was named: the header where that lies apart.
-func (c *Command) about() string {
+// About is the device of this run as it was named: the header where that lies apart.
+func (c *Command) About() string {
 	switch {
 	case c.Opt.Header.Set:
 		return c.Opt.Header.V

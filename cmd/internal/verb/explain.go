@@ -44,6 +44,7 @@ type said struct {
 // Notice is an error that is told in these words.
 type Notice struct {
 	Text string
+	Own  string // the same under our own name, where it says more than scripts expect; or ""
 	Code ui.ExitCode
 	Err  error // cause, or nil
 }
@@ -281,7 +282,12 @@ func DeviceError(path string, err error) error {
 	case errors.Is(err, block.ErrNoLoop):
 		return told(ui.Failed, "Cannot use file %s as a device: load the kernel module loop (modprobe loop).")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return told(ui.NoDevice, "Device %s does not exist or access denied.")
+		n := &Notice{Code: ui.NoDevice, Err: err, Own: fmt.Sprintf("Device %s does not exist.", path)}
+		if errors.Is(err, fs.ErrPermission) {
+			n.Own = fmt.Sprintf("Access to %s is denied.", path)
+		}
+		n.Text = fmt.Sprintf("Device %s does not exist or access denied.", path)
+		return n
 	case errors.Is(err, block.ErrNotBlock):
 		return told(ui.NoDevice, "Device %s is not compatible.")
 	case errors.Is(err, block.ErrReadOnly):

@@ -277,7 +277,7 @@ func (r *run) progress(path string, total int64, done string) func(int64) {
 	if compatible(r.program) || !r.ui.ErrorsOnTerminal() {
 		return nil
 	}
-	p := &ui.Progress{Out: r.ui.Err, Device: path, Total: uint64(total), Done: done}
+	p := &ui.Progress{Out: r.ui.Err, Device: path, Total: uint64(total), Done: done, Fit: true}
 	p.Start()
 	return func(n int64) { p.Update(uint64(n)) }
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
@@ -15,6 +16,9 @@ func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
 	c, err := parse(argv)
 	var usage *usageError
 	switch {
+	case err != nil && !compatible(c.program):
+		fmt.Fprintf(u.Err, "%s: %s. See %s --help.\n", c.program, strings.TrimSuffix(err.Error(), "."), c.program)
+		return int(ui.Failed)
 	case errors.As(err, &usage) && usage.subject != "":
 		fmt.Fprintf(u.Err, "%s%s\n", usageText(c.program), usage)
 		return int(ui.Failed)
@@ -31,9 +35,9 @@ func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
 		fmt.Fprint(u.Out, versionText(c.program, version))
 		return 0
 	}
-	u.Verbose, u.Debug = c.verbose, c.debug
+	u.Verbose, u.Debug, u.Own = c.verbose, c.debug, !compatible(c.program)
 	r := &run{call: c, ui: u}
-	code := r.say(r.do(ctx))
+	code := r.say(ctx, r.do(ctx))
 	u.Conclude(code)
 	return int(code)
 }
@@ -75,7 +79,7 @@ func failure(code ui.ExitCode, format string, args ...any) error {
 }
 
 // say prints an error and returns its exit code.
-func (r *run) say(err error) ui.ExitCode {
+func (r *run) say(ctx context.Context, err error) ui.ExitCode {
 	if err == nil {
 		return ui.OK
 	}
@@ -88,6 +92,9 @@ func (r *run) say(err error) ui.ExitCode {
 	}
 	if errors.Is(err, context.Canceled) {
 		r.ui.Errorf("Interrupted.")
+		if r.ui.Own {
+			return ui.Ended(ctx)
+		}
 		return ui.Failed
 	}
 	r.ui.Errorf("%v", err)

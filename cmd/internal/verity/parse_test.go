@@ -91,6 +91,19 @@ func TestVeritysetupShowsNoOptionsOfOurOwn(t *testing.T) {
 	}
 }
 
+// Under our own name a mistake is one line, and veritysetup's name has its synopsis.
+func TestAMistakeUnderOurOwnNameIsOneLine(t *testing.T) {
+	s := newSession(t)
+	for line, want := range map[string]string{
+		"foo":          "orthrus verity: Unknown action. See orthrus verity --help.\n",
+		"dump --bogus": "orthrus verity: --bogus: unknown option. See orthrus verity --help.\n",
+	} {
+		if got := s.callAs("orthrus verity", strings.Fields(line)...); got.code != 1 || got.stderr != want {
+			t.Errorf("%s: exit %d, %q", line, got.code, got.stderr)
+		}
+	}
+}
+
 func FuzzCommandLine(f *testing.F) {
 	f.Add("format data hash --hash-offset=512 -s - -v")
 	f.Add("create name data hash 00 --fec-roots 0x18 -- -x")

@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/early"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/header"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keyslot"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapping"
@@ -20,6 +21,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mend"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/refused"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/size"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/survey"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/watch"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 	"github.com/orthrus-luks/orthrus/dm/secret"
@@ -30,11 +32,13 @@ import (
 // nowhere else.
 func Verbs() []verb.Verb {
 	return []verb.Verb{
+		survey.List(),
 		mapping.Open(),
 		mapping.Close(),
 		mapping.Resize(),
 		mapping.Status(),
 		measure.Benchmark(),
+		mend.Fix(),
 		mend.Repair(),
 		refused.Reencrypt(),
 		keyslot.Erase(),
@@ -104,7 +108,7 @@ func Run(argv []string, version string) int {
 	for _, notice := range inv.Notices {
 		c.UI.Errorf("%s", notice)
 	}
-	return int(c.Conclude(carryOut(ctx, c, verbs)))
+	return int(c.Conclude(ctx, hinted(ctx, c, carryOut(ctx, c, verbs))))
 }
 
 // verityCommand tells whether a command line is veritysetup's: by the program's name, or by the verb verity.
@@ -123,6 +127,14 @@ func runVerity(argv []string, version string) int {
 	ctx, cancel := ui.Interruptible(context.Background())
 	defer cancel()
 	return verity.Main(ctx, argv, version, ui.System())
+}
+
+// hinted adds, under our own name, where the way goes on from a device that is no valid LUKS device.
+func hinted(ctx context.Context, c *verb.Command, err error) error {
+	if err == nil || c.StandsIn() || ctx.Err() != nil {
+		return err
+	}
+	return verb.Hinted(err, guarded.Hint(ctx, c, c.About(), err))
 }
 
 // carryOut runs the verb of the invocation.

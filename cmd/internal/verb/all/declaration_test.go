@@ -28,7 +28,8 @@ func polish(shiny *bool, wax *cli.Value[string]) cli.Verb {
 			return cli.Refuse(*shiny && !wax.Set,
 				"Shine takes --wax.")
 		}},
-		About: []string{"Polishes."},
+		About:    []string{"Polishes."},
+		Examples: []cli.Example{{What: "Shine:", Line: "orthrus polish --shiny --wax bee x"}},
 	}
 }
 
@@ -37,11 +38,11 @@ func polish(shiny *bool, wax *cli.Value[string]) cli.Verb {
 func TestADeclarationIsAllThatAVerbNeeds(t *testing.T) {
 	for line, want := range map[string]string{
 		"orthrus polish --shiny --wax bee --dry-run x":  "",
-		"orthrus polish --shiny x":                      "orthrus: Shine takes --wax.\n",
-		"orthrus polish --wax soap x":                   "orthrus: Option --wax takes bee or carnauba.\n",
-		"orthrus polish --deferred x":                   "orthrus: Option --deferred is not allowed with polish action.\n",
-		"orthrus luksDump --wax bee x":                  "orthrus: Option --wax is not allowed with luksDump action.\n",
-		"orthrus polish":                                "orthrus: polish: requires <device> as arguments\n",
+		"orthrus polish --shiny x":                      "orthrus: Shine takes --wax. See orthrus polish --help.\n",
+		"orthrus polish --wax soap x":                   "orthrus: Option --wax takes bee or carnauba. See orthrus polish --help.\n",
+		"orthrus polish --deferred x":                   "orthrus: Option --deferred is not allowed with polish action. See orthrus polish --help.\n",
+		"orthrus luksDump --wax bee x":                  "orthrus: Option --wax is not allowed with luksDump action. See orthrus luksDump --help.\n",
+		"orthrus polish":                                "orthrus: polish requires <device> as arguments. See orthrus polish --help.\n",
 		"cryptsetup POLISH --wax=bee --header h -- --x": "",
 	} {
 		var shiny bool
@@ -59,7 +60,7 @@ func TestADeclarationIsAllThatAVerbNeeds(t *testing.T) {
 	verbs := append(Declarations(Verbs()), polish(new(bool), new(cli.Value[string])))
 	page := manual.Pages(verbs)["orthrus-polish.8"]
 	shown := map[string]string{
-		"help": cli.Help("orthrus", "0", verbs), "usage": cli.Usage("orthrus", verbs), "page": strings.ReplaceAll(page, `\-`, "-"),
+		"help": helpOn(verbs, "polish"), "cryptsetup's help": cli.Help("cryptsetup", "0", verbs), "usage": cli.Usage("orthrus", verbs), "page": strings.ReplaceAll(page, `\-`, "-"),
 		"bash": manual.Completions(verbs)["bash/orthrus"], "zsh": manual.Completions(verbs)["zsh/_orthrus"],
 	}
 	for where, text := range shown {
@@ -70,4 +71,10 @@ func TestADeclarationIsAllThatAVerbNeeds(t *testing.T) {
 	if strings.Contains(cli.Usage("cryptsetup", verbs), "shiny") {
 		t.Error("cryptsetup's synopsis names an option of ours")
 	}
+}
+
+func helpOn(verbs []cli.Verb, name string) string {
+	var stdout, stderr bytes.Buffer
+	_, _ = cli.Start([]string{"orthrus", "help", name}, "0", verbs, &stdout, &stderr)
+	return stdout.String()
 }

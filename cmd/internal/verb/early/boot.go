@@ -82,15 +82,16 @@ func Boot() verb.Verb {
 				{Long: "answer", Into: &o.answer, Help: "answer the questions of a boot that is under way"},
 			},
 			About: []string{
-				"Reads crypttab(5), in the dialects of Debian and systemd, and the kernel's command line: " +
+				"Unlocks the volumes that crypttab(5) and the kernel's command line name, or those of them that are " +
+					"given as arguments. Options that are unknown are named and stop nothing.",
+				"Of crypttab(5) it knows the dialects of Debian and systemd; of the kernel's command line " +
 					"rd.luks.uuid, rd.luks.name, rd.luks.key, rd.luks.options, rd.luks.data and the same without " +
 					"rd., rd.luks.allow-discards, cryptdevice=, cryptkey= and crypto= of mkinitcpio, cryptopts= of " +
 					"Debian, cryptroot=, cryptdm=, cryptheader=, cryptkey and cryptdiscards of Alpine, crypt_root=, " +
-					"crypt_swap=, root_key= and root_keydev= of genkernel, and rd.luks.header=. Several cryptdevice=, " +
-					"cryptroot= and crypt_root= are all taken; \\: is a colon within a part of cryptdevice= and " +
-					"cryptkey=; a uuid may be cut short, and a label stand in its place (rd.luks.uuid=LABEL=data). Then it " +
-					"unlocks the volumes named there, or those of them that are given as arguments. Options that are " +
-					"unknown are named and stop nothing.",
+					"crypt_swap=, root_key= and root_keydev= of genkernel, and rd.luks.header=. Several " +
+					"cryptdevice=, cryptroot= and crypt_root= are all taken; \\: is a colon within " +
+					"a part of cryptdevice= and " +
+					"cryptkey=; a uuid may be cut short, and a label stand in its place (rd.luks.uuid=LABEL=data).",
 				"Devices are waited for by the kernel's events, and named by UUID, LABEL, PARTUUID, PARTLABEL, a " +
 					"path, or a link of udev, which need not exist. Where two devices bear one name none is used; " +
 					"rd.orthrus.twins=first takes the first, and writes to none of them. A volume that is named twice is " +

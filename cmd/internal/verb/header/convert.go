@@ -89,7 +89,12 @@ func convert(ctx context.Context, c *verb.Command) (err error) {
 	if v, err = roomier(ctx, c, v); err != nil {
 		return err
 	}
-	return conversionError(v.Path, v.Convert(ctx, version))
+	err = conversionError(v.Path, v.Convert(ctx, version))
+	if err == nil {
+		c.UI.Advisef("%s is LUKS%d now, with the keyslots and data that it had.", v.Path, version)
+		c.AdviseBackup("Header backups from before cannot be restored over it; make a new one:", v.Path)
+	}
+	return err
 }
 
 // roomier makes a LUKS1 header file as long as LUKS2 needs it.

@@ -3,12 +3,14 @@
 package header
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -37,7 +39,7 @@ func LuksFormat() verb.Verb {
 	var o luksFormatOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "luksFormat", Group: cli.GroupHeader, Args: "<device> [<new key file>]", MinArgs: 1,
+			Name: "luksFormat", Group: cli.GroupHeader, Args: "<device> [<new key file>]", MinArgs: 1, First: 2,
 			Summary: "make a LUKS volume, overwriting what is there",
 			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewKeyslot +
 				"align-payload cipher disable-blkid force-password hw-opal hw-opal-only integrity " +
@@ -133,7 +135,7 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 		c.UI.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.",
 			p.small)
 	}
-	return errors.Join(formatOver(ctx, c, meta, passphrase, p.options), meta.Close())
+	return errors.Join(formatOver(ctx, c, meta, passphrase, p), meta.Close())
 }
 
 // formatPlan is what will be written, and where.
@@ -146,6 +148,7 @@ type formatPlan struct {
 
 	metadata, data uint64    // bytes that the header and the keyslots take, and where the data begins
 	far            far.Place // of the far header, where options ask for one
+	withoutFar     string    // why there is none
 }
 
 // planFormat decides what will be written where, and refuses what cannot be before anybody is asked
@@ -186,7 +189,8 @@ func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 // planFarHeader decides on a far header: as told, and otherwise there is one where it can be, but not
 // under the name cryptsetup.
 func planFarHeader(c *verb.Command, o *luksFormatOptions, p *formatPlan, g luks.Geometry, size uint64) error {
-	if o.noFarHeader || c.Program == "cryptsetup" && !o.farHeader {
+	if o.noFarHeader || c.StandsIn() && !o.farHeader {
+		p.withoutFar = "--no-far-header was given"
 		return nil
 	}
 	plan, err := p.options.FarPlace(g, size)
@@ -195,10 +199,20 @@ func planFarHeader(c *verb.Command, o *luksFormatOptions, p *formatPlan, g luks.
 	}
 	if err != nil {
 		c.UI.Verbosef("No far header for %s: %v.", p.path, err)
+		p.withoutFar = whyNoFar(err)
 		return nil
 	}
 	p.options.FarHeader, p.far = true, plan.Place
 	return nil
+}
+
+// whyNoFar ends "no far header: ".
+func whyNoFar(err error) string {
+	if errors.Is(err, luks.ErrNoFarRoom) {
+		return "the device is too small for one"
+	}
+	_, why, _ := strings.Cut(verb.OneLine(err), ": ")
+	return cmp.Or(why, verb.OneLine(err))
 }
 
 // fileRoom is how long a file must be to hold the header, in bytes: up to the data where that is in
@@ -428,26 +442,38 @@ func protection(ctx context.Context, c *verb.Command, o *luks.FormatOptions) err
 // formatOver makes an end of the volume that lies there, and of what is kept of it. Where no header of it can be read,
 // nobody knows which volume it was, and what is kept stays: it may be of a volume that lies elsewhere.
 func formatOver(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *secret.Buffer,
-	o luks.FormatOptions,
+	p formatPlan,
 ) error {
 	former, err := luks.Load(ctx, meta)
 	if err != nil {
 		c.UI.Debugf("no volume lies on %s: %v", meta.Path(), err)
-		return format(ctx, c, meta, passphrase, o)
+		return format(ctx, c, meta, passphrase, p)
 	}
 	before := []view.View{former.View}
-	return guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, o))
+	return guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, p))
 }
 
 // format writes; from here on the old content is gone.
 func format(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *secret.Buffer,
-	o luks.FormatOptions,
+	p formatPlan,
 ) error {
+	o := p.options
 	o.Progress = wipeProgress(c, meta.Path())
 	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
 	if err != nil {
 		return verb.DeviceError(meta.Path(), err)
 	}
 	c.UI.Verbosef("Key slot %d created.", v.Keyslots[0].ID)
+	tellFormatted(c, v, p)
 	return nil
+}
+
+// tellFormatted says what the volume is, and whether there is a third copy of its header.
+func tellFormatted(c *verb.Command, v *luks.Volume, p formatPlan) {
+	third := "no far header: " + p.withoutFar
+	if p.options.FarHeader {
+		third = fmt.Sprintf("far header at byte %d", p.far.Start())
+	}
+	c.UI.Advisef("%s is LUKS%d now, UUID %s, keyslot %d; %s.", p.path, v.Version, v.UUID, v.Keyslots[0].ID, third)
+	c.AdviseBackup("Keep a header backup on another medium:", p.path)
 }

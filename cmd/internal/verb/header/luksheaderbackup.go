@@ -49,7 +49,12 @@ func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return verb.DeviceError(v.Path, err)
 	}
-	return errors.Join(volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image), incomplete(ctx, c, v))
+	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
+		return errors.Join(err, incomplete(ctx, c, v))
+	}
+	c.UI.Advisef("Header and keyslots of %s are in %s, %d MiB; it opens with every passphrase of today. Keep it apart.",
+		v.Path, c.Opt.HeaderBackupFile.V, (len(image)+1<<20-1)>>20)
+	return incomplete(ctx, c, v)
 }
 
 // incomplete names keyslots that a backup has not, since only what was kept of a change that was cut off has them.

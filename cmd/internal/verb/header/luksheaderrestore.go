@@ -64,11 +64,20 @@ func luksHeaderRestore(ctx context.Context, c *verb.Command) error {
 	var none *header.NoHeaderError
 	switch {
 	case errors.Is(err, luks.ErrNotLUKS), errors.As(err, &none):
-		return restoreOverNothing(ctx, c, dev, path, backup)
+		return restored(c, path, backup, restoreOverNothing(ctx, c, dev, path, backup))
 	case err != nil:
 		return verb.DeviceError(path, err)
 	}
-	return restoreOver(ctx, c, v, path, backup)
+	return restored(c, path, backup, restoreOver(ctx, c, v, path, backup))
+}
+
+// restored says what lies there now.
+func restored(c *verb.Command, path string, backup *volume.Volume, err error) error {
+	if err == nil {
+		c.UI.Advisef("%s has the header of %s now: UUID %s, keyslots in use: %d.", path, backup.Path, backup.UUID,
+			len(backup.Keyslots))
+	}
+	return err
 }
 
 func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {

@@ -75,7 +75,11 @@ func setUUID(ctx context.Context, c *verb.Command) error {
 	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: "Do you really want to change UUID of device?"}); err != nil {
 		return err
 	}
-	return guarded.Settle(ctx, c, v.Before(), v.Device(), v.SetUUID(ctx, next))
+	err = guarded.Settle(ctx, c, v.Before(), v.Device(), v.SetUUID(ctx, next))
+	if err == nil {
+		c.UI.Advisef("UUID of %s is %s now%s.", v.Path, next, v.AndFar())
+	}
+	return err
 }
 
 // parseUUID accepts the textual form only and lowers its case.

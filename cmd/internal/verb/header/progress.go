@@ -13,7 +13,7 @@ import (
 // long enough to wonder, elsewhere only as --progress-frequency and --progress-json ask.
 func wipeProgress(c *verb.Command, path string) func(done, total uint64) {
 	p := &ui.Progress{
-		Out: c.UI.Out, Device: path, JSON: c.Opt.ProgressJSON, Quiet: c.UI.Batch || !c.UI.Interactive(),
+		Out: c.UI.Out, Device: path, JSON: c.Opt.ProgressJSON, Quiet: c.UI.Batch || !c.UI.Interactive(), Fit: c.UI.Own,
 		Frequency: time.Duration(c.Opt.ProgressFrequency.V) * time.Second,
 	}
 	return func(done, total uint64) {

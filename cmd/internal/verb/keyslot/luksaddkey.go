@@ -34,7 +34,7 @@ func LuksAddKey() verb.Verb {
 	var o luksAddKeyOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1,
+			Name: "luksAddKey", Group: cli.GroupKeys, Args: "<device> [<new key file>]", MinArgs: 1, First: 5,
 			Summary: "add a keyslot",
 			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfNewPassphrase + cli.OfTokens + cli.OfVolumeKey +
 				cli.OfNewKeyslot + "external-tokens-path key-description key-size key-slot new-keyfile new-key-description " +
@@ -126,7 +126,7 @@ func luksAddKey(ctx context.Context, c *verb.Command, o *luksAddKeyOptions) erro
 	if err != nil {
 		return keys.SlotError(err)
 	}
-	c.UI.Verbosef("Key slot %d created.", id)
+	tellAdded(c, v, id)
 	if source == nil {
 		return nil
 	}
@@ -214,8 +214,18 @@ func addUnbound(ctx context.Context, c *verb.Command, v *volume.Volume, id int) 
 	if id, err = v.AddUnboundKey(ctx, key.Bytes(), passphrase.Bytes(), n); err != nil {
 		return keys.SlotError(err)
 	}
-	c.UI.Verbosef("Key slot %d created.", id)
+	tellAdded(c, v, id)
 	return nil
+}
+
+// tellAdded says which keyslot there is now, and that older header backups lack it.
+func tellAdded(c *verb.Command, v *volume.Volume, id int) {
+	if c.UI.Speaks {
+		c.UI.Sayf("Keyslot %d created%s.", id, v.AndFar())
+	} else {
+		c.UI.Verbosef("Key slot %d created.", id)
+	}
+	c.AdviseBackup("Header backups from before lack it; make a new one:", v.Path)
 }
 
 func unboundKey(ctx context.Context, c *verb.Command, size int) (*secret.Buffer, error) {

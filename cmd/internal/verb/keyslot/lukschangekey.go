@@ -4,6 +4,7 @@ package keyslot
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -82,10 +83,28 @@ func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.
 	n.Aside = kept.keep
 	id, err := v.ChangeKey(ctx, key, passphrase.Bytes(), n)
 	if err = kept.conclude(err); err == nil {
-		c.UI.Verbosef("Key slot %d created.", id)
+		tellChanged(c, v, key.Keyslot, id)
 		warnOfIterations(c, v, id, n.KDF.Iterations)
 	}
 	return guarded.Settle(ctx, c, v.Before(), v.Device(), keys.SlotError(err))
+}
+
+// tellChanged says where the new key is, and that header backups keep the old one alive.
+func tellChanged(c *verb.Command, v *volume.Volume, old, id int) {
+	if !c.UI.Speaks {
+		c.UI.Verbosef("Key slot %d created.", id)
+		return
+	}
+	moved := ""
+	if old != id {
+		moved = fmt.Sprintf(" (it was keyslot %d)", old)
+	}
+	c.UI.Sayf("Keyslot %d changed%s%s.", id, moved, v.AndFar())
+	why := "Header backups from before still open with the old key; replace them:"
+	if c.Action == "luksConvertKey" {
+		why = "Header backups from before hold it as it was; make a new one:"
+	}
+	c.AdviseBackup(why, v.Path)
 }
 
 // warnOfIterations: a LUKS1 keyslot that had no other place than its own keeps what it had.

@@ -149,7 +149,31 @@ func remaining(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Ke
 func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *luks.Key) error {
 	err := v.KillKeyslot(ctx, id, by)
 	if err == nil {
-		c.UI.Verbosef("Key slot %d removed.", id)
+		tellRemoved(c, v, id)
 	}
 	return guarded.Settle(ctx, c, v.Before(), v.Device(), err)
+}
+
+// tellRemoved says what is gone, and that header backups still have it.
+func tellRemoved(c *verb.Command, v *volume.Volume, id int) {
+	if !c.UI.Speaks {
+		c.UI.Verbosef("Key slot %d removed.", id)
+		return
+	}
+	c.UI.Sayf("Keyslot %d destroyed%s; %s left.", id, v.AndFar(), keyslots(len(v.Keyslots)))
+	if len(v.Keyslots) == 0 {
+		c.UI.Advisef("Nothing opens %s any more but a header backup from before.", v.Path)
+		return
+	}
+	c.AdviseBackup("Header backups from before still open with it; replace them:", v.Path)
+}
+
+func keyslots(n int) string {
+	switch n {
+	case 0:
+		return "none is"
+	case 1:
+		return "1 is"
+	}
+	return fmt.Sprintf("%d are", n)
 }

@@ -164,7 +164,7 @@ func putToken(ctx context.Context, c *verb.Command, o *tokenOptions, v *volume.V
 	if err != nil {
 		return err
 	}
-	c.UI.Verbosef("Token %d created.", id)
+	c.UI.Sayf("Token %d created.", id)
 	return nil
 }
 
@@ -248,7 +248,7 @@ func tokenRemove(ctx context.Context, c *verb.Command, o *tokenOptions, v *volum
 	if _, err := v.SetToken(ctx, id, nil); err != nil {
 		return err
 	}
-	c.UI.Verbosef("Token %d removed.", id)
+	c.UI.Sayf("Token %d removed.", id)
 	return nil
 }
 

@@ -30,7 +30,7 @@ func Close() verb.Verb {
 	var o closeOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "close", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1,
+			Name: "close", Group: cli.GroupMapping, Args: "<name>", MinArgs: 1, First: 4,
 			Summary: "remove a mapping and forget its key",
 			Aliases: []cli.Alias{
 				{Name: "remove", Type: "plain"},

@@ -5,6 +5,7 @@ package mapping
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -12,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // openOptions are those that only open takes.
@@ -24,7 +26,7 @@ func Open() verb.Verb {
 	var o openOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "open", Group: cli.GroupMapping, Args: "<device> [--type <type>] [<name>]", MinArgs: 1,
+			Name: "open", Group: cli.GroupMapping, Args: "<device> [--type <type>] [<name>]", MinArgs: 1, First: 3,
 			Summary: "unlock a device and map it as <name>",
 			Aliases: []cli.Alias{
 				{Name: "create", Type: "plain", Swapped: true},
@@ -111,7 +113,18 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	_, err = link.Enter(key.Bytes())
+	if err == nil && key.Keyslot != luks.AnyKeyslot {
+		c.UI.Advisef("It opens keyslot %d of %s.", key.Keyslot, v.Path)
+	}
 	return errors.Join(err, key.Close())
+}
+
+// byKeyslot ends a sentence with the keyslot that gave the key; a volume key that was given is of none.
+func byKeyslot(key *luks.Key) string {
+	if key.Keyslot == luks.AnyKeyslot {
+		return ""
+	}
+	return fmt.Sprintf(" with keyslot %d", key.Keyslot)
 }
 
 // openLUKS checks everything that needs no passphrase before it asks for one.
@@ -163,5 +176,6 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	if err := activateVolume(ctx, c, control, v, data, key); err != nil {
 		return errors.Join(err, undo())
 	}
+	c.UI.Advisef("%s is open as /dev/mapper/%s%s.", data.shown, name, byKeyslot(key))
 	return guarded.LinkKey(c, v, data.Disk.Device, key, o.linkForGuard)
 }

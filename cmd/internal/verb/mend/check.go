@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -25,6 +26,7 @@ type checked struct {
 	Error  string `json:"error,omitempty"` // why there is no report
 	*inspect.Report
 	code    ui.ExitCode
+	hint    string // where the way goes on from an error, under our own name
 	regions []inspect.Region
 }
 
@@ -40,7 +42,7 @@ func Check() verb.Verb {
 	var o checkOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true,
+			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true, First: 6,
 			Summary: "report on headers, keyslots and data area, changing nothing",
 			Takes:   cli.OfHeader + "json",
 			Options: []cli.Option{
@@ -137,6 +139,9 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if err == nil {
 		err = addLeftovers(ctx, name, &report)
 	}
+	if err == nil {
+		addClosed(&report)
+	}
 	if err == nil && o.boot {
 		report.Boot = inspect.BootReport(report)
 	}
@@ -147,6 +152,9 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if err != nil {
 		said := verb.Explain(err)
 		one.code = said.Code
+		if c.UI.Own && !c.Opt.JSON {
+			one.hint = guarded.Hint(ctx, c, name, err)
+		}
 		if len(said.Lines) > 0 {
 			one.Error = said.Lines[0]
 		}
@@ -161,6 +169,18 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		inspect.Lost: verb.Lost,
 	}[report.Grade()]
 	return one
+}
+
+// addClosed says so where a header is in order and no keyslot opens the data, as after erase.
+func addClosed(r *inspect.Report) {
+	for _, k := range r.Keyslots {
+		if k.Bound {
+			return
+		}
+	}
+	if r.Grade() < inspect.Lost {
+		r.Add(inspect.Lost, "no keyslot opens the data any more; a header backup from before may")
+	}
 }
 
 // addLeftovers says where a keyslot is in nothing but what was kept while it was changed in place.

@@ -18,10 +18,14 @@ const mapColumns = 76
 func printChecked(c *verb.Command, o *checkOptions, one checked) {
 	if one.Report == nil {
 		c.UI.Errorf("%s", one.Error)
+		if one.hint != "" {
+			c.UI.Errorf("%s", one.hint)
+		}
 		return
 	}
 	r := one.Report
-	c.UI.Printf("%s: %s, %s", one.Device, strings.TrimSpace(fmt.Sprintf("LUKS%d %s", r.Version, r.UUID)), r.Verdict)
+	c.UI.Printf("%s: %s, %s", one.Device, strings.TrimSpace(fmt.Sprintf("LUKS%d %s", r.Version, r.UUID)),
+		c.UI.Paint(colourOf(r.Verdict), r.Verdict))
 	printHeads(c, r)
 	printKeyslots(c, r)
 	if r.Far != nil && r.Far.Place != nil {
@@ -129,6 +133,8 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 	case one.code == verb.Healable && one.LeftAlone:
 		c.UI.Printf("  A reencryption is under way, and its heads are left as they are until it has ended: "+
 			"cryptsetup reencrypt --resume-only %s", one.Device)
+	case one.code == verb.Lost && one.Chosen != "":
+		c.UI.Printf("  With a header backup: %s luksHeaderRestore --header-backup-file FILE %s", c.Program, one.Device)
 	case one.code == verb.Lost && one.Far != nil:
 		c.UI.Printf("  See what the far header would bring back, changing nothing: %s repair --from-far --dry-run %s",
 			c.Program, one.Device)

@@ -110,7 +110,7 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 		if err := makeDurable(ctx, c, path); err != nil {
 			return err
 		}
-		c.UI.Verbosef("Header of %s is in order.", path)
+		c.UI.Sayf("Header of %s is in order.", path)
 		return concluded(ctx, c, path)
 	}
 	showWrites(c, plan)
@@ -124,7 +124,7 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	if err := carryOutRepair(ctx, c, o, path, plan, planner); err != nil {
 		return err
 	}
-	c.UI.Verbosef("Header of %s repaired.", path)
+	c.UI.Sayf("Header of %s repaired.", path)
 	return concluded(ctx, c, path)
 }
 
@@ -162,7 +162,7 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	}
 	longer()
 	if resumed {
-		c.UI.Verbosef("What was begun on %s was concluded.", path)
+		c.UI.Sayf("What was begun on %s was concluded.", path)
 	}
 	return followed(ctx, c, path)
 }

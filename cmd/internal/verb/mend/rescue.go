@@ -134,6 +134,7 @@ func searchProgress(c *verb.Command, file *luks.File) func(int64) {
 	p := &ui.Progress{
 		Out: c.UI.Err, Device: file.Path(), Total: uint64(file.Size()), JSON: c.Opt.ProgressJSON, Done: "searched",
 		Frequency: time.Duration(c.Opt.ProgressFrequency.V) * time.Second, Quiet: c.UI.Batch || !c.UI.Interactive(),
+		Fit: c.UI.Own,
 	}
 	p.Start()
 	return func(done int64) { p.Update(uint64(done)) }

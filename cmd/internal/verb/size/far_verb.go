@@ -129,7 +129,7 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	if plan, err = v.EnableFar(ctx, room.Room); err != nil {
 		return volume.FarError(v.Path, err)
 	}
-	c.UI.Verbosef("Far header of %s: %d bytes at byte %d, locator at byte %d; the data has %d bytes.",
+	c.UI.Sayf("Far header of %s: %d bytes at byte %d, locator at byte %d; the data has %d bytes.",
 		v.Path, plan.Place.Body.Size, plan.Place.Start(), plan.Place.Locator, plan.DataSize)
 	return nil
 }
@@ -166,7 +166,7 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	if err != nil {
 		return volume.FarError(v.Path, err)
 	}
-	c.UI.Verbosef("%s has no far header any more; a mapping of it keeps its length until it is resized.", v.Path)
+	c.UI.Sayf("%s has no far header any more; a mapping of it keeps its length until it is resized.", v.Path)
 	return nil
 }
 
@@ -216,19 +216,19 @@ func searchFar(ctx context.Context, v *volume.Volume) ([]far.Found, error) {
 
 func tellSynced(c *verb.Command, path string, done luks.FarSync) {
 	if done.Refixed {
-		c.UI.Verbosef("The data segment of %s ends before the far header again.", path)
+		c.UI.Sayf("The data segment of %s ends before the far header again.", path)
 	}
 	if done.Updated {
-		c.UI.Verbosef("Far header of %s brought into step.", path)
+		c.UI.Sayf("Far header of %s brought into step.", path)
 	}
 	for _, p := range done.Wiped {
-		c.UI.Verbosef("Forgotten far header at byte %d of %s wiped.", p.Start(), path)
+		c.UI.Sayf("Forgotten far header at byte %d of %s wiped.", p.Start(), path)
 	}
 	for p, err := range done.Left {
 		c.UI.Errorf("Forgotten far header at byte %d of %s, which holds key material, is left: %v", p.Start(), path,
 			err)
 	}
 	if !done.Refixed && !done.Updated && len(done.Wiped)+len(done.Left) == 0 {
-		c.UI.Verbosef("Nothing to do.")
+		c.UI.Sayf("Nothing to do.")
 	}
 }

@@ -103,7 +103,7 @@ func grow(ctx context.Context, c *verb.Command, o *growOptions) error {
 	if err := v.Grow(ctx, how); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The data of %s now have %d bytes.", v.Path, v.Data.Size)
+	c.UI.Sayf("The data of %s now have %d bytes.", v.Path, v.Data.Size)
 	return nil
 }
 
@@ -144,7 +144,7 @@ func growMappings(ctx context.Context, c *verb.Command, v *volume.Volume) error 
 		return verb.DeviceError(v.Path, err)
 	}
 	if !v.Data.Dynamic {
-		c.UI.Verbosef("The header of %s gives the data %d bytes, and there is no far header to move: only mappings "+
+		c.UI.Sayf("The header of %s gives the data %d bytes, and there is no far header to move: only mappings "+
 			"are fitted.", v.Path, v.Data.Size)
 	}
 	return lengthen(ctx, c, v, length*512)
@@ -158,7 +158,7 @@ func lengthen(ctx context.Context, c *verb.Command, v *volume.Volume, size uint6
 	}
 	defer mappings.Close()
 	if len(mappings.Names) == 0 {
-		c.UI.Verbosef("%s has nothing to follow: its data have %d bytes, and so do its mappings, if any.", v.Path,
+		c.UI.Sayf("%s has nothing to follow: its data have %d bytes, and so do its mappings, if any.", v.Path,
 			size)
 		return nil
 	}
@@ -171,6 +171,6 @@ func lengthen(ctx context.Context, c *verb.Command, v *volume.Volume, size uint6
 	if err := mapped.SetLength(ctx, c, v, mappings)(size); err != nil {
 		return err
 	}
-	c.UI.Verbosef("Mapped data of %s now have %d bytes.", v.Path, size)
+	c.UI.Sayf("Mapped data of %s now have %d bytes.", v.Path, size)
 	return nil
 }

@@ -63,7 +63,7 @@ func headerResize(ctx context.Context, c *verb.Command) error {
 	case err != nil:
 		return volume.SizeError(v.Path, err)
 	case len(steps) == 0:
-		c.UI.Verbosef("The metadata of %s have this size already.", v.Path)
+		c.UI.Sayf("The metadata of %s have this size already.", v.Path)
 		return nil
 	case c.Opt.DryRun:
 		volume.ShowSteps(c, steps)
@@ -72,7 +72,7 @@ func headerResize(ctx context.Context, c *verb.Command) error {
 	if err := v.SetMetadataSize(ctx, size, volume.TellStep(c)); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header,
+	c.UI.Sayf("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header,
 		v.Metadata().KeyslotsSize())
 	return nil
 }

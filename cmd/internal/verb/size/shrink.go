@@ -95,7 +95,7 @@ func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 	if err := v.Shrink(ctx, how); err != nil {
 		return volume.SizeError(v.Path, err)
 	}
-	c.UI.Verbosef("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink "+
+	c.UI.Sayf("The data of %s now have %d bytes. Cut the device to %d bytes, not below, or go back with shrink "+
 		"--cancel.", v.Path, v.Data.Size, how.Size)
 	return nil
 }

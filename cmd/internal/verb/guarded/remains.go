@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guarded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/open"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+// hintPatience is how long a device may take to be looked at once more after an error.
+const hintPatience = 5 * time.Second
+
+// Remains are what there is of a volume on a device without a valid header, and of it elsewhere.
+type Remains struct {
+	Evidence inspect.Evidence
+	Far      *far.Found // near the device's end, with a sound locator; nil for none
+	Kept     *store.Head
+}
+
+// LookForRemains looks at the device's start, near its end, and into what the guard keeps. It only reads.
+func LookForRemains(ctx context.Context, c *verb.Command, file *luks.File) Remains {
+	r := Remains{Evidence: inspect.Read(file)}
+	if r.Evidence.LUKS1 != nil || r.Evidence.ChoiceErr == nil && r.Evidence.LUKS1Err == nil {
+		return r
+	}
+	err := far.Search(ctx, file, far.NearEnd(file), func(f far.Found) bool {
+		r.Far = &f
+		return false
+	})
+	if err != nil {
+		c.UI.Debugf("far header: %v", err)
+	}
+	r.Kept = keptOf(c, file, r.uuids())
+	return r
+}
+
+// uuids are those that the remains name.
+func (r Remains) uuids() (list []string) {
+	for _, f := range []header.Found{r.Evidence.Heads.Primary, r.Evidence.Heads.Secondary} {
+		list = append(list, f.Copy.Header.UUID)
+	}
+	for _, w := range r.Evidence.Wiped {
+		list = append(list, w.UUID)
+	}
+	if r.Far != nil {
+		list = append(list, r.Far.Locator.UUID)
+	}
+	return list
+}
+
+// keptOf is what the guard keeps of one of these volumes or, where nothing names one, of the only volume that it
+// saw on the device last.
+func keptOf(c *verb.Command, file *luks.File, uuids []string) *store.Head {
+	s := Store(c)
+	for _, uuid := range uuids {
+		if m, err := s.Load(uuid); uuid != "" && err == nil && m.Kept {
+			return &m.Head
+		}
+	}
+	id, err := ID(file.Path())
+	if err != nil {
+		return nil
+	}
+	key := guard.KeyOf(id)
+	var kept *store.Head
+	for _, uuid := range s.Volumes() {
+		m, err := s.Load(uuid)
+		tip, seen := m.Chain.Tip()
+		if err != nil || !m.Kept || !seen || key == "" || tip.Device != key {
+			continue
+		}
+		if kept != nil {
+			return nil
+		}
+		kept = &m.Head
+	}
+	return kept
+}
+
+// KeptCommand is how what the guard keeps comes back: as a header backup where it has the keyslots, else by the
+// guard itself, whose proof is shown first.
+func KeptCommand(program, device string, h *store.Head) string {
+	if h.Full {
+		return fmt.Sprintf("%s guard export %s --header-backup-file FILE", program, h.UUID)
+	}
+	return fmt.Sprintf("%s guard --once %s --dry-run", program, device)
+}
+
+// Hint is one line for somebody whose device is no valid LUKS device: what is there instead, and the command that
+// goes on from there. It is "" for other errors, and where nothing can be told.
+func Hint(ctx context.Context, c *verb.Command, device string, err error) string {
+	if !errors.Is(err, luks.ErrNotLUKS) && !errors.Is(err, header.ErrNoHeader) {
+		return ""
+	}
+	path, err := block.Resolve(device)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, hintPatience, open.ErrHangs)
+	defer cancel()
+	text, err := open.Bounded(ctx, func(string) {}, func(ctx context.Context) (string, error) {
+		file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+		if err != nil {
+			return "", err
+		}
+		defer file.Close()
+		return LookForRemains(ctx, c, file).hint(c.Program, device), nil
+	})
+	if err != nil {
+		c.UI.Debugf("%s: %v", device, err)
+	}
+	return text
+}
+
+// hint names what is left, the surest way back first.
+func (r Remains) hint(program, device string) string {
+	e := r.Evidence
+	named, _ := namedBy(e.Signatures)
+	switch {
+	case e.LUKS1 != nil:
+		return "It is a LUKS1 volume."
+	case e.ChoiceErr == nil && e.Choice.Healthy():
+		return "It is a LUKS2 volume."
+	case e.ChoiceErr == nil:
+		return fmt.Sprintf("One of the two copies of its LUKS2 header is in order: %s fix %s", program, device)
+	case r.Far != nil:
+		return fmt.Sprintf("A far header lies near its end, at byte %d: see what it brings back with %s repair "+
+			"--from-far --dry-run %s", r.Far.Place.Start(), program, device)
+	case r.Kept != nil:
+		return fmt.Sprintf("The guard keeps its header as it was at %s: %s", r.Kept.Time,
+			KeptCommand(program, device, r.Kept))
+	case e.LUKS1Err != nil || len(e.Wiped) > 0 || len(e.Texts) > 0 || e.Heads.Primary.State != header.Absent ||
+		e.Heads.Secondary.State != header.Absent:
+		return fmt.Sprintf("Remains of a LUKS header are there: %s rescue %s", program, device)
+	case named.Usage == signature.PartitionTable:
+		return fmt.Sprintf("It has a partition table (%s): name one of its partitions; %s list shows them.", named.Kind,
+			program)
+	case named.Kind != "":
+		return fmt.Sprintf("It bears the signature of %s. Should a volume have been there before: %s rescue %s",
+			named.Kind, program, device)
+	}
+	return fmt.Sprintf("Nothing of LUKS is at its start or near its end; to search all of it: %s rescue %s", program,
+		device)
+}
+
+// namedBy is the signature by which other programs know a device.
+func namedBy(all []signature.Signature) (signature.Signature, bool) {
+	for _, s := range all {
+		if !s.Backup && !s.Damaged && !strings.HasPrefix(s.Kind, "crypto_LUKS") {
+			return s, true
+		}
+	}
+	return signature.Signature{}, false
+}

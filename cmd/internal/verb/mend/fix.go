@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+)
+
+// fixed is the report of fix --json.
+type fixed struct {
+	Device  string `json:"device"`
+	UUID    string `json:"uuid,omitempty"`
+	Verdict string `json:"verdict"`
+	State   string `json:"state"`
+	Command string `json:"command,omitempty"`
+	Writes  bool   `json:"command_writes"`
+	Notes   string `json:"note,omitempty"`
+}
+
+// Fix declares the verb.
+func Fix() verb.Verb {
+	return verb.Verb{
+		Verb: cli.Verb{
+			Name: "fix", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1, Own: true, Unasked: true, First: 7,
+			Summary: "name what is wrong and the one safe command, changing nothing",
+			Takes:   cli.OfHeader + "json",
+			About: []string{
+				"Looks at both copies of the header, the keyslots, the far header, what the guard keeps, and whether " +
+					"a change was cut off, and says in one sentence how the volume stands. Then it names the one " +
+					"command to go on with, and changes nothing itself.",
+				"The command is the one that risks least: one that only reads where what is to be done is for a " +
+					"person to decide, otherwise one that keeps what it overwrites, or that only concludes what was " +
+					"begun.",
+			},
+			Report: cli.Report{
+				Of: fixed{},
+				Fields: []cli.Field{
+					{Path: "device", Type: "string", About: "as it was named"},
+					{Path: "uuid", Type: "string", About: "of the volume; may be absent"},
+					{Path: "verdict", Type: "string", About: "healthy, healable, lost, or none (it is no volume)"},
+					{Path: "state", Type: "string", About: "how the volume stands, in a sentence"},
+					{Path: "command", Type: "string", About: "to go on with; absent where nothing is to be done"},
+					{Path: "command_writes", Type: "boolean", About: "the command changes the device"},
+					{Path: "note", Type: "string", About: "what to know about the command; may be absent"},
+				},
+			},
+			Examples: []cli.Example{
+				{What: "What is wrong with a volume that does not open:", Line: "orthrus fix /dev/sdb2"},
+				{What: "The same for programs:", Line: "orthrus fix --json backup.img"},
+			},
+			Exits: []cli.Exit{
+				{Code: 1, Means: "It is no LUKS volume, and nothing of one was found."},
+				{Code: 6, Means: "Something is damaged or at risk; the volume still opens."},
+				{Code: 7, Means: "What is left does not open the volume."},
+			},
+			SeeAlso: []string{"check", "repair", "rescue", "list"},
+		},
+		Run: fix,
+	}
+}
+
+// fix reports, and proposes. It never writes.
+func fix(ctx context.Context, c *verb.Command) error {
+	name := c.About()
+	s, err := situationOf(ctx, c, name)
+	if err != nil {
+		return err
+	}
+	a := s.advise()
+	r := fixed{
+		Device: name, Verdict: "none", State: a.state, Command: a.line(c.Program, name), Writes: a.writes,
+		Notes: a.note,
+	}
+	if s.report != nil {
+		r.UUID, r.Verdict = s.report.UUID, s.report.Verdict
+	}
+	if a.code == verb.Lost {
+		r.Verdict = inspect.Lost.String()
+	}
+	if c.Opt.JSON {
+		err = c.PrintJSON(r)
+	} else {
+		printFixed(c, s, r)
+	}
+	if err == nil && a.code != ui.OK {
+		err = verb.Silent(a.code)
+	}
+	return err
+}
+
+// situationOf gathers all that a decision goes by.
+func situationOf(ctx context.Context, c *verb.Command, name string) (situation, error) {
+	var s situation
+	evidence, err := gather(ctx, c, name)
+	if err != nil {
+		return s, err
+	}
+	report, err := inspect.Judge(evidence)
+	switch {
+	case err == nil:
+		s.report = &report
+		err = addLeftovers(ctx, name, &report)
+	case errors.Is(err, inspect.ErrNotLUKS):
+		err = nil
+	}
+	if err != nil {
+		return s, err
+	}
+	path, err := block.Resolve(name)
+	if err != nil {
+		return s, verb.DeviceError(name, err)
+	}
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if err != nil {
+		return s, verb.DeviceError(name, err)
+	}
+	defer file.Close()
+	s.remains = guarded.LookForRemains(ctx, c, file)
+	if v, err := luks.Load(ctx, file); err == nil {
+		_, pending, err := v.Pending()
+		s.cutOff = pending && err == nil // a log of another version is for repair to refuse
+		s.closed = v.BoundKeyslots() == 0
+	}
+	return s, ctx.Err()
+}
+
+func printFixed(c *verb.Command, s situation, r fixed) {
+	title := r.Device
+	if s.report != nil {
+		title += ": " + strings.TrimSpace(fmt.Sprintf("LUKS%d %s", s.report.Version, r.UUID))
+	}
+	c.UI.Printf("%s", title)
+	c.UI.Printf(" state: %s", c.UI.Paint(colourOf(r.Verdict), r.State))
+	if s.report != nil {
+		for _, one := range s.report.Copies {
+			c.UI.Printf("  copy: %s header %s, seqid %d", one.Place, one.State, one.SeqID)
+		}
+		for _, k := range s.report.Keyslots {
+			if k.State != inspect.Plausible && k.State != inspect.Unjudged {
+				c.UI.Printf("  copy: keyslot %d %s", k.ID, k.State)
+			}
+		}
+	}
+	if text := s.farWords(); text != "" {
+		c.UI.Printf("   far: %s", text)
+	}
+	if k := s.remains.Kept; k != nil {
+		c.UI.Printf(" guard: keeps the header as it was at %s", k.Time)
+	}
+	switch {
+	case r.Command == "":
+		c.UI.Printf("action: none is needed")
+	case r.Writes:
+		c.UI.Printf("action: %s (writes; add --dry-run to see what)", r.Command)
+	default:
+		c.UI.Printf("action: %s", r.Command)
+	}
+	if r.Notes != "" {
+		c.UI.Printf("  note: %s", r.Notes)
+	}
+}
+
+func colourOf(verdict string) ui.Colour {
+	switch verdict {
+	case "healthy":
+		return ui.Green
+	case "lost":
+		return ui.Red
+	}
+	return ui.Yellow
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mend
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+// situation is how a volume stands. It is all that advice goes by.
+type situation struct {
+	report  *inspect.Report // nil where nothing looks like LUKS
+	remains guarded.Remains // of a volume without a valid header
+	cutOff  bool            // a change that goes in steps was
+	closed  bool            // the header is valid, and no keyslot opens the data
+}
+
+// advice is a sentence on the state and the command to go on with: words after the program's name, with {device};
+// "" for none.
+type advice struct {
+	state   string
+	command string
+	writes  bool
+	note    string
+	code    ui.ExitCode
+}
+
+func (a advice) line(program, device string) string {
+	if a.command == "" {
+		return ""
+	}
+	line := strings.ReplaceAll(a.command, "{device}", device)
+	if strings.HasPrefix(line, "cryptsetup ") {
+		return line
+	}
+	return program + " " + line
+}
+
+// advise decides by what is worst, and by what risks least.
+func (s situation) advise() advice {
+	switch {
+	case s.report == nil:
+		return s.nothing()
+	case s.closed:
+		return advice{
+			state:   "The header is in order, and no keyslot opens the data any more.",
+			command: "luksHeaderRestore --header-backup-file FILE {device}", writes: true, code: verb.Lost,
+			note: "only a header backup from before the keyslots were destroyed opens it",
+		}
+	case s.report.Grade() == inspect.Lost:
+		return s.lost()
+	case s.report.Grade() == inspect.Healable:
+		return s.healable()
+	case s.cutOff:
+		return s.interrupted()
+	}
+	return s.healthy()
+}
+
+// nothing: no header, and not even one that is damaged.
+func (s situation) nothing() advice {
+	a := advice{code: ui.Failed}
+	named := s.named()
+	switch {
+	case s.remains.Far != nil, s.remains.Kept != nil:
+		return s.lost()
+	case named.Usage == signature.PartitionTable:
+		a.state, a.command = fmt.Sprintf("It is a disk with a partition table (%s), not a volume.", named.Kind), "list"
+	case named.Kind != "":
+		a.state = fmt.Sprintf("It is no LUKS volume: it bears the signature of %s.", named.Kind)
+		a.command, a.note = "rescue {device}", "only if a LUKS volume was there before"
+	default:
+		a.state, a.command = "Nothing of LUKS is at its start or near its end.", "rescue {device}"
+	}
+	return a
+}
+
+// named is the signature of something else, by which other programs know the device.
+func (s situation) named() signature.Signature {
+	for _, found := range s.remains.Evidence.Signatures {
+		if found.Kind != "crypto_LUKS" && !found.Backup && !found.Damaged {
+			return found
+		}
+	}
+	return signature.Signature{}
+}
+
+// lost: no valid header is left at the start. Where something else has put its signature there since, the command
+// only reads: whoever made that may want to keep it.
+func (s situation) lost() advice {
+	a := s.wayBack()
+	other := s.named()
+	if other.Kind == "" {
+		return a
+	}
+	a.state += fmt.Sprintf(" Something else is on the device now: %s.", other.Kind)
+	if a.writes {
+		a.command, a.writes = strings.Replace(a.command, " {device}", " --dry-run {device}", 1), false
+	}
+	return a
+}
+
+// wayBack is the surest way to a header.
+func (s situation) wayBack() advice {
+	a := advice{code: verb.Lost}
+	f, kept := s.remains.Far, s.remains.Kept
+	switch {
+	case s.remains.Evidence.Choice.Copy.Metadata != nil && s.remains.Evidence.ChoiceErr != nil:
+		a.state = "The device is smaller than its header says: it was cut short, or this is only a part of it."
+		a.note = "give the device its size back; the data behind the end is not here"
+	case f != nil && f.State == far.Whole:
+		a.state, a.writes = "Both copies of the header are gone, and the far header is whole.", true
+		a.command, a.note = "repair --from-far {device}", "what it overwrites is kept"
+	case kept != nil && kept.Full:
+		a.state = "The header is gone, and the guard keeps it with its keyslots."
+		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
+		a.note = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+	case kept != nil:
+		a.state = "The header is gone, and the guard keeps it; the keyslots are those on the device."
+		a.command = "guard --once {device} --dry-run"
+		a.note = "it says whether every byte of the keyslots is as it was, which putting the header back takes"
+	case f != nil:
+		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
+		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
+	default:
+		a.state, a.command = "No valid header is left.", "rescue {device}"
+		a.note = "it lists what is left; with --output FILE it puts a header together that open --header takes"
+	}
+	return a
+}
+
+// healable: it opens, and something is damaged or at risk.
+func (s situation) healable() advice {
+	a := advice{code: verb.Healable}
+	r := s.report
+	switch {
+	case r.LeftAlone:
+		a.state = "A reencryption is under way, and its heads are left as they are until it has ended."
+		a.command = "cryptsetup reencrypt --resume-only {device}"
+	case s.copyIs("conflicting"):
+		a.state = "The two copies of the header contradict each other."
+		a.command = "repair --choose primary --dry-run {device}"
+		a.note = "check shows both; the one that is not chosen is overwritten, and kept"
+	case s.copyIs("unreadable"):
+		a.state = "One copy of the header cannot be read: the disk may be dying."
+		a.command = "luksHeaderBackup --header-backup-file FILE {device}"
+		a.note = "put the backup on another disk, and copy the data off before anything is written here"
+	case s.copyIs("damaged"), s.copyIs("absent"), s.copyIs("stale"):
+		a.state = "One of the two copies of the header is damaged or old; the volume opens by the other."
+		a.command, a.writes = "repair {device}", true
+		a.note = "it writes the one anew from the other, and keeps what was there"
+	case r.Far != nil && len(r.Far.Damaged) > 0:
+		a.state = fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
+			idList("keyslot", r.Far.Damaged))
+		a.command, a.writes, a.note = "repair {device}", true, "it brings the keyslot back from the far header"
+	case s.cutOff:
+		return s.interrupted()
+	case len(s.damagedKeyslots()) > 0:
+		a.state = fmt.Sprintf("Damaged, with no whole copy: %s. The others open the volume.",
+			idList("keyslot", s.damagedKeyslots()))
+		a.command, a.writes = "luksAddKey {device}", true
+		a.note = "shown another passphrase, it gives the lost one a keyslot again"
+	case r.Version == 1:
+		a.state = "Fields of the LUKS1 header are damaged in ways that can be mended."
+		a.command, a.writes = "repair {device}", true
+	case r.Far != nil && r.Far.Standing != far.InStep.String() && r.Far.Standing != far.None.String():
+		return s.farHeader()
+	default:
+		a.state, a.command = s.firstFinding(), "check {device}"
+	}
+	return a
+}
+
+// farHeader: the heads are in order, the third copy is not.
+func (s situation) farHeader() advice {
+	a := advice{code: verb.Healable, state: "The volume is in order; its far header is " + s.report.Far.Standing + "."}
+	switch s.report.Far.Standing {
+	case far.Stale.String(), far.Interrupted.String():
+		a.command, a.writes, a.note = "far sync {device}", true, "it brings the far header into step"
+	case far.Transit.String():
+		a.command, a.writes, a.note = "repair {device}", true, "it concludes what was begun, or takes it back"
+	default:
+		a.command = "far status {device}"
+	}
+	return a
+}
+
+func (s situation) interrupted() advice {
+	return advice{
+		state:   "A change that goes in steps was cut off; the volume opens.",
+		command: "repair {device}", writes: true, code: verb.Healable,
+		note: "it concludes what was begun, or takes it back, without a passphrase",
+	}
+}
+
+func (s situation) healthy() advice {
+	a := advice{state: "Everything is in order."}
+	if s.report.Far == nil || s.report.Far.Standing == far.None.String() {
+		a.note = "there is no far header: a header backup on another medium is the only further copy"
+	}
+	return a
+}
+
+func (s situation) copyIs(state string) bool {
+	for _, one := range s.report.Copies {
+		if one.State == state {
+			return true
+		}
+	}
+	return false
+}
+
+func (s situation) damagedKeyslots() (ids []int) {
+	for _, k := range s.report.Keyslots {
+		if k.State == inspect.Ruined || k.State == inspect.Unreadable || k.State == inspect.Cut {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
+}
+
+// firstFinding is the first of the worst, as a sentence.
+func (s situation) firstFinding() string {
+	for _, f := range s.report.Findings {
+		if f.Grade == s.report.Grade() {
+			return strings.ToUpper(f.Text[:1]) + f.Text[1:] + "."
+		}
+	}
+	return "Something is at risk."
+}
+
+// farWords is a line on the far header, "" where there is nothing to say.
+func (s situation) farWords() string {
+	switch {
+	case s.report != nil && s.report.Far != nil && s.report.Far.Place != nil:
+		return fmt.Sprintf("header at byte %d, %s", s.report.Far.Place.Body, s.report.Far.Standing)
+	case s.remains.Far != nil:
+		return fmt.Sprintf("header at byte %d, %v, UUID %s", s.remains.Far.Place.Start(), s.remains.Far.State,
+			s.remains.Far.Locator.UUID)
+	}
+	return ""
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package mend
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/signature"
+)
+
+// reported is a report with that verdict.
+func reported(g inspect.Grade, change func(*inspect.Report)) *inspect.Report {
+	r := &inspect.Report{Version: 2, UUID: "u", Copies: []inspect.Copy{{State: "valid"}, {State: "valid"}}}
+	if g != inspect.Note {
+		r.Findings = []inspect.Finding{{Grade: g, Text: "something"}}
+	}
+	if change != nil {
+		change(r)
+	}
+	return r
+}
+
+func TestAdviceRisksLeast(t *testing.T) {
+	copied := func(state string) *inspect.Report {
+		return reported(inspect.Healable, func(r *inspect.Report) { r.Copies[1].State = state })
+	}
+	standing := func(s far.Standing) *inspect.Report {
+		return reported(inspect.Healable, func(r *inspect.Report) { r.Far = &inspect.FarReport{Standing: s.String()} })
+	}
+	gone := reported(inspect.Lost, nil)
+	whole, hurt := &far.Found{State: far.Whole}, &far.Found{State: far.Foreign}
+	full, bare := &store.Head{UUID: "u", Full: true}, &store.Head{UUID: "u"}
+	bears := func(kind string, usage signature.Usage) guarded.Remains {
+		return guarded.Remains{Evidence: inspect.Evidence{Signatures: []signature.Signature{{Kind: kind, Usage: usage}}}}
+	}
+	for name, test := range map[string]struct {
+		s      situation
+		want   string
+		writes bool
+		code   ui.ExitCode
+	}{
+		"in order":               {situation{report: reported(inspect.Note, nil)}, "", false, ui.OK},
+		"a change was cut off":   {situation{report: reported(inspect.Note, nil), cutOff: true}, "repair d", true, verb.Healable},
+		"a damaged copy":         {situation{report: copied("damaged")}, "repair d", true, verb.Healable},
+		"an old copy":            {situation{report: copied("stale")}, "repair d", true, verb.Healable},
+		"a dying disk":           {situation{report: copied("unreadable")}, "luksHeaderBackup --header-backup-file FILE d", false, verb.Healable},
+		"copies that contradict": {situation{report: copied("conflicting")}, "repair --choose primary --dry-run d", false, verb.Healable},
+		"a stale far header":     {situation{report: standing(far.Stale)}, "far sync d", true, verb.Healable},
+		"a displaced far header": {situation{report: standing(far.Displaced)}, "far status d", false, verb.Healable},
+		"a keyslot that the far header has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
+			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{1}}
+		})}, "repair d", true, verb.Healable},
+		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
+			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
+		})}, "luksAddKey d", true, verb.Healable},
+		"a reencryption":                 {situation{report: reported(inspect.Healable, func(r *inspect.Report) { r.LeftAlone = true })}, "cryptsetup reencrypt --resume-only d", false, verb.Healable},
+		"anything else":                  {situation{report: reported(inspect.Healable, nil)}, "check d", false, verb.Healable},
+		"erased":                         {situation{report: reported(inspect.Note, nil), closed: true}, "luksHeaderRestore --header-backup-file FILE d", true, verb.Lost},
+		"heads gone, far header whole":   {situation{report: gone, remains: guarded.Remains{Far: whole, Kept: full}}, "repair --from-far d", true, verb.Lost},
+		"heads gone, kept with keyslots": {situation{report: gone, remains: guarded.Remains{Far: hurt, Kept: full}}, "guard export u --header-backup-file FILE", false, verb.Lost},
+		"heads gone, kept without them":  {situation{report: gone, remains: guarded.Remains{Kept: bare}}, "guard --once d --dry-run", false, verb.Lost},
+		"heads gone, far header hurt":    {situation{report: gone, remains: guarded.Remains{Far: hurt}}, "repair --from-far --dry-run d", false, verb.Lost},
+		"heads gone, overwritten since":  {situation{report: gone, remains: guarded.Remains{Far: whole, Evidence: bears("ext4", signature.Filesystem).Evidence}}, "repair --from-far --dry-run d", false, verb.Lost},
+		"heads gone":                     {situation{report: gone}, "rescue d", false, verb.Lost},
+		"nothing, but kept":              {situation{remains: guarded.Remains{Kept: full}}, "guard export u --header-backup-file FILE", false, verb.Lost},
+		"nothing":                        {situation{}, "rescue d", false, ui.Failed},
+		"a file system":                  {situation{remains: bears("ext4", signature.Filesystem)}, "rescue d", false, ui.Failed},
+		"a whole disk":                   {situation{remains: bears("gpt", signature.PartitionTable)}, "list", false, ui.Failed},
+	} {
+		a := test.s.advise()
+		got := strings.TrimPrefix(a.line("orthrus", "d"), "orthrus ")
+		if got != test.want || a.writes != test.writes || a.code != test.code || !strings.HasSuffix(a.state, ".") {
+			t.Errorf("%s: %q (writes %v), code %d: %q; want %q", name, got, a.writes, a.code, a.state, test.want)
+		}
+	}
+}
