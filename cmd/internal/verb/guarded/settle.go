@@ -23,8 +23,8 @@ import (
 // Settle brings what is kept of a volume elsewhere into line with what has become of its header: heads of the guard,
 // undo copies, header backups, a key in the kernel. before is what the header said: as it was found, and once what had
 // been cut off was concluded, which may have brought the very keyslot back that the change takes away. dev is where it
-// lies, and failed is how the change ended, which is returned together with what is left here. It is the only place where a verb
-// destroys any of this, and with --dry-run it only names it.
+// lies, and failed is how the change ended, which is returned together with what is left here. It is the only place
+// where a verb destroys any of this, and with --dry-run it only names it.
 //
 // What was committed counts and not how the change ended, so the header is read again: a change that is in may
 // report that the far header could not follow. Where no header is left to be read, nothing is destroyed: what is kept

@@ -63,7 +63,8 @@ func erase(ctx context.Context, c *verb.Command) error {
 	}
 	err = guarded.SettleErased(ctx, c, v.Before(), v.Device(), eraseAll(ctx, v))
 	if err == nil {
-		c.UI.Advisef("All keyslots of %s are destroyed%s. Only a header backup from before opens it.", v.Path, v.AndFar())
+		c.UI.Advisef("All keyslots of %s are destroyed%s. Only a header backup from before opens it.", v.Path,
+			v.AndFar())
 	}
 	return errors.Join(err, tellOthers(ctx, c, v))
 }
