@@ -147,14 +147,24 @@ func (r row) fromKernel() row {
 	return r
 }
 
-// read opens the device for reading alone.
+// read opens the device for reading alone, without its lock: whoever holds that does not keep the table waiting. A copy
+// that is not in order may be one that is being written, and is looked at again under the lock.
 func read(ctx context.Context, path string, r row) (row, error) {
-	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
-	if err != nil {
+	v, file, err := load(ctx, path, true)
+	if file == nil {
 		return r, err
 	}
-	defer file.Close()
-	v, err := luks.Load(ctx, file)
+	defer func() { file.Close() }()
+	if err == nil && v.Version == 2 && !v.Choice.Healthy() {
+		brief, cancel := context.WithTimeout(ctx, patience/2)
+		defer cancel()
+		if again, locked, err := load(brief, path, false); err == nil {
+			file.Close()
+			v, file = again, locked
+		} else if locked != nil {
+			locked.Close()
+		}
+	}
 	switch {
 	case errors.Is(err, luks.ErrNotLUKS):
 		return other(r, file), nil
@@ -163,6 +173,16 @@ func read(ctx context.Context, path string, r row) (row, error) {
 		return r, nil
 	}
 	return ofVolume(ctx, r, v), nil
+}
+
+// load opens a device and reads its header. The file is nil where it cannot be opened.
+func load(ctx context.Context, path string, noLocks bool) (*luks.Volume, *luks.File, error) {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: noLocks})
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := luks.Load(ctx, file)
+	return v, file, err
 }
 
 // ofVolume is what the header says, and whether its copies agree.
