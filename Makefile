@@ -55,11 +55,13 @@ dear32  := luks/(inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.
 rooted  := $(module)/(cmd/orthrus|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
+# The guard's own tests play what happens to disks, which takes longer than all other unit tests; .ci/run has them.
+guards  := $(module)/(test/guard|cmd/internal/guard)
 # Parts of `make test` that have a line of their own.
 apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
 .PHONY: all build demo setup help clean man completions install install-cryptsetup \
-	test test-long test-unit test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
+	test test-long test-unit test-guard test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
 	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
@@ -85,7 +87,7 @@ demo: setup
 
 # Parts of make test, the longest first, and the tests that .ci/run has beside them.
 parts   := test-vm-slice test-interop-slice test-unit test-monkey test-crash
-later   := test-386 test-referee test-vm-dear test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
+later   := test-guard test-386 test-referee test-vm-dear test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
 
 ## test               unit tests, slices of interoperability, crashes and monkey, one virtual machine
 test: setup
@@ -93,8 +95,12 @@ test: setup
 
 ## test-unit          unit tests alone
 test-unit:
-	$(test) $$($(GO) list ./... | grep -Ev '^($(apart)(/|$$)|$(rooted)$$)')
+	$(test) $$($(GO) list ./... | grep -Ev '^($(apart)(/|$$)|($(rooted)|$(guards))$$)')
 	$(test) $(asroot) $$($(GO) list ./... | grep -E '^$(rooted)$$')
+
+## test-guard         the guard on images
+test-guard:
+	$(test) $$($(GO) list ./... | grep -E '^$(guards)$$')
 
 ## test-386           the pure packages as 32-bit programs
 test-386:
@@ -126,7 +132,9 @@ dearpeer := ^(TestEveryActionInBothDirections|TestThirtyKeyChangesAtOnceLoseNone
 	TestKeyMaterialBeforeByte4096|TestVerityImages.*|TestHeaderFrom.*|TestMetadataAreaGrowsUnderCryptsetup|$\
 	TestCheckOfAThousandImages|TestRecordedSessionsOnOtherProcessors|TestEachWorksOnWhatTheOtherMade|$\
 	TestUnequalHeadsOfAReencryptionAreLeftAlone|TestEveryChangeKeepsWhatNobodyKnows|TestRescue.*|$\
-	TestFormatsAreEqual|TestConversionsAreThoseOfCryptsetup|TestKeyslotsOfBothKeysOfAReencryptionCount)$$
+	TestFormatsAreEqual|TestConversionsAreThoseOfCryptsetup|TestKeyslotsOfBothKeysOfAReencryptionCount|$\
+	TestHeaderFilesOnAFullDisk|TestChangeKeysOfAFullLUKS1Header|TestRequirementsAreHonouredAndKept|$\
+	TestVolumesThatEncryptNothing|TestVolumesInTheKernelsNotation|TestVectorsOfByteOffsets)$$
 test-interop-slice: setup
 	$(test) -skip '$(dearpeer)' ./test/interop/...
 test-interop-dear:
@@ -180,7 +188,7 @@ test-engine: setup
 
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
-	@ORTHRUS_LONG=1 RESUME=.cache/test-long ./scripts/run-parts test-unit test-386 test-referee test-emulated \
+	@ORTHRUS_LONG=1 RESUME=.cache/test-long ./scripts/run-parts test-unit test-guard test-386 test-referee test-emulated \
 		test-interop-long test-vm-long test-guard-long test-callers crash crash-far fuzz
 
 test-interop-long: quiet = 60m

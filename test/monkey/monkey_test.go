@@ -13,8 +13,8 @@ import (
 
 // Of make test; make monkey plays as many as one likes.
 const (
-	sliceSequences = 20
-	slicePairs     = 80
+	sliceSequences = 10
+	slicePairs     = 40
 )
 
 // TestSlice plays a few sequences and pairs, always the same ones.
