@@ -27,14 +27,14 @@ type material struct {
 // off leaves such a copy where no header names it, and it opens with what a header that was kept says of the keyslot.
 // A part of one opens nothing: every byte of the material is needed. What cannot be read holds none.
 func copies(dev header.Device, list []material, from, to uint64) []material {
-	const piece, sector = 1 << 20, 512
+	const piece, sector = 128 << 10, 512 // a piece that stays in a processor's cache
 	var found []material
 	p := make([]byte, piece)
 	for at := from; at < to; at += piece {
 		n := readAsCan(dev, p[:min(piece, to-at)], at)
 		for i := 0; i+sector <= n; i += sector {
 			for _, m := range list {
-				if bytes.Equal(p[i:i+sector], m.bytes[:sector]) && m.lies(dev, at+uint64(i)) {
+				if p[i] == m.bytes[0] && bytes.Equal(p[i:i+sector], m.bytes[:sector]) && m.lies(dev, at+uint64(i)) {
 					found = append(found, material{m.id, luks2.Extent{Offset: at + uint64(i), Size: m.at.Size}, m.bytes})
 				}
 			}
