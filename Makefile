@@ -86,7 +86,7 @@ demo: setup
 	@$(GO) run ./test/vm/demo
 
 # Parts of make test, the longest first, and the tests that .ci/run has beside them.
-parts   := test-vm-slice test-interop-slice test-unit test-monkey test-crash
+parts   := test-unit test-vm-slice test-interop-slice test-crash test-monkey
 later   := test-guard test-386 test-referee test-vm-dear test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
 
 ## test               unit tests, slices of interoperability, crashes and monkey, one virtual machine

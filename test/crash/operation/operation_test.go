@@ -24,9 +24,9 @@ import (
 // config is a slice of all crash states or, in the long run, all of them and a million at least.
 func config(t *testing.T) crash.Config {
 	t.Helper()
-	c := crash.Config{Seed: 1, Images: part.Count(t, "drawn images", 1000000, 3000)}
+	c := crash.Config{Seed: 1, Images: part.Count(t, "drawn images", 1000000, 1000)}
 	if !part.Whole() {
-		c.Thin = 97
+		c.Thin = 397
 	}
 	return c
 }
