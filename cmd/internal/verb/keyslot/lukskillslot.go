@@ -171,9 +171,9 @@ func tellRemoved(c *verb.Command, v *volume.Volume, id int) {
 func keyslots(n int) string {
 	switch n {
 	case 0:
-		return "none is"
+		return "no keyslot is"
 	case 1:
-		return "1 is"
+		return "one keyslot is"
 	}
-	return fmt.Sprintf("%d are", n)
+	return fmt.Sprintf("%d keyslots are", n)
 }
