@@ -55,6 +55,11 @@ func (v *Volume) Far(ctx context.Context) (f FarHeader, err error) {
 	return f, err
 }
 
+// OwnsFar tells whether a far header is this volume's, as package far documents it; in LUKS1 by the uuid.
+func (v *Volume) OwnsFar(f far.Found) bool {
+	return f.Locator.Of(v.UUID) || v.Version == 2 && f.Of(v.Choice.Copy)
+}
+
 // LookFar looks at the far header of a LUKS2 volume whose heads were read, by a caller that still holds the
 // device's lock. It never writes.
 func LookFar(dev Device, heads header.Heads, choice header.Choice) (FarHeader, error) {

@@ -221,22 +221,22 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	if err := s.wipeFar(old); err != nil {
+	if err := wipeFar(s.dev, old, now); err != nil {
 		return &FarError{Place: w.Place, Err: err}
 	}
 	return nil
 }
 
-// wipeFar wipes a far header that is ours and whole, under no mapping.
-func (s *Session) wipeFar(f far.Found) error {
-	if err := uncovered(s.dev, f.Place); err != nil {
+// wipeFar wipes a far header that is ours and whole, under no mapping. holds is the head in force, none in LUKS1.
+func wipeFar(dev header.Device, f far.Found, holds luks2.Copy) error {
+	if err := uncovered(dev, f.Place); err != nil {
 		return err
 	}
-	stages, err := farWipe(f, s.choice.Copy)
+	stages, err := farWipe(f, holds)
 	if err != nil {
 		return err
 	}
-	return Apply(s.dev, Plan{stages})
+	return Apply(dev, Plan{stages})
 }
 
 // Preflight holds the rooms that steps are going to fill with a new far header against what lies there
@@ -289,7 +289,7 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	case f.Place.Start() < layout.Metadata(s.choice.Copy):
 		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
 	}
-	return s.wipeFar(f)
+	return wipeFar(s.dev, f, s.choice.Copy)
 }
 
 // CatchUp brings the far header into step where that may be done, and tells why it was not.

@@ -68,7 +68,7 @@ func ForeignSignatures(dev header.Device) ([]header.Foreign, error) {
 	}
 	var foreign []header.Foreign
 	for _, s := range found {
-		if s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged {
+		if s.Foreign() {
 			foreign = append(foreign, header.Foreign{
 				Kind: s.Kind, Offset: uint64(s.Offset),
 				Length: uint64(s.MagicLength),

@@ -72,12 +72,7 @@ func (s *Session1) Do(c Change1) error {
 // was LUKS2: another tool took the token away that told of it, and made LUKS1 of the rest. One that cannot be wiped is
 // named by a FarError.
 func (s *Session1) disown() error {
-	size := uint64(max(s.dev.Size(), 0))
-	at, ok := far.LocatorAt(size)
-	if !ok {
-		return nil
-	}
-	f := far.Look(s.dev, at)
+	f := far.AtEnd(s.dev)
 	if f.State < far.Foreign || !f.Locator.Of(s.now.UUID) {
 		return nil
 	}
@@ -94,14 +89,7 @@ func (s *Session1) wipeFar(f far.Found) error {
 	case f.Place.Start() < s.now.MaterialRoom().End():
 		return fmt.Errorf("%w: it lies over the keyslots", far.ErrDisplaced)
 	}
-	if err := uncovered(s.dev, f.Place); err != nil {
-		return err
-	}
-	stages, err := farWipe(f, luks2.Copy{})
-	if err != nil {
-		return err
-	}
-	return Apply(s.dev, Plan{stages})
+	return wipeFar(s.dev, f, luks2.Copy{})
 }
 
 // Up turns LUKS1 into LUKS2: both heads around the LUKS1 header, whose second sector stays within the

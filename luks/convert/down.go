@@ -31,10 +31,13 @@ func PlanDown(c luks2.Copy, size uint64) (Down, error) {
 		end = size
 	}
 	room := luks2.Extent{Offset: heads, Size: c.Metadata.KeyslotsSize()}
-	if d, fits := usualDown(h, now, room, end); fits {
-		return d, d.Header.Validate(int64(size))
+	d, fits := usualDown(h, now, room, end)
+	if !fits {
+		if d, err = asTheyAre(h, now, end); err != nil {
+			return d, err
+		}
 	}
-	return asTheyAre(h, now, end, size)
+	return d, d.Header.Validate(int64(size))
 }
 
 // usualDown gives every keyslot its usual place.
@@ -67,8 +70,8 @@ func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64
 }
 
 // asTheyAre leaves the keyslots where they lie, which LUKS1 allows, and gives the disabled ones what
-// room there is before byte end, on a device of size bytes.
-func asTheyAre(h luks1.Header, now map[int]uint64, end, size uint64) (Down, error) {
+// room there is before byte end.
+func asTheyAre(h luks1.Header, now map[int]uint64, end uint64) (Down, error) {
 	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	const nowhere = 1<<32 - 1
 	for i := range h.Keyslots {
@@ -88,5 +91,5 @@ func asTheyAre(h luks1.Header, now map[int]uint64, end, size uint64) (Down, erro
 		}
 		h.Keyslots[i].Offset = uint32(at / luks1.SectorSize)
 	}
-	return Down{Header: h}, h.Validate(int64(size))
+	return Down{Header: h}, nil
 }

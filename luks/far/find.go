@@ -184,6 +184,16 @@ func (b bodyDevice) ReadAt(p []byte, off int64) (int, error) {
 // Device shows the body as what it is, a detached header, for reading only.
 func (f Found) Device() header.Device { return bodyDevice{f.Body} }
 
+// AtEnd looks where a far header lies unless the device has changed its size since. Where there is no room for one its
+// State is Absent.
+func AtEnd(dev header.Device) Found {
+	at, ok := LocatorAt(uint64(max(dev.Size(), 0)))
+	if !ok {
+		return Found{}
+	}
+	return Look(dev, at)
+}
+
 // Every finds the far headers of any volume near the device's end, and those whose places heads that
 // can still be read name.
 func Every(ctx context.Context, dev header.Device) ([]Found, error) {

@@ -213,14 +213,16 @@ func Ours(f Found, head luks2.Copy) bool {
 
 // WipedAt: the locator at the place that a transaction of the heads is wiping announces the same. It may have lost
 // all of its body by which it could be known, and the volume may have got another uuid since.
-func WipedAt(f Found) bool {
+func WipedAt(f Found) bool { return f.State == Whole && f.leaves() }
+
+// leaves: its locator announces that nothing of it stays.
+func (f Found) leaves() bool {
 	l := f.Locator
-	return f.State == Whole && l.Place == f.Place && l.Updating() && len(l.Parts) == 0
+	return l.Place == f.Place && l.Updating() && len(l.Parts) == 0
 }
 
 // Going: a far header of this volume whose locator announces that nothing of it stays. What the device cannot
 // read of its body was being overwritten, and is not needed to know whose it is.
 func Going(f Found, head luks2.Copy) bool {
-	l := f.Locator
-	return f.State == Unreadable && l.Place == f.Place && l.Updating() && len(l.Parts) == 0 && l.Of(head.Header.UUID)
+	return f.State == Unreadable && f.leaves() && f.Locator.Of(head.Header.UUID)
 }

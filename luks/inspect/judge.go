@@ -139,7 +139,7 @@ func (r *Report) judgeRequirements() {
 // judgeForeign names what else left its signature on the device.
 func (r *Report) judgeForeign(e Evidence) {
 	for _, s := range e.Signatures {
-		if s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged {
+		if s.Foreign() {
 			r.add(Note, fmt.Sprintf("signature of %s (%s) at byte %d", s.Kind, s.Usage, s.Offset))
 		}
 	}

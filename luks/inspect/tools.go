@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
 // The programs of which something is known.
@@ -58,12 +59,7 @@ func (r *Report) cryptsetupHeads(e Evidence) {
 }
 
 func foreign(e Evidence) bool {
-	for _, s := range e.Signatures {
-		if s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Signatures, signature.Signature.Foreign)
 }
 
 // wrapped: both copies are valid, and the newer one has the smaller number.

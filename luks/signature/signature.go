@@ -44,6 +44,10 @@ type Signature struct {
 	Damaged bool
 }
 
+// Foreign tells whether a device is known by it as something else than a LUKS volume: copies and damaged remains
+// claim nothing.
+func (s Signature) Foreign() bool { return s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged }
+
 // Unreadable is the error of Detect when places could not be read.
 type Unreadable struct {
 	Ranges []extent.Extent // ascending, at most 64

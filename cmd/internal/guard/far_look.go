@@ -39,11 +39,7 @@ func farLeft(file *luks.File, e inspect.Evidence) *far.Found {
 	if e.LUKS1 != nil || e.LUKS1Err != nil || h.Primary.State == header.Valid || h.Secondary.State == header.Valid {
 		return nil
 	}
-	at, ok := far.LocatorAt(e.Size)
-	if !ok {
-		return nil
-	}
-	if f := far.Look(file, at); f.State == far.Whole && !f.Unfinished() {
+	if f := far.AtEnd(file); f.State == far.Whole && !f.Unfinished() {
 		return &f
 	}
 	return nil

@@ -53,6 +53,17 @@ const (
 	Red    Colour = "31"
 )
 
+// ColourOf is that of a verdict on a volume: healthy, lost, or in between.
+func ColourOf(verdict string) Colour {
+	switch verdict {
+	case "healthy":
+		return Green
+	case "lost":
+		return Red
+	}
+	return Yellow
+}
+
 // Paint colours a word on standard output, unless that is no terminal that knows colours or NO_COLOR is set
 // (no-color.org). Under cryptsetup's name nothing is coloured.
 func (u *UI) Paint(c Colour, word string) printable.Block {

@@ -69,7 +69,7 @@ func (s Sight) strangers() []string {
 func (s Sight) foreign() []string {
 	var kinds []string
 	for _, f := range s.Evidence.Signatures {
-		if f.Kind != "crypto_LUKS" && !f.Backup && !f.Damaged {
+		if f.Foreign() {
 			kinds = append(kinds, fmt.Sprintf("%s at byte %d", f.Kind, f.Offset))
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
@@ -129,7 +128,7 @@ func Hint(ctx context.Context, c *verb.Command, device string, err error) string
 // hint names what is left, the surest way back first.
 func (r Remains) hint(program, device string) string {
 	e := r.Evidence
-	named, _ := namedBy(e.Signatures)
+	named := r.Named()
 	switch {
 	case e.LUKS1 != nil:
 		return "It is a LUKS1 volume."
@@ -157,12 +156,12 @@ func (r Remains) hint(program, device string) string {
 		device)
 }
 
-// namedBy is the signature by which other programs know a device.
-func namedBy(all []signature.Signature) (signature.Signature, bool) {
-	for _, s := range all {
-		if !s.Backup && !s.Damaged && !strings.HasPrefix(s.Kind, "crypto_LUKS") {
-			return s, true
+// Named is the signature of something else, by which other programs know the device; without a kind for none.
+func (r Remains) Named() signature.Signature {
+	for _, s := range r.Evidence.Signatures {
+		if s.Foreign() {
+			return s
 		}
 	}
-	return signature.Signature{}, false
+	return signature.Signature{}
 }

@@ -74,7 +74,7 @@ func erase(ctx context.Context, c *verb.Command) error {
 func tellOthers(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 	others, err := far.Every(ctx, v.Device())
 	for _, f := range others {
-		if f.State == far.Whole && !f.Locator.Of(v.UUID) {
+		if f.State == far.Whole && !v.OwnsFar(f) {
 			c.UI.Errorf("WARNING: the far header of another volume, %s, stays at byte %d of %s; luksFormat wipes it.",
 				f.Locator.UUID, f.Place.Start(), v.Path)
 		}

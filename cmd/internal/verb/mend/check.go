@@ -240,10 +240,8 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 		return e
 	}
 	if e.ChoiceErr != nil {
-		if at, ok := far.LocatorAt(uint64(file.Size())); ok {
-			if f := far.Look(file, at); f.State > far.Unreadable {
-				e.Far = &inspect.FarEvidence{Lost: &f}
-			}
+		if f := far.AtEnd(file); f.State > far.Unreadable {
+			e.Far = &inspect.FarEvidence{Lost: &f}
 		}
 		return e
 	}

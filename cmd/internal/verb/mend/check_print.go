@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
@@ -25,7 +26,7 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 	}
 	r := one.Report
 	c.UI.Printf("%s: %s, %s", one.Device, strings.TrimSpace(fmt.Sprintf("LUKS%d %s", r.Version, r.UUID)),
-		c.UI.Paint(colourOf(r.Verdict), r.Verdict))
+		c.UI.Paint(ui.ColourOf(r.Verdict), r.Verdict))
 	printHeads(c, r)
 	printKeyslots(c, r)
 	if r.Far != nil && r.Far.Place != nil {

@@ -141,7 +141,7 @@ func printFixed(c *verb.Command, s situation, r fixed) {
 		title += ": " + strings.TrimSpace(fmt.Sprintf("LUKS%d %s", s.report.Version, r.UUID))
 	}
 	c.UI.Printf("%s", title)
-	c.UI.Printf(" state: %s", c.UI.Paint(colourOf(r.Verdict), r.State))
+	c.UI.Printf(" state: %s", c.UI.Paint(ui.ColourOf(r.Verdict), r.State))
 	if s.report != nil {
 		for _, one := range s.report.Copies {
 			c.UI.Printf("  copy: %s header %s, seqid %d", one.Place, one.State, one.SeqID)
@@ -169,14 +169,4 @@ func printFixed(c *verb.Command, s situation, r fixed) {
 	if r.Notes != "" {
 		c.UI.Printf("  note: %s", r.Notes)
 	}
-}
-
-func colourOf(verdict string) ui.Colour {
-	switch verdict {
-	case "healthy":
-		return ui.Green
-	case "lost":
-		return ui.Red
-	}
-	return ui.Yellow
 }

@@ -67,7 +67,7 @@ func (s situation) advise() advice {
 // nothing: no header, and not even one that is damaged.
 func (s situation) nothing() advice {
 	a := advice{code: ui.Failed}
-	named := s.named()
+	named := s.remains.Named()
 	switch {
 	case s.remains.Far != nil, s.remains.Kept != nil:
 		return s.lost()
@@ -82,21 +82,11 @@ func (s situation) nothing() advice {
 	return a
 }
 
-// named is the signature of something else, by which other programs know the device.
-func (s situation) named() signature.Signature {
-	for _, found := range s.remains.Evidence.Signatures {
-		if found.Kind != "crypto_LUKS" && !found.Backup && !found.Damaged {
-			return found
-		}
-	}
-	return signature.Signature{}
-}
-
 // lost: no valid header is left at the start. Where something else has put its signature there since, the command
 // only reads: whoever made that may want to keep it.
 func (s situation) lost() advice {
 	a := s.wayBack()
-	other := s.named()
+	other := s.remains.Named()
 	if other.Kind == "" {
 		return a
 	}

@@ -257,7 +257,7 @@ func warnOfSignatures(c *verb.Command, file *luks.File) {
 		c.UI.Debugf("%v", err)
 	}
 	for _, s := range found {
-		if s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged {
+		if s.Foreign() {
 			c.UI.Errorf("WARNING: %s also bears a signature of %s at byte %d.", file.Path(), s.Kind, s.Offset)
 		}
 	}

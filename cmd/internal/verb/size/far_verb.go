@@ -206,7 +206,7 @@ func farSync(ctx context.Context, c *verb.Command, o *farOptions) error {
 func searchFar(ctx context.Context, v *volume.Volume) ([]far.Found, error) {
 	var others []far.Found
 	err := far.Search(ctx, v.Device(), 0, func(f far.Found) bool {
-		if f.Locator.Of(v.UUID) || v.Version == 2 && f.Of(v.Choice.Copy) {
+		if v.OwnsFar(f) {
 			others = append(others, f)
 		}
 		return true

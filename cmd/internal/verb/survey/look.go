@@ -88,16 +88,22 @@ func look(ctx context.Context, d block.Info, mappings map[string][]mapping) row 
 	case suspended(d):
 		r.State = held
 	default:
-		ctx, cancel := context.WithTimeoutCause(ctx, patience, open.ErrHangs)
-		defer cancel()
-		seen, err := open.Bounded(ctx, func(row) {}, func(ctx context.Context) (row, error) {
-			return read(ctx, d.Path, r)
-		})
-		if r = seen; err != nil {
-			r = failed(row{Device: d.Path, File: r.File, Size: d.Size, Mappings: mappings[d.Name]}, err)
-		}
+		r = bounded(ctx, d.Path, r)
 	}
 	return r.fromKernel()
+}
+
+// bounded reads a device for so long; where that fails the row stays what the kernel told.
+func bounded(ctx context.Context, path string, known row) row {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, open.ErrHangs)
+	defer cancel()
+	seen, err := open.Bounded(ctx, func(row) {}, func(ctx context.Context) (row, error) {
+		return read(ctx, path, known)
+	})
+	if err != nil {
+		return failed(known, err)
+	}
+	return seen
 }
 
 // throughLoops are the mappings of a file through loop devices.
@@ -122,9 +128,6 @@ func failed(r row, err error) row {
 	}
 	if errors.Is(err, open.ErrHangs) {
 		r.Why = ""
-	}
-	if r.Mappings == nil {
-		r.Mappings = []mapping{}
 	}
 	return r
 }
@@ -212,12 +215,10 @@ func ofVolume(ctx context.Context, r row, v *luks.Volume) row {
 
 // other looks for what else encrypts, and for a volume that only a far header or a second head tells of.
 func other(r row, file *luks.File) row {
-	if at, ok := far.LocatorAt(uint64(max(file.Size(), 0))); ok {
-		if f := far.Look(file, at); f.State > far.Unreadable {
-			r.Format, r.UUID, r.State, r.Far = "LUKS2", f.Locator.UUID, lost, f.State.String()
-			r.Why = "only its far header is left; see fix"
-			return r
-		}
+	if f := far.AtEnd(file); f.State > far.Unreadable {
+		r.Format, r.UUID, r.State, r.Far = "LUKS2", f.Locator.UUID, lost, f.State.String()
+		r.Why = "only its far header is left; see fix"
+		return r
 	}
 	found, _ := signature.Detect(file, file.Size()) // what cannot be read is nothing that can be named
 	for _, s := range found {
@@ -225,7 +226,7 @@ func other(r row, file *luks.File) row {
 		case s.Usage != signature.Crypto:
 		case s.Kind == "crypto_LUKS" && r.Format == "":
 			r.Format, r.UUID, r.State, r.Why = "LUKS", s.UUID, lost, "no valid header"
-		case s.Kind != "crypto_LUKS" && !s.Backup && !s.Damaged:
+		case s.Foreign():
 			r.Format, r.UUID, r.Label, r.State = s.Kind, s.UUID, s.Label, healthy
 		}
 	}

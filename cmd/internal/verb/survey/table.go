@@ -99,7 +99,7 @@ func writeTable(b *strings.Builder, c *verb.Command, rows []row, widths []int) {
 			text := shown(col, r)
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2)
 			if i == stateColumn {
-				text = string(c.UI.Paint(colour(r), text))
+				text = string(c.UI.Paint(ui.ColourOf(r.State), text))
 			}
 			line += text + pad
 		}
@@ -118,21 +118,11 @@ func writeRecords(b *strings.Builder, c *verb.Command, rows []row) {
 			case text == "-":
 				continue
 			case i == stateColumn:
-				text = string(c.UI.Paint(colour(r), text))
+				text = string(c.UI.Paint(ui.ColourOf(r.State), text))
 			}
 			fmt.Fprintf(b, "  %-11s %s\n", strings.ToLower(col.title), text)
 		}
 	}
-}
-
-func colour(r row) ui.Colour {
-	switch r.State {
-	case healthy:
-		return ui.Green
-	case lost:
-		return ui.Red
-	}
-	return ui.Yellow
 }
 
 func mapped(r row) string {

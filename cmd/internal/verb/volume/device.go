@@ -101,8 +101,15 @@ func Rehearsing(c *verb.Command, file *luks.File) luks.Device {
 	return r
 }
 
-// Before is what the header said before the verb's own work, as guarded.Settle wants it.
-func (v *Volume) Before() []view.View { return []view.View{v.Found, v.concluded} }
+// Before is what the header said before the verb's own work, as guarded.Settle wants it: once, where nothing was
+// concluded.
+func (v *Volume) Before() []view.View {
+	a, b := v.Found, v.concluded
+	if a.Version == b.Version && a.LUKS1 == b.LUKS1 && a.Choice.Copy.Header == b.Choice.Copy.Header {
+		return []view.View{a}
+	}
+	return []view.View{a, b}
+}
 
 // Close closes the device, unless a rehearsal has still to be told.
 func (v *Volume) Close() error {
