@@ -5,6 +5,7 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -136,13 +137,41 @@ func (f *following) announce(c Change, heads header.Plan) ([]Stage, error) {
 	if !f.has || f.refused != nil || f.old.Locator.UUID == f.next.Header.UUID {
 		return nil, nil
 	}
-	if err := f.prepare(c, heads); err != nil {
-		return nil, err
-	}
-	l := f.locator()
+	l, stage, err := f.announcement(c, heads)
 	f.announced = &l
-	stage, err := locatorStage(l, heads.Now)
 	return []Stage{stage}, err
+}
+
+func (f *following) announcement(c Change, heads header.Plan) (l far.Locator, stage Stage, err error) {
+	if err := f.prepare(c, heads); err != nil {
+		return l, stage, err
+	}
+	l = f.locator()
+	stage, err = locatorStage(l, heads.Now)
+	return l, stage, err
+}
+
+// forewarn announces that a keyslot goes whose material is overwritten before the heads forget it: where that is cut
+// off, the far header's copy would pass for the cure of a damaged keyslot. A far header that cannot be written keeps
+// no key alive: what is wrong with it is said after the change.
+func (f *following) forewarn(c Change, heads header.Plan) {
+	if !f.has || f.refused != nil || f.announced != nil || !f.overwrites(c.Before) {
+		return
+	}
+	l, stage, err := f.announcement(c, heads)
+	if err == nil && applySettled(f.dev, Plan{[]Stage{stage}}) == nil {
+		f.announced = &l
+	}
+}
+
+// overwrites tells whether revoked material is among what goes before the heads.
+func (f *following) overwrites(before []Area) bool {
+	for _, a := range before {
+		if slices.ContainsFunc(f.revoked, func(r revoked) bool { return r.area().Overlaps(a.Extent()) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // prepare builds the body from the device, the material, and the heads that the plan writes.
