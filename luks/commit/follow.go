@@ -26,14 +26,23 @@ type FarError struct {
 	Keyslots []int // revoked in the heads, and alive in the far header
 	Place    far.Place
 	Err      error
+	Made     bool // the heads were changed as asked for before this
 }
 
 func (e *FarError) Error() string {
-	if len(e.Keyslots) == 0 {
-		return fmt.Sprintf("%v: at byte %d: %v", ErrFarLeft, e.Place.Start(), e.Err)
+	text := fmt.Sprintf("%v: at byte %d: %v", ErrFarLeft, e.Place.Start(), e.Err)
+	if len(e.Keyslots) > 0 {
+		holds := "it still holds"
+		if errors.Is(e.Err, far.ErrCutOff) {
+			holds = "it may still hold"
+		}
+		text = fmt.Sprintf("%v: at byte %d %s the old material of %s: %v", ErrFarLeft, e.Place.Start(), holds,
+			named(e.Keyslots), e.Err)
 	}
-	return fmt.Sprintf("%v: at byte %d it still holds the old material of %s: %v", ErrFarLeft, e.Place.Start(),
-		named(e.Keyslots), e.Err)
+	if e.Made {
+		text += " (the change itself is made)"
+	}
+	return text
 }
 
 // named is "keyslot 1" or "keyslots 0, 1".
@@ -217,7 +226,7 @@ func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
 	if f.refused != nil {
 		for _, old := range f.copies {
 			if left := kept(f.dev, old, f.revoked); len(left) > 0 {
-				err = errors.Join(err, &FarError{left, old.Place, f.refused})
+				err = errors.Join(err, &FarError{Keyslots: left, Place: old.Place, Err: f.refused, Made: true})
 			}
 		}
 		if err != nil {
@@ -226,7 +235,7 @@ func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
 		return f.refused, nil
 	}
 	if err := f.write(c, heads); err != nil {
-		return nil, &FarError{kept(f.dev, f.old, f.revoked), f.token.Far, err}
+		return nil, &FarError{Keyslots: kept(f.dev, f.old, f.revoked), Place: f.token.Far, Err: err, Made: true}
 	}
 	return nil, nil
 }

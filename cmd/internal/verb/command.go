@@ -4,10 +4,12 @@ package verb
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // Command is one run: what was asked for, and where to answer.
@@ -42,8 +44,20 @@ func (c *Command) Conclude(ctx context.Context, err error) ui.ExitCode {
 	return said.Code
 }
 
-// TellRehearsals prints what --dry-run kept from being written.
-func (c *Command) TellRehearsals(ctx context.Context) {
+// Rehearsed prints what --dry-run kept from being written, and returns the error that the run would end with: nothing
+// was done of what one says that comes after the change.
+func (c *Command) Rehearsed(ctx context.Context, err error) error {
+	after := c.Opt.DryRun && errors.Is(err, luks.ErrFarLeft)
+	if err == nil || after {
+		c.tellRehearsals(ctx)
+	}
+	if after {
+		return &Notice{Text: "The run would end with: " + OneLine(err) + ".", Code: ui.Failed, Err: err}
+	}
+	return err
+}
+
+func (c *Command) tellRehearsals(ctx context.Context) {
 	if len(c.Rehearsals) == 0 {
 		return
 	}

@@ -143,11 +143,7 @@ func carryOut(ctx context.Context, c *verb.Command, verbs []verb.Verb) error {
 		if v.Name != c.Action || v.Run == nil {
 			continue
 		}
-		err := v.Run(ctx, c)
-		if err == nil {
-			c.TellRehearsals(ctx)
-		}
-		return err
+		return c.Rehearsed(ctx, v.Run(ctx, c))
 	}
 	return verb.Failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
 }
