@@ -111,7 +111,7 @@ func field(b *bytes.Buffer, name, value string) {
 		return
 	}
 	b.WriteByte('\n')
-	_ = binary.Write(b, binary.LittleEndian, uint64(len(value)))
+	b.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(value))))
 	b.WriteString(value + "\n")
 }
 
