@@ -4,7 +4,7 @@ package inspect
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -203,5 +203,5 @@ func (r *Report) segments2(m *luks2.Metadata, size uint64) {
 		}
 		r.Segments = append(r.Segments, one)
 	}
-	slices.SortFunc(r.Segments, func(a, b Segment) int { return a.ID - b.ID })
+	sort.Slice(r.Segments, func(i, j int) bool { return r.Segments[i].ID < r.Segments[j].ID })
 }

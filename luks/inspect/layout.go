@@ -3,9 +3,8 @@
 package inspect
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -42,7 +41,7 @@ func Layout(r Report, keyslots luks2.Extent) []Region {
 	named := append(heads(r), areas(r)...)
 	named = append(named, data(r)...)
 	named = append(named, farRegions(r)...)
-	slices.SortStableFunc(named, func(a, b Region) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.SliceStable(named, func(i, j int) bool { return named[i].Offset < named[j].Offset })
 	var list []Region
 	at := uint64(0)
 	for _, n := range named {

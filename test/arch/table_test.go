@@ -94,6 +94,7 @@ var rules = []rule{
 
 	// Commands.
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
+	{pkg: "cmd/internal/unixsocket", other: []string{xsys}},
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
@@ -111,10 +112,10 @@ var rules = []rule{
 	{pkg: "cmd/internal/guard/identity", may: []string{"luks/header", "luks/luks1", "luks/luks2", "luks/view"}, pure: true},
 	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo", "cmd/internal/guard/identity"}, other: []string{xsys}},
 	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy", "cmd/internal/guard/identity"}, pure: true},
-	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo"}, other: []string{xsys}},
+	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/partition", may: []string{"dm/extent"}, pure: true},
 	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "dm/block", "luks/signature", "udev"}, other: []string{xsys}},
-	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", other: []string{xsys}},
 	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "dm/block", "dm/uuid", "luks/sector"}, other: []string{xsys}},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -245,9 +246,8 @@ const keyRepeat = 0x14
 func (w *walk) keyboards() {
 	inputs, _ := filepath.Glob("/sys/class/input/input*")
 	for _, input := range inputs {
-		var events uint64
-		if _, err := fmt.Sscanf(block.ReadAttribute(input, "capabilities/ev"), "%x", &events); err != nil ||
-			events>>keyRepeat&1 == 0 {
+		events, err := strconv.ParseUint(block.ReadAttribute(input, "capabilities/ev"), 16, 64)
+		if err != nil || events>>keyRepeat&1 == 0 {
 			continue
 		}
 		if dir, err := filepath.EvalSymlinks(input); err == nil {

@@ -62,9 +62,15 @@ func (u *UI) Tries(asked int) int {
 }
 
 // Printf writes a line to standard output.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func (u *UI) Printf(format string, args ...any) { u.line(u.Out, format, args) }
 
 // Errorf writes a line to standard error.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func (u *UI) Errorf(format string, args ...any) { u.line(u.Err, format, args) }
 
 // Verbosef writes a line to standard output where -v or --debug asks for it.
