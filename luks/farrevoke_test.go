@@ -589,3 +589,36 @@ func TestAForgottenFarHeaderOnAShorterDeviceIsNamed(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A removal that was cut off leaves a keyslot that is named and dead: the other one is the last.
+func TestADeadKeyslotIsNoOtherKey(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		dev := &elastic{memory: memory{image: make([]byte, 8*mib)}}
+		o := options(version)
+		v, err := luks.Format(ctx, dev, []byte("one"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+			t.Fatal(err)
+		}
+		before := loaded(t, dev)
+		slot, err := before.Keyslot(0)
+		if err != nil || before.Last(slot) {
+			t.Errorf("LUKS%d: keyslot 0 of two is the last, %v", version, err)
+		}
+		cut := unlimited(dev)
+		cut.torn = 1
+		if err := killTwo(loaded(t, cut)); !errors.Is(err, syscall.ENODEV) {
+			t.Fatal(err)
+		}
+		if err := before.KillKeyslot(ctx, 0, nil); !errors.Is(err, luks.ErrLastKey) {
+			t.Errorf("LUKS%d: killing the last one, of which nobody was asked: %v", version, err)
+		}
+		after := loaded(t, dev)
+		unlock(t, after, "one")
+		if slot, err = after.Keyslot(0); err != nil || !after.Last(slot) {
+			t.Errorf("LUKS%d: keyslot 0 beside a dead one is not the last, %v", version, err)
+		}
+	}
+}

@@ -52,7 +52,7 @@ var rules = []rule{
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
 	{pkg: "luks/layout", may: []string{"dm/extent", "luks/far", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
 	// What a volume is, and its key.
@@ -77,7 +77,7 @@ var rules = []rule{
 	},
 	{
 		pkg: "luks/convert", pure: true,
-		may: []string{"dm/extent", "luks/commit", "luks/fault", "luks/header", "luks/keys", "luks/luks1", "luks/luks2", "luks/view"},
+		may: []string{"dm/extent", "luks/commit", "luks/fault", "luks/header", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/view"},
 	},
 	{
 		pkg: "luks/format", pure: true,
