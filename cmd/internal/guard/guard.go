@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/udev"
 )
@@ -60,7 +61,7 @@ func New(o Options) *Guard {
 		changed: func() {}, requeue: func(string, time.Duration) {},
 	}
 	g.settings.Store(&o.Config)
-	g.machine = machine{udev: udev.System{}, images: func() []string { return g.config().Images }}
+	g.machine = machine{udev: udev.System{}, images: func() []string { return g.config().Images }, devices: block.Devices}
 	return g
 }
 
