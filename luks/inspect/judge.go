@@ -166,8 +166,8 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 			r.misfit(Healable,
 				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
 		case !s.Dynamic && end > r.DeviceSize:
-			r.misfit(Healable, fmt.Sprintf("segment %d ends at byte %d, the device at %d: %d bytes of data are not there",
-				s.ID, end, r.DeviceSize, end-r.DeviceSize))
+			const text = "segment %d ends at byte %d, the device at %d: %d bytes of data are not there"
+			r.misfit(Healable, fmt.Sprintf(text, s.ID, end, r.DeviceSize, end-r.DeviceSize))
 		case s.Dynamic && s.SectorSize > 0 && s.Size%uint64(s.SectorSize) != 0:
 			r.add(Note, fmt.Sprintf("segment %d: the last %d bytes of the device make no whole sector of %d", s.ID,
 				s.Size%uint64(s.SectorSize), s.SectorSize))
