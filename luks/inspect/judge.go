@@ -56,6 +56,7 @@ func (r *Report) judge2(e Evidence) {
 	r.judgeKeyslots()
 	r.segments2(m, e.Size)
 	r.judgeFar(e.Far)
+	r.judgeReach(e, m)
 	r.judgeSegments(m.KeyslotsExtent(h.Size).End())
 	r.judgeRequirements()
 }
@@ -162,11 +163,11 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 				fmt.Sprintf("segment %d: its data lies on another device; this is a detached header or a backup of one",
 					s.ID))
 		case s.Offset >= r.DeviceSize:
-			r.add(Healable,
+			r.misfit(Healable,
 				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
 		case !s.Dynamic && end > r.DeviceSize:
-			r.add(Healable, fmt.Sprintf("segment %d ends at byte %d, the device at %d: %d bytes of data are not there",
-				s.ID, end, r.DeviceSize, end-r.DeviceSize))
+			const text = "segment %d ends at byte %d, the device at %d: %d bytes of data are not there"
+			r.misfit(Healable, fmt.Sprintf(text, s.ID, end, r.DeviceSize, end-r.DeviceSize))
 		case s.Dynamic && s.SectorSize > 0 && s.Size%uint64(s.SectorSize) != 0:
 			r.add(Note, fmt.Sprintf("segment %d: the last %d bytes of the device make no whole sector of %d", s.ID,
 				s.Size%uint64(s.SectorSize), s.SectorSize))

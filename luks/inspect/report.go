@@ -46,6 +46,8 @@ type Report struct {
 	Tools        []Opinion  `json:"other_tools"`
 	Boot         []Loader   `json:"boot,omitempty"`
 	Map          []Region   `json:"map,omitempty"`
+
+	misfits []string // findings by which the data cannot be as the header has them
 }
 
 // Copy is one of the two heads.
@@ -110,6 +112,30 @@ type Opinion struct {
 //
 //go:noinline
 func (r *Report) add(g Grade, text string) { r.Findings = append(r.Findings, Finding{g, text}) }
+
+// misfit puts a finding into the report by which the data cannot be on this device as the header has them.
+func (r *Report) misfit(g Grade, text string) {
+	r.add(g, text)
+	if g != Note {
+		r.misfits = append(r.misfits, text)
+	}
+}
+
+// Misfits are the findings that say of a valid header that it does not fit its device: segments that no kernel
+// maps, that end beyond the device, or that reach over the far header. Such a header is right in itself, and yet
+// it is not what ought to be there.
+func (r *Report) Misfits() []string { return r.misfits }
+
+// Hurt lists the keyslots whose material is ruined, cannot be read, or lies beyond the device.
+func (r *Report) Hurt() []int {
+	var list []int
+	for _, k := range r.Keyslots {
+		if k.hurt() {
+			list = append(list, k.ID)
+		}
+	}
+	return list
+}
 
 // Add puts a finding of somebody else into a report that is judged already.
 func (r *Report) Add(g Grade, text string) {

@@ -3,6 +3,7 @@
 package initramfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
@@ -35,19 +37,19 @@ type System struct {
 
 // Read gathers the facts. What is asked for by the caller (Modules, Keys) is
 // left empty.
-func (s System) Read() (Facts, error) {
+func (s System) Read(ctx context.Context) (Facts, error) {
 	f := Facts{Kernel: s.Kernel, Generic: s.Generic}
 	if f.Kernel == "" {
 		f.Kernel = runningKernel()
 	}
 	var err error
-	if f.Index, err = s.modules(f.Kernel); err != nil {
+	if f.Index, err = s.modules(ctx, f.Kernel); err != nil {
 		return f, err
 	}
-	if f.Crypttab, err = readIfThere(filepath.Join(s.Root, "/etc/crypttab")); err != nil {
+	if f.Crypttab, err = readIfThere(ctx, filepath.Join(s.Root, "/etc/crypttab")); err != nil {
 		return f, err
 	}
-	mounts, err := readIfThere(filepath.Join(s.Root, "/etc/fstab"))
+	mounts, err := readIfThere(ctx, filepath.Join(s.Root, "/etc/fstab"))
 	if err != nil {
 		return f, err
 	}
@@ -61,11 +63,11 @@ func (s System) Read() (Facts, error) {
 }
 
 // modules reads the lists of the kernel's modules; nil for a system without any.
-func (s System) modules(kernel string) (*kmod.Index, error) {
+func (s System) modules(ctx context.Context, kernel string) (*kmod.Index, error) {
 	if _, err := os.Stat(filepath.Join(s.Root, "/lib/modules")); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return kmod.ReadIndex(filepath.Join(s.Root, moduleDir(kernel)))
+	return kmod.ReadIndex(ctx, filepath.Join(s.Root, moduleDir(kernel)))
 }
 
 // namedVolumes takes the mapping from a root that is /dev/mapper/NAME.
@@ -82,8 +84,8 @@ func runningKernel() string {
 	return unix.ByteSliceToString(uts.Release[:])
 }
 
-func readIfThere(file string) (string, error) {
-	text, err := os.ReadFile(file)
+func readIfThere(ctx context.Context, file string) (string, error) {
+	text, err := ui.ReadNamed(ctx, file, fstab.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
