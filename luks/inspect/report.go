@@ -46,6 +46,9 @@ type Report struct {
 	Tools        []Opinion  `json:"other_tools"`
 	Boot         []Loader   `json:"boot,omitempty"`
 	Map          []Region   `json:"map,omitempty"`
+
+	room  uint64 // bytes of the device that has the data
+	apart bool   // it is another one
 }
 
 // Copy is one of the two heads.
