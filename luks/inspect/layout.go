@@ -135,7 +135,7 @@ func areas(r Report) []Region {
 func data(r Report) []Region {
 	var list []Region
 	for _, s := range r.Segments {
-		if s.Backup || s.Offset == 0 {
+		if s.Backup || s.Offset == 0 || r.apart {
 			continue
 		}
 		n := Region{

@@ -48,6 +48,8 @@ type Report struct {
 	Map          []Region   `json:"map,omitempty"`
 
 	misfits []string // findings by which the data cannot be as the header has them
+	room    uint64   // bytes of the device that has the data
+	apart   bool     // it is another one
 }
 
 // Copy is one of the two heads.

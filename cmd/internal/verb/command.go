@@ -5,6 +5,8 @@ package verb
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -42,6 +44,27 @@ func (c *Command) Conclude(ctx context.Context, err error) ui.ExitCode {
 	c.Tell(said)
 	c.UI.Conclude(said.Code)
 	return said.Code
+}
+
+// NotDelivered is the line on a report or answer that standard output did not take.
+func NotDelivered(err error) string {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		err = file.Err
+	}
+	return fmt.Sprintf("Cannot write to standard output: %v.", err)
+}
+
+// Delivered adds to the end of a run, under our own name, that something it said did not reach standard output. What
+// else went wrong, and was told, goes first.
+func (c *Command) Delivered(err error) error {
+	lost := c.UI.Lost()
+	var n *Notice
+	told := err != nil && !errors.Is(err, lost) && !(errors.As(err, &n) && n.Text == "")
+	if lost == nil || c.StandsIn() || told {
+		return err
+	}
+	return Failure(ui.Failed, "%s", NotDelivered(lost))
 }
 
 // Rehearsed prints what --dry-run kept from being written, and returns the error that the run would end with: nothing
