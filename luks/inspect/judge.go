@@ -58,6 +58,7 @@ func (r *Report) judge2(e Evidence) {
 	r.judgeFar(e.Far)
 	r.judgeSegments(m.KeyslotsExtent(h.Size).End())
 	r.judgeRequirements()
+	r.judgeReencryption(e)
 }
 
 // judgeLost: something of LUKS2 is there, and no valid copy.

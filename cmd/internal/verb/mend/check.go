@@ -236,6 +236,7 @@ func gather(ctx context.Context, c *verb.Command, name string) (inspect.Evidence
 // evidence is what the device shows, with the far header.
 func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 	e := inspect.Read(file)
+	e.Weigh(file)
 	if e.LUKS1 != nil || e.LUKS1Err != nil {
 		return e
 	}
