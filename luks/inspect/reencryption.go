@@ -64,10 +64,9 @@ func (r *Report) judgeReencryption(e Evidence) {
 		State: v.State.String(), Reason: v.Reason, Next: v.Step.String(), Cryptsetup: fate.String(), Verdict: v,
 		Mode: v.Run.Mode, Direction: v.Run.Direction, Resilience: v.Run.Area.Type, Record: e.Record,
 	}
-	if v.State != reencrypt.Foreign {
-		for _, p := range v.Run.Parts {
-			one.Pieces = append(one.Pieces, Piece{p.Start, p.Size, p.Side.String(), p.Offset})
-		}
+	for i := range v.Run.Parts {
+		p := &v.Run.Parts[i]
+		one.Pieces = append(one.Pieces, Piece{p.Start, p.Size, p.Side.String(), p.Offset})
 	}
 	r.Reencryption = one
 	r.add(gradeOf(v, fate), fmt.Sprintf("a reencryption is under way, state %s: %s", v.State, v.Reason))
@@ -91,11 +90,12 @@ func kindOf(r Report, s Segment) (kind RegionKind, name string) {
 	if r.Reencryption == nil || r.Reencryption.Verdict.State == reencrypt.Foreign {
 		return Data, name
 	}
-	for _, p := range r.Reencryption.Verdict.Run.Parts {
-		if p.ID != s.ID {
+	parts := r.Reencryption.Verdict.Run.Parts
+	for i := range parts {
+		if parts[i].ID != s.ID {
 			continue
 		}
-		switch p.Side {
+		switch parts[i].Side {
 		case reencrypt.New:
 			return NewData, name + ", new"
 		case reencrypt.Between:

@@ -62,8 +62,8 @@ type Zone struct {
 // Zone returns the hot zone's record in the resilience area. area is the header's device. Errors: ErrNoEvidence
 // where the area records nothing of it, a ForeignError where the record does not fit the area.
 func (r *Run) Zone(area io.ReaderAt) (*Zone, error) {
-	hot, found := r.Hot()
-	if !found {
+	hot := r.Hot()
+	if hot == nil {
 		return nil, ErrNoEvidence
 	}
 	z := &Zone{Offset: hot.Offset, Size: hot.Size, Unit: r.unit(), area: area, at: r.Area.Offset}
@@ -81,7 +81,7 @@ func (r *Run) Zone(area io.ReaderAt) (*Zone, error) {
 		return nil, ErrNoEvidence
 	}
 	if record > r.Area.Size || r.Area.End() > math.MaxInt64 {
-		return nil, foreign(member("keyslots", r.Keyslot)+".area", "%d bytes for a record of %d", r.Area.Size, record)
+		return nil, foreign(member("keyslots", r.Keyslot)+".area", "too short for the record of the hot zone")
 	}
 	return z, nil
 }

@@ -2,10 +2,7 @@
 
 package reencrypt
 
-import (
-	"errors"
-	"fmt"
-)
+import "errors"
 
 // The kinds of failure.
 var (
@@ -29,6 +26,4 @@ func (e *ForeignError) Error() string { return e.Field + ": " + e.Why }
 
 func (e *ForeignError) Unwrap() error { return ErrForeign }
 
-func foreign(field, why string, args ...any) error {
-	return &ForeignError{Field: field, Why: fmt.Sprintf(why, args...)}
-}
+func foreign(field, why string) error { return &ForeignError{Field: field, Why: why} }

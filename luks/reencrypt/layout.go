@@ -25,23 +25,17 @@ type Piece struct {
 // the device is too small.
 func (r *Run) Pieces(device uint64) ([]Piece, error) {
 	var list []Piece
-	for _, p := range r.Parts {
+	for i := range r.Parts {
+		p := &r.Parts[i]
 		one := Piece{Start: p.Start, Size: p.Size, Side: p.Side, Offset: p.Offset}
-		if p.Offset > device || !p.Dynamic && p.Size > device-p.Offset {
-			return nil, fault.Geometry("device", "%d bytes, segment %d ends at %d", device, p.ID, p.Extent().End())
-		}
-		if p.Dynamic {
+		if p.Dynamic && p.Offset <= device {
 			one.Size = extent.Down(device-p.Offset, uint64(max(p.SectorSize, 512)))
 		}
 		if p.Side == Between {
 			one.Was = r.source(p)
-			if one.Was > device || p.Size > device-one.Was {
-				return nil, fault.Geometry("device", "%d bytes, the old data of segment %d end at %d", device, p.ID,
-					extent.Extent{Offset: one.Was, Size: p.Size}.End())
-			}
 		}
-		if one.Size > math.MaxInt64-min(p.Start, math.MaxInt64) {
-			return nil, fault.Geometry("data", "segment %d ends past 63 bits", p.ID)
+		if !one.fits(device) {
+			return nil, fault.Geometry("device", "%d bytes, and segment %d ends behind them", device, p.ID)
 		}
 		if one.Size > 0 {
 			list = append(list, one)
@@ -50,24 +44,21 @@ func (r *Run) Pieces(device uint64) ([]Piece, error) {
 	return list, nil
 }
 
+// fits tells whether the piece lies on a device of that size, and its bytes have numbers of 63 bits.
+func (p *Piece) fits(device uint64) bool {
+	for _, at := range [...]uint64{p.Offset, p.Was} {
+		if e := (extent.Extent{Offset: at, Size: p.Size}); !e.Fits(device) {
+			return false
+		}
+	}
+	return extent.Extent{Offset: p.Start, Size: p.Size}.Fits(math.MaxInt64)
+}
+
 // source is where the old data of the hot zone lie, on the data device: where they always were, but for a first
 // piece that was put aside.
-func (r *Run) source(hot Part) uint64 {
+func (r *Run) source(hot *Part) uint64 {
 	if hot.Start == 0 && r.Moved != nil {
 		return r.Moved.Offset
 	}
 	return r.Old.Offset + hot.Start
-}
-
-// Progress is how many bytes of the data are new; exact is false where the rest of them, up to the device's end,
-// counts as new as well.
-func (r *Run) Progress() (done uint64, exact bool) {
-	exact = true
-	for _, p := range r.Parts {
-		if p.Side == New {
-			done += p.Size
-			exact = exact && !p.Dynamic
-		}
-	}
-	return done, exact
 }

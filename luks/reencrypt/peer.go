@@ -19,11 +19,11 @@ const (
 	Untold                // nobody can say
 )
 
-func (f Fate) String() string {
-	return [...]string{
-		"untouched", "continues", "recovers", "stuck", "refuses", "risks", "destroys", "untold",
-	}[f]
+var fateNames = [...]string{
+	"untouched", "continues", "recovers", "stuck", "refuses", "risks", "destroys", "untold",
 }
+
+func (f Fate) String() string { return fateNames[f] }
 
 // Peer says what cryptsetup's next repair and resume make of the volume, both keys being at hand: releases 2.4.3 to
 // 2.8.6, as tried on the states that this package tells apart.
@@ -68,8 +68,8 @@ func (r *Run) stuckAtMoved() bool { return r.Version == 3 && r.Moved != nil && r
 
 // olderThanMoved tells whether old data are left beside the moved piece and the zone that is hot.
 func (r *Run) olderThanMoved() bool {
-	for _, p := range r.Parts {
-		if p.Side == Old && !p.moved {
+	for i := range r.Parts {
+		if p := &r.Parts[i]; p.Side == Old && !p.moved {
 			return true
 		}
 	}
@@ -78,7 +78,7 @@ func (r *Run) olderThanMoved() bool {
 
 func (v Verdict) peerHot() (Fate, string) {
 	r := v.Run
-	hot, _ := r.Hot()
+	hot := r.Hot()
 	byArea := r.protects(hot.Start) != byShift
 	switch {
 	case r.beside():
@@ -120,7 +120,7 @@ func (v Verdict) peerByRecord() (Fate, string) {
 const largestZone = 1 << 30
 
 // shortLast: the zone at the start of the data, the last of a backward run, is shorter than zones can be.
-func (r *Run) shortLast(hot Part) bool {
+func (r *Run) shortLast(hot *Part) bool {
 	longest := r.Area.Size
 	if strings.HasSuffix(r.Area.Type, "checksum") {
 		longest = r.recordedUnits() * r.unit()

@@ -44,7 +44,7 @@ func Open(ctx context.Context, v Verdict, area, data io.ReaderAt, size uint64, k
 	if p.pieces, err = run.Pieces(size); err != nil {
 		return nil, err
 	}
-	if hot, found := run.Hot(); found && run.protects(hot.Start) != byShift {
+	if hot := run.Hot(); hot != nil && run.protects(hot.Start) != byShift {
 		if p.zone, err = run.Zone(area); err != nil {
 			return nil, err
 		}

@@ -10,14 +10,20 @@ import (
 
 // check holds a run that was read whole against what every run obeys.
 func (r *Run) check() error {
-	for _, rule := range []func(*Run) error{
-		(*Run).checkEnds, (*Run).checkResilience, (*Run).checkOffsets, (*Run).checkOrder, (*Run).checkHot,
-	} {
-		if err := rule(r); err != nil {
-			return err
-		}
+	err := r.checkEnds()
+	if err == nil {
+		err = r.checkResilience()
 	}
-	return nil
+	if err == nil {
+		err = r.checkOffsets()
+	}
+	if err == nil {
+		err = r.checkOrder()
+	}
+	if err == nil {
+		err = r.checkHot()
+	}
+	return err
 }
 
 // checkEnds: the mode says of which type the ends are. Their sizes and IV bases are what all offsets count from.
@@ -29,23 +35,28 @@ func (r *Run) checkEnds() error {
 	case "decrypt":
 		to = "linear"
 	}
-	for _, e := range []struct {
-		End
-		want string
-	}{{r.Old, from}, {r.New, to}} {
-		field := member("segments", e.ID)
-		switch {
-		case e.Type != e.want:
-			return foreign(field, "type %.20q at an end of the mode %s", e.Type, r.Mode)
-		case e.Integrity != nil:
-			return foreign(field, "authenticated encryption")
-		case e.IVTweak != 0:
-			return foreign(field, "IV numbers that begin at %d, which every program takes for 0", e.IVTweak)
-		case e.Type == "crypt" && (e.SectorSize < 512 || e.SectorSize > 4096 || 4096%e.SectorSize != 0):
-			return foreign(field, "sectors of %d bytes", e.SectorSize)
-		case e.Type == "crypt" && e.Key == nil:
-			return foreign(field, "no digest of its key")
-		}
+	if err := r.Old.check(from); err != nil {
+		return err
+	}
+	return r.New.check(to)
+}
+
+func (e *End) check(kind string) error {
+	why := ""
+	switch {
+	case e.Type != kind:
+		why = "its type is not that of this mode"
+	case e.Integrity != nil:
+		why = "authenticated encryption"
+	case e.IVTweak != 0:
+		why = "its IV numbers do not begin at 0, as every program takes them to"
+	case kind == "crypt" && (e.SectorSize < 512 || e.SectorSize > 4096 || 4096%e.SectorSize != 0):
+		why = "its sectors are of no known size"
+	case kind == "crypt" && e.Key == nil:
+		why = "no digest of its key"
+	}
+	if why != "" {
+		return foreign(member("segments", e.ID), why)
 	}
 	return nil
 }
@@ -55,17 +66,17 @@ func (r *Run) checkResilience() error {
 	kind := r.Area.Type
 	if strings.HasSuffix(kind, "checksum") {
 		if _, err := hashalg.Size(r.Hash); err != nil {
-			return foreign(area+".hash", "%v", err)
+			return foreign(area+".hash", err.Error())
 		}
 		if !r.wholeUnits() {
-			return foreign(area+".sector_size", "%d bytes", r.UnitSize)
+			return foreign(area+".sector_size", "no whole number of sectors")
 		}
 	}
 	switch {
 	case r.shifts() && (r.Shift == 0 || r.Shift%512 != 0):
-		return foreign(area+".shift_size", "%d bytes", r.Shift)
+		return foreign(area+".shift_size", "no whole number of sectors")
 	case strings.HasPrefix(kind, "datashift-") != (r.Version == 3):
-		return foreign(requirements, "version %d with a resilience of type %s", r.Version, kind)
+		return foreign(requirements, "not the version of this resilience")
 	case r.Moved != nil && !r.shifts():
 		return foreign(member("segments", r.Moved.ID), "data that were moved, and no shift")
 	}
@@ -92,36 +103,35 @@ func (r *Run) checkOffsets() error {
 		want -= r.Shift
 	}
 	if r.New.Offset != want {
-		return foreign(member("segments", r.New.ID), "the new data begin at %d instead of %d", r.New.Offset, want)
+		return foreign(member("segments", r.New.ID), "the new data do not begin where old ones and shift put them")
 	}
 	return nil
 }
 
 // checkOrder: what is done lies behind what is not, in the direction of the run, but for the data put aside.
 func (r *Run) checkOrder() error {
-	rank := map[Side]int{New: 0, Between: 1, Old: 2}
+	rank := [...]int{New: 0, Between: 1, Old: 2}
 	if r.Backward() {
-		rank = map[Side]int{Old: 0, Between: 1, New: 2}
+		rank = [...]int{Old: 0, Between: 1, New: 2}
 	}
 	parts := r.Parts
 	if r.Moved != nil && !r.Backward() && parts[0].Side != New {
 		parts = parts[1:] // done last
 	}
 	for i := 1; i < len(parts); i++ {
-		a, b := parts[i-1], parts[i]
+		a, b := &parts[i-1], &parts[i]
 		pieces := a.Side == Old && b.Side == Old && a.moved
 		if rank[a.Side] > rank[b.Side] || a.Side == b.Side && !pieces {
-			return foreign(member("segments", b.ID), "%s data behind %s ones in a run that goes %s", b.Side, a.Side,
-				r.Direction)
+			return foreign(member("segments", b.ID), "old and new data do not follow each other in the direction of the run")
 		}
 	}
 	return nil
 }
 
 func (r *Run) checkHot() error {
-	hot, found := r.Hot()
+	hot := r.Hot()
 	switch {
-	case !found:
+	case hot == nil:
 		return nil
 	case hot.Dynamic:
 		return foreign(member("segments", hot.ID), "hot, and of no size")

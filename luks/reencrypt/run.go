@@ -4,6 +4,7 @@ package reencrypt
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -37,7 +38,9 @@ const (
 	Between // hot: some of it old, some of it new
 )
 
-func (s Side) String() string { return [...]string{"old", "new", "hot"}[s] }
+var sideNames = [...]string{"old", "new", "hot"}
+
+func (s Side) String() string { return sideNames[s] }
 
 // Part is a regular segment with its place in the data.
 type Part struct {
@@ -54,14 +57,23 @@ func Of(m *luks2.Metadata) (*Run, error) {
 		return nil, nil
 	}
 	r := &Run{}
-	for _, step := range []func(*luks2.Metadata) error{
-		r.readVersion, r.readKeyslot, r.readEnds, r.readDigest, r.readParts,
-	} {
-		if err := step(m); err != nil {
-			return r, err
-		}
+	err := r.readVersion(m)
+	if err == nil {
+		err = r.readKeyslot(m)
 	}
-	return r, r.check()
+	if err == nil {
+		err = r.readEnds(m)
+	}
+	if err == nil {
+		err = r.readDigest(m)
+	}
+	if err == nil {
+		err = r.readParts(m)
+	}
+	if err == nil {
+		err = r.check()
+	}
+	return r, err
 }
 
 const requirements = "config.requirements.mandatory"
@@ -69,11 +81,11 @@ const requirements = "config.requirements.mandatory"
 func (r *Run) readVersion(m *luks2.Metadata) error {
 	names := m.Requirements()
 	if len(names) != 1 {
-		return foreign(requirements, "%d of them", len(names))
+		return foreign(requirements, "more than that of a reencryption")
 	}
 	r.Version = 1 + slices.Index([]string{"online-reencrypt", "online-reencrypt-v2", "online-reencrypt-v3"}, names[0])
 	if r.Version == 0 {
-		return foreign(requirements, "%.40q is not known", names[0])
+		return foreign(requirements, "of a version that is not known")
 	}
 	return nil
 }
@@ -81,37 +93,39 @@ func (r *Run) readVersion(m *luks2.Metadata) error {
 func (r *Run) readKeyslot(m *luks2.Metadata) error {
 	found := false
 	if r.Reencryption, found = m.Reencryption(); !found {
-		return foreign("keyslots", "none of type %s", luks2.TypeReencrypt)
+		return foreign("keyslots", "none of type reencrypt")
 	}
 	return nil
 }
 
 // readEnds finds the backup segments by their flags; their order is not fixed.
 func (r *Run) readEnds(m *luks2.Metadata) error {
-	var ends [3][]luks2.Segment
-	for _, s := range m.Segments() {
+	var found [3]int
+	segments := m.Segments()
+	for at := range segments {
+		s := &segments[at]
 		for i, flag := range []string{"backup-previous", "backup-final", "backup-moved-segment"} {
-			if s.HasFlag(flag) {
-				ends[i] = append(ends[i], s)
+			if !s.HasFlag(flag) {
+				continue
+			}
+			if found[i]++; i < 2 {
+				[...]*End{&r.Old, &r.New}[i].set(m, s)
+			} else {
+				r.Moved = s
 			}
 		}
 	}
-	if len(ends[0]) != 1 || len(ends[1]) != 1 || len(ends[2]) > 1 {
-		return foreign("segments", "%d, %d and %d backup segments", len(ends[0]), len(ends[1]), len(ends[2]))
-	}
-	r.Old, r.New = end(m, ends[0][0]), end(m, ends[1][0])
-	if len(ends[2]) == 1 {
-		r.Moved = &ends[2][0]
+	if found[0] != 1 || found[1] != 1 || found[2] > 1 {
+		return foreign("segments", "the two ends of the run are not described once each")
 	}
 	return nil
 }
 
-func end(m *luks2.Metadata, s luks2.Segment) End {
-	e := End{Segment: s}
+func (e *End) set(m *luks2.Metadata, s *luks2.Segment) {
+	e.Segment = *s
 	if d, found := m.DigestOfSegment(s.ID); found {
 		e.Key = &d
 	}
-	return e
 }
 
 // readDigest finds the digest over the metadata. One that is the copy of a volume key's was made without the key.
@@ -139,30 +153,38 @@ func (r *Run) readDigest(m *luks2.Metadata) error {
 
 // readParts lines the regular segments up.
 func (r *Run) readParts(m *luks2.Metadata) error {
-	segments := slices.DeleteFunc(m.Segments(), luks2.Segment.Backup)
-	slices.SortFunc(segments, func(a, b luks2.Segment) int { return a.ID - b.ID })
+	segments := m.Segments()
+	for i := range segments {
+		if !segments[i].Backup() {
+			r.Parts = append(r.Parts, Part{Segment: segments[i]})
+		}
+	}
+	sort.Slice(r.Parts, func(a, b int) bool { return r.Parts[a].ID < r.Parts[b].ID })
 	start := uint64(0)
-	for _, s := range segments {
-		p := Part{Segment: s, Start: start}
-		if err := r.place(m, &p); err != nil {
+	for i := range r.Parts {
+		p := &r.Parts[i]
+		p.Start = start
+		if err := r.place(m, p); err != nil {
 			return err
 		}
-		r.Parts = append(r.Parts, p)
-		if start += s.Size; start < s.Size {
-			return foreign(member("segments", s.ID), "ends past 64 bits")
+		if start += p.Size; start < p.Size {
+			return foreign(member("segments", p.ID), "ends past 64 bits")
 		}
+	}
+	if len(r.Parts) == 0 {
+		return foreign("segments", "no regular one")
 	}
 	return nil
 }
 
 // place tells at which end of the run a segment is, and refuses one that belongs to neither.
 func (r *Run) place(m *luks2.Metadata, p *Part) error {
-	asNew, asOld := r.fits(m, *p, r.New, r.New.Offset+p.Start), r.fits(m, *p, r.Old, r.Old.Offset+p.Start)
-	aside := r.Moved != nil && p.Start == 0 && p.Size <= r.Moved.Size && r.fits(m, *p, r.Old, r.Moved.Offset)
+	asNew, asOld := p.fits(m, &r.New, r.New.Offset+p.Start), p.fits(m, &r.Old, r.Old.Offset+p.Start)
+	aside := r.Moved != nil && p.Start == 0 && p.Size <= r.Moved.Size && p.fits(m, &r.Old, r.Moved.Offset)
 	switch {
 	case p.HasFlag("in-reencryption"):
 		p.Side = Between
-		if !asNew || p.Type == "crypt" && !r.inDigest(m, r.Old.Key, r.Old.Type, p.ID) {
+		if !asNew || p.Type == "crypt" && !r.Old.lists(m, p.ID) {
 			return foreign(member("segments", p.ID), "is hot, and lies at no place of the new data")
 		}
 	case asNew && (!asOld && !aside || r.identity()):
@@ -178,7 +200,7 @@ func (r *Run) place(m *luks2.Metadata, p *Part) error {
 }
 
 // fits tells whether a segment is a piece of that end of the run, which would lie there.
-func (r *Run) fits(m *luks2.Metadata, p Part, e End, offset uint64) bool {
+func (p *Part) fits(m *luks2.Metadata, e *End, offset uint64) bool {
 	if p.Type != e.Type || p.Offset != offset || p.Integrity != nil {
 		return false
 	}
@@ -186,20 +208,12 @@ func (r *Run) fits(m *luks2.Metadata, p Part, e End, offset uint64) bool {
 		return true
 	}
 	return p.Encryption == e.Encryption && p.SectorSize == e.SectorSize && p.IVTweak == p.Start/512 &&
-		r.inDigest(m, e.Key, e.Type, p.ID)
+		e.lists(m, p.ID)
 }
 
-// inDigest: data under a key are listed by its digest, and those under the other key only by the other one.
-func (r *Run) inDigest(m *luks2.Metadata, key *luks2.Digest, kind string, id int) bool {
-	if kind != "crypt" || key == nil {
-		return true
-	}
-	for _, d := range m.Digests() {
-		if d.ID == key.ID {
-			return slices.Contains(d.Segments, id)
-		}
-	}
-	return false
+// lists: data under a key are listed by its digest, and those under the other key only by the other one.
+func (e *End) lists(m *luks2.Metadata, id int) bool {
+	return e.Type != "crypt" || e.Key == nil || slices.Contains(e.Key.Segments, id)
 }
 
 // identity: what the data become is what they are, so that either reading of them is right.
@@ -213,19 +227,21 @@ func (r *Run) identity() bool {
 // Backward tells that the run goes from the end of the data to their start.
 func (r *Run) Backward() bool { return r.Direction == "backward" }
 
-// Hot returns the zone that is being rewritten, if one is announced.
-func (r *Run) Hot() (Part, bool) {
-	i := slices.IndexFunc(r.Parts, func(p Part) bool { return p.Side == Between })
-	if i < 0 {
-		return Part{}, false
+// Hot returns the zone that is being rewritten, nil where none is announced.
+func (r *Run) Hot() *Part { return r.first(Between) }
+
+// first part of the data at that side, nil where there is none.
+func (r *Run) first(s Side) *Part {
+	for i := range r.Parts {
+		if r.Parts[i].Side == s {
+			return &r.Parts[i]
+		}
 	}
-	return r.Parts[i], true
+	return nil
 }
 
 // has tells whether a part of the data is at that side.
-func (r *Run) has(s Side) bool {
-	return slices.ContainsFunc(r.Parts, func(p Part) bool { return p.Side == s })
-}
+func (r *Run) has(s Side) bool { return r.first(s) != nil }
 
 // shifts tells that data move, and not in place only.
 func (r *Run) shifts() bool { return strings.HasPrefix(r.Area.Type, "datashift") }

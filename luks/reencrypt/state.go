@@ -23,7 +23,9 @@ const (
 	Foreign                // what the metadata tell is not understood, or not to be believed
 )
 
-func (s State) String() string { return [...]string{"none", "clean", "hot", "concluded", "foreign"}[s] }
+var stateNames = [...]string{"none", "clean", "hot", "concluded", "foreign"}
+
+func (s State) String() string { return stateNames[s] }
 
 // Step is what can be done next without risk.
 type Step int
@@ -39,9 +41,9 @@ const (
 	Refuse        // touch nothing
 )
 
-func (s Step) String() string {
-	return [...]string{"nothing", "resume", "recover", "take back", "conclude", "confirm", "refuse"}[s]
-}
+var stepNames = [...]string{"nothing", "resume", "recover", "take back", "conclude", "confirm", "refuse"}
+
+func (s Step) String() string { return stepNames[s] }
 
 // Heads says what both heads together prove about a hot zone.
 type Heads int
@@ -102,11 +104,11 @@ func OfMetadata(m *luks2.Metadata) Verdict {
 
 // state of a run that obeys every rule.
 func (r *Run) state() (State, Step, string) {
-	hot, found := r.Hot()
+	hot := r.Hot()
 	switch {
-	case found && r.beside():
+	case hot != nil && r.beside():
 		return Hot, Refuse, "a zone was being rewritten in place, and its old data are kept nowhere"
-	case found:
+	case hot != nil:
 		return Hot, Recover, fmt.Sprintf("a zone of %d bytes at byte %d of the data was being rewritten", hot.Size,
 			hot.Start)
 	case !r.has(Old) && r.Parts[0].Dynamic:
@@ -144,7 +146,7 @@ func (v *Verdict) weighHeads(h header.Heads, c header.Choice) {
 func (v *Verdict) alone() {
 	v.Heads = Alone
 	v.Reason += "; no second head confirms it"
-	if hot, _ := v.Run.Hot(); v.Step == Recover && v.Run.protects(hot.Start) != byShift {
+	if v.Step == Recover && v.Run.protects(v.Run.Hot().Start) != byShift {
 		v.Step = Refuse
 	}
 }
@@ -162,12 +164,13 @@ func otherThan(p header.Place) header.Place { return header.Secondary - p }
 // leadsTo tells whether a run between two steps is the one that then announced this zone: the same ends, as much of
 // it done, and the zone old until then.
 func (r *Run) leadsTo(next *Run) bool {
-	hot, _ := next.Hot()
-	if r.Mode != next.Mode || r.Direction != next.Direction || r.Area != next.Area || !sameEnd(r.Old, next.Old) ||
-		!sameEnd(r.New, next.New) || !slices.Equal(r.done(), next.done()) {
+	hot := next.Hot()
+	if r.Reencryption != next.Reencryption || !r.Old.same(&next.Old) || !r.New.same(&next.New) ||
+		!slices.Equal(r.done(), next.done()) {
 		return false
 	}
-	for _, p := range r.Parts {
+	for i := range r.Parts {
+		p := &r.Parts[i]
 		inside := p.Start <= hot.Start && (p.Dynamic || hot.Start+hot.Size <= p.Start+p.Size)
 		if inside && p.Side == Old {
 			return true
@@ -178,15 +181,15 @@ func (r *Run) leadsTo(next *Run) bool {
 
 // done lists what is new, bytes of the data.
 func (r *Run) done() (list []extent.Extent) {
-	for _, p := range r.Parts {
-		if p.Side == New {
+	for i := range r.Parts {
+		if p := &r.Parts[i]; p.Side == New {
 			list = append(list, extent.Extent{Offset: p.Start, Size: p.Size})
 		}
 	}
 	return list
 }
 
-func sameEnd(a, b End) bool {
+func (a *End) same(b *End) bool {
 	return a.Type == b.Type && a.Offset == b.Offset && a.Size == b.Size && a.Dynamic == b.Dynamic &&
 		a.Encryption == b.Encryption && a.SectorSize == b.SectorSize
 }

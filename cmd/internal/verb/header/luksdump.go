@@ -78,7 +78,9 @@ func reencryption(c *verb.Command, v *volume.Volume) string {
 	if !c.UI.Own || verdict.State == reencrypt.None {
 		return ""
 	}
-	return "Reencryption:\n\t" + strings.Join(volume.Interruption(verdict).Words(v.Path), "\n\t") + "\n"
+	told := volume.Interruption(verdict)
+	lines := append([]string{"Reencryption:", told.State}, told.Next(v.Path)...)
+	return strings.Join(lines, "\n\t") + "\n"
 }
 
 func dumpJSON(c *verb.Command, v *volume.Volume) error {

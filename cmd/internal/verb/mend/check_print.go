@@ -152,8 +152,9 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 	}
 	switch {
 	case one.Reencryption != nil && one.code < verb.Lost:
-		i := volume.Interruption(one.Reencryption.Verdict)
-		c.UI.Printf("  %s", strings.Join(i.Words(one.Device), "\n  "))
+		for _, line := range volume.Interruption(one.Reencryption.Verdict).Next(one.Device) {
+			c.UI.Printf("  %s", line)
+		}
 	case one.code == verb.Lost && one.Chosen != "":
 		c.UI.Printf("  With a header backup: %s luksHeaderRestore --header-backup-file FILE %s", c.Program, one.Device)
 	case one.code == verb.Lost && one.Far != nil:

@@ -205,7 +205,7 @@ func (s situation) healthy() advice {
 // reencrypting: between two steps of a reencryption, in one, or behind the last.
 func (s situation) reencrypting(code ui.ExitCode) advice {
 	i := volume.Interruption(s.report.Reencryption.Verdict)
-	return advice{state: i.State, command: i.Command, writes: i.Command != "", note: i.Note, code: code}
+	return advice{state: i.State, command: i.Command, note: i.Note, code: code}
 }
 
 func (s situation) copyIs(state string) bool {

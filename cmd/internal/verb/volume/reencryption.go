@@ -33,7 +33,7 @@ func Interruption(v reencrypt.Verdict) Interrupted {
 			i.Command, i.Note = "", "it cannot be resumed; the volume opens, and its data can be copied off"
 		}
 	case reencrypt.Recover, reencrypt.TakeBack:
-		i.Command, i.Note = "cryptsetup repair {device}", "it finishes the zone; then: "+goOn
+		i.Command, i.Note = "cryptsetup repair {device}", "it finishes the zone; then the run goes on with cryptsetup reencrypt --resume-only"
 		if fate != reencrypt.Recovers {
 			i.Command, i.Note = "", handsOff
 		}
@@ -53,17 +53,13 @@ const (
 	handsOff = "copy the whole device to another one before any program writes here, cryptsetup's luksDump included"
 )
 
-// Words are the lines in which it is told, the device being at hand.
-func (i Interrupted) Words(device string) []string {
-	lines := []string{i.State}
+// Next are the lines on what to do, the device being at hand.
+func (i Interrupted) Next(device string) (lines []string) {
 	if i.Command != "" {
-		lines = append(lines, "Next: "+i.Command)
+		lines = append(lines, "Next: "+strings.ReplaceAll(i.Command, "{device}", device))
 	}
 	if i.Note != "" {
 		lines = append(lines, "Note: "+i.Note)
-	}
-	for at := range lines {
-		lines[at] = strings.ReplaceAll(lines[at], "{device}", device)
 	}
 	return lines
 }
