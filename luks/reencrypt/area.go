@@ -141,10 +141,14 @@ func (z *Zone) record(at, size uint64) ([]byte, error) {
 
 func readFull(from io.ReaderAt, at, size uint64) ([]byte, error) {
 	p := make([]byte, size)
-	if n, err := from.ReadAt(p, int64(at)); n < len(p) {
-		return nil, errors.Join(err, io.ErrUnexpectedEOF)
+	n, err := from.ReadAt(p, int64(at))
+	switch {
+	case n == len(p):
+		return p, nil
+	case err == nil, errors.Is(err, io.EOF):
+		return nil, io.ErrUnexpectedEOF
 	}
-	return p, nil
+	return nil, err
 }
 
 // recordedUnits is how many checksums the area has room for.

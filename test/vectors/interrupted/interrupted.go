@@ -19,9 +19,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 	"github.com/orthrus-luks/orthrus/test/vectors"
 )
@@ -57,8 +59,20 @@ type State struct {
 	Header, Data   []byte
 }
 
-// Detached tells that the header lies elsewhere than the data.
-func (s State) Detached() bool { return &s.Header[0] != &s.Data[0] }
+// WithMaterial is a copy of the header with bytes that look like key material, and are none, in its keyslots' areas.
+func (s State) WithMaterial() []byte {
+	image := bytes.Clone(s.Header)
+	c, err := luks2.Decode(image[:16<<10], 0)
+	must(err)
+	for _, slot := range c.Metadata.Keyslots() {
+		if slot.Type == luks2.TypeLUKS2 {
+			stream := rand.NewChaCha8([32]byte{byte(slot.ID)})
+			_, err := stream.Read(image[slot.Area.Offset:slot.Area.End()])
+			must(err)
+		}
+	}
+	return image
+}
 
 type record struct {
 	Name      string
