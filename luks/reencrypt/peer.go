@@ -104,7 +104,8 @@ func (v Verdict) unproven() bool {
 
 // peerByRecord: it makes the other head equal to the newest at its next look, and then trusts the record.
 func (v Verdict) peerByRecord() (Fate, string) {
-	const heals = "any command, luksDump too, first makes the other head equal to the newest, and with it the proof is gone; "
+	const heals = "any command, luksDump too, first makes the other head equal to the newest, and with it " +
+		"the proof is gone; "
 	switch {
 	case v.Count == nil:
 		return Risks, heals + "repair then trusts the zone's record, and the zone is lost if that is not genuine"

@@ -50,7 +50,7 @@ type Heads int
 
 // What they prove.
 const (
-	Settled    Heads = iota // no zone is hot, or both heads announce it: the area reached the disk before the second one did
+	Settled    Heads = iota // no zone is hot, or both heads announce it, the second one after the area reached the disk
 	NotWritten              // only the newest head announces it: its data are not written before the other one does
 	Alone                   // no second head confirms it: nothing proves that the record in the area reached the disk
 	Disagree                // the heads contradict each other in another way

@@ -72,5 +72,6 @@ func (v *Verdict) weighAlone(c Count) {
 		v.Reason += fmt.Sprintf("; its record is genuine: %d of %d units are as it has them", c.Old, c.Units)
 		return
 	}
-	v.Reason += "; no unit is as its record has it, so that either all of it is new or the record is that of another zone"
+	v.Reason += "; no unit is as its record has it, so that either all of it is new or the record " +
+		"is that of another zone"
 }

@@ -33,7 +33,7 @@ func Interruption(v reencrypt.Verdict) Interrupted {
 			i.Command, i.Note = "", "it cannot be resumed; the volume opens, and its data can be copied off"
 		}
 	case reencrypt.Recover, reencrypt.TakeBack:
-		i.Command, i.Note = "cryptsetup repair {device}", "it finishes the zone; then the run goes on with cryptsetup reencrypt --resume-only"
+		i.Command, i.Note = "cryptsetup repair {device}", thenOn
 		if fate != reencrypt.Recovers {
 			i.Command, i.Note = "", handsOff
 		}
@@ -50,6 +50,7 @@ func Interruption(v reencrypt.Verdict) Interrupted {
 
 const (
 	goOn     = "cryptsetup reencrypt --resume-only {device}"
+	thenOn   = "it finishes the zone; then the run goes on with cryptsetup reencrypt --resume-only"
 	handsOff = "copy the whole device to another one before any program writes here, cryptsetup's luksDump included"
 )
 
