@@ -122,7 +122,8 @@ func (r *Run) checkOrder() error {
 		a, b := &parts[i-1], &parts[i]
 		pieces := a.Side == Old && b.Side == Old && a.moved
 		if rank[a.Side] > rank[b.Side] || a.Side == b.Side && !pieces {
-			return foreign(member("segments", b.ID), "old and new data do not follow each other in the direction of the run")
+			return foreign(member("segments", b.ID),
+				"old and new data do not lie in the order of the run's direction")
 		}
 	}
 	return nil

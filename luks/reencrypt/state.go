@@ -116,8 +116,8 @@ func (r *Run) state() (State, Step, string) {
 	case !r.has(Old):
 		return Foreign, Refuse, "every byte is new, in a segment that has a size, which no program leaves so"
 	case r.Area.Type == "none":
-		return Clean, Confirm, "it runs without resilience and records its progress only where it is stopped by hand; " +
-			"had it crashed, going on would destroy what it did since"
+		return Clean, Confirm, "it runs without resilience and records its progress only where it is stopped by " +
+			"hand; had it crashed, going on would destroy what it did since"
 	case !r.has(New):
 		return Clean, Resume, "nothing is done yet"
 	}
