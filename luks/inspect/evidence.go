@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/rescue"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -41,6 +42,9 @@ type Evidence struct {
 	DataSize *uint64
 	// Far is for the caller to fill in, who knows of mappings; nil where it was not looked for.
 	Far *FarEvidence
+	// Record is what Weigh found of the zone that a reencryption was rewriting; nil where nothing was found.
+	Record    *reencrypt.Count
+	RecordErr error
 }
 
 // room is how long the device of the data is, in bytes: as far as is known, this one.

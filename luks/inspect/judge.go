@@ -59,6 +59,7 @@ func (r *Report) judge2(e Evidence) {
 	r.judgeReach(e, m)
 	r.judgeSegments(m.KeyslotsExtent(h.Size).End())
 	r.judgeRequirements()
+	r.judgeReencryption(e)
 }
 
 // judgeLost: something of LUKS2 is there, and no valid copy.

@@ -27,25 +27,26 @@ type Finding struct {
 
 // Report is what Judge makes of the evidence. Offsets and sizes are in bytes.
 type Report struct {
-	Version      int        `json:"version"`
-	UUID         string     `json:"uuid,omitempty"`
-	Label        string     `json:"label,omitempty"`
-	Subsystem    string     `json:"subsystem,omitempty"`
-	DeviceSize   uint64     `json:"device_size"`
-	Verdict      string     `json:"verdict"` // "healthy", "healable", "lost"
-	Chosen       string     `json:"chosen,omitempty"`
-	Because      string     `json:"chosen_because,omitempty"`
-	Copies       []Copy     `json:"copies,omitempty"` // LUKS2
-	Keyslots     []Keyslot  `json:"keyslots"`
-	Segments     []Segment  `json:"segments"`
-	Tokens       []Token    `json:"tokens,omitempty"`
-	Far          *FarReport `json:"far_header,omitempty"`
-	Requirements []string   `json:"requirements,omitempty"`
-	LeftAlone    bool       `json:"left_alone,omitempty"` // unequal heads in the middle of a reencryption
-	Findings     []Finding  `json:"findings"`
-	Tools        []Opinion  `json:"other_tools"`
-	Boot         []Loader   `json:"boot,omitempty"`
-	Map          []Region   `json:"map,omitempty"`
+	Version      int           `json:"version"`
+	UUID         string        `json:"uuid,omitempty"`
+	Label        string        `json:"label,omitempty"`
+	Subsystem    string        `json:"subsystem,omitempty"`
+	DeviceSize   uint64        `json:"device_size"`
+	Verdict      string        `json:"verdict"` // "healthy", "healable", "lost"
+	Chosen       string        `json:"chosen,omitempty"`
+	Because      string        `json:"chosen_because,omitempty"`
+	Copies       []Copy        `json:"copies,omitempty"` // LUKS2
+	Keyslots     []Keyslot     `json:"keyslots"`
+	Segments     []Segment     `json:"segments"`
+	Tokens       []Token       `json:"tokens,omitempty"`
+	Far          *FarReport    `json:"far_header,omitempty"`
+	Requirements []string      `json:"requirements,omitempty"`
+	LeftAlone    bool          `json:"left_alone,omitempty"` // unequal heads in the middle of a reencryption
+	Reencryption *Reencryption `json:"reencryption,omitempty"`
+	Findings     []Finding     `json:"findings"`
+	Tools        []Opinion     `json:"other_tools"`
+	Boot         []Loader      `json:"boot,omitempty"`
+	Map          []Region      `json:"map,omitempty"`
 
 	misfits []string // findings by which the data cannot be as the header has them
 	room    uint64   // bytes of the device that has the data

@@ -64,8 +64,9 @@ var rules = []rule{
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg", "luks/sector"}, pure: true},
+	{pkg: "luks/reencrypt", may: []string{"dm/extent", "dm/secret", "luks/digest", "luks/fault", "luks/hashalg", "luks/header", "luks/kdf", "luks/luks2", "luks/sector"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/extent", "dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
+	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/reencrypt", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
 	{pkg: "luks/relocate", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks2"}, pure: true},
 	{
@@ -87,7 +88,6 @@ var rules = []rule{
 		},
 	},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/header", "luks/luks1", "luks/luks2", "luks/sector", "luks/signature"}, other: []string{xsys}},
-	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/luks2", "luks/token/..."}},
 	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
 	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "luks", "luks/..."}},

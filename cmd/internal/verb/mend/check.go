@@ -278,6 +278,7 @@ func gatherHeader(ctx context.Context, c *verb.Command, name string) (inspect.Ev
 // evidence is what the device shows, with the far header.
 func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 	e := inspect.Read(file)
+	e.Weigh(file)
 	if e.LUKS1 != nil || e.LUKS1Err != nil {
 		return e
 	}
