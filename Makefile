@@ -327,7 +327,7 @@ monkey-races: setup
 ## man                bin/man: manual pages, one for each action and an overview; bin/guard: a guard.conf to begin with
 man:
 	@rm -rf bin/man bin/guard
-	$(run) ./cmd/internal/manual/generate man bin/man
+	VERSION='$(VERSION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(run) ./cmd/internal/manual/generate man bin/man
 	$(run) ./cmd/internal/manual/generate guard bin/guard
 
 ## completions        bin/completions: for bash, zsh and fish
