@@ -81,7 +81,7 @@ guards  := $(module)/(test/guard|cmd/internal/guard)
 # Parts of `make test` that have a line of their own.
 apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
-.PHONY: all build demo setup help clean man completions install install-cryptsetup uninstall release tarballs sources \
+.PHONY: all build demo setup help clean man completions install install-cryptsetup uninstall release tarballs sources deb \
 	test test-long test-unit test-guard test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
 	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine test-release \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
@@ -370,6 +370,10 @@ tarballs: man completions
 sources:
 	@./scripts/release/sources $(RELEASES)/orthrus-$(VERSION)
 	@$(packed)
+
+## deb                Debian packages from the sources that make release has packed, into bin/release, with lintian's word
+deb:
+	@./scripts/packaging/deb $(RELEASES)
 
 packed   = $(run) ./scripts/release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' $(RELEASES) && \
 	if [ -n '$(SIGN)' ]; then cd $(RELEASES) && $(SIGN) SHA256SUMS; fi
