@@ -56,8 +56,8 @@ module  := github.com/orthrus-luks/orthrus
 tool    := $(GO) tool -modfile=scripts/tools/go.mod
 build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false \
 	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $(linker)"
-# What runs while building runs here, whatever is built for.
-run      = GOOS= GOARCH= GOFLAGS='$(packagers)' $(GO) run
+# What runs while building runs here, whatever is built for. It is compiled as the program is, and so only once.
+run      = GOOS= GOARCH= GOFLAGS='$(packagers)' $(GO) run -trimpath -buildvcs=false
 # How long one package's tests take at most on a quiet machine; test/pace makes the limit for this one of it.
 quiet    = 10m
 limit    = $$($(GO) -C $(CURDIR) run ./test/pace/limit $(quiet))

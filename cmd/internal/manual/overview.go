@@ -61,7 +61,10 @@ var overviewSections = []overviewSection{
 		name: "FILES",
 		items: []item{
 			{"/etc/crypttab", "The volumes that are unlocked at boot."},
-			{"/etc/cryptsetup-keys.d/NAME.key, /run/cryptsetup-keys.d/NAME.key", "Their key files, where crypttab names none."},
+			{
+				"/etc/cryptsetup-keys.d/NAME.key, /run/cryptsetup-keys.d/NAME.key",
+				"Their key files, where crypttab names none.",
+			},
 			{"/etc/fstab", "What an initial file system of mkinitramfs mounts as the root."},
 			{"/etc/orthrus/guard.conf", "What the guard may mend: see orthrus-guard.conf(5)."},
 			{"/etc/orthrus/initramfs.conf", "What the hook of initramfs-tools brings into an image."},
