@@ -241,7 +241,7 @@ check: fmt vet staticcheck deadcode shellcheck arch cross
 	@echo "check: all is well"
 
 fmt:
-	@bad=$$($(tool) gofumpt -l cmd dm luks test $(wildcard udev)); [ -z "$$bad" ] || { echo "not formatted (gofumpt -w):"; echo "$$bad"; exit 1; }
+	@bad=$$($(tool) gofumpt -l cmd dm luks scripts test $(wildcard udev)); [ -z "$$bad" ] || { echo "not formatted (gofumpt -w):"; echo "$$bad"; exit 1; }
 
 vet:
 	$(GO) vet ./...
