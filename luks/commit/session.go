@@ -146,6 +146,7 @@ func (s *Session) Do(c Change) error {
 	if err != nil {
 		return err
 	}
+	f.forewarn(c, heads)
 	p.Stages = append(announced, p.Stages...)
 	if err := s.carryOut(p, c, heads.Next); err != nil {
 		return err

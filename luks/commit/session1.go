@@ -59,7 +59,7 @@ func (s *Session1) Do(c Change1) error {
 		return err
 	}
 	c.Before = append(stray, c.Before...)
-	p, err := plan1(s.raw, s.now, c, uint64(max(s.dev.Size(), 0)))
+	p, err := s.plan(c)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package guard
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -60,21 +61,40 @@ func (g *Guard) askBearers(uuid, but string) {
 	}
 }
 
-// everyClone asks all block devices again, before something is written. One that does not answer counts as
+// others are all block devices, and the images that the configuration names.
+func (m machine) others() ([]block.Info, error) {
+	list, err := m.devices()
+	for _, pattern := range m.images() {
+		found, _ := filepath.Glob(pattern)
+		for _, path := range found {
+			if d, err := describeImage(path); err == nil {
+				list = append(list, block.Info{Path: path, Size: int64(d.Size)})
+			}
+		}
+	}
+	return list, err
+}
+
+// idOfInfo is how the guard calls what others lists.
+func idOfInfo(d block.Info) string {
+	if d.Major == 0 {
+		return d.Path
+	}
+	return number(d.Major, d.Minor)
+}
+
+// everyClone asks all block devices and images again, before something is written. One that does not answer counts as
 // what it was seen to be; patience is how long one may take.
 func (g *Guard) everyClone(ctx context.Context, l look, file *luks.File, patience time.Duration) ([]string, error) {
 	paths := g.clones(l.device, l.uuid, file)
-	if !file.IsBlock() {
-		return paths, nil
-	}
-	devices, err := block.Devices()
+	devices, err := g.machine.others()
 	if err != nil {
 		return paths, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, searches*patience)
 	defer cancel()
 	for _, d := range devices {
-		id := number(d.Major, d.Minor)
+		id := idOfInfo(d)
 		if id == l.device.ID || d.Size == 0 || suspended(id, 0) {
 			continue
 		}

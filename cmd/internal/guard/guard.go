@@ -10,8 +10,8 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/activate"
-	"github.com/orthrus-luks/orthrus/udev"
 )
 
 // Repairs of one volume beyond this count in this time are no accidents.
@@ -60,7 +60,7 @@ func New(o Options) *Guard {
 		changed: func() {}, requeue: func(string, time.Duration) {},
 	}
 	g.settings.Store(&o.Config)
-	g.machine = machine{udev: udev.System{}, images: func() []string { return g.config().Images }}
+	g.machine = machine{devices: block.Devices, images: func() []string { return g.config().Images }}
 	return g
 }
 
