@@ -109,8 +109,8 @@ func (s Store) removeAll(dir string) error {
 // heads are the files of heads, whole or not.
 func (s Store) heads(uuid string) (paths []string, err error) {
 	for _, root := range s.roots() {
-		list, globErr := filepath.Glob(filepath.Join(volume(root, uuid), headPrefix+"*"))
-		paths, err = append(paths, list...), errors.Join(err, globErr)
+		list, listErr := undo.Files(volume(root, uuid), headPrefix, "")
+		paths, err = append(paths, list...), errors.Join(err, listErr)
 	}
 	return paths, err
 }
