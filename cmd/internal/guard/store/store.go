@@ -150,19 +150,12 @@ func (s Store) UndoCopies(uuid string) ([]string, error) {
 }
 
 func (s Store) copiesIn(dir, uuid string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	named, err := undo.Files(dir, undo.PlainName(uuid)+"-", "")
 	if err != nil {
 		return nil, err
 	}
 	var paths []string
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if !strings.HasPrefix(e.Name(), undo.PlainName(uuid)+"-") {
-			continue
-		}
+	for _, path := range named {
 		if kept, err := undo.Read(path); err == nil && kept.UUID == uuid {
 			paths = append(paths, path)
 		}
