@@ -38,10 +38,10 @@ func AllHeaders(state string) ([]string, error) {
 }
 
 // Files lists what lies in a directory under names that begin and end so, in their order. A directory that is not there
-// holds nothing; any other error is one: what cannot be listed may be there.
+// holds nothing, nor does one below a file; any other error is one: what cannot be listed may be there.
 func Files(dir, prefix, suffix string) (paths []string, err error) {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
 	for _, e := range entries {
