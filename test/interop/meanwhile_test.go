@@ -172,8 +172,8 @@ func TestTwoRemovalsAtOnceLeaveAKey(t *testing.T) {
 	}
 }
 
-// TestTheSecondRemovalGoesByWhatItRead: it gets its key when the first one has ended. That its keyslot is the last one by
-// now is nothing that -q said yes to.
+// TestTheSecondRemovalGoesByWhatItRead: it gets its key when the first one has ended. That its keyslot is the last one
+// by now is nothing that -q said yes to.
 func TestTheSecondRemovalGoesByWhatItRead(t *testing.T) {
 	for name, c := range removals {
 		t.Run(name, func(t *testing.T) {
