@@ -101,14 +101,13 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 
 // restored plans the heads of a backup, in a longer keyslots area where the present one is full.
 func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, error) {
-	next := backup.Choice.Copy
+	next, now := backup.Choice.Copy, s.Now()
 	next.Metadata = next.Metadata.Clone()
-	if err := relocate.Forget(next.Metadata); err != nil {
-		return commit.Change{}, err
-	}
-	now := s.Now()
 	next.Header.Size = now.Header.Size
 	next.Metadata.SetSizes(now.Header.Size, now.Metadata.KeyslotsSize())
+	if err := relocate.GoOn(now, next, uint64(v.dev.Size())); err != nil {
+		return commit.Change{}, err
+	}
 	c, err := restore.LUKS2(v.dev, now, backup.dev, next)
 	if !errors.Is(err, luks2.ErrNoRoom) {
 		return c, err

@@ -657,6 +657,10 @@ func TestFarHeaderAcrossTheEndOfTheSequenceNumbers(t *testing.T) {
 				t.Fatal(err)
 			}
 			inStep(t, "label", v)
+			if _, err := v.SetToken(ctx, 31, nil); !errors.Is(err, luks.ErrFarToken) {
+				t.Fatal(err)
+			}
+			inStep(t, "a change that is refused", v)
 		}
 	}
 }

@@ -73,9 +73,18 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 		return nil, err
 	}
 	if s.choice.Copy.Header.SeqID == math.MaxUint64 && !o.Heals {
-		return s, s.Do(Change{Next: s.Now(), Apart: true})
+		return s, s.wrap()
 	}
 	return s, nil
+}
+
+// wrap makes the sequence number begin anew. The far header follows, since who is refused afterwards leaves it as it
+// is; but for one that a transaction is about, which brings it in step at its end.
+func (s *Session) wrap() error {
+	c := Change{Next: s.Now()}
+	_, err := s.follow(c.Next)
+	c.Apart = errors.Is(err, far.ErrUnderWay)
+	return s.Do(c)
 }
 
 // settle takes the primary of two heads of one volume that contradict each other.

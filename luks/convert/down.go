@@ -11,7 +11,7 @@ import (
 type Down struct {
 	Settle []Move       // keyslots that go where LUKS1 has them, as LUKS2
 	Header luks1.Header // at the switch
-	Return []Step       // keyslots that go where the heads were, as LUKS1, in this order
+	Return []Step       // keyslots that go where no LUKS2 keyslot may lie, as LUKS1, in this order
 }
 
 // PlanDown plans the conversion of a LUKS2 volume whose metadata lies on a device of size bytes. It
@@ -40,7 +40,8 @@ func PlanDown(c luks2.Copy, size uint64) (Down, error) {
 	return d, d.Header.Validate(int64(size))
 }
 
-// usualDown gives every keyslot its usual place.
+// usualDown gives every keyslot its usual place. One that is to lie outside the LUKS2 keyslots area, where the heads
+// are or behind it, goes there after the switch.
 func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64) (Down, bool) {
 	length := luks2.AlignUp(uint64(h.MaterialSectors()) * luks1.SectorSize)
 	for i := range h.Keyslots {
@@ -53,7 +54,7 @@ func usualDown(h luks1.Header, now map[int]uint64, room luks2.Extent, end uint64
 	want := map[int]uint64{}
 	for _, id := range h.EnabledKeyslots() {
 		want[id] = areaUnit + uint64(id)*length
-		if want[id] >= room.Offset {
+		if room.Contains(luks2.Extent{Offset: want[id], Size: length}) {
 			continue
 		}
 		step, found := aside(d.Header, id, room)

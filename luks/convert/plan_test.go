@@ -132,6 +132,37 @@ func down(t *testing.T, up Up, at map[int]uint64, want luks1.Header) {
 	}
 }
 
+// A keyslots area may end before the usual place of a keyslot, with room for that before the data.
+func TestKeyslotsGoBehindAShortAreaAfterTheSwitch(t *testing.T) {
+	up, err := PlanUp(volume1(t, 16, 0, 0, 1, 5, 7), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length, at := luks2.AreaSize(16, luks1.Stripes), map[int]uint64{}
+	for i, slot := range up.Copy.Metadata.Keyslots() {
+		at[slot.ID] = headsEnd + uint64(i)*length
+		if err := up.Copy.Metadata.MoveArea(slot.ID, at[slot.ID]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	room := luks2.Extent{Offset: headsEnd, Size: areaUnit + 7*length - headsEnd} // as far as keyslot 7 begins in LUKS1
+	up.Copy.Metadata.SetSizes(headSize, room.Size)
+	d, err := PlanDown(up.Copy, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replay(t, at, d.Settle, length, room)
+	h := d.Header
+	for _, s := range d.Return {
+		h = s.Header
+	}
+	for _, id := range h.EnabledKeyslots() {
+		if want := areaUnit + uint64(id)*length; uint64(h.Keyslots[id].Offset)*luks1.SectorSize != want {
+			t.Errorf("keyslot %d ends at sector %d, want byte %d", id, h.Keyslots[id].Offset, want)
+		}
+	}
+}
+
 func TestOldLayoutsGoUpWhereAKeyslotIsFree(t *testing.T) {
 	h := volume1(t, 32, 2056, firstOf(7)...) // no more than eight keyslots before the data
 	up, err := PlanUp(h, 1<<30)

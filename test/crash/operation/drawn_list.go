@@ -128,7 +128,13 @@ func withFar(fit func(*shape.Shape, *rand.Rand)) func(*shape.Shape, *rand.Rand) 
 
 func twoKeys(s *shape.Shape, rng *rand.Rand) { s.AtLeast(rng, 2) }
 
-func withRoom(s *shape.Shape, rng *rand.Rand) { s.Spare = max(s.Spare, 1) }
+// withRoom: there is room for one more keyslot.
+func withRoom(s *shape.Shape, _ *rand.Rand) {
+	s.Spare = max(s.Spare, 1)
+	if s.Version == 1 && len(s.Keyslots) == luks1.KeyslotCount {
+		s.Keyslots, s.Removed = s.Keyslots[1:], 0
+	}
+}
 
 // withDetour: the keyslots area is full, and there is room behind it, or so it seems.
 func withDetour(s *shape.Shape, rng *rand.Rand) {
@@ -188,9 +194,12 @@ func erases(s *scene) (deed, error) {
 	if err != nil {
 		return deed{}, err
 	}
-	d := deed{loses: s.Secrets()}
+	var d deed
 	for _, k := range v.Keyslots {
 		d.touched = append(d.touched, k.ID)
+	}
+	for _, id := range s.Held() {
+		d.loses = append(d.loses, shape.Passphrase(id))
 	}
 	d.run = func(v *luks.Volume, _ *luks.Key) error {
 		ctx := context.Background()
