@@ -19,6 +19,16 @@ type Keyring struct{}
 // Type is luks2.TypeKeyring.
 func (Keyring) Type() string { return luks2.TypeKeyring }
 
+// Kind is a word of our own.
+func (Keyring) Kind() string { return "keyring" }
+
+// Read tells the key's name.
+func (Keyring) Read(t luks2.Token) (facts Facts, err error) {
+	f := fieldsOf(t)
+	facts.add("key", f.text("key_description", mostText, true))
+	return facts, f.err
+}
+
 // Show names the key.
 func (Keyring) Show(t luks2.Token) []string {
 	description, found := t.KeyringDescription()
