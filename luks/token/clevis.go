@@ -2,11 +2,7 @@
 
 package token
 
-import (
-	"strings"
-
-	"github.com/orthrus-luks/orthrus/luks/luks2"
-)
+import "github.com/orthrus-luks/orthrus/luks/luks2"
 
 // clevis tokens hold a JWE whose plaintext is the passphrase.
 type clevis struct{}
@@ -20,14 +16,12 @@ func (clevis) Kind() string { return "clevis" }
 // Show has nothing to say: clevis has no plugin for cryptsetup.
 func (clevis) Show(luks2.Token) []string { return nil }
 
-// Read tells the pins and what they were told.
-func (clevis) Read(t luks2.Token) (facts Facts, err error) {
+// Read tells the pin, and what it was told.
+func (clevis) Read(t luks2.Token) (Facts, error) {
 	f := fieldsOf(t)
 	j := parseJWE(f.within("jwe"))
 	if f.err != nil {
-		return facts, f.err
+		return Facts{}, f.err
 	}
-	facts.add("pins", strings.Join(j.pins(), ", "))
-	facts.add("config", j.String())
-	return facts, nil
+	return factsOf(Detail{"pin", j.String()}), nil
 }

@@ -13,21 +13,22 @@ type Facts struct {
 // Detail is one of them.
 type Detail struct{ Name, Value string }
 
-// add notes what there is.
-func (f *Facts) add(name, value string) { f.addIf(value != "", name, value) }
-
-// addIf notes a detail, which takes the place of one of the same name.
-func (f *Facts) addIf(holds bool, name, value string) {
-	if !holds {
-		return
-	}
-	for i := range f.Details {
-		if f.Details[i].Name == name {
-			f.Details[i].Value = value
-			return
+// factsOf are those details that have a value.
+func factsOf(list ...Detail) (f Facts) {
+	for _, d := range list {
+		if d.Value != "" {
+			f.Details = append(f.Details, d)
 		}
 	}
-	f.Details = append(f.Details, Detail{name, value})
+	return f
+}
+
+// when is a value that there is under a condition only.
+func when(holds bool, value string) string {
+	if !holds {
+		return ""
+	}
+	return value
 }
 
 // Read holds a token's text against all rules and limits of its kind, from the text alone: no device is touched.
@@ -41,15 +42,6 @@ func Read(t luks2.Token) (Facts, error) {
 	facts, err := h.Read(t)
 	facts.Kind = h.Kind()
 	return facts, err
-}
-
-// Types are those of the table, in its order.
-func Types() []string {
-	list := make([]string, len(table))
-	for i, h := range table {
-		list[i] = h.Type()
-	}
-	return list
 }
 
 // Kind is the word for a token's type, and empty for a type that is not known.

@@ -31,7 +31,7 @@ func (fido2) Kind() string { return "fido2" }
 func parseFIDO2(t luks2.Token) (FIDO2, error) {
 	f := fieldsOf(t)
 	if f.has("tpm2-blob") {
-		f.fail("", "%v", errNotOne)
+		f.fail("", notOne)
 	}
 	v := FIDO2{
 		Credential: f.encoded("fido2-credential", mostCredential, true), Salt: f.encoded("fido2-salt", 1024, true),
@@ -73,15 +73,9 @@ func (fido2) Read(t luks2.Token) (Facts, error) {
 		f.fail("fido2-credential", "empty")
 	}
 	if len(v.Salt) != fido2SaltSize {
-		f.fail("fido2-salt", "%d bytes, not %d", len(v.Salt), fido2SaltSize)
+		f.fail("fido2-salt", noLength)
 	}
-	var facts Facts
-	facts.add("relying party", v.RP)
-	for _, flag := range []struct {
-		name string
-		is   *bool
-	}{{"pin", v.PIN}, {"touch", v.UP}, {"user verification", v.UV}} {
-		facts.addIf(isTrue(flag.is), flag.name, "yes")
-	}
+	facts := factsOf(Detail{"relying party", v.RP}, Detail{"pin", when(isTrue(v.PIN), "yes")},
+		Detail{"touch", when(isTrue(v.UP), "yes")}, Detail{"user verification", when(isTrue(v.UV), "yes")})
 	return facts, f.err
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -60,7 +59,7 @@ func (f *fields) inside(name string) *fields {
 func fieldsOf(t luks2.Token) *fields {
 	f := judging(t)
 	if len(t.Raw) > mostText {
-		f.fail("", "%d bytes, at most %d are read", len(t.Raw), mostText)
+		f.fail("", tooLong)
 		return f
 	}
 	if err := json.Unmarshal(t.Raw, &f.all); err != nil {
@@ -69,14 +68,31 @@ func fieldsOf(t luks2.Token) *fields {
 	return f
 }
 
-func (f *fields) fail(name, format string, args ...any) {
+// fail is called in so many places that copies of it would make the program larger by tens of kilobytes.
+//
+//go:noinline
+func (f *fields) fail(name, why string) {
 	if f.err == nil {
 		if name != "" {
 			name = f.prefix + name
 		}
-		f.err = &FieldError{f.kind, name, fmt.Sprintf(format, args...)}
+		f.err = &FieldError{f.kind, name, why}
 	}
 }
+
+// The reasons that several fields share.
+const (
+	tooLong   = "too long"
+	tooMany   = "not as many entries as are allowed"
+	unknown   = "not a value that is known"
+	noLength  = "not of the length that it must have"
+	noNumber  = "there is no such register"
+	missing   = "missing"
+	badCosts  = "its costs are out of range"
+	noBase64  = "no base64"
+	noAddress = "not http://host"
+	noURI     = "not of the form pkcs11:…"
+)
 
 func (f *fields) has(names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return f.all[name] != nil })
@@ -88,10 +104,10 @@ func value[T any](f *fields, name, what string, must bool) (v T, there bool) {
 	switch {
 	case f.err != nil:
 	case text == nil && must:
-		f.fail(name, "missing")
+		f.fail(name, missing)
 	case text == nil:
 	case string(text) == "null" || json.Unmarshal(text, &v) != nil:
-		f.fail(name, "not %s", what)
+		f.fail(name, "not "+what)
 	default:
 		return v, true
 	}
@@ -103,7 +119,7 @@ func value[T any](f *fields, name, what string, must bool) (v T, there bool) {
 func (f *fields) text(name string, most int, must bool) string {
 	s, _ := value[string](f, name, "a string", must)
 	if len(s) > most {
-		f.fail(name, "%d bytes, at most %d are allowed", len(s), most)
+		f.fail(name, tooLong)
 		return ""
 	}
 	return s
@@ -113,7 +129,7 @@ func (f *fields) text(name string, most int, must bool) string {
 func (f *fields) word(name string, of ...string) string {
 	s := f.text(name, 64, false)
 	if s != "" && !slices.Contains(of, s) {
-		f.fail(name, "%q is not known", s)
+		f.fail(name, unknown)
 	}
 	return s
 }
@@ -143,10 +159,10 @@ func (f *fields) decoded(name, text string, most int) []byte {
 	case f.err != nil:
 		return nil
 	case err != nil:
-		f.fail(name, "no base64")
+		f.fail(name, noBase64)
 		return nil
 	case len(p) > most:
-		f.fail(name, "%d bytes, at most %d are allowed", len(p), most)
+		f.fail(name, tooLong)
 		return nil
 	}
 	return p
@@ -159,7 +175,7 @@ func (f *fields) several(name string, most int) []string {
 	}
 	list, _ := value[[]string](f, name, "a string or a list of strings", true)
 	if len(list) == 0 || len(list) > most {
-		f.fail(name, "%d entries, 1 to %d are allowed", len(list), most)
+		f.fail(name, tooMany)
 		return nil
 	}
 	return list
@@ -169,7 +185,7 @@ func (f *fields) several(name string, most int) []string {
 func (f *fields) hexadecimal(name, text string, most int) []byte {
 	p, err := hex.DecodeString(text)
 	if err != nil || len(p) > most {
-		f.fail(name, "not up to %d bytes in hexadecimal", most)
+		f.fail(name, "not short and hexadecimal")
 	}
 	return p
 }
@@ -178,12 +194,12 @@ func (f *fields) hexadecimal(name, text string, most int) []byte {
 func (f *fields) pcrs(name string, must bool) []int {
 	list, _ := value[[]int](f, name, "a list of numbers", must)
 	if len(list) > mostPCRs {
-		f.fail(name, "%d entries, at most %d are allowed", len(list), mostPCRs)
+		f.fail(name, tooMany)
 		return nil
 	}
 	for _, n := range list {
 		if n < 0 || n >= registers {
-			f.fail(name, "there is no register %d", n)
+			f.fail(name, noNumber)
 			return nil
 		}
 	}
@@ -198,5 +214,5 @@ func (f *fields) within(name string) *fields {
 	return w
 }
 
-// errNotOne is the reason of a token that is two things at once.
-var errNotOne = errors.New("a token that wants a TPM and a FIDO2 key together is not understood")
+// notOne is the reason of a token that is two things at once.
+const notOne = "a token that wants a TPM and a FIDO2 key together is not understood"

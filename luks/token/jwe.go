@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -52,7 +51,7 @@ func parseJWE(f *fields) JWE {
 		size += len(parts[name])
 	}
 	if size > mostJWE {
-		f.fail("", "a JWE of %d bytes, at most %d are read", size, mostJWE)
+		f.fail("", tooLong)
 	}
 	return parseParts(f, parts, 1)
 }
@@ -61,7 +60,7 @@ func parseJWE(f *fields) JWE {
 func parseCompact(f *fields, text string, depth int) JWE {
 	list := strings.SplitN(text, ".", 6)
 	if len(list) != 5 {
-		f.fail("", "%d parts of a JWE, not 5", len(list))
+		f.fail("", "no JWE of five parts")
 		return JWE{}
 	}
 	return parseParts(f, map[string]string{
@@ -77,7 +76,7 @@ func parseParts(f *fields, parts map[string]string, depth int) JWE {
 	}{{"encrypted_key", 0, 0}, {"iv", 12, 12}, {"ciphertext", 1, mostPassword}, {"tag", 16, 16}} {
 		p := unpadded(f, part.name, parts[part.name])
 		if len(p) < part.least || len(p) > part.most {
-			f.fail(part.name, "%d bytes, %d to %d are allowed", len(p), part.least, part.most)
+			f.fail(part.name, noLength)
 		}
 	}
 	h := f.inside("protected")
@@ -100,14 +99,14 @@ func unpadded(f *fields, name, text string) []byte {
 func unpaddedText(f *fields, name string, least, most int) []byte {
 	p := unpadded(f, name, f.text(name, base64.RawURLEncoding.EncodedLen(most), true))
 	if len(p) < least || len(p) > most {
-		f.fail(name, "%d bytes, %d to %d are allowed", len(p), least, most)
+		f.fail(name, noLength)
 	}
 	return p
 }
 
 func parseProtected(h *fields, depth int) JWE {
-	if enc := h.text("enc", 16, true); enc != "A256GCM" {
-		h.fail("enc", "%q is not known", enc)
+	if h.text("enc", 16, true) != "A256GCM" {
+		h.fail("enc", unknown)
 	}
 	alg, c := h.text("alg", 16, true), h.within("clevis")
 	j := JWE{Pin: c.text("pin", 16, true)}
@@ -124,10 +123,10 @@ func parseProtected(h *fields, depth int) JWE {
 		j.Config = parseClevisPKCS11(c.within("pkcs11"))
 	case "null":
 	default:
-		c.fail("pin", "%q is not known", j.Pin)
+		c.fail("pin", unknown)
 	}
 	if alg != want {
-		h.fail("alg", "%q, not %q", alg, want)
+		h.fail("alg", "not that of its pin")
 	}
 	return j
 }
@@ -137,11 +136,11 @@ func parseProtected(h *fields, depth int) JWE {
 func parseTang(h, tang *fields) string {
 	address := tang.text("url", mostURL, true)
 	if !isHTTP(address) {
-		tang.fail("url", "not http://host")
+		tang.fail("url", noAddress)
 	}
 	keys, _ := value[[]map[string]json.RawMessage](tang.within("adv"), "keys", "a list of objects", true)
 	if len(keys) == 0 || len(keys) > mostAdvKeys {
-		tang.fail("adv.keys", "%d keys, 1 to %d are allowed", len(keys), mostAdvKeys)
+		tang.fail("adv.keys", tooMany)
 	}
 	if kid := h.text("kid", 43, true); len(kid) != 43 && len(kid) != 27 {
 		h.fail("kid", "not a thumbprint")
@@ -190,7 +189,7 @@ func parseClevisTPM2(f *fields) string {
 	}
 	for _, word := range strings.Split(ids, ",") {
 		if n, err := strconv.ParseUint(word, 10, 8); err != nil || n >= registers {
-			f.fail("pcr_ids", "there is no register %q", word)
+			f.fail("pcr_ids", noNumber)
 		}
 	}
 	bank := f.word("pcr_bank", banks()...)
@@ -200,7 +199,7 @@ func parseClevisTPM2(f *fields) string {
 func parseClevisPKCS11(f *fields) string {
 	uri := f.text("uri", mostURI, true)
 	if !strings.HasPrefix(uri, "pkcs11:") {
-		f.fail("uri", "not of the form pkcs11:…")
+		f.fail("uri", noURI)
 	}
 	unpaddedText(f, "key", 1, mostPKCS11Key)
 	return uri
@@ -209,15 +208,15 @@ func parseClevisPKCS11(f *fields) string {
 // parseSSS reads the shares, which are JWEs themselves.
 func (j *JWE) parseSSS(f *fields, depth int) {
 	if depth > mostDepth {
-		f.fail("", "sss in sss more than %d deep", mostDepth)
+		f.fail("", "sss in sss in too many layers")
 	}
 	t, _ := f.number("t")
 	shares, _ := value[[]string](f, "jwe", "a list of strings", true)
 	if len(shares) == 0 || len(shares) > mostShares {
-		f.fail("jwe", "%d shares, 1 to %d are allowed", len(shares), mostShares)
+		f.fail("jwe", tooMany)
 	}
 	if t < 1 || t > uint64(len(shares)) {
-		f.fail("t", "%d of %d shares", t, len(shares))
+		f.fail("t", "more than there are shares, or none")
 	}
 	if p := unpaddedText(f, "p", 1, mostPrime/8); len(p) == 0 || p[len(p)-1]&1 == 0 {
 		f.fail("p", "no odd prime")
@@ -232,14 +231,4 @@ func (j *JWE) parseSSS(f *fields, depth int) {
 		}
 		j.Shares = append(j.Shares, parseCompact(f.inside("jwe."+strconv.Itoa(i)), text, depth+1))
 	}
-}
-
-// pins lists the pins in a JWE, each once.
-func (j JWE) pins() []string {
-	list := []string{j.Pin}
-	for _, s := range j.Shares {
-		list = append(list, s.pins()...)
-	}
-	slices.Sort(list)
-	return slices.Compact(list)
 }

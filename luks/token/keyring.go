@@ -23,10 +23,9 @@ func (Keyring) Type() string { return luks2.TypeKeyring }
 func (Keyring) Kind() string { return "keyring" }
 
 // Read tells the key's name.
-func (Keyring) Read(t luks2.Token) (facts Facts, err error) {
+func (Keyring) Read(t luks2.Token) (Facts, error) {
 	f := fieldsOf(t)
-	facts.add("key", f.text("key_description", mostText, true))
-	return facts, f.err
+	return factsOf(Detail{"key", f.text("key_description", mostText, true)}), f.err
 }
 
 // Show names the key.

@@ -25,19 +25,16 @@ const (
 // rsaAlgorithm is the content of the inner sequence: 1.2.840.113549.1.1.1 and NULL.
 var rsaAlgorithm = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00}
 
-// checkPEM refuses all but RSA keys of lengths that sign policies.
-func checkPEM(text []byte) error {
+// isRSA tells RSA keys of lengths that sign policies from all else.
+func isRSA(text []byte) bool {
 	text, begins := bytes.CutPrefix(bytes.TrimSpace(text), []byte(pemBegin))
 	text, ends := bytes.CutSuffix(text, []byte(pemEnd))
 	der, err := base64.StdEncoding.DecodeString(string(text))
 	if !begins || !ends || err != nil {
-		return errPEM
+		return false
 	}
 	modulus, ok := rsaModulus(der)
-	if !ok || bits(modulus) < 2048 || bits(modulus) > 4096 {
-		return errPEM
-	}
-	return nil
+	return ok && bits(modulus) >= 2048 && bits(modulus) <= 4096
 }
 
 // bits is the length of a number whose first byte is not 0.

@@ -57,14 +57,11 @@ func (pkcs11) Read(t luks2.Token) (Facts, error) {
 	known := []string{"", "oaep-sha1", "oaep-sha256"}
 	switch {
 	case !strings.HasPrefix(v.URI, "pkcs11:"):
-		f.fail("pkcs11-uri", "not of the form pkcs11:…")
+		f.fail("pkcs11-uri", noURI)
 	case len(v.Key) == 0:
 		f.fail("pkcs11-key", "empty")
 	case !slices.Contains(known, v.Padding) && !strings.HasPrefix(v.Padding, "pkcs1"):
-		f.fail("pkcs11-padding", "%q is not known", v.Padding)
+		f.fail("pkcs11-padding", unknown)
 	}
-	var facts Facts
-	facts.add("uri", v.URI)
-	facts.add("padding", v.Padding)
-	return facts, f.err
+	return factsOf(Detail{"uri", v.URI}, Detail{"padding", v.Padding}), f.err
 }

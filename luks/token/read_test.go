@@ -164,18 +164,18 @@ func TestWhatTokensSay(t *testing.T) {
 		"pkcs11 of 261": {goodPKCS11.with("pkcs11-padding", "oaep-sha256"), "pkcs11", "[{uri pkcs11:token=T;type=private} {padding oaep-sha256}]"},
 		"recovery":      {object{"type": "systemd-recovery"}, "recovery", "[]"},
 		"keyring":       {object{"type": "luks2-keyring", "key_description": "a key"}, "keyring", "[{key a key}]"},
-		"tang":          {clevisToken(t, tangHeader("http://h:7500/x")), "clevis", "[{pins tang} {config tang http://h:7500/x}]"},
-		"clevis tpm2":   {clevisToken(t, clevisTPM2Header()), "clevis", "[{pins tpm2} {config tpm2 sha256:7,8}]"},
+		"tang":          {clevisToken(t, tangHeader("http://h:7500/x")), "clevis", "[{pin tang http://h:7500/x}]"},
+		"clevis tpm2":   {clevisToken(t, clevisTPM2Header()), "clevis", "[{pin tpm2 sha256:7,8}]"},
 		"clevis pkcs11": {
 			clevisToken(t, object{"alg": "dir", "enc": "A256GCM", "clevis": object{"pin": "pkcs11", "pkcs11": object{
 				"uri": "pkcs11:id=%01", "mechanism": "RSA-PKCS", "key": b64u(make([]byte, 256)),
-			}}}), "clevis", "[{pins pkcs11} {config pkcs11 pkcs11:id=%01}]",
+			}}}), "clevis", "[{pin pkcs11 pkcs11:id=%01}]",
 		},
 		"sss": {
 			clevisToken(t, sssHeader(1, shares...)), "clevis",
-			"[{pins sss, tang, tpm2} {config sss 1 of (tang http://one, tpm2 sha256:7,8)}]",
+			"[{pin sss 1 of (tang http://one, tpm2 sha256:7,8)}]",
 		},
-		"sss three deep": {clevisToken(t, nested(t, mostDepth)), "clevis", "[{pins sss, tang} {config sss 1 of (sss 1 of (sss 1 of (tang http://deep)))}]"},
+		"sss three deep": {clevisToken(t, nested(t, mostDepth)), "clevis", "[{pin sss 1 of (sss 1 of (sss 1 of (tang http://deep)))}]"},
 	} {
 		facts, err := Read(tokenOf(t, c.token.text(t)))
 		if got := fmt.Sprint(facts.Details); err != nil || facts.Kind != c.kind || got != c.want {

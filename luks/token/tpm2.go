@@ -3,7 +3,6 @@
 package token
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +51,7 @@ func (tpm2) Kind() string { return "tpm2" }
 func parseTPM2(t luks2.Token) (TPM2, error) {
 	f := fieldsOf(t)
 	if f.has("fido2-credential") {
-		f.fail("", "%v", errNotOne)
+		f.fail("", notOne)
 	}
 	v := TPM2{
 		PCRs: f.pcrs("tpm2-pcrs", true), Bank: strings.ToLower(f.text("tpm2-pcr-bank", 16, false)),
@@ -70,7 +69,7 @@ func parseTPM2(t luks2.Token) (TPM2, error) {
 		v.Policies = append(v.Policies, f.hexadecimal("tpm2-policy-hash", text, 64))
 	}
 	if v.Bank != "" && !slices.Contains(banks(), v.Bank) {
-		f.fail("tpm2-pcr-bank", "%q is not known", v.Bank)
+		f.fail("tpm2-pcr-bank", unknown)
 	}
 	v.Argon2 = parseArgon2(f)
 	return v, f.err
@@ -92,12 +91,12 @@ func parseArgon2(f *fields) *kdf.Params {
 		f.fail("tpm2_argon2id_memcost", "one of its three costs is missing")
 		return nil
 	case memory%1024 != 0 || memory>>42 > 0 || passes>>32 > 0 || lanes>>32 > 0:
-		f.fail("tpm2_argon2id_memcost", "costs out of range")
+		f.fail("tpm2_argon2id_memcost", badCosts)
 		return nil
 	}
 	costs := kdf.Params{Type: kdf.Argon2id, Time: uint32(passes), Memory: uint32(memory / 1024), CPUs: uint32(lanes)}
 	if err := kdf.OpeningLimits().Admit(costs); err != nil {
-		f.fail("tpm2_argon2id_memcost", "%v", err)
+		f.fail("tpm2_argon2id_memcost", badCosts)
 	}
 	return &costs
 }
@@ -107,20 +106,20 @@ func (v TPM2) judge(f *fields) {
 	for i, blob := range v.Blobs {
 		judgeBlob(f, blob)
 		if i < len(v.Policies) && len(v.Policies[i]) != policySize {
-			f.fail("tpm2-policy-hash", "%d bytes, not %d", len(v.Policies[i]), policySize)
+			f.fail("tpm2-policy-hash", noLength)
 		}
 	}
 	switch {
 	case len(v.Blobs) != len(v.Policies):
-		f.fail("tpm2-policy-hash", "%d of them for %d blobs", len(v.Policies), len(v.Blobs))
+		f.fail("tpm2-policy-hash", "not one for each blob")
 	case len(v.SignedPCRs) > 0 && len(v.PEM) == 0:
 		f.fail("tpm2_pubkey", "missing, and registers are to be signed")
 	case len(v.PEM) > 0:
-		if err := checkPEM(v.PEM); err != nil {
-			f.fail("tpm2_pubkey", "%v", err)
+		if !isRSA(v.PEM) {
+			f.fail("tpm2_pubkey", "not an RSA public key of 2048 to 4096 bits in PEM")
 		}
 	case v.PCRLock && len(v.LockIndex) == 0:
-		f.fail("tpm2_pcrlock_nv", "missing")
+		f.fail("tpm2_pcrlock_nv", missing)
 	case v.Argon2 != nil && (!v.PIN || len(v.Salt) == 0):
 		f.fail("tpm2_argon2id_memcost", "without a PIN and its salt")
 	}
@@ -182,10 +181,15 @@ func (tpm2) Show(t luks2.Token) []string {
 	if v.PrimaryAlg != "" {
 		lines = append(lines, "tpm2-primary-alg: "+v.PrimaryAlg)
 	}
-	lines = append(lines,
-		"tpm2-pin:         "+strconv.FormatBool(v.PIN), "tpm2-pcrlock:     "+strconv.FormatBool(v.PCRLock),
-		"tpm2-salt:        "+strconv.FormatBool(len(v.Salt) > 0), "tpm2-srk:         "+strconv.FormatBool(len(v.SRK) > 0),
-		"tpm2-pcrlock-nv:  "+strconv.FormatBool(len(v.LockIndex) > 0))
+	for _, flag := range []struct {
+		label string
+		is    bool
+	}{
+		{"tpm2-pin:         ", v.PIN}, {"tpm2-pcrlock:     ", v.PCRLock}, {"tpm2-salt:        ", len(v.Salt) > 0},
+		{"tpm2-srk:         ", len(v.SRK) > 0}, {"tpm2-pcrlock-nv:  ", len(v.LockIndex) > 0},
+	} {
+		lines = append(lines, flag.label+strconv.FormatBool(flag.is))
+	}
 	for _, p := range v.Policies {
 		lines = append(lines, below("tpm2-policy-hash:", p)...)
 	}
@@ -203,15 +207,12 @@ func (tpm2) Read(t luks2.Token) (Facts, error) {
 	}
 	f := judging(t)
 	v.judge(f)
-	var facts Facts
-	facts.add("pcrs", plus(v.PCRs))
-	facts.add("bank", v.Bank)
-	facts.add("signed pcrs", plus(v.SignedPCRs))
-	facts.addIf(v.PIN, "pin", "yes")
-	facts.addIf(v.PIN && v.Argon2 != nil, "pin", "yes, through Argon2id")
-	facts.addIf(v.PCRLock, "pcrlock", "yes")
-	facts.addIf(len(v.SRK) == 0, "storage key", "made anew each time")
+	pin := when(v.PIN, "yes")
+	if v.Argon2 != nil {
+		pin = "yes, through Argon2id"
+	}
+	facts := factsOf(Detail{"pcrs", plus(v.PCRs)}, Detail{"bank", v.Bank}, Detail{"signed pcrs", plus(v.SignedPCRs)},
+		Detail{"pin", pin}, Detail{"pcrlock", when(v.PCRLock, "yes")},
+		Detail{"storage key", when(len(v.SRK) == 0, "made anew each time")})
 	return facts, f.err
 }
-
-var errPEM = errors.New("not an RSA public key of 2048 to 4096 bits in PEM")
