@@ -185,8 +185,11 @@ func (tpm2) Show(t luks2.Token) []string {
 		label string
 		is    bool
 	}{
-		{"tpm2-pin:         ", v.PIN}, {"tpm2-pcrlock:     ", v.PCRLock}, {"tpm2-salt:        ", len(v.Salt) > 0},
-		{"tpm2-srk:         ", len(v.SRK) > 0}, {"tpm2-pcrlock-nv:  ", len(v.LockIndex) > 0},
+		{"tpm2-pin:         ", v.PIN},
+		{"tpm2-pcrlock:     ", v.PCRLock},
+		{"tpm2-salt:        ", len(v.Salt) > 0},
+		{"tpm2-srk:         ", len(v.SRK) > 0},
+		{"tpm2-pcrlock-nv:  ", len(v.LockIndex) > 0},
 	} {
 		lines = append(lines, flag.label+strconv.FormatBool(flag.is))
 	}
