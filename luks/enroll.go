@@ -18,9 +18,9 @@ var ErrNobody = keys.ErrNobody
 // Enroll is AddKey with a token for the new keyslot, both in one commit. The passphrase is tried on what is going to
 // be written before that. text is the token's JSON, whose list of keyslots gets the new one. LUKS2 only. Errors: those
 // of AddKey, luks2.ErrNoID where 32 tokens are there, keys.ErrUntrue.
-func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot, text []byte) (keyslot, token int,
-	err error,
-) {
+func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot,
+	text []byte,
+) (keyslot, token int, err error) {
 	if err := errors.Join(v.only2("tokens"), v.CheckRequirements()); err != nil {
 		return 0, 0, err
 	}

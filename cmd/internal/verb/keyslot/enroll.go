@@ -31,7 +31,8 @@ func Enroll() verb.Verb {
 	var o enrollOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "enroll", Group: cli.GroupKeys, Args: "<add|list|remove> <device> [<key slot or kind>]", MinArgs: 2, Own: true,
+			Name: "enroll", Group: cli.GroupKeys, Args: "<add|list|remove> <device> [<key slot or kind>]",
+			MinArgs: 2, Own: true,
 			Summary: "enrol recovery keys; show and remove what tokens open",
 			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "key-slot json",
 			Options: []cli.Option{
@@ -43,17 +44,17 @@ func Enroll() verb.Verb {
 			},
 			Rules: []cli.Rule{o.actionRule},
 			About: []string{
-				"add --recovery-key makes a recovery key as systemd-cryptenroll does, 64 letters in 8 groups: it opens " +
-					"a keyslot of its own, which a token marks. It is tried before anything is written, keyslot and " +
-					"token come with one commit, and it goes to standard output once; with -q nothing else does. open " +
-					"and boot take it with or without its dashes, in capital or small letters; other tools want it as " +
-					"it was shown.",
-				"list shows each keyslot with what its tokens say: password for one without, recovery, tpm2, fido2, " +
-					"pkcs11, clevis, keyring or other. Tokens of hardware and servers are checked as far as their " +
-					"text goes, and not used yet.",
-				"remove destroys a keyslot, or all of a kind, each with its tokens in one commit, after a passphrase " +
-					"of another keyslot was shown. It refuses to leave nothing that a person can type, unless " +
-					"--without-recovery says so, and never takes the last keyslot.",
+				"add --recovery-key makes a recovery key as systemd-cryptenroll does, 64 letters in 8 groups: it " +
+					"opens a keyslot of its own, which a token marks. It is tried before anything is written, " +
+					"keyslot and token come with one commit, and it goes to standard output once; with -q nothing " +
+					"else does. open and boot take it with or without its dashes, in capital or small letters; " +
+					"other tools want it as it was shown.",
+				"list shows each keyslot with what its tokens say: password for one without, recovery, tpm2, " +
+					"fido2, pkcs11, clevis, keyring or other. Tokens of hardware and servers are checked as far as " +
+					"their text goes, and not used yet.",
+				"remove destroys a keyslot, or all of a kind, each with its tokens in one commit, after a " +
+					"passphrase of another keyslot was shown. It refuses to leave nothing that a person can type, " +
+					"unless --without-recovery says so, and never takes the last keyslot.",
 			},
 			Report: enrollReport(),
 			Examples: []cli.Example{

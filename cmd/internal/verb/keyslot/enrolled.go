@@ -52,7 +52,7 @@ func enrollReport() cli.Report {
 			{Path: "keyslots[].keyslot", Type: "integer", About: "its number"},
 			{
 				Path: "keyslots[].kind", Type: "string",
-				About: "password (no token), recovery, tpm2, fido2, pkcs11, clevis, keyring, other, or conflict (several)",
+				About: "password (no token), recovery, tpm2, fido2, pkcs11, clevis, keyring, other, or conflict",
 			},
 			{Path: "keyslots[].opens_data", Type: "boolean", About: "it holds the key of the data"},
 			{Path: "keyslots[].tokens", Type: "list of object", About: "those that name it"},

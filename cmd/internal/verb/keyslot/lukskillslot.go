@@ -152,8 +152,8 @@ func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *lu
 	if err == nil {
 		tellRemoved(c, v, id)
 		for _, t := range lone {
-			c.UI.Advisef("Token %d (%s) has no keyslot left; to remove it: %s token remove --token-id %d %s", t.ID, t.Type,
-				c.Program, t.ID, v.Path)
+			c.UI.Advisef("Token %d (%s) has no keyslot left; to remove it: %s token remove --token-id %d %s", t.ID,
+				t.Type, c.Program, t.ID, v.Path)
 		}
 	}
 	return guarded.Settle(ctx, c, v.Before(), v.Device(), err)
