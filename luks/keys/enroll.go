@@ -55,7 +55,7 @@ func Enroll(now luks2.Copy, s Sealed, n New, link Link, text []byte) (c commit.C
 func Disenroll(s *commit.Session, expect commit.Expect, slot view.Keyslot, marks func(luks2.Token) bool,
 ) (commit.Change, error) {
 	now := s.Now().Metadata
-	if marks != nil && !typedBesides(now, slot.ID, marks) {
+	if marks != nil && !typedBesides(s, slot.ID, marks) {
 		return commit.Change{}, fault.Keyslot(slot.ID, ErrNobody)
 	}
 	c, err := Kill(s, expect, slot)
@@ -71,17 +71,22 @@ func Disenroll(s *commit.Session, expect commit.Expect, slot view.Keyslot, marks
 }
 
 // typedBesides tells whether a person opens the data by another keyslot than that one: by one that is tried without
-// being named and whose tokens, where it has any, only mark what is typed.
-func typedBesides(m *luks2.Metadata, id int, marks func(luks2.Token) bool) bool {
-	tokens := m.Tokens()
+// being named, whose material lives and whose tokens, where it has any, only mark what is typed.
+func typedBesides(s *commit.Session, id int, marks func(luks2.Token) bool) bool {
+	m := s.Now().Metadata
 	data := keyOf(m, id)
 	return slices.ContainsFunc(m.Keyslots(), func(k luks2.Keyslot) bool {
-		other := slices.ContainsFunc(tokens, func(t luks2.Token) bool {
-			return slices.Contains(t.Keyslots, k.ID) && !marks(t)
-		})
 		d, known := m.DigestOfKeyslot(k.ID)
 		serves := known && d.ServesData() && (data == nil || bytes.Equal(d.Value, data))
-		return k.ID != id && k.Type == luks2.TypeLUKS2 && k.Priority != luks2.PriorityIgnore && serves && !other
+		tried := k.ID != id && k.Type == luks2.TypeLUKS2 && k.Priority != luks2.PriorityIgnore
+		return tried && serves && !bound(m, k.ID, marks) && s.Lives(k)
+	})
+}
+
+// bound tells whether a token that does more than mark has that keyslot.
+func bound(m *luks2.Metadata, id int, marks func(luks2.Token) bool) bool {
+	return slices.ContainsFunc(m.Tokens(), func(t luks2.Token) bool {
+		return slices.Contains(t.Keyslots, id) && !marks(t)
 	})
 }
 
