@@ -12,12 +12,17 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
-// ErrNobody refuses to take away the last keyslot that a person opens by typing.
-var ErrNobody = keys.ErrNobody
+// The kinds of failure to enrol and to take back.
+var (
+	// ErrTokensFull: there is no room for one more token.
+	ErrTokensFull = keys.ErrTokensFull
+	// ErrNobody refuses to take away the last keyslot that a person opens by typing.
+	ErrNobody = keys.ErrNobody
+)
 
 // Enroll is AddKey with a token for the new keyslot, both in one commit. The passphrase is tried on what is going to
 // be written before that. text is the token's JSON, whose list of keyslots gets the new one. LUKS2 only. Errors: those
-// of AddKey, luks2.ErrNoID where 32 tokens are there, keys.ErrUntrue.
+// of AddKey, ErrTokensFull, keys.ErrUntrue.
 func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot,
 	text []byte,
 ) (keyslot, token int, err error) {
@@ -39,24 +44,24 @@ func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewK
 	return keyslot, token, err
 }
 
-// Disenroll is KillKeyslot together with the tokens that have no other keyslot, in one commit. The last keyslot of a
-// key that data need stays, whoever asks. marks tells of the tokens that only mark what people type; where it is not
-// nil, what remains has a keyslot in no other token: ErrNobody, in a KeyslotError. LUKS2 only. Further errors are those
-// of KillKeyslot.
-func (v *Volume) Disenroll(ctx context.Context, id int, by *Key, marks func(luks2.Token) bool) error {
+// Disenroll is KillKeyslot of several keyslots together with the tokens that have no other, in one commit. The last
+// keyslot of a key that data need stays, whoever asks: ErrLastKey, in a KeyslotError. marks tells of the tokens that
+// only mark what people type; where it is not nil, what remains has a keyslot in no other token: ErrNobody, in a
+// KeyslotError. LUKS2 only. Further errors are those of KillKeyslot.
+func (v *Volume) Disenroll(ctx context.Context, ids []int, by *Key, marks func(luks2.Token) bool) error {
 	if err := errors.Join(v.only2("tokens"), v.CheckRequirements()); err != nil {
 		return err
 	}
-	slot, err := v.Keyslot(id)
-	if err != nil {
-		return err
-	}
 	expect := unlock.Authority(v.View, by)
-	expect.Keyslots = []commit.Identity{slot.Identity}
-	if slot.OpensData() {
-		expect.Remains = slot.Digest.Sum
+	var slots []Keyslot
+	for _, id := range ids {
+		slot, err := v.Keyslot(id)
+		if err != nil {
+			return err
+		}
+		slots, expect.Keyslots = append(slots, slot), append(expect.Keyslots, slot.Identity)
 	}
 	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) {
-		return keys.Disenroll(s, expect, slot, marks)
+		return keys.Disenroll(s, expect, slots, marks)
 	})
 }

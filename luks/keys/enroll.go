@@ -17,6 +17,8 @@ import (
 
 // The kinds of failure.
 var (
+	// ErrTokensFull: there is no room for one more token.
+	ErrTokensFull = errors.New("all 32 tokens are taken")
 	// ErrUntrue: what was sealed does not give its key back.
 	ErrUntrue = errors.New("the new keyslot does not open with its own passphrase")
 	// ErrNobody: what would be left opens with hardware, a server or a program only.
@@ -42,7 +44,7 @@ func Enroll(now luks2.Copy, s Sealed, n New, link Link, text []byte) (c commit.C
 		return c, id, 0, err
 	}
 	if token, err = c.Next.Metadata.FreeTokenID(); err != nil {
-		return c, id, token, err
+		return c, id, token, ErrTokensFull
 	}
 	if text, err = luks2.WithKeyslot(text, id); err != nil {
 		return c, id, token, err
@@ -50,50 +52,54 @@ func Enroll(now luks2.Copy, s Sealed, n New, link Link, text []byte) (c commit.C
 	return c, id, token, c.Next.Metadata.SetToken(token, text)
 }
 
-// Disenroll is Kill with the tokens that have no other keyslot, in the same change. marks tells of the tokens that
-// take nothing away from whoever types; where it is not nil, ErrNobody refuses to leave no keyslot that a person opens.
-func Disenroll(s *commit.Session, expect commit.Expect, slot view.Keyslot, marks func(luks2.Token) bool,
-) (commit.Change, error) {
-	now := s.Now().Metadata
-	if marks != nil && !typedBesides(s, slot.ID, marks) {
-		return commit.Change{}, fault.Keyslot(slot.ID, ErrNobody)
+// Disenroll is Kill of several keyslots together with the tokens that have no other, in one change. The last keyslot of
+// a key that data need stays: commit.ErrLastKey, in a fault.KeyslotError. marks tells of the tokens that take nothing
+// away from whoever types; where it is not nil, ErrNobody refuses to leave no keyslot that a person opens.
+func Disenroll(s *commit.Session, expect commit.Expect, slots []view.Keyslot, marks func(luks2.Token) bool,
+) (c commit.Change, err error) {
+	c = commit.Change{Expect: expect, Next: s.Now()}
+	var ids []int
+	for _, slot := range slots {
+		one, err := Kill(s, expect, slot)
+		if err = errors.Join(err, c.Next.Metadata.RemoveKeyslot(slot.ID)); err != nil {
+			return c, err
+		}
+		ids, c.Before = append(ids, slot.ID), append(c.Before, one.Before...)
 	}
-	c, err := Kill(s, expect, slot)
-	if err != nil {
-		return c, err
+	for _, slot := range slots {
+		if err := opened(s, c.Next.Metadata, slot, marks); err != nil {
+			return c, fault.Keyslot(slot.ID, err)
+		}
 	}
-	for _, t := range now.Tokens() {
-		if len(t.Keyslots) == 1 && t.Keyslots[0] == slot.ID {
+	for _, t := range s.Now().Metadata.Tokens() {
+		besides := slices.ContainsFunc(t.Keyslots, func(id int) bool { return !slices.Contains(ids, id) })
+		if len(t.Keyslots) > 0 && !besides {
 			err = errors.Join(err, c.Next.Metadata.RemoveToken(t.ID))
 		}
 	}
 	return c, err
 }
 
-// typedBesides tells whether a person opens the data by another keyslot than that one: by one that is tried without
-// being named, whose material lives and whose tokens, where it has any, only mark what is typed.
-func typedBesides(s *commit.Session, id int, marks func(luks2.Token) bool) bool {
-	m := s.Now().Metadata
-	data := keyOf(m, id)
-	return slices.ContainsFunc(m.Keyslots(), func(k luks2.Keyslot) bool {
-		d, known := m.DigestOfKeyslot(k.ID)
-		serves := known && d.ServesData() && (data == nil || bytes.Equal(d.Value, data))
-		tried := k.ID != id && k.Type == luks2.TypeLUKS2 && k.Priority != luks2.PriorityIgnore
-		return tried && serves && !bound(m, k.ID, marks) && s.Lives(k)
+// opened refuses metadata without a keyslot to open what a keyslot opens that is gone.
+func opened(s *commit.Session, next *luks2.Metadata, gone view.Keyslot, marks func(luks2.Token) bool) error {
+	live := slices.DeleteFunc(next.Keyslots(), func(k luks2.Keyslot) bool {
+		d, known := next.DigestOfKeyslot(k.ID)
+		serves := known && d.ServesData() && (!gone.OpensData() || bytes.Equal(d.Value, gone.Digest.Sum))
+		return !serves || k.Type != luks2.TypeLUKS2 || !s.Lives(k)
 	})
-}
-
-// bound tells whether a token that does more than mark has that keyslot.
-func bound(m *luks2.Metadata, id int, marks func(luks2.Token) bool) bool {
-	return slices.ContainsFunc(m.Tokens(), func(t luks2.Token) bool {
-		return slices.Contains(t.Keyslots, id) && !marks(t)
-	})
-}
-
-// keyOf is the digest of a keyslot's key where data need that; nil for other keyslots.
-func keyOf(m *luks2.Metadata, id int) []byte {
-	if d, known := m.DigestOfKeyslot(id); known && d.ServesData() {
-		return d.Value
+	switch {
+	case gone.OpensData() && len(live) == 0:
+		return commit.ErrLastKey
+	case marks != nil && !slices.ContainsFunc(live, func(k luks2.Keyslot) bool { return typed(next, k, marks) }):
+		return ErrNobody
 	}
 	return nil
+}
+
+// typed tells whether a person opens a keyslot: it is tried without being named, and its tokens, where it has any, only
+// mark what is typed.
+func typed(m *luks2.Metadata, k luks2.Keyslot, marks func(luks2.Token) bool) bool {
+	return k.Priority != luks2.PriorityIgnore && !slices.ContainsFunc(m.Tokens(), func(t luks2.Token) bool {
+		return slices.Contains(t.Keyslots, k.ID) && !marks(t)
+	})
 }

@@ -131,8 +131,8 @@ func parseProtected(h *fields, depth int) JWE {
 	return j
 }
 
-// parseTang holds the server's keys, the one-time key and the address against the rules. The address is http: nobody
-// lets a header choose what else is asked.
+// parseTang holds the server's keys, the one-time key and the address against the rules. The address is that of a web
+// server: nobody lets a header choose what else is asked.
 func parseTang(h, tang *fields) string {
 	address := tang.text("url", mostURL, true)
 	if !isHTTP(address) {

@@ -114,10 +114,8 @@ func (v TPM2) judge(f *fields) {
 		f.fail("tpm2-policy-hash", "not one for each blob")
 	case len(v.SignedPCRs) > 0 && len(v.PEM) == 0:
 		f.fail("tpm2_pubkey", "missing, and registers are to be signed")
-	case len(v.PEM) > 0:
-		if !isRSA(v.PEM) {
-			f.fail("tpm2_pubkey", "not an RSA public key of 2048 to 4096 bits in PEM")
-		}
+	case len(v.PEM) > 0 && !isRSA(v.PEM):
+		f.fail("tpm2_pubkey", "not an RSA public key of 2048 to 4096 bits in PEM")
 	case v.PCRLock && len(v.LockIndex) == 0:
 		f.fail("tpm2_pcrlock_nv", missing)
 	case v.Argon2 != nil && (!v.PIN || len(v.Salt) == 0):

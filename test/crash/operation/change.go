@@ -243,9 +243,9 @@ func enrolls(v *luks.Volume, key *luks.Key) error {
 	return err
 }
 
-// disenroll removes a keyslot with the tokens that have no other.
-func disenroll(id int) step {
+// disenroll removes keyslots with the tokens that have no other, in one commit.
+func disenroll(ids ...int) step {
 	return func(v *luks.Volume, _ *luks.Key) error {
-		return v.Disenroll(context.Background(), id, nil, tokens.Marks)
+		return v.Disenroll(context.Background(), ids, nil, tokens.Marks)
 	}
 }

@@ -36,6 +36,7 @@ func drawnKeys() []drawn {
 		{name: "kill keyslot", fit: twoKeys, deed: killsKey, again: true},
 		{name: "enroll", fit: only2, deed: addsEnrolled},
 		{name: "disenroll", fit: twoKeys2, deed: disenrolls, again: true},
+		{name: "disenroll two at once", fit: twoKeys2, deed: disenrollsTwo, again: true},
 		{name: "erase", deed: erases, mids: true, again: true},
 	}
 }
@@ -196,6 +197,18 @@ func disenrolls(s *scene) (deed, error) {
 		}
 	}
 	return deed{}, errors.New("the token is not there")
+}
+
+// disenrollsTwo removes one keyslot more in the same commit.
+func disenrollsTwo(s *scene) (deed, error) {
+	d, err := disenrolls(s)
+	if err != nil {
+		return d, err
+	}
+	id := s.one()
+	d.loses, d.touched = append(d.loses, shape.Passphrase(id)), append(d.touched, id)
+	d.run = disenroll(d.touched...)
+	return d, nil
 }
 
 func changesKey(s *scene) (deed, error) {

@@ -68,8 +68,8 @@ func luks2Changes() []change {
 		{name: "enroll", volume: small, run: enrolls},
 		{name: "disenroll", volume: small, prepare: enrolls, run: disenroll(1), touched: []int{1}, again: true},
 		{
-			name: "disenroll the only passphrase but a recovery key", volume: small, prepare: enrolls, run: disenroll(0),
-			touched: []int{0}, again: true,
+			name: "disenroll the only passphrase but a recovery key", volume: small, prepare: enrolls,
+			run: disenroll(0), touched: []int{0}, again: true,
 		},
 		{name: "change key", volume: small, prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
 		{

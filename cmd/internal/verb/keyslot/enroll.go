@@ -5,6 +5,7 @@ package keyslot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -13,9 +14,9 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/token"
 	"github.com/orthrus-luks/orthrus/luks/token/recoverykey"
 )
@@ -50,11 +51,12 @@ func Enroll() verb.Verb {
 					"else does. open and boot take it with or without its dashes, in capital or small letters; " +
 					"other tools want it as it was shown.",
 				"list shows each keyslot with what its tokens say: password for one without, recovery, tpm2, " +
-					"fido2, pkcs11, clevis, keyring or other. Tokens of hardware and servers are checked as far as " +
-					"their text goes, and not used yet.",
-				"remove destroys a keyslot, or all of a kind, each with its tokens in one commit, after a " +
+					"fido2, pkcs11, clevis, keyring, other, conflict where they are of several kinds, or " +
+					"reencryption. Tokens of hardware and servers are checked as far as their text goes, and not " +
+					"used.",
+				"remove destroys a keyslot, or all of a kind, with their tokens in one commit, after a " +
 					"passphrase of another keyslot was shown. It refuses to leave nothing that a person can type, " +
-					"unless --without-recovery says so, and never takes the last keyslot.",
+					"unless --without-recovery says so, and never takes the last keyslot that opens the data.",
 			},
 			Report: enrollReport(),
 			Examples: []cli.Example{
@@ -80,8 +82,12 @@ func (o *enrollOptions) actionRule(inv *cli.Invocation) string {
 		return "Option --without-recovery is for enroll remove."
 	case sub != "list" && inv.Options.JSON:
 		return "Option --json is for enroll list."
-	case sub == "remove" && len(inv.Args) < 3:
+	case sub != "add" && inv.Options.KeySlot.Set:
+		return "Option --key-slot is for enroll add."
+	case sub == "remove" && len(inv.Args) != 3:
 		return "enroll remove: requires <device> <key slot or kind> as arguments"
+	case sub != "remove" && len(inv.Args) != 2:
+		return "enroll " + sub + ": requires <device> as argument"
 	}
 	return ""
 }
@@ -92,8 +98,11 @@ func enroll(ctx context.Context, c *verb.Command, o *enrollOptions) error {
 		"add": enrollAdd, "list": enrollList, "remove": enrollRemove,
 	}[c.Args[0]]
 	a := volume.Changed
-	if c.Args[0] == "list" {
+	switch c.Args[0] {
+	case "list":
 		a = volume.Report
+	case "remove":
+		a = volume.Removing
 	}
 	c.Args = c.Args[1:]
 	v, err := volume.Load(ctx, c, a)
@@ -129,8 +138,12 @@ func enrollAdd(ctx context.Context, c *verb.Command, _ *enrollOptions, v *volume
 		return err
 	}
 	defer recovery.Close()
+	defer withoutSIGPIPE()()
 	n := luks.NewKeyslot{ID: id, KDF: recoveryCosts, Hash: recoveryCosts.Hash}
 	id, at, err := v.Enroll(ctx, key, recovery.Bytes(), n, token.NewRecovery())
+	if errors.Is(err, luks.ErrTokensFull) {
+		return verb.Failure(ui.Failed, "No free token slot.")
+	}
 	if err != nil {
 		return keys.SlotError(err)
 	}
@@ -139,52 +152,34 @@ func enrollAdd(ctx context.Context, c *verb.Command, _ *enrollOptions, v *volume
 	}
 	c.UI.Sayf("Keyslot %d created%s, with token %d. Its recovery key, which is shown this once:", id, v.AndFar(), at)
 	if err := showRecovery(c, recovery); err != nil {
-		return errors.Join(err, v.Disenroll(context.WithoutCancel(ctx), id, key, nil))
+		return takeBack(ctx, v, id, key, err)
 	}
 	c.UI.Advisef("Keep it where the volume is not. It is typed like a passphrase.")
 	c.AdviseBackup("Header backups from before lack it; make a new one:", v.Path)
 	return nil
 }
 
-// showRecovery writes the key to standard output, alone on its line. Who does not get it has no use for its keyslot.
-func showRecovery(c *verb.Command, key *secret.Buffer) error {
-	line, err := secret.New(key.Len() + 1)
-	if err != nil {
-		return err
-	}
-	copy(line.Bytes(), key.Bytes())
-	line.Bytes()[key.Len()] = '\n'
-	_, err = c.UI.Out.Write(line.Bytes())
-	return errors.Join(err, line.Close())
-}
-
 // enrollRemove destroys a keyslot, or all keyslots of a kind, with their tokens.
 func enrollRemove(ctx context.Context, c *verb.Command, o *enrollOptions, v *volume.Volume) error {
 	ids, err := chosen(v, c.Args[1])
-	if err != nil {
+	if err := errors.Join(err, v.CheckLeftovers(), v.CheckRequirements()); err != nil {
 		return err
 	}
-	if err := v.CheckLeftovers(); err != nil {
-		return err
-	}
-	proof := v
+	rest := v
 	for _, id := range ids {
-		proof = proof.Without(id)
-	}
-	key, err := prove(ctx, c, proof)
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	for _, id := range ids {
-		if err := disenroll(ctx, c, o, v, id, key); err != nil {
-			return err
+		if slot, err := rest.Keyslot(id); err == nil && rest.Last(slot) {
+			return stays(v, id, luks.ErrLastKey)
 		}
+		rest = rest.Without(id)
 	}
-	return nil
+	key, err := prove(ctx, c, rest)
+	if err != nil {
+		return err
+	}
+	return errors.Join(disenroll(ctx, c, o, v, ids, key), key.Close())
 }
 
-// chosen are the keyslots that an argument names by number or kind, the highest first.
+// chosen are the keyslots that an argument names by number or kind.
 func chosen(v *volume.Volume, name string) (ids []int, err error) {
 	if id, err := strconv.ParseUint(name, 10, 31); err == nil {
 		if _, err := v.Keyslot(int(id)); err != nil {
@@ -192,10 +187,9 @@ func chosen(v *volume.Volume, name string) (ids []int, err error) {
 		}
 		return []int{int(id)}, nil
 	}
-	rows := enrolled(v)
-	for i := len(rows) - 1; i >= 0; i-- {
-		if rows[i].Kind == name {
-			ids = append(ids, rows[i].Keyslot)
+	for _, row := range enrolled(v) {
+		if row.Kind == name {
+			ids = append(ids, row.Keyslot)
 		}
 	}
 	if len(ids) == 0 {
@@ -204,22 +198,49 @@ func chosen(v *volume.Volume, name string) (ids []int, err error) {
 	return ids, nil
 }
 
-func disenroll(ctx context.Context, c *verb.Command, o *enrollOptions, v *volume.Volume, id int, by *luks.Key) error {
+func disenroll(ctx context.Context, c *verb.Command, o *enrollOptions, v *volume.Volume, ids []int,
+	by *luks.Key,
+) error {
 	marks := token.Marks
 	if o.withoutRecovery {
 		marks = nil
 	}
-	before, lone := v.Before(), tokensOf(v, id)
-	err := v.Disenroll(ctx, id, by, marks)
-	if errors.Is(err, luks.ErrNobody) {
-		return &verb.Notice{Text: "Keyslot " + strconv.Itoa(id) + " stays: without it nothing opens " + v.Path +
-			" that a person can type. Make a recovery key first, or add --without-recovery.", Code: ui.Failed, Err: err}
+	before, lone := v.Before(), tokensOf(v, ids...)
+	err := v.Disenroll(ctx, ids, by, marks)
+	var refused *luks.KeyslotError
+	if errors.As(err, &refused) {
+		return stays(v, refused.Keyslot, err)
 	}
 	if err == nil {
-		tellRemoved(c, v, id)
-		for _, t := range lone {
-			c.UI.Sayf("Token %d (%s) went with it.", t.ID, t.Type)
-		}
+		tellDisenrolled(c, v, ids, lone)
 	}
 	return guarded.Settle(ctx, c, before, v.Device(), err)
+}
+
+// stays says why a keyslot that was to be removed is not.
+func stays(v *volume.Volume, id int, err error) error {
+	text := ""
+	switch {
+	case errors.Is(err, luks.ErrLastKey):
+		text = "no other keyslot opens the data of %s."
+	case errors.Is(err, luks.ErrNobody):
+		text = "without it nothing opens %s that a person can type. Make a recovery key first, or add " +
+			"--without-recovery. Nothing was changed."
+	default:
+		return err
+	}
+	return &verb.Notice{
+		Text: fmt.Sprintf("Keyslot %d stays: "+text, id, v.Path), Code: ui.Failed, Err: err,
+	}
+}
+
+func tellDisenrolled(c *verb.Command, v *volume.Volume, ids []int, lone []luks2.Token) {
+	last := len(ids) - 1
+	for _, id := range ids[:last] {
+		c.UI.Sayf("Keyslot %d destroyed.", id)
+	}
+	tellRemoved(c, v, ids[last])
+	for _, t := range lone {
+		c.UI.Sayf("Token %d (%s) went with it.", t.ID, t.Type)
+	}
 }

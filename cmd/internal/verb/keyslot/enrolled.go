@@ -52,7 +52,8 @@ func enrollReport() cli.Report {
 			{Path: "keyslots[].keyslot", Type: "integer", About: "its number"},
 			{
 				Path: "keyslots[].kind", Type: "string",
-				About: "password (no token), recovery, tpm2, fido2, pkcs11, clevis, keyring, other, or conflict",
+				About: "password (no token), recovery, tpm2, fido2, pkcs11, clevis, keyring, other, conflict or " +
+					"reencryption",
 			},
 			{Path: "keyslots[].opens_data", Type: "boolean", About: "it holds the key of the data"},
 			{Path: "keyslots[].tokens", Type: "list of object", About: "those that name it"},
@@ -83,25 +84,33 @@ func enrollList(_ context.Context, c *verb.Command, _ *enrollOptions, v *volume.
 	c.UI.Printf("%-4s %-9s %-5s %s", "SLOT", "KIND", "TOKEN", "WHAT")
 	for _, k := range r.Keyslots {
 		if len(k.Tokens) == 0 {
-			c.UI.Printf("%4d %s", k.Keyslot, k.Kind)
+			printEnrolled(c, strconv.Itoa(k.Keyslot), k.Kind, "", k.limits())
 		}
 		for _, t := range k.Tokens {
-			printEnrolled(c, strconv.Itoa(k.Keyslot), k.Kind, t)
+			printEnrolled(c, strconv.Itoa(k.Keyslot), k.Kind, strconv.Itoa(t.Token), append(t.what(), k.limits()...))
 		}
 	}
 	for _, t := range r.Loose {
-		printEnrolled(c, "-", kindOf(t), t)
+		printEnrolled(c, "-", kindOf(t), strconv.Itoa(t.Token), t.what())
 	}
 	return nil
 }
 
-func printEnrolled(c *verb.Command, slot, kind string, t enrolledToken) {
-	c.UI.Printf("%s", strings.TrimRight(fmt.Sprintf("%4s %-9s %5d %s", slot, kind, t.Token, t.what()), " "))
+func printEnrolled(c *verb.Command, slot, kind, token string, what []string) {
+	line := fmt.Sprintf("%4s %-9s %5s %s", slot, kind, token, strings.Join(what, ", "))
+	c.UI.Printf("%s", strings.TrimRight(line, " "))
 }
 
-// what is a token in a line.
-func (t enrolledToken) what() string {
-	var words []string
+// limits says what a keyslot is not good for.
+func (k enrolledKeyslot) limits() []string {
+	if k.Data || k.Kind == reencryption {
+		return nil
+	}
+	return []string{"opens no data"}
+}
+
+// what is a token in a few words.
+func (t enrolledToken) what() (words []string) {
 	if kindOf(t) == other {
 		words = append(words, t.Type)
 	}
@@ -111,11 +120,13 @@ func (t enrolledToken) what() string {
 	if t.Problem != "" {
 		words = append(words, t.Problem)
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
-// other is the kind of tokens whose type is not known.
-const other = "other"
+const (
+	other        = "other"        // the kind of tokens whose type is not known
+	reencryption = "reencryption" // that of keyslots that a reencryption has for itself
+)
 
 func kindOf(t enrolledToken) string {
 	if t.facts.Kind == "" {
@@ -148,6 +159,9 @@ func enrolledAt(k luks.Keyslot, tokens []luks2.Token) enrolledKeyslot {
 			break
 		}
 	}
+	if k.Type == luks2.TypeReencrypt {
+		row.Kind = reencryption
+	}
 	return row
 }
 
@@ -166,13 +180,14 @@ func readToken(t luks2.Token) enrolledToken {
 	return r
 }
 
-// tokensOf are those that have no keyslot but that one.
-func tokensOf(v *volume.Volume, id int) (list []luks2.Token) {
+// tokensOf are those that have keyslots, and none but these.
+func tokensOf(v *volume.Volume, ids ...int) (list []luks2.Token) {
 	if v.Version != 2 {
 		return nil
 	}
 	for _, t := range v.Metadata().Tokens() {
-		if len(t.Keyslots) == 1 && t.Keyslots[0] == id {
+		besides := slices.ContainsFunc(t.Keyslots, func(id int) bool { return !slices.Contains(ids, id) })
+		if len(t.Keyslots) > 0 && !besides {
 			list = append(list, t)
 		}
 	}
