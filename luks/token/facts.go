@@ -43,11 +43,3 @@ func Read(t luks2.Token) (Facts, error) {
 	facts.Kind = h.Kind()
 	return facts, err
 }
-
-// Kind is the word for a token's type, and empty for a type that is not known.
-func Kind(t luks2.Token) string {
-	if h, known := For(t); known {
-		return h.Kind()
-	}
-	return ""
-}
