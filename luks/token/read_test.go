@@ -220,7 +220,7 @@ func TestHostileTokensAreRefusedFromTheirTextAlone(t *testing.T) {
 		"another storage key":   goodTPM2.with("tpm2_srk", b64(srk(2))),
 		"half a storage key":    goodTPM2.with("tpm2_srk", b64(srk(1)[:20])),
 		"pcrlock without index": goodTPM2.with("tpm2_pcrlock", true),
-		"Argon2 of 1 TiB": goodTPM2.with("tpm2-pin", true, "tpm2_salt", b64(make([]byte, 32)), "tpm2_argon2id_memcost", 1<<40,
+		"Argon2 of 1 TiB": goodTPM2.with("tpm2-pin", true, "tpm2_salt", b64(make([]byte, 32)), "tpm2_argon2id_memcost", int64(1)<<40,
 			"tpm2_argon2id_iterations", 1, "tpm2_argon2id_lanes", 1),
 		"Argon2 of no pass": goodTPM2.with("tpm2-pin", true, "tpm2_salt", b64(make([]byte, 32)), "tpm2_argon2id_memcost", 64<<20,
 			"tpm2_argon2id_iterations", 0, "tpm2_argon2id_lanes", 1),
