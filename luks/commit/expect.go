@@ -132,6 +132,13 @@ func (o opener) lives(dev header.Device) bool {
 	return header.ReadFull(dev, p, o.material.Offset) == nil && keyslot.Damaged(p) < 0
 }
 
+// Lives tells whether the material of a keyslot can be read and can be encrypted data, as Expect.Remains asks it.
+func (s *Session) Lives(k luks2.Keyslot) bool { return opener{material: materialOf(k)}.lives(s.dev) }
+
+func materialOf(k luks2.Keyslot) luks2.Extent {
+	return luks2.Extent{Offset: k.Area.Offset, Size: min(k.Area.Size, uint64(k.KeySize)*uint64(k.AF.Stripes))}
+}
+
 func (h held) has(k Identity) bool {
 	now, found := h.keyslots[k.ID]
 	return found && now.Same(k)
@@ -170,8 +177,7 @@ func heldBy(c luks2.Copy) held {
 	for _, k := range m.Keyslots() {
 		h.keyslots[k.ID] = IdentityOf(m, k)
 		if d, found := m.DigestOfKeyslot(k.ID); found && d.ServesData() && k.Type == luks2.TypeLUKS2 {
-			size := min(k.Area.Size, uint64(k.KeySize)*uint64(k.AF.Stripes))
-			h.opens = append(h.opens, opener{d.Value, luks2.Extent{Offset: k.Area.Offset, Size: size}})
+			h.opens = append(h.opens, opener{d.Value, materialOf(k)})
 		}
 	}
 	for _, t := range m.Tokens() {

@@ -60,6 +60,8 @@ type Prompt struct {
 	Tries int
 	Ask   func(ctx context.Context) (*secret.Buffer, error)
 	Wrong func() // called after each wrong answer; nil for none
+	// Recovery are the keyslots of recovery keys, for Typed; nil gives each answer as it is.
+	Recovery []int
 }
 
 // Name is the label.
@@ -75,7 +77,12 @@ func (p Prompt) Secrets(ctx context.Context, try Try) error {
 		}
 		s := Passphrase(answer)
 		s.Typed = true
-		if last = try(ctx, s); !errors.Is(last, luks.ErrPassphrase) {
+		if p.Recovery != nil {
+			last = Typed(ctx, try, s, p.Recovery)
+		} else {
+			last = try(ctx, s)
+		}
+		if !errors.Is(last, luks.ErrPassphrase) {
 			return last
 		}
 		if p.Wrong != nil {

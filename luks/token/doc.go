@@ -9,5 +9,17 @@
 //
 //	{"type":"luks2-keyring","keyslots":["0","1"],"key_description":"name of a key"}
 //
-// Everything in it was chosen by whoever could write to the disk.
+// Everything in it was chosen by whoever could write to the disk. Read holds it against the rules and the limits of
+// its kind from the text alone, before any device is touched; Show is what the plugins of systemd make cryptsetup
+// show. The fields of each kind:
+//
+//	systemd-tpm2      tpm2-blob tpm2-pcrs tpm2-pcr-bank tpm2-primary-alg tpm2-policy-hash tpm2-pin tpm2_pcrlock
+//	                  tpm2_pubkey_pcrs tpm2_pubkey tpm2_pubkey_ref tpm2_salt tpm2_srk tpm2_pcrlock_nv
+//	                  tpm2_argon2id_memcost tpm2_argon2id_iterations tpm2_argon2id_lanes
+//	systemd-fido2     fido2-credential fido2-salt fido2-rp fido2-clientPin-required fido2-up-required
+//	                  fido2-uv-required
+//	systemd-pkcs11    pkcs11-uri pkcs11-key pkcs11-padding
+//	systemd-recovery  (none)
+//	clevis            jwe: a JWE in flattened JSON (RFC 7516), whose protected header names the pin
+//	luks2-keyring     key_description
 package token

@@ -19,6 +19,15 @@ type Keyring struct{}
 // Type is luks2.TypeKeyring.
 func (Keyring) Type() string { return luks2.TypeKeyring }
 
+// Kind is a word of our own.
+func (Keyring) Kind() string { return "keyring" }
+
+// Read tells the key's name.
+func (Keyring) Read(t luks2.Token) (Facts, error) {
+	f := fieldsOf(t)
+	return factsOf(Detail{"key", f.text("key_description", mostText, true)}), f.err
+}
+
 // Show names the key.
 func (Keyring) Show(t luks2.Token) []string {
 	description, found := t.KeyringDescription()

@@ -15,8 +15,13 @@ import (
 type Handler interface {
 	// Type is the type that tokens of this kind have in the header.
 	Type() string
+	// Kind is a word for it, as "tpm2".
+	Kind() string
 	// Show lists what people may see of a token, a line each, without secrets: "Key description: x".
 	Show(t luks2.Token) []string
+	// Read holds a token's text against the rules and limits of its kind, from the text alone. The error is one of
+	// ErrBroken, and what could be read comes with it. The kind is filled in by the function Read.
+	Read(t luks2.Token) (Facts, error)
 }
 
 // Opener is a Handler whose tokens this program can use.

@@ -88,7 +88,8 @@ var rules = []rule{
 		},
 	},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/header", "luks/luks1", "luks/luks2", "luks/sector", "luks/signature"}, other: []string{xsys}},
-	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/luks2", "luks/token/..."}},
+	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
+	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
 	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
 	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "luks", "luks/..."}},
 

@@ -27,6 +27,8 @@ type Action struct {
 	Many bool
 	// Victims are the passphrases that it takes away.
 	Victims []string
+	// Told gets its standard output, before anything is judged; nil where that does not matter.
+	Told func(w *World, stdout string) error
 	// Done is told of its success.
 	Done func(w *World) error
 	// Sane: nothing but want of room is a reason to refuse.

@@ -256,7 +256,7 @@ func (r *Runner) copyOf(b *base) (*World, error) {
 // drawPair draws both sides on the same state, each knowing nothing of the other.
 func (r *Runner) drawPair(w *World, rnd *rand.Rand) (sides [2]racer, names string) {
 	var list []verb
-	for _, v := range slices.Concat(keyVerbs, keyVerbs, keyVerbs, settingVerbs, headerVerbs) {
+	for _, v := range slices.Concat(keyVerbs, keyVerbs, keyVerbs, enrollVerbs, settingVerbs, headerVerbs) {
 		if v.races {
 			list = append(list, v)
 		}
@@ -357,6 +357,16 @@ func (s racer) noteLate(other racer) {
 }
 
 func (w *World) judgeRace(rnd *rand.Rand, before State, sides *[2]racer) error {
+	for _, s := range sides {
+		for i, a := range s.actions {
+			if a.Told == nil {
+				continue
+			}
+			if err := a.Told(w, s.results[i].Stdout); err != nil {
+				return err
+			}
+		}
+	}
 	if err := w.read(); err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func drawStep(r *rand.Rand) Step {
 }
 
 func drawVerb(r *rand.Rand) string {
-	verbs := slices.Concat(keyVerbs, settingVerbs, headerVerbs)
+	verbs := slices.Concat(keyVerbs, enrollVerbs, settingVerbs, headerVerbs)
 	total := 0
 	for _, v := range verbs {
 		total += v.weight
@@ -80,7 +80,7 @@ func drawVerb(r *rand.Rand) string {
 
 // verbNamed finds a verb.
 func verbNamed(name string) verb {
-	for _, list := range [][]verb{keyVerbs, settingVerbs, headerVerbs} {
+	for _, list := range [][]verb{keyVerbs, enrollVerbs, settingVerbs, headerVerbs} {
 		for _, v := range list {
 			if v.name == name {
 				return v
@@ -295,6 +295,11 @@ func (r *Runner) step(w *World, s Step, f *Failure) error {
 		return err
 	}
 	r.Table.ran(s, by, j.result)
+	if action.Told != nil {
+		if err := action.Told(w, j.result.Stdout); err != nil {
+			return err
+		}
+	}
 	return r.judge(w, d, j, stamp)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // question is what is asked for the volumes that wait.
@@ -155,7 +156,15 @@ func (s *seat) tryTyped(a ask.Answer) error {
 	if err != nil {
 		return err
 	}
-	return s.try(s.ctx, typed(passphrase, "a passphrase from "+a.By))
+	return s.tryOne(typed(passphrase, "a passphrase from "+a.By))
+}
+
+// tryOne tries what people said; a recovery key is known in any spelling, but not where each text makes a key.
+func (s *seat) tryOne(said open.Secret) error {
+	if s.target.LUKS == nil {
+		return s.try(s.ctx, said)
+	}
+	return open.Typed(s.ctx, s.try, said, open.RecoveryKeyslots(s.target.LUKS))
 }
 
 // wrong counts a try and says why it failed.

@@ -111,7 +111,7 @@ func (p *people) join(s *seat) (opened bool, err error) {
 			return false, err
 		}
 		tried++
-		err = s.try(s.ctx, typed(passphrase, "the passphrase of another volume"))
+		err = s.tryOne(typed(passphrase, "the passphrase of another volume"))
 		if err == nil {
 			return true, nil
 		}

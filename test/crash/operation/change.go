@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
+	tokens "github.com/orthrus-luks/orthrus/luks/token"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/vectors"
@@ -233,5 +234,18 @@ func setToken(id int, text string) step {
 		}
 		_, err := v.SetToken(context.Background(), id, token)
 		return err
+	}
+}
+
+// enrolls adds a keyslot with a token of its own, in one commit.
+func enrolls(v *luks.Volume, key *luks.Key) error {
+	_, _, err := v.Enroll(context.Background(), key, []byte(fresh), protection(luks.AnyKeyslot), tokens.NewRecovery())
+	return err
+}
+
+// disenroll removes keyslots with the tokens that have no other, in one commit.
+func disenroll(ids ...int) step {
+	return func(v *luks.Volume, _ *luks.Key) error {
+		return v.Disenroll(context.Background(), ids, nil, tokens.Marks)
 	}
 }

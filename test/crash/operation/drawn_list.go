@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/repair"
+	tokens "github.com/orthrus-luks/orthrus/luks/token"
 	"github.com/orthrus-luks/orthrus/test/crash"
 	"github.com/orthrus-luks/orthrus/test/crash/disk"
 	"github.com/orthrus-luks/orthrus/test/crash/shape"
@@ -33,6 +34,9 @@ func drawnKeys() []drawn {
 		{name: "change key", fit: withRoom, deed: changesKey},
 		{name: "change key without room", fit: withDetour, deed: changesKey, moves: true, mids: true},
 		{name: "kill keyslot", fit: twoKeys, deed: killsKey, again: true},
+		{name: "enroll", fit: only2, deed: addsEnrolled},
+		{name: "disenroll", fit: twoKeys2, deed: disenrolls, again: true},
+		{name: "disenroll two at once", fit: twoKeys2, deed: disenrollsTwo, again: true},
 		{name: "erase", deed: erases, mids: true, again: true},
 	}
 }
@@ -81,6 +85,8 @@ func drawnFar() []drawn {
 		{name: "far: add key", deed: addsKey},
 		{name: "far: change key", deed: changesKey, moves: true, mids: true},
 		{name: "far: kill keyslot", fit: twoKeys, deed: killsKey, again: true},
+		{name: "far: enroll", deed: addsEnrolled},
+		{name: "far: disenroll", fit: twoKeys2, deed: disenrolls, again: true},
 		{name: "far: uuid", deed: simple(setUUID), again: true},
 		{name: "far: erase", deed: erases, mids: true, again: true},
 		{name: "far: restore an older header", deed: restoresOlder, moves: true, again: true},
@@ -128,6 +134,11 @@ func withFar(fit func(*shape.Shape, *rand.Rand)) func(*shape.Shape, *rand.Rand) 
 
 func twoKeys(s *shape.Shape, rng *rand.Rand) { s.AtLeast(rng, 2) }
 
+func twoKeys2(s *shape.Shape, rng *rand.Rand) {
+	only2(s, rng)
+	s.AtLeast(rng, 2)
+}
+
 // withRoom: there is room for one more keyslot.
 func withRoom(s *shape.Shape, _ *rand.Rand) {
 	s.Spare = max(s.Spare, 1)
@@ -173,6 +184,38 @@ func unheld(s *scene) []int {
 }
 
 func addsUnbound(*scene) (deed, error) { return deed{run: addUnbound, gains: []string{fresh}}, nil }
+
+func addsEnrolled(*scene) (deed, error) { return deed{run: enrolls, gains: []string{fresh}}, nil }
+
+// disenrolls removes a keyslot that was enrolled, the newest of all.
+func disenrolls(s *scene) (deed, error) {
+	if err := s.take(enrolls); err != nil {
+		return deed{}, err
+	}
+	v, err := load(s.base)
+	if err != nil {
+		return deed{}, err
+	}
+	for _, t := range v.Metadata().Tokens() {
+		if t.Type == tokens.TypeRecovery {
+			id := t.Keyslots[0]
+			return deed{run: disenroll(id), loses: []string{fresh}, touched: []int{id}}, nil
+		}
+	}
+	return deed{}, errors.New("the token is not there")
+}
+
+// disenrollsTwo removes one keyslot more in the same commit.
+func disenrollsTwo(s *scene) (deed, error) {
+	d, err := disenrolls(s)
+	if err != nil {
+		return d, err
+	}
+	id := s.one()
+	d.loses, d.touched = append(d.loses, shape.Passphrase(id)), append(d.touched, id)
+	d.run = disenroll(d.touched...)
+	return d, nil
+}
 
 func changesKey(s *scene) (deed, error) {
 	id := s.one()

@@ -65,6 +65,12 @@ func luks2Changes() []change {
 			again: true,
 		},
 		{name: "kill keyslot of a token", volume: large, run: killKeyslot(1), touched: []int{1}},
+		{name: "enroll", volume: small, run: enrolls},
+		{name: "disenroll", volume: small, prepare: enrolls, run: disenroll(1), touched: []int{1}, again: true},
+		{
+			name: "disenroll the only passphrase but a recovery key", volume: small, prepare: enrolls,
+			run: disenroll(0), touched: []int{0}, again: true,
+		},
 		{name: "change key", volume: small, prepare: addKey(1, vectors.K1), run: changeKey(0), touched: []int{0}},
 		{
 			name: "change key without room", volume: small, prepare: fullKeyslotsArea, run: changeKey(0),

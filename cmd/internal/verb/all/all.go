@@ -60,6 +60,7 @@ func Verbs() []verb.Verb {
 		header.LuksHeaderBackup(),
 		header.LuksHeaderRestore(),
 		keyslot.Token(),
+		keyslot.Enroll(),
 		early.Boot(),
 		mend.Check(),
 		watch.Guard(),

@@ -62,6 +62,9 @@ func byPassphrase(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlo
 	if u.repeat && KeyFile(c) == "" && !c.Opt.KeyDescription.Set {
 		prompt.Tries = c.UI.Tries(int(c.Opt.Tries.V))
 	}
+	if c.UI.Own && KeyFile(c) == "" && !c.Opt.KeyDescription.Set {
+		prompt.Recovery = open.RecoveryKeyslots(v.Volume)
+	}
 	win, err := u.race(c, v).Run(ctx, []open.Entry{{Source: prompt}})
 	var lost *open.LostError
 	switch {

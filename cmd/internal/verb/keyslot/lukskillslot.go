@@ -147,9 +147,14 @@ func remaining(ctx context.Context, c *verb.Command, v *volume.Volume) (*luks.Ke
 }
 
 func kill(ctx context.Context, c *verb.Command, v *volume.Volume, id int, by *luks.Key) error {
+	lone := tokensOf(v, id)
 	err := v.KillKeyslot(ctx, id, by)
 	if err == nil {
 		tellRemoved(c, v, id)
+		for _, t := range lone {
+			c.UI.Advisef("Token %d (%s) has no keyslot left; to remove it: %s token remove --token-id %d %s", t.ID,
+				t.Type, c.Program, t.ID, v.Path)
+		}
 	}
 	return guarded.Settle(ctx, c, v.Before(), v.Device(), err)
 }
