@@ -55,6 +55,9 @@ var rules = []rule{
 	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
+	// Formats of others: each a room of its own.
+	{pkg: "luks/foreign/bitlk", may: []string{"dm/secret", "dm/target", "dm/uuid", "luks/header", "luks/sector"}, pure: true},
+
 	// What a volume is, and its key.
 	{pkg: "luks/fault", pure: true},
 	{pkg: "luks/view", may: []string{"luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
