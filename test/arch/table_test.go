@@ -98,7 +98,7 @@ var rules = []rule{
 	// Commands.
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
-	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
+	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
@@ -125,7 +125,8 @@ var rules = []rule{
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/volume", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo"}, other: []string{xsys}},
-	{pkg: "cmd/internal/verb/keys", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/keys", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/foreign", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
@@ -134,7 +135,8 @@ var rules = []rule{
 		may: []string{
 			"dm/...", "luks/...", "udev", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/printable", "cmd/internal/text", "cmd/internal/undo", "cmd/internal/boot",
 			"cmd/internal/boot/...", "cmd/internal/guard", "cmd/internal/guard/...", "cmd/internal/initramfs", "cmd/internal/kmod", "cmd/internal/startup", "cmd/internal/verity",
-			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/mapped", "cmd/internal/verb/guarded",
+			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/foreign", "cmd/internal/verb/mapped",
+			"cmd/internal/verb/guarded",
 		},
 	},
 	{pkg: "cmd/orthrus", may: []string{"cmd/internal/verb/all"}},

@@ -42,7 +42,7 @@ func TestEveryMethodAndSectorSizeIsReadAsItWasWritten(t *testing.T) {
 						t.Fatal(err)
 					}
 					defer key.Close()
-					if !key.Equal(im.VolumeKey) || key.Len() != v.Method.VolumeKeySize() {
+					if !key.Equal(im.VolumeKey) || key.Len() != v.Method.KeySize() {
 						t.Fatal("another volume key")
 					}
 					readsAs(t, v, key, im)

@@ -40,46 +40,41 @@ func stretch(ctx context.Context, initial []byte, salt [16]byte) (*secret.Buffer
 	return secret.Copy(s[:32])
 }
 
-// ofPassphrase is where the stretching of a passphrase begins: two hashes of its UTF-16.
-func ofPassphrase(passphrase []byte) (*secret.Buffer, error) {
-	units, err := utf16LE(passphrase)
-	if err != nil {
-		return nil, err
-	}
-	defer units.Close()
-	first := sha256.Sum256(units.Bytes())
+// twice is where the stretching of a passphrase begins: the hash of the hash of its UTF-16.
+func twice(units []byte) (*secret.Buffer, error) {
+	first := sha256.Sum256(units)
 	second := sha256.Sum256(first[:])
 	secret.Wipe(first[:])
 	return secret.From(second[:])
 }
 
-// utf16LE turns UTF-8 into UTF-16, up to a NUL. Bytes that are no UTF-8 become units of their own, as cryptsetup has
-// it on the processors that extend their sign.
-func utf16LE(p []byte) (*secret.Buffer, error) {
-	units, err := secret.New(2 * len(p))
-	if err != nil {
-		return nil, err
+// utf16LE turns UTF-8 into UTF-16, up to a NUL, of which own bytes are the text's; behind it there are zeros, two bytes
+// for each byte of p in all. Bytes that are no UTF-8 become units of their own, as cryptsetup has it on the
+// processors that extend their sign.
+func utf16LE(p []byte) (units *secret.Buffer, own int, err error) {
+	if units, err = secret.New(2 * len(p)); err != nil {
+		return nil, 0, err
 	}
-	at := 0
-	put := func(unit uint16) {
-		binary.LittleEndian.PutUint16(units.Bytes()[at:], unit)
-		at += 2
-	}
+	to := units.Bytes()
 	for len(p) > 0 && p[0] != 0 {
 		r, n := utf8.DecodeRune(p)
-		switch high, low := utf16.EncodeRune(r); {
-		case r == utf8.RuneError && n == 1:
-			put(0xff00 | uint16(p[0]))
-		case r > 0xffff:
-			put(uint16(high))
-			put(uint16(low))
-		default:
-			put(uint16(r))
+		if r == utf8.RuneError && n == 1 {
+			r = 0xff00 | rune(p[0])
 		}
+		if r > 0xffff {
+			high, low := utf16.EncodeRune(r)
+			to = putUnit(to, high)
+			r = low
+		}
+		to = putUnit(to, r)
 		p = p[n:]
 	}
-	units.Truncate(at)
-	return units, nil
+	return units, units.Len() - len(to), nil
+}
+
+func putUnit(to []byte, unit rune) []byte {
+	binary.LittleEndian.PutUint16(to, uint16(unit))
+	return to[2:]
 }
 
 // The form of a recovery password: groups of digits, each 11 times a 16-bit number.

@@ -54,7 +54,28 @@ func (v *Volume) Unlock(ctx context.Context, given []byte) (*Key, error) {
 			return key, err
 		}
 	}
-	if initial, err = ofPassphrase(given); err != nil {
+	return v.byPassphrase(ctx, given)
+}
+
+// byPassphrase takes the passphrase as Windows does: what is hashed are the units of its UTF-16. Then it takes it as
+// cryptsetup does (seen with 2.6.1 and 2.7.5), which hashes two bytes for each byte of the UTF-8, zeros behind the
+// text; that differs where a character is no ASCII.
+func (v *Volume) byPassphrase(ctx context.Context, given []byte) (*Key, error) {
+	units, own, err := utf16LE(given)
+	if err != nil {
+		return nil, err
+	}
+	defer units.Close()
+	key, err := v.byUnits(ctx, units.Bytes()[:own])
+	if errors.Is(err, ErrKey) && own < units.Len() {
+		return v.byUnits(ctx, units.Bytes())
+	}
+	return key, err
+}
+
+func (v *Volume) byUnits(ctx context.Context, units []byte) (*Key, error) {
+	initial, err := twice(units)
+	if err != nil {
 		return nil, err
 	}
 	return v.byStretching(ctx, ByPassphrase, initial)
@@ -140,7 +161,7 @@ func (v *Volume) dataKey(vmk []byte) (*secret.Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if half := v.Method.VolumeKeySize() / 2; row.elephant {
+	if half := row.key / 2; row.elephant {
 		copy(fvek.Bytes()[half:2*half], fvek.Bytes()[keySize:])
 		fvek.Truncate(2 * half)
 	}
