@@ -47,11 +47,11 @@ type Block struct {
 	Method        Method
 	Created       time.Time
 	Description   string
-	VMKs          []VMK
-	FVEK          Sealed // empty where there is none
+	VMKs          []*VMK
+	FVEK          *Sealed // nil where there is none
 
-	covered []byte // what CRC and hash are of
-	hash    Sealed // the hash
+	covered []byte  // what CRC and hash are of
+	hash    *Sealed // the hash
 }
 
 // Extent is a range of the device, bytes.
@@ -62,31 +62,30 @@ func (e Extent) End() uint64 { return e.Offset + e.Size }
 
 // Decode reads a copy of BlockSize bytes, whose sums come before its fields. sectorSize is the volume's. The error
 // is ErrNotBitLocker where there is no copy, else a FieldError.
-func Decode(p []byte, sectorSize int) (Block, error) {
-	var b Block
+func Decode(p []byte, sectorSize int) (*Block, error) {
+	b := &Block{}
 	if len(p) < BlockSize || string(p[:8]) != signature {
-		return b, ErrNotBitLocker
+		return nil, ErrNotBitLocker
 	}
-	if err := b.validate(p[:BlockSize]); err != nil {
-		return b, err
+	err := b.validate(p[:BlockSize])
+	if err == nil {
+		err = b.readHeaders(sectorSize)
 	}
-	if err := b.readHeaders(sectorSize); err != nil {
-		return b, err
+	var list []entry
+	if err == nil {
+		list, err = parseEntries("entries", b.covered[entriesAt:metadataAt+b.metadataSize()])
 	}
-	list, err := parseEntries("entries", b.covered[entriesAt:metadataAt+b.metadataSize()])
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = b.take(list[i])
+	}
 	if err != nil {
-		return b, err
-	}
-	for _, e := range list {
-		if err := b.take(e); err != nil {
-			return b, err
-		}
+		return nil, err
 	}
 	return b, nil
 }
 
 // validate compares the CRC and finds the sealed hash.
-func (b *Block) validate(p []byte) error {
+func (b *Block) validate(p []byte) (err error) {
 	le := binary.LittleEndian
 	size := int(le.Uint16(p[8:])) * 16
 	if size < entriesAt+entryHead || size+validationHead+sealedHash > BlockSize {
@@ -106,14 +105,11 @@ func (b *Block) validate(p []byte) error {
 	if want, got := le.Uint32(validation[4:]), crc32.ChecksumIEEE(b.covered); want != got {
 		return field("CRC", "%08x, computed %08x", want, got)
 	}
-	list, err := parseEntries("validation", validation[validationHead:validationHead+sealedHash])
-	if err != nil {
-		return err
-	}
-	if len(list) != 1 || list[0].value != valueSealed {
+	entry := validation[validationHead : validationHead+sealedHash]
+	if le.Uint16(entry) != sealedHash || le.Uint16(entry[4:]) != valueSealed {
 		return field("validation", "it is no sealed hash")
 	}
-	b.hash, err = parseSealed("validation", list[0].data)
+	b.hash, err = parseSealed("validation", entry[entryHead:])
 	return err
 }
 
@@ -147,13 +143,13 @@ func (b *Block) readHeaders(sectorSize int) error {
 func (b *Block) take(e entry) (err error) {
 	switch {
 	case e.is(typeVMK, valueVMK):
-		var v VMK
 		if len(b.VMKs) == maxVMKs {
 			return field("VMK", "more than %d", maxVMKs)
 		}
+		var v *VMK
 		v, err = parseVMK(e.data)
 		b.VMKs = append(b.VMKs, v)
-	case e.is(typeFVEK, valueSealed) && b.FVEK.empty():
+	case e.is(typeFVEK, valueSealed) && b.FVEK == nil:
 		b.FVEK, err = parseSealed("FVEK", e.data)
 	case e.is(typeDescription, valueText):
 		b.Description = text(e.data)

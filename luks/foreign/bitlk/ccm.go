@@ -22,7 +22,7 @@ const (
 // openCCM opens sealed data: AES-256 in CCM (RFC 3610) with M = 16, L = 3 and no associated data. A sector of
 // 512 bytes holds all of it, so that ciphers that wipe their keys do the work: ECB over the counters, and CBC with a
 // vector of zeros for the tag. The error is errTag for a wrong key.
-func openCCM(key []byte, s Sealed) (*secret.Buffer, error) {
+func openCCM(key []byte, s *Sealed) (*secret.Buffer, error) {
 	work, err := secret.New(sector.MinSize)
 	if err != nil {
 		return nil, err
@@ -39,7 +39,7 @@ func openCCM(key []byte, s Sealed) (*secret.Buffer, error) {
 	}
 	subtle.XORBytes(plain.Bytes(), s.data, stream[blockSize:])
 	var tag [tagSize]byte
-	subtle.XORBytes(tag[:], s.tag[:], stream)
+	subtle.XORBytes(tag[:], s.tag, stream)
 	s.authenticated(stream, plain.Bytes())
 	if err := encrypt("aes-cbc-null", key, stream); err != nil {
 		return nil, errors.Join(err, plain.Close())
@@ -57,7 +57,7 @@ func (s *Sealed) counters(p []byte) {
 		block := p[at : at+blockSize]
 		binary.BigEndian.PutUint32(block[blockSize-4:], uint32(at/blockSize))
 		block[0] = 2 // L - 1
-		copy(block[1:], s.nonce[:])
+		copy(block[1:], s.nonce)
 	}
 }
 
@@ -66,7 +66,7 @@ func (s *Sealed) authenticated(p, plain []byte) {
 	clear(p)
 	binary.BigEndian.PutUint32(p[blockSize-4:], uint32(len(plain)))
 	p[0] = 0x3a // (M - 2) / 2 in bits 3 to 5, L - 1 in the lowest
-	copy(p[1:], s.nonce[:])
+	copy(p[1:], s.nonce)
 	copy(p[blockSize:], plain)
 }
 

@@ -14,8 +14,8 @@ import (
 type Found struct {
 	Offset uint64 // bytes
 	State  header.State
-	Err    error // why it is not valid; a FieldError, ErrNotBitLocker or the device's
-	Block  Block // whole where State is Valid
+	Err    error  // why it is not valid; a FieldError, ErrNotBitLocker or the device's
+	Block  *Block // nil where it could not be decoded
 }
 
 // Copies is what Read found.
@@ -28,8 +28,8 @@ type Copies struct {
 // Read reads the boot sector and every copy of the metadata. It writes nothing, and no error of one copy keeps it
 // from the others: they are part of the result. The error is that of the boot sector: ErrNotBitLocker, a BootError,
 // the device's.
-func Read(dev io.ReaderAt, size int64) (Copies, error) {
-	c := Copies{Size: uint64(max(size, 0))}
+func Read(dev io.ReaderAt, size int64) (*Copies, error) {
+	c := &Copies{Size: uint64(max(size, 0))}
 	p := make([]byte, BlockSize)
 	err := header.ReadFull(dev, p[:BootSize], 0)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -42,26 +42,25 @@ func Read(dev io.ReaderAt, size int64) (Copies, error) {
 		return c, err
 	}
 	for i, offset := range c.Boot.Offsets {
-		c.Found[i] = c.readCopy(dev, i, offset)
+		c.readCopy(dev, &c.Found[i], i, offset)
 	}
 	return c, nil
 }
 
 // readCopy reads the i-th copy into memory of its own, of which the Block is made.
-func (c *Copies) readCopy(dev io.ReaderAt, i int, offset uint64) Found {
-	f := Found{Offset: offset}
+func (c *Copies) readCopy(dev io.ReaderAt, f *Found, i int, offset uint64) {
+	f.Offset = offset
 	if offset > c.Size || c.Size-offset < BlockSize {
 		f.Err = field("boot sector", "the device ends at byte %d, the copy at %d would not fit", c.Size, offset)
-		f.State = header.Absent
-		return f
+		return
 	}
 	p := make([]byte, BlockSize)
 	if f.Err = header.ReadFull(dev, p, offset); f.Err != nil {
 		f.State = header.Unreadable
-		return f
+		return
 	}
 	if f.Block, f.Err = Decode(p, c.Boot.SectorSize); f.Err == nil {
-		f.Err = c.fits(&f.Block, i)
+		f.Err = c.fits(f.Block, i)
 	}
 	switch {
 	case f.Err == nil:
@@ -69,7 +68,6 @@ func (c *Copies) readCopy(dev io.ReaderAt, i int, offset uint64) Found {
 	case !errors.Is(f.Err, ErrNotBitLocker):
 		f.State = header.Damaged
 	}
-	return f
 }
 
 // fits: a copy names the place that it was read from, and what it describes can be on this device.
@@ -109,9 +107,10 @@ type Choice struct {
 
 // Choose decides by a table: a valid copy before one that is not; of several the one with the highest counter of
 // nonces, which every change raises; of equal ones the first. The error is a NoMetadataError.
-func Choose(c Copies) (Choice, error) {
+func Choose(c *Copies) (Choice, error) {
 	best, valid := -1, 0
-	for i, f := range c.Found {
+	for i := range c.Found {
+		f := &c.Found[i]
 		if f.State != header.Valid {
 			continue
 		}
@@ -130,14 +129,14 @@ func Choose(c Copies) (Choice, error) {
 }
 
 // compared says how the others differ from the best one, where all are valid.
-func (c Copies) compared(best int) Reason {
+func (c *Copies) compared(best int) Reason {
 	reason := AllAgree
 	chosen := c.Found[best].Block
-	for _, f := range c.Found {
-		switch {
-		case f.Block.NextNonce < chosen.NextNonce:
+	for i := range c.Found {
+		switch b := c.Found[i].Block; {
+		case b.NextNonce < chosen.NextNonce:
 			return Newest
-		case string(f.Block.covered) != string(chosen.covered):
+		case string(b.covered) != string(chosen.covered):
 			reason = Differ
 		}
 	}
@@ -146,9 +145,9 @@ func (c Copies) compared(best int) Reason {
 
 // Volume is a volume as its chosen copy has it.
 type Volume struct {
-	Copies
+	*Copies
 	Choice
-	Block
+	*Block
 }
 
 // Load reads a device and chooses. Errors are those of Read and Choose.

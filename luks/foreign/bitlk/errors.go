@@ -62,11 +62,12 @@ func (e *BootError) Error() string {
 func (e *BootError) Unwrap() error { return e.Kind }
 
 // NoMetadataError says what each copy suffers from. It wraps ErrNoMetadata and the copies' errors.
-type NoMetadataError struct{ Copies Copies }
+type NoMetadataError struct{ Copies *Copies }
 
 func (e *NoMetadataError) Error() string {
 	text := ErrNoMetadata.Error()
-	for i, f := range e.Copies.Found {
+	for i := range e.Copies.Found {
+		f := &e.Copies.Found[i]
 		text += fmt.Sprintf("; copy %d at byte %d %v: %v", i+1, f.Offset, f.State, f.Err)
 	}
 	return text
@@ -74,7 +75,7 @@ func (e *NoMetadataError) Error() string {
 
 // Unwrap gives the kind and the device's errors, so that EIO can be told from damage.
 func (e *NoMetadataError) Unwrap() []error {
-	f := e.Copies.Found
+	f := &e.Copies.Found
 	return []error{ErrNoMetadata, f[0].Err, f[1].Err, f[2].Err}
 }
 

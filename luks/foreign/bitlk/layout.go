@@ -2,11 +2,6 @@
 
 package bitlk
 
-import (
-	"cmp"
-	"slices"
-)
-
 // Piece is a range of the mapping, bytes.
 type Piece struct {
 	Extent
@@ -14,13 +9,16 @@ type Piece struct {
 	Zero bool   // it reads as zeros, and From means nothing
 }
 
-// hidden are the ranges of the device that the mapping does not show, in the order of their offsets.
+// hidden are the ranges of the device that the mapping does not show, in the order of their offsets. Four need no more
+// than to be put in their place one by one.
 func (b *Block) hidden() []Extent {
 	list := []Extent{b.Moved}
 	for _, offset := range b.Offsets {
 		list = append(list, Extent{offset, BlockSize})
+		for i := len(list) - 1; i > 0 && list[i].Offset < list[i-1].Offset; i-- {
+			list[i], list[i-1] = list[i-1], list[i]
+		}
 	}
-	slices.SortFunc(list, func(a, b Extent) int { return cmp.Compare(a.Offset, b.Offset) })
 	return list
 }
 

@@ -12,34 +12,32 @@ import (
 // keySize is that of the keys that seal, bytes.
 const keySize = 32
 
-// Sealed is a key under another one. Its zero value is none.
+// Sealed is a key under another one: parts of a copy of the metadata.
 type Sealed struct {
-	nonce [nonceSize]byte
-	tag   [tagSize]byte
-	data  []byte // ciphertext
+	nonce, tag, data []byte // data is the ciphertext
 }
 
 // keyHead is what comes before the key: size, type, value, version, method.
 const keyHead = 12
 
-func parseSealed(name string, p []byte) (s Sealed, err error) {
+func parseSealed(name string, p []byte) (*Sealed, error) {
 	n := len(p) - nonceSize - tagSize
 	if n <= keyHead || n > maxSealed {
-		return s, field(name, "%d bytes of sealed data", len(p))
+		return nil, field(name, "%d bytes of sealed data", len(p))
 	}
-	copy(s.nonce[:], p)
-	copy(s.tag[:], p[nonceSize:])
-	s.data = p[nonceSize+tagSize:]
-	return s, nil
+	return &Sealed{p[:nonceSize], p[nonceSize : nonceSize+tagSize], p[nonceSize+tagSize:]}, nil
 }
 
-func (s Sealed) empty() bool { return len(s.data) == 0 }
-
-// Size is that of the key with what comes before it, in bytes.
-func (s Sealed) Size() int { return len(s.data) }
+// Size is that of the key with what comes before it, in bytes; 0 of none.
+func (s *Sealed) Size() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.data)
+}
 
 // open gives the key inside, which must have size bytes. Errors: errTag for a wrong key, a FieldError.
-func (s Sealed) open(name string, key []byte, size int) (*secret.Buffer, error) {
+func (s *Sealed) open(name string, key []byte, size int) (*secret.Buffer, error) {
 	plain, err := openCCM(key, s)
 	if err != nil {
 		return nil, err

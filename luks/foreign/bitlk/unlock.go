@@ -151,7 +151,7 @@ func (v *Volume) dataKey(vmk []byte) (*secret.Buffer, error) {
 	switch {
 	case !known:
 		return nil, ErrMethod
-	case v.FVEK.empty():
+	case v.FVEK == nil:
 		return nil, field("FVEK", "there is none")
 	}
 	fvek, err := v.FVEK.open("FVEK", vmk, row.fvek)

@@ -48,7 +48,7 @@ type VMK struct {
 	Protection Protection
 	Name       string // "" for none
 	Salt       [16]byte
-	Sealed     Sealed // empty where this is not how it is kept
+	Sealed     *Sealed // nil where this is not how it is kept
 
 	clear []byte // the key that opens it, which anybody can read; nil for none
 }
@@ -57,19 +57,20 @@ type VMK struct {
 const vmkHead = 28
 
 // parseVMK reads an entry of a master key. What it does not know is passed over.
-func parseVMK(p []byte) (v VMK, err error) {
+func parseVMK(p []byte) (*VMK, error) {
 	if len(p) < vmkHead {
-		return v, field("VMK", "an entry of %d bytes", len(p))
+		return nil, field("VMK", "an entry of %d bytes", len(p))
 	}
+	v := &VMK{}
 	copy(v.GUID[:], p)
 	v.Protection = Protection(binary.LittleEndian.Uint16(p[26:]))
 	list, err := parseEntries("VMK", p[vmkHead:])
 	if err != nil {
-		return v, err
+		return nil, err
 	}
 	for _, e := range list {
 		if err := v.take(e); err != nil {
-			return v, err
+			return nil, err
 		}
 	}
 	return v, nil
@@ -85,7 +86,7 @@ func (v *VMK) take(e entry) (err error) {
 		}
 		copy(v.Salt[:], e.data[4:])
 	case valueSealed:
-		if v.Sealed.empty() {
+		if v.Sealed == nil {
 			v.Sealed, err = parseSealed("VMK", e.data)
 		}
 	case valueKey:
@@ -98,15 +99,15 @@ func (v *VMK) take(e entry) (err error) {
 }
 
 // KeySizes are the bytes of the keys that the entry has, as reports list them: that of a clear key first.
-func (v VMK) KeySizes() (list []int) {
+func (v *VMK) KeySizes() (list []int) {
 	if v.clear != nil {
 		list = append(list, len(v.clear))
 	}
-	if !v.Sealed.empty() {
+	if v.Sealed != nil {
 		list = append(list, v.Sealed.Size())
 	}
 	return list
 }
 
 // openable tells whether the entry has what the protection needs.
-func (v VMK) openable(by Protection) bool { return v.Protection == by && !v.Sealed.empty() }
+func (v *VMK) openable(by Protection) bool { return v.Protection == by && v.Sealed != nil }

@@ -53,8 +53,9 @@ type bitlkSegment struct {
 }
 
 // BitlkCopies lists all three.
-func BitlkCopies(c bitlk.Copies) (list []BitlkCopy) {
-	for _, f := range c.Found {
+func BitlkCopies(c *bitlk.Copies) (list []BitlkCopy) {
+	for i := range c.Found {
+		f := &c.Found[i]
 		one := BitlkCopy{Offset: f.Offset, State: f.State.String()}
 		if f.State == header.Valid {
 			one.NextNonce = f.Block.NextNonce
