@@ -141,9 +141,10 @@ var advice = []struct {
 		"{device}"},
 	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and " +
 		"keyslots together, and up to 3 MiB around it."},
-	{bitlk.ErrUnfinished, "Let Windows finish it (manage-bde -status shows how far it is); no other program can read it until then."},
-	{bitlk.ErrNoProtector, "What opens it is a TPM or a smart card. Under Windows a recovery password can be added: manage-bde " +
-		"-protectors -add VOLUME: -recoverypassword"},
+	{bitlk.ErrUnfinished, "Let Windows finish it (manage-bde -status shows how far it is); until then no other " +
+		"program can read it."},
+	{bitlk.ErrNoProtector, "What opens it is a TPM or a smart card. Under Windows a recovery password can be added: " +
+		"manage-bde -protectors -add VOLUME: -recoverypassword"},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},

@@ -22,8 +22,8 @@ func BitlkDump() verb.Verb {
 			Summary: "show BitLocker metadata",
 			Takes:   cli.OfPassphrase + "dump-volume-key volume-key-file json",
 			About: []string{
-				"Shows the metadata of a BitLocker volume: how it is encrypted, what opens it, and where on the device " +
-					"lies what. It changes nothing.",
+				"Shows the metadata of a BitLocker volume: how it is encrypted, what opens it, and where on the " +
+					"device lies what. It changes nothing.",
 				"With --dump-volume-key the volume key is shown, or put into the file named by " +
 					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
 			},

@@ -39,7 +39,8 @@ func checkBitlk(name string) *bitlkChecked {
 		return judgeBitlk(copies)
 	case errors.As(err, &boot):
 		return &bitlkChecked{
-			Verdict: inspect.Lost.String(), code: verb.Lost, Findings: []string{err.Error()}, Copies: []foreign.BitlkCopy{},
+			Verdict: inspect.Lost.String(), code: verb.Lost, Findings: []string{err.Error()},
+			Copies: []foreign.BitlkCopy{},
 		}
 	}
 	return nil
