@@ -40,8 +40,8 @@ func Status() verb.Verb {
 					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
 					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
 					{Path: "read_only", Type: "boolean", About: "writes are refused"},
-					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN or BITLK; absent for mappings of others " +
-						"and where the header is elsewhere"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN or BITLK; absent for mappings of " +
+						"others and where the header is elsewhere"},
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
