@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -90,9 +91,9 @@ func miscMinor(path string) (minor uint32, known bool) {
 	}
 	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var name string
-		if _, err := fmt.Sscan(lines.Text(), &minor, &name); err == nil && name == "device-mapper" {
-			return minor, true
+		number, name, _ := strings.Cut(strings.TrimSpace(lines.Text()), " ")
+		if n, err := strconv.ParseUint(number, 10, 32); err == nil && name == "device-mapper" {
+			return uint32(n), true
 		}
 	}
 	return controlMinor, false

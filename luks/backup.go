@@ -49,12 +49,20 @@ func (v *Volume) backup() ([]byte, error) {
 	return image, nil
 }
 
+// MetadataEnd is where header and keyslots end on the device that has them, in bytes.
+func (v *Volume) MetadataEnd() uint64 {
+	if v.Version == 1 {
+		return v.LUKS1.MaterialRoom().End()
+	}
+	return layout.Metadata(v.Choice.Copy)
+}
+
 // backupSize is the length of a backup in bytes.
 func (v *Volume) backupSize() uint64 {
 	if v.Version == 1 {
-		return min(extent.Up(v.LUKS1.MaterialRoom().End(), backupUnit), uint64(v.dev.Size()))
+		return min(extent.Up(v.MetadataEnd(), backupUnit), uint64(v.dev.Size()))
 	}
-	return layout.Metadata(v.Choice.Copy)
+	return v.MetadataEnd()
 }
 
 // Restore brings the header in backup, a volume loaded from a backup file, to this volume's

@@ -516,3 +516,109 @@ func TestARevocationFindsFarHeadersUnderAnotherUUID(t *testing.T) {
 		})
 	}
 }
+
+// A removal that was cut off behind the material is no damage: nothing brings the keyslot back from the far header.
+func TestWhatWasBeingRemovedIsNotMended(t *testing.T) {
+	seen := false
+	for writes := range 40 {
+		dev, v := twoKeys(t, 8*mib)
+		slot, err := v.Keyslot(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		area := luks2.Extent{Offset: slot.Area.Offset, Size: slot.Area.Size}
+		material := slices.Clone(dev.image[area.Offset:area.End()])
+		dev.torn = writes
+		done := killTwo(v)
+		dev = unlimited(dev.elastic)
+		v = loaded(t, dev)
+		if _, err := v.Heal(ctx, false); err != nil {
+			t.Fatal(err)
+		}
+		_, err = v.Keyslot(1)
+		if gone := !bytes.Equal(material, dev.image[area.Offset:area.End()]); err == nil && gone {
+			seen = true
+			if f := farOf(t, v); slices.Contains(f.Damaged, 1) {
+				t.Errorf("%d writes: keyslot 1 counts as damaged", writes)
+			}
+			if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("three"), cheap); err != nil || v.FarLag != nil {
+				t.Errorf("%d writes: %v, %v", writes, err, v.FarLag)
+			}
+			if bytes.Contains(dev.image, material) {
+				t.Errorf("%d writes: the far header has it after another change", writes)
+			}
+		}
+		if done == nil {
+			break
+		}
+	}
+	if !seen {
+		t.Error("no removal was cut off between the material and the heads")
+	}
+}
+
+// A device that lost a few sectors behind its far header shows it to whoever looks.
+func TestAFarHeaderIsFoundOnADeviceThatBecameShorter(t *testing.T) {
+	const size = 8 * mib
+	for _, cut := range []int64{0, 512, 4096, 65536, mib/2 - 4096} {
+		dev, v := twoKeys(t, size)
+		dev.resize(size - cut)
+		place := far.AtEnd(dev).Place
+		if f := farOf(t, v); place != f.Token.Far || f.Standing != far.InStep {
+			t.Errorf("%d bytes less: %+v at the end, %v", cut, place, f.Standing)
+		}
+		loseHeads(t, dev)
+	}
+}
+
+// Heads from before the far header, and a device that lost a few sectors: what is left of a revoked key is named.
+func TestAForgottenFarHeaderOnAShorterDeviceIsNamed(t *testing.T) {
+	dev, v := twoKeys(t, 8*mib)
+	place := farOf(t, v).Token.Far
+	if err := v.DisableFar(ctx); err != nil {
+		t.Fatal(err)
+	}
+	before := slices.Clone(dev.image[:32<<10])
+	if _, err := v.EnableFar(ctx, luks.Room{}); err != nil {
+		t.Fatal(err)
+	}
+	copy(dev.image, before)
+	dev.resize(8*mib - 4096)
+	var left *luks.FarError
+	if err := killTwo(loaded(t, dev)); !errors.As(err, &left) || left.Place != place {
+		t.Errorf("%v", err)
+	}
+}
+
+// A removal that was cut off leaves a keyslot that is named and dead: the other one is the last.
+func TestADeadKeyslotIsNoOtherKey(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		dev := &elastic{memory: memory{image: make([]byte, 8*mib)}}
+		o := options(version)
+		v, err := luks.Format(ctx, dev, []byte("one"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+			t.Fatal(err)
+		}
+		before := loaded(t, dev)
+		slot, err := before.Keyslot(0)
+		if err != nil || before.Last(slot) {
+			t.Errorf("LUKS%d: keyslot 0 of two is the last, %v", version, err)
+		}
+		cut := unlimited(dev)
+		cut.torn = 1
+		if err := killTwo(loaded(t, cut)); !errors.Is(err, syscall.ENODEV) {
+			t.Fatal(err)
+		}
+		if err := before.KillKeyslot(ctx, 0, nil); !errors.Is(err, luks.ErrLastKey) {
+			t.Errorf("LUKS%d: killing the last one, of which nobody was asked: %v", version, err)
+		}
+		after := loaded(t, dev)
+		unlock(t, after, "one")
+		if slot, err = after.Keyslot(0); err != nil || !after.Last(slot) {
+			t.Errorf("LUKS%d: keyslot 0 beside a dead one is not the last, %v", version, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package luks
 
 import (
 	"context"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -41,6 +42,24 @@ func (v *Volume) Foreign() error {
 		return err
 	}
 	return &header.ForeignError{Foreign: foreign[0]}
+}
+
+// Last tells whether a keyslot is the only one that opens a key that data need, as far as that can be known without a
+// passphrase: DamagedKeyslots open nothing. It looks once for each time that the volume is loaded, so that
+// KillKeyslot goes by what its caller was told.
+func (v *Volume) Last(k Keyslot) bool {
+	if !k.OpensData() || v.View.Last(k) {
+		return k.OpensData()
+	}
+	if v.dead == nil {
+		list := v.DamagedKeyslots()
+		v.dead = &list
+	}
+	sound := v.View
+	sound.Keyslots = slices.DeleteFunc(slices.Clone(sound.Keyslots), func(o Keyslot) bool {
+		return o.ID != k.ID && slices.Contains(*v.dead, o.ID)
+	})
+	return sound.Last(k)
 }
 
 // DamagedKeyslots lists the keyslots whose material cannot be read or cannot be encrypted data. One

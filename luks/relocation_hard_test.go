@@ -186,6 +186,35 @@ func TestGrowthConcludesOrGoesBackFromEveryWrite(t *testing.T) {
 	t.Error("a growth of more than 40 writes")
 }
 
+// The far header that comes of it is longer than a new one might be for data of that length.
+func TestResizeOfMetadataConcludesFromEveryWrite(t *testing.T) {
+	size := luks.MetadataSize{Header: 64 << 10, Keyslots: 896 << 10}
+	for writes := range 100 {
+		dev, v := elasticVolume(t, 8*mib)
+		data := dataOf(dev, v)
+		cut := loaded(t, &pulled{dev, writes})
+		done := cut.SetMetadataSize(ctx, size, nil)
+		v = loaded(t, dev)
+		if _, err := v.Heal(ctx, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Resume(ctx, nil); err != nil {
+			t.Fatalf("%d writes: %v", writes, err)
+		}
+		if f := farOf(t, v); f.Standing != far.InStep {
+			t.Errorf("%d writes: far header %v, %v", writes, f.Standing, f.Why)
+		}
+		unlock(t, v, "one")
+		if !bytes.Equal(data, dataOf(dev, v)) {
+			t.Errorf("%d writes: data were changed", writes)
+		}
+		if done == nil {
+			return
+		}
+	}
+	t.Error("a resize of more than 100 writes")
+}
+
 func tokenOf(t *testing.T, v *luks.Volume) far.Token {
 	t.Helper()
 	token, _, found, err := far.Find(v.Metadata())

@@ -21,6 +21,8 @@ type Volume struct {
 	// FarLag is why the last change through this Volume left the far header as it was; nil where it did
 	// not, or where there is none.
 	FarLag error
+
+	dead *[]int // what Last found damaged since the volume was loaded; nil until it looked
 }
 
 // Data describes the encrypted data.
@@ -53,7 +55,7 @@ func (v *Volume) load() error {
 	if err != nil {
 		return err
 	}
-	v.View, v.FarLag = fresh, nil
+	v.View, v.FarLag, v.dead = fresh, nil, nil
 	return nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/bitlkimage"
+	"github.com/orthrus-luks/orthrus/test/vectors/interrupted"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +63,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "costs": costs,
 			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume,
+			"interrupted": recorded,
 		},
 	})
 }
@@ -74,6 +76,19 @@ func setUp(env *testscript.Env) error {
 		errs = append(errs, os.WriteFile(filepath.Join(env.WorkDir, name), []byte(passphrase), 0o600))
 	}
 	return errors.Join(errs...)
+}
+
+// recorded writes a volume on which a reencryption was cut off: "interrupted reencrypt-checksum clean-1 a.img".
+func recorded(ts *testscript.TestScript, _ bool, args []string) {
+	for _, f := range interrupted.Families() {
+		for _, s := range f.States {
+			if f.Name == args[0] && s.Name == args[1] {
+				ts.Check(os.WriteFile(ts.MkAbs(args[2]), s.WithMaterial(), 0o600))
+				return
+			}
+		}
+	}
+	ts.Fatalf("no such state")
 }
 
 // exits runs a program and wants this very exit code: "exits 2 cryptsetup open …".

@@ -62,14 +62,20 @@ func (s Stack) Has(major, minor uint32) bool { return s.devices[number{major, mi
 
 // SharesBytes tells whether d and the device that other describes show the same bytes: one stands on
 // the other (multipath, RAID 1, a linear mapping), or one is a loop device of the other or of the
-// same file.
+// same file, or stands on one. The Major of an image file is 0.
 func (d *Device) SharesBytes(other Info) bool {
 	backing, err := LoopBacking(other.Path)
 	if err == nil && sameTarget(backing, d.path) {
 		return true
 	}
+	if sameTarget(other.Path, d.path) {
+		return true
+	}
 	if !d.block {
-		return false
+		return overLoop(d.path, other)
+	}
+	if other.Major == 0 {
+		return overLoop(other.Path, Info{Major: d.Major(), Minor: d.Minor()})
 	}
 	if own, ownErr := LoopBacking(d.path); ownErr == nil &&
 		(sameTarget(own, other.Path) || err == nil && sameTarget(own, backing)) {
@@ -77,6 +83,21 @@ func (d *Device) SharesBytes(other Info) bool {
 	}
 	return StackOn(d.Major(), d.Minor()).Has(other.Major, other.Minor) ||
 		StackOn(other.Major, other.Minor).Has(d.Major(), d.Minor())
+}
+
+// overLoop tells whether a device stands on a loop device of that file.
+func overLoop(file string, top Info) bool {
+	devices, err := Devices()
+	if err != nil {
+		return false
+	}
+	for _, d := range devices {
+		backing, err := LoopBacking(d.Path)
+		if err == nil && sameTarget(backing, file) && StackOn(d.Major, d.Minor).Has(top.Major, top.Minor) {
+			return true
+		}
+	}
+	return false
 }
 
 func sameTarget(a, b string) bool {

@@ -4,9 +4,8 @@ package verity
 
 import (
 	"iter"
-	"maps"
 	"math/bits"
-	"slices"
+	"sort"
 	"sync"
 )
 
@@ -69,13 +68,22 @@ func (s *Set) Len() uint64 {
 	return s.size
 }
 
+// numbers are those of the pages in ascending order.
+func (s *Set) numbers() []uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := make([]uint64, 0, len(s.pages))
+	for number := range s.pages {
+		list = append(list, number)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i] < list[j] })
+	return list
+}
+
 // All yields the blocks in ascending order. Blocks that are removed meanwhile may be yielded or not.
 func (s *Set) All() iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
-		s.mu.RLock()
-		numbers := slices.Sorted(maps.Keys(s.pages))
-		s.mu.RUnlock()
-		for _, number := range numbers {
+		for _, number := range s.numbers() {
 			s.mu.RLock()
 			page := *s.pages[number]
 			s.mu.RUnlock()

@@ -34,7 +34,7 @@ func (s *Session) plan(c Change) (Plan, header.Plan, error) {
 	var p Plan
 	now := s.choice.Copy
 	c.Next.Metadata.DropIdleDigests()
-	if err := c.Expect.check(heldBy(now), heldBy(c.Next)); err != nil {
+	if err := c.Expect.check(s.dev, heldBy(now), heldBy(c.Next)); err != nil {
 		return p, header.Plan{}, err
 	}
 	if err := checkRoom(now, c, s.size()); err != nil {
@@ -90,10 +90,11 @@ func (p *Plan) exchange(heads header.Plan) {
 	}
 }
 
-// plan1 is plan for LUKS1. raw is the header as read.
-func plan1(raw []byte, now luks1.Header, c Change1, size uint64) (Plan, error) {
+// plan is that of Session for LUKS1.
+func (s *Session1) plan(c Change1) (Plan, error) {
 	var p Plan
-	if err := c.Expect.check(heldBy1(now), heldBy1(c.Next)); err != nil {
+	now, size := s.now, uint64(max(s.dev.Size(), 0))
+	if err := c.Expect.check(s.dev, heldBy1(now), heldBy1(c.Next)); err != nil {
 		return p, err
 	}
 	if err := layout.Fits1(c.Next, size); err != nil {
@@ -105,7 +106,7 @@ func plan1(raw []byte, now luks1.Header, c Change1, size uint64) (Plan, error) {
 	if err := layout.After1(c.Next, size, extents(c.After)...); err != nil {
 		return p, err
 	}
-	sectors, err := luks1.Changes(raw, c.Next)
+	sectors, err := luks1.Changes(s.raw, c.Next)
 	if err != nil {
 		return p, err
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -69,8 +71,8 @@ type Expect struct {
 	Authority *Identity
 	// VolumeKey is the digest that the key satisfied which allowed the operation; empty for none.
 	VolumeKey []byte
-	// Remains is the digest of a key that data need: another keyslot that holds it is there afterwards. Empty
-	// for none.
+	// Remains is the digest of a key that data need: another keyslot that holds it is there afterwards, with
+	// material that can be some. Empty for none.
 	Remains []byte
 	// Tokens have these texts; nil for one that is not there.
 	Tokens map[int]json.RawMessage
@@ -81,12 +83,18 @@ type held struct {
 	uuid     string
 	keyslots map[int]Identity
 	data     []byte   // the digest of the data's key
-	opens    [][]byte // digests of the data's keys that keyslots of a known type hold
+	opens    []opener // keyslots of a known type that hold the data's keys
 	tokens   map[int]json.RawMessage
 }
 
-// check returns a MeanwhileError or ErrAnotherVolume. after is the state that the operation would leave.
-func (e Expect) check(now, after held) error {
+// opener is a keyslot as one that opens the data.
+type opener struct {
+	digest   []byte
+	material luks2.Extent // bytes
+}
+
+// check returns a MeanwhileError or ErrAnotherVolume. after is the state that the operation would leave on dev.
+func (e Expect) check(dev header.Device, now, after held) error {
 	if e.UUID != "" && e.UUID != now.uuid {
 		return ErrAnotherVolume
 	}
@@ -106,15 +114,22 @@ func (e Expect) check(now, after held) error {
 			return &MeanwhileError{-1, id, nil}
 		}
 	}
-	if len(e.Remains) > 0 && !after.open(e.Remains) {
+	if len(e.Remains) > 0 && !after.open(dev, e.Remains) {
 		return &MeanwhileError{-1, -1, ErrLastKey}
 	}
 	return nil
 }
 
-// open tells whether a keyslot holds the key of that digest.
-func (h held) open(digest []byte) bool {
-	return slices.ContainsFunc(h.opens, func(d []byte) bool { return bytes.Equal(d, digest) })
+// open tells whether a keyslot holds the key of that digest, and has not lost it: a removal that was cut off leaves
+// one that is named and dead.
+func (h held) open(dev header.Device, digest []byte) bool {
+	return slices.ContainsFunc(h.opens, func(o opener) bool { return bytes.Equal(o.digest, digest) && o.lives(dev) })
+}
+
+// lives: the material can be read, and can be encrypted data.
+func (o opener) lives(dev header.Device) bool {
+	p := make([]byte, min(o.material.Size, luks2.MaxKeyslotsSize))
+	return header.ReadFull(dev, p, o.material.Offset) == nil && keyslot.Damaged(p) < 0
 }
 
 func (h held) has(k Identity) bool {
@@ -155,7 +170,8 @@ func heldBy(c luks2.Copy) held {
 	for _, k := range m.Keyslots() {
 		h.keyslots[k.ID] = IdentityOf(m, k)
 		if d, found := m.DigestOfKeyslot(k.ID); found && d.ServesData() && k.Type == luks2.TypeLUKS2 {
-			h.opens = append(h.opens, d.Value)
+			size := min(k.Area.Size, uint64(k.KeySize)*uint64(k.AF.Stripes))
+			h.opens = append(h.opens, opener{d.Value, luks2.Extent{Offset: k.Area.Offset, Size: size}})
 		}
 	}
 	for _, t := range m.Tokens() {
@@ -167,7 +183,8 @@ func heldBy(c luks2.Copy) held {
 func heldBy1(h1 luks1.Header) held {
 	h := held{uuid: h1.UUID, keyslots: map[int]Identity{}, data: h1.Digest[:]}
 	for _, id := range h1.EnabledKeyslots() {
-		h.keyslots[id], h.opens = IdentityOf1(h1, id), append(h.opens, h1.Digest[:])
+		h.keyslots[id] = IdentityOf1(h1, id)
+		h.opens = append(h.opens, opener{h1.Digest[:], h.keyslots[id].Area})
 	}
 	return h
 }

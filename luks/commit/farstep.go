@@ -236,7 +236,7 @@ func wipeFar(dev header.Device, f far.Found, holds luks2.Copy) error {
 	if err != nil {
 		return err
 	}
-	return Apply(dev, Plan{stages})
+	return applySettled(dev, Plan{stages})
 }
 
 // Preflight holds the rooms that steps are going to fill with a new far header against what lies there
@@ -306,9 +306,6 @@ func (s *Session) CatchUp() error {
 
 // Refresh brings the far header at a place, judged to be writable, into step with the heads as they are.
 func (s *Session) Refresh(p far.Place) error {
-	if err := settle(s.dev); err != nil {
-		return err
-	}
 	if err := (FarWrite{Place: p, Next: s.choice.Copy, Keep: true, After: true}).run(s); err != nil {
 		return &FarError{Place: p, Err: err}
 	}

@@ -5,6 +5,7 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,14 +26,23 @@ type FarError struct {
 	Keyslots []int // revoked in the heads, and alive in the far header
 	Place    far.Place
 	Err      error
+	Made     bool // the heads were changed as asked for before this
 }
 
 func (e *FarError) Error() string {
-	if len(e.Keyslots) == 0 {
-		return fmt.Sprintf("%v: at byte %d: %v", ErrFarLeft, e.Place.Start(), e.Err)
+	text := fmt.Sprintf("%v: at byte %d: %v", ErrFarLeft, e.Place.Start(), e.Err)
+	if len(e.Keyslots) > 0 {
+		holds := "it still holds"
+		if errors.Is(e.Err, far.ErrCutOff) {
+			holds = "it may still hold"
+		}
+		text = fmt.Sprintf("%v: at byte %d %s the old material of %s: %v", ErrFarLeft, e.Place.Start(), holds,
+			named(e.Keyslots), e.Err)
 	}
-	return fmt.Sprintf("%v: at byte %d it still holds the old material of %s: %v", ErrFarLeft, e.Place.Start(),
-		named(e.Keyslots), e.Err)
+	if e.Made {
+		text += " (the change itself is made)"
+	}
+	return text
 }
 
 // named is "keyslot 1" or "keyslots 0, 1".
@@ -136,13 +146,41 @@ func (f *following) announce(c Change, heads header.Plan) ([]Stage, error) {
 	if !f.has || f.refused != nil || f.old.Locator.UUID == f.next.Header.UUID {
 		return nil, nil
 	}
-	if err := f.prepare(c, heads); err != nil {
-		return nil, err
-	}
-	l := f.locator()
+	l, stage, err := f.announcement(c, heads)
 	f.announced = &l
-	stage, err := locatorStage(l, heads.Now)
 	return []Stage{stage}, err
+}
+
+func (f *following) announcement(c Change, heads header.Plan) (l far.Locator, stage Stage, err error) {
+	if err := f.prepare(c, heads); err != nil {
+		return l, stage, err
+	}
+	l = f.locator()
+	stage, err = locatorStage(l, heads.Now)
+	return l, stage, err
+}
+
+// forewarn announces that a keyslot goes whose material is overwritten before the heads forget it: where that is cut
+// off, the far header's copy would pass for the cure of a damaged keyslot. A far header that cannot be written keeps
+// no key alive: what is wrong with it is said after the change.
+func (f *following) forewarn(c Change, heads header.Plan) {
+	if !f.has || f.refused != nil || f.announced != nil || !f.overwrites(c.Before) {
+		return
+	}
+	l, stage, err := f.announcement(c, heads)
+	if err == nil && applySettled(f.dev, Plan{[]Stage{stage}}) == nil {
+		f.announced = &l
+	}
+}
+
+// overwrites tells whether revoked material is among what goes before the heads.
+func (f *following) overwrites(before []Area) bool {
+	for _, a := range before {
+		if slices.ContainsFunc(f.revoked, func(r revoked) bool { return r.area().Overlaps(a.Extent()) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // prepare builds the body from the device, the material, and the heads that the plan writes.
@@ -188,7 +226,7 @@ func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
 	if f.refused != nil {
 		for _, old := range f.copies {
 			if left := kept(f.dev, old, f.revoked); len(left) > 0 {
-				err = errors.Join(err, &FarError{left, old.Place, f.refused})
+				err = errors.Join(err, &FarError{Keyslots: left, Place: old.Place, Err: f.refused, Made: true})
 			}
 		}
 		if err != nil {
@@ -197,7 +235,7 @@ func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
 		return f.refused, nil
 	}
 	if err := f.write(c, heads); err != nil {
-		return nil, &FarError{kept(f.dev, f.old, f.revoked), f.token.Far, err}
+		return nil, &FarError{Keyslots: kept(f.dev, f.old, f.revoked), Place: f.token.Far, Err: err, Made: true}
 	}
 	return nil, nil
 }

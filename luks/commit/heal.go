@@ -47,7 +47,7 @@ func (s *Session) Heal() (healed bool, err error) {
 	if err != nil || len(p.Stages) == 0 {
 		return false, err
 	}
-	if err := Apply(s.dev, p); err != nil {
+	if err := applySettled(s.dev, p); err != nil {
 		return true, err
 	}
 	if err := s.read(); err != nil {

@@ -82,9 +82,7 @@ func (p *Plan) sectors(writes []luks1.Write) {
 }
 
 // Apply carries a plan out, and stops at the first error: the stages not yet reached are then as they were.
-// What was read may be the work of a program that was killed before its sync, so that comes first: one of
-// two copies must be durable before the other is touched, and what is in order already must be too before
-// anybody says so.
+// What was there before is made durable first: see settle.
 func Apply(dev header.Device, p Plan) error {
 	if err := settle(dev); err != nil {
 		return err

@@ -107,7 +107,7 @@ func disown(s *Session, forgotten []far.Found, list []revoked, seqID uint64) err
 		}
 		var cutOff *WriteError
 		if left := kept(s.dev, old, list); len(left) > 0 || errors.As(err, &cutOff) {
-			all = append(all, &FarError{left, old.Place, err})
+			all = append(all, &FarError{Keyslots: left, Place: old.Place, Err: err, Made: true})
 		}
 	}
 	return errors.Join(all...)

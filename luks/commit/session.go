@@ -54,9 +54,12 @@ type Options struct {
 // changed: the same volume as before, not conflicting, no foreign signature over a damaged copy, not in the
 // middle of a reencryption with unequal heads, and, but for Options.Heals, not at the end of the sequence
 // numbers. An update that wraps carries no other change, so that whichever copy the next reader takes for the
-// newer one says the same.
+// newer one says the same. What was there before is made durable first: see settle.
 func Begin(dev header.Device, o Options) (*Session, error) {
 	s := &Session{dev: dev, random: rand.Reader, o: o}
+	if err := settle(dev); err != nil {
+		return nil, err
+	}
 	if err := s.read(); err != nil {
 		return nil, err
 	}
@@ -143,6 +146,7 @@ func (s *Session) Do(c Change) error {
 	if err != nil {
 		return err
 	}
+	f.forewarn(c, heads)
 	p.Stages = append(announced, p.Stages...)
 	if err := s.carryOut(p, c, heads.Next); err != nil {
 		return err
@@ -154,7 +158,7 @@ func (s *Session) Do(c Change) error {
 // carryOut applies the plan of a change, and reads the heads again. The error is an UnfinishedError where a write
 // failed after something had come of it.
 func (s *Session) carryOut(p Plan, c Change, next luks2.Copy) error {
-	if err := Apply(s.dev, p); err != nil {
+	if err := applySettled(s.dev, p); err != nil {
 		return s.cutOff(err, c, next)
 	}
 	return s.read()

@@ -20,9 +20,13 @@ type Session1 struct {
 	now luks1.Header
 }
 
-// Begin1 reads the header, for a caller that holds the exclusive lock. uuid is that of the volume; empty for any.
+// Begin1 reads the header, for a caller that holds the exclusive lock, and makes it durable first. uuid is that of
+// the volume; empty for any.
 func Begin1(dev header.Device, uuid string) (*Session1, error) {
 	s := &Session1{dev: dev}
+	if err := settle(dev); err != nil {
+		return nil, err
+	}
 	if err := s.read(); err != nil {
 		return nil, err
 	}
@@ -55,11 +59,11 @@ func (s *Session1) Do(c Change1) error {
 		return err
 	}
 	c.Before = append(stray, c.Before...)
-	p, err := plan1(s.raw, s.now, c, uint64(max(s.dev.Size(), 0)))
+	p, err := s.plan(c)
 	if err != nil {
 		return err
 	}
-	if err := Apply(s.dev, p); err != nil {
+	if err := applySettled(s.dev, p); err != nil {
 		return s.cutOff(err, c)
 	}
 	if len(takenAway(s.now, c.Next)) > 0 {
@@ -111,12 +115,12 @@ func (s *Session1) Up(heads header.Plan) error {
 		Area{"primary header", luks1.ReservedSize, mixed[luks1.ReservedSize:]},
 		Area{"sector 0", 0, mixed[:luks1.SectorSize]},
 	)
-	if err := Apply(s.dev, p); err != nil {
+	if err := applySettled(s.dev, p); err != nil {
 		return err
 	}
 	var whole Plan
 	whole.heads(header.Plan{Writes: heads.Writes[:1]})
-	return Apply(s.dev, whole)
+	return applySettled(s.dev, whole)
 }
 
 // Down turns LUKS2 into LUKS1: the header's second sector, the first, which tells the version, and then zeros
@@ -145,10 +149,10 @@ func (s *Session) Down(h luks1.Header) error {
 		Area{"old secondary header", secondary, make([]byte, secondary)},
 		Area{"old primary header", luks1.ReservedSize, make([]byte, secondary-luks1.ReservedSize)},
 	)
-	if err := Apply(s.dev, whole); err != nil {
+	if err := applySettled(s.dev, whole); err != nil {
 		return err
 	}
-	return Apply(s.dev, p)
+	return applySettled(s.dev, p)
 }
 
 // Whole puts a header backup on a device that has no valid header of its own, for a caller that holds the lock:

@@ -48,7 +48,9 @@ func extents(areas []Area) []luks2.Extent {
 	return list
 }
 
-// settle makes durable whatever was written to the device before.
+// settle makes durable whatever was written to the device before. What is read under the lock may be the work of a
+// program that was killed before its sync: one of two copies must be durable before the other is touched, and what is
+// in order already must be too before anybody says so.
 func settle(dev header.Device) error {
 	if err := dev.Sync(); err != nil {
 		return &WriteError{"what was written before", "sync", 0, err}

@@ -214,3 +214,20 @@ func TestWriteErrorsAreOneLine(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 }
+
+func TestSessionsBeginWithASync(t *testing.T) {
+	for name, begin := range map[string]func(header.Device) error{
+		"luks2-argon2id-4096": func(d header.Device) error { _, err := Begin(d, Options{}); return err },
+		"luks1-sha1":          func(d header.Device) error { _, err := Begin1(d, ""); return err },
+	} {
+		image, _ := vectors.Open(name)
+		d := &disk{image: image}
+		if err := begin(d); err != nil || d.syncs != 1 || len(d.writes) != 0 {
+			t.Errorf("%s: %d syncs, %d writes, %v", name, d.syncs, len(d.writes), err)
+		}
+		d = &disk{image: image, failSyncs: map[int]bool{0: true}}
+		if err := begin(d); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: what was written before is not durable, and the session begins: %v", name, err)
+		}
+	}
+}

@@ -4,10 +4,10 @@ package far
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -23,7 +23,7 @@ func Layout(c luks2.Copy) ([]luks2.Extent, error) {
 	for _, k := range c.Metadata.Keyslots() {
 		list = append(list, luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size})
 	}
-	slices.SortFunc(list, func(a, b luks2.Extent) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Offset < list[j].Offset })
 	contents := Contents{}
 	for _, e := range list {
 		contents.Parts = append(contents.Parts, Part{Extent: e})
@@ -115,7 +115,7 @@ func Changes(old, next Contents) []luks2.Extent {
 // gaps lists the ranges of length bytes that neither list covers.
 func gaps(a, b []luks2.Extent, length uint64) []luks2.Extent {
 	all := slices.Concat(a, b)
-	slices.SortFunc(all, func(a, b luks2.Extent) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Offset < all[j].Offset })
 	var list []luks2.Extent
 	at := uint64(0)
 	for _, e := range all {

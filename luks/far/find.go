@@ -120,8 +120,7 @@ func NearEnd(dev header.Device) uint64 { return uint64(max(dev.Size()-nearEnd, 0
 // each far header that is found. It stops early where report returns false. Places that cannot be read
 // are passed over.
 func Search(ctx context.Context, dev header.Device, from uint64, report func(Found) bool) error {
-	for at := alignDown(uint64(max(dev.Size(), 0))); at > from && at >= Alignment; {
-		at -= Alignment
+	for at := alignDown(uint64(max(dev.Size(), 0))); at+Alignment > from && at > 0; at -= Alignment {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -184,14 +183,15 @@ func (b bodyDevice) ReadAt(p []byte, off int64) (int, error) {
 // Device shows the body as what it is, a detached header, for reading only.
 func (f Found) Device() header.Device { return bodyDevice{f.Body} }
 
-// AtEnd looks where a far header lies unless the device has changed its size since. Where there is no room for one its
-// State is Absent.
-func AtEnd(dev header.Device) Found {
-	at, ok := LocatorAt(uint64(max(dev.Size(), 0)))
-	if !ok {
-		return Found{}
+// AtEnd looks where a far header lies unless the device has changed its size by more than a MiB since. Where there is
+// none its State is Absent.
+func AtEnd(dev header.Device) (f Found) {
+	for _, at := range locatorsAtEnd(uint64(max(dev.Size(), 0))) {
+		if f = Look(dev, at); f.State > Unreadable {
+			break
+		}
 	}
-	return Look(dev, at)
+	return f
 }
 
 // Every finds the far headers of any volume near the device's end, and those whose places heads that

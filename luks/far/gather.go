@@ -12,7 +12,7 @@ import (
 )
 
 // Gather reads what lies where far headers of that volume may lie: at the places that the heads name, at the
-// device's end, and without a token behind data of a fixed size. Where no locator lies that is at most 16 KiB. It
+// device's end, and without a token behind data of a fixed size. Where no locator lies that is at most 24 KiB. It
 // leaves Want and Live open.
 func Gather(dev header.Device, head luks2.Copy) Evidence {
 	e := Evidence{Head: head, DeviceSize: uint64(max(dev.Size(), 0))}
@@ -26,9 +26,11 @@ func Gather(dev header.Device, head luks2.Copy) Evidence {
 		e.Others = append(e.Others, Read(dev, e.Token.To))
 		seen[e.Token.To.Locator] = true
 	}
-	if at, ok := LocatorAt(e.DeviceSize); ok && !seen[at] {
-		e.Others = append(e.Others, Look(dev, at))
-		seen[at] = true
+	for _, at := range locatorsAtEnd(e.DeviceSize) {
+		if !seen[at] {
+			e.Others = append(e.Others, Look(dev, at))
+			seen[at] = true
+		}
 	}
 	if at, ok := behindData(head, e.DeviceSize); ok && !e.HasToken && !seen[at] {
 		e.Others = append(e.Others, Look(dev, at))

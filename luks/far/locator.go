@@ -3,11 +3,11 @@
 package far
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -155,7 +155,7 @@ func withUnknown(parts []Part, unknown []luks2.Extent) []Part {
 	for _, e := range Coalesce(unknown) {
 		parts = append(parts, Part{Extent: e})
 	}
-	slices.SortFunc(parts, func(p, q Part) int { return cmp.Compare(p.Offset, q.Offset) })
+	sort.Slice(parts, func(i, j int) bool { return parts[i].Offset < parts[j].Offset })
 	if len(parts) > maxOldParts {
 		from := parts[0].Offset
 		return []Part{{Extent: luks2.Extent{Offset: from, Size: parts[len(parts)-1].End() - from}}}
@@ -166,7 +166,7 @@ func withUnknown(parts []Part, unknown []luks2.Extent) []Part {
 // Coalesce joins ranges that touch or overlap.
 func Coalesce(list []luks2.Extent) []luks2.Extent {
 	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b luks2.Extent) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Offset < list[j].Offset })
 	var joined []luks2.Extent
 	for _, e := range list {
 		if n := len(joined); n > 0 && joined[n-1].End() >= e.Offset {

@@ -70,9 +70,15 @@ func SameMaterial(a, b luks2.Keyslot) bool {
 		a.KDF.Type == b.KDF.Type && bytes.Equal(a.KDF.Salt, b.KDF.Salt)
 }
 
-// Vouches tells whether the locator has the sum of these bytes of the body for exactly that part.
+// Vouches tells whether the locator has the sum of these bytes of the body for exactly that part. What an update that
+// is under way takes away is not vouched for: its keyslot was being removed.
 func (l Locator) Vouches(e luks2.Extent, p []byte) bool {
-	return l.Holds(e, p) || l.Old != nil && l.Old.Holds(e, p)
+	return l.Holds(e, p) || l.Old != nil && l.Old.Holds(e, p) && l.stays(e)
+}
+
+// stays tells whether exactly that part is one of the body that is to be.
+func (l Locator) stays(e luks2.Extent) bool {
+	return slices.ContainsFunc(l.Parts, func(p Part) bool { return p.Extent == e })
 }
 
 // Holds tells whether the sum of these bytes is that of exactly that part.

@@ -60,6 +60,20 @@ func LocatorAt(deviceSize uint64) (uint64, bool) {
 	return alignDown(deviceSize) - Alignment, true
 }
 
+// locatorsAtEnd are the places where a locator may lie at the end of a device of deviceSize bytes. Between it and the
+// end there are up to 2 MiB that belong to nobody: a device that lost some of them still has all of its far header.
+func locatorsAtEnd(deviceSize uint64) []uint64 {
+	at, ok := LocatorAt(deviceSize)
+	switch last := alignDown(deviceSize); {
+	case !ok:
+		return nil
+	case last+SlotSize > deviceSize:
+		return []uint64{at}
+	default:
+		return []uint64{last, at}
+	}
+}
+
 // LeastData is how long the data must be for a far header with a body of length bytes: it is to take no
 // more than a small part of the device.
 func LeastData(length uint64) uint64 { return 16 * length }

@@ -87,7 +87,7 @@ func (g grub) refuses(r Report) (why []string) {
 		if s.Type != "crypt" {
 			why = append(why, fmt.Sprintf("segment %d: type %s", s.ID, s.Type))
 		}
-		if (s.Offset == 0 || s.Offset >= r.DeviceSize) && !g.detached {
+		if (r.apart || s.Offset == 0 || s.Offset >= r.DeviceSize) && !g.detached {
 			why = append(why, "a detached header")
 		}
 	}

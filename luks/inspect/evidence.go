@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/rescue"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -36,8 +37,22 @@ type Evidence struct {
 	Unseen     error    // places where signatures could not be looked for
 	Wiped      []Wiped  // heads that only lack their magic
 	Texts      []uint64 // where metadata stands without a head before it
+	// DataSize is the length in bytes of the device that has the data of a detached header, for the caller to fill in;
+	// nil where the data is on this device or that was not named.
+	DataSize *uint64
 	// Far is for the caller to fill in, who knows of mappings; nil where it was not looked for.
 	Far *FarEvidence
+	// Record is what Weigh found of the zone that a reencryption was rewriting; nil where nothing was found.
+	Record    *reencrypt.Count
+	RecordErr error
+}
+
+// room is how long the device of the data is, in bytes: as far as is known, this one.
+func (e Evidence) room() uint64 {
+	if e.DataSize != nil {
+		return *e.DataSize
+	}
+	return e.Size
 }
 
 // Wiped is a header in order but for its magic.

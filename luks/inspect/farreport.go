@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // FarEvidence is what was found of the third copy near the device's end.
@@ -62,6 +63,22 @@ func (r *Report) judgeFar(e *FarEvidence) {
 	r.farFindings(e)
 }
 
+const reachesOver = "the data segment reaches over the far header"
+
+// judgeReach holds the data against the far header that the heads name, whether that was looked at or not. In the
+// middle of a transaction its place may be one to come.
+func (r *Report) judgeReach(e Evidence, m *luks2.Metadata) {
+	t, _, found, err := far.Find(m)
+	settled := found && (t.Phase == far.Stable || t.Phase == far.AwaitingCut)
+	if err != nil || !settled || t.Far.None() || far.DataEnd(m, e.Size) <= t.Far.Start() {
+		return
+	}
+	if e.Far == nil {
+		r.add(Healable, reachesOver)
+	}
+	r.misfits = append(r.misfits, reachesOver)
+}
+
 func (r *Report) farFindings(e *FarEvidence) {
 	switch {
 	case e.Why != nil:
@@ -72,7 +89,7 @@ func (r *Report) farFindings(e *FarEvidence) {
 		r.add(Healable, "an update of the far header was cut off; far sync finishes it")
 	}
 	if e.Exposed {
-		r.add(Healable, "the data segment reaches over the far header")
+		r.add(Healable, reachesOver)
 	}
 	if e.Covered {
 		r.add(Healable, "a mapping reaches over the far header: it was opened by an older tool")

@@ -19,16 +19,16 @@ func (r *Report) judgePossible() {
 			continue
 		}
 		if end := s.recordedExtent().End(); end > math.MaxInt64 {
-			r.add(Lost, fmt.Sprintf("segment %d: %d bytes at byte %d lie on no device", s.ID, s.recorded, s.Offset))
+			r.misfit(Lost, fmt.Sprintf("segment %d: %d bytes at byte %d lie on no device", s.ID, s.recorded, s.Offset))
 		}
 		if s.Cipher == "" {
 			continue // of a type that encrypts nothing
 		}
 		if !slices.Contains([]uint32{512, 1024, 2048, 4096}, s.SectorSize) {
-			r.add(Lost, fmt.Sprintf("segment %d: no kernel maps sectors of %d bytes", s.ID, s.SectorSize))
+			r.misfit(Lost, fmt.Sprintf("segment %d: no kernel maps sectors of %d bytes", s.ID, s.SectorSize))
 		}
 		if grade, why := judgeCipher(s.Cipher); why != "" {
-			r.add(grade, fmt.Sprintf("segment %d: %s", s.ID, why))
+			r.misfit(grade, fmt.Sprintf("segment %d: %s", s.ID, why))
 		}
 	}
 }

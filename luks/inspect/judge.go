@@ -4,7 +4,7 @@ package inspect
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -15,7 +15,7 @@ import (
 func Judge(e Evidence) (Report, error) {
 	r := Report{
 		DeviceSize: e.Size, Keyslots: []Keyslot{}, Segments: []Segment{}, Findings: []Finding{},
-		Tools: []Opinion{},
+		Tools: []Opinion{}, room: e.room(), apart: e.DataSize != nil,
 	}
 	switch {
 	case e.LUKS1 != nil || e.LUKS1Err != nil:
@@ -54,10 +54,12 @@ func (r *Report) judge2(e Evidence) {
 	r.judgeDropped(m)
 	r.keyslots2(m, e.Areas)
 	r.judgeKeyslots()
-	r.segments2(m, e.Size)
+	r.segments2(m, r.room)
 	r.judgeFar(e.Far)
+	r.judgeReach(e, m)
 	r.judgeSegments(m.KeyslotsExtent(h.Size).End())
 	r.judgeRequirements()
+	r.judgeReencryption(e)
 }
 
 // judgeLost: something of LUKS2 is there, and no valid copy.
@@ -157,16 +159,16 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 		}
 		end := s.recordedExtent().End()
 		switch {
-		case s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= extent.Up(areasEnd, 1<<20):
+		case !r.apart && (s.Offset == 0 || r.DeviceSize <= s.Offset && r.DeviceSize <= extent.Up(areasEnd, 1<<20)):
 			r.add(Note,
 				fmt.Sprintf("segment %d: its data lies on another device; this is a detached header or a backup of one",
 					s.ID))
-		case s.Offset >= r.DeviceSize:
-			r.add(Healable,
-				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.DeviceSize))
-		case !s.Dynamic && end > r.DeviceSize:
-			r.add(Healable, fmt.Sprintf("segment %d ends at byte %d, the device at %d: %d bytes of data are not there",
-				s.ID, end, r.DeviceSize, end-r.DeviceSize))
+		case s.Offset >= r.room:
+			r.misfit(Healable,
+				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.room))
+		case !s.Dynamic && end > r.room:
+			const text = "segment %d ends at byte %d, the device at %d: %d bytes of data are not there"
+			r.misfit(Healable, fmt.Sprintf(text, s.ID, end, r.room, end-r.room))
 		case s.Dynamic && s.SectorSize > 0 && s.Size%uint64(s.SectorSize) != 0:
 			r.add(Note, fmt.Sprintf("segment %d: the last %d bytes of the device make no whole sector of %d", s.ID,
 				s.Size%uint64(s.SectorSize), s.SectorSize))
@@ -179,15 +181,15 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 func (r *Report) judgeRest() {
 	end := uint64(0)
 	for _, s := range r.Segments {
-		if s.Dynamic || s.Offset == 0 {
+		if s.Dynamic || s.Offset == 0 && !r.apart {
 			return
 		}
 		if !s.Backup {
 			end = max(end, s.recordedExtent().End())
 		}
 	}
-	if end > 0 && end < r.DeviceSize && (r.Far == nil || r.Far.Place == nil) {
-		r.add(Note, fmt.Sprintf("%d bytes behind the data, from byte %d on, belong to no segment", r.DeviceSize-end,
+	if end > 0 && end < r.room && (r.Far == nil || r.Far.Place == nil) {
+		r.add(Note, fmt.Sprintf("%d bytes behind the data, from byte %d on, belong to no segment", r.room-end,
 			end))
 	}
 }
@@ -203,5 +205,5 @@ func (r *Report) segments2(m *luks2.Metadata, size uint64) {
 		}
 		r.Segments = append(r.Segments, one)
 	}
-	slices.SortFunc(r.Segments, func(a, b Segment) int { return a.ID - b.ID })
+	sort.Slice(r.Segments, func(i, j int) bool { return r.Segments[i].ID < r.Segments[j].ID })
 }

@@ -3,9 +3,8 @@
 package inspect
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -32,6 +31,8 @@ const (
 	Free        RegionKind = "free" // room for keyslots
 	Padding     RegionKind = "padding"
 	Data        RegionKind = "data"
+	NewData     RegionKind = "new data" // in the middle of a reencryption
+	HotZone     RegionKind = "hot zone" // some of it old, some of it new
 	FarHeader   RegionKind = "far header"
 	Unknown     RegionKind = "unknown"
 )
@@ -41,8 +42,9 @@ const (
 func Layout(r Report, keyslots luks2.Extent) []Region {
 	named := append(heads(r), areas(r)...)
 	named = append(named, data(r)...)
+	named = append(named, source(r)...)
 	named = append(named, farRegions(r)...)
-	slices.SortStableFunc(named, func(a, b Region) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.SliceStable(named, func(i, j int) bool { return named[i].Offset < named[j].Offset })
 	var list []Region
 	at := uint64(0)
 	for _, n := range named {
@@ -136,13 +138,11 @@ func areas(r Report) []Region {
 func data(r Report) []Region {
 	var list []Region
 	for _, s := range r.Segments {
-		if s.Backup || s.Offset == 0 {
+		if s.Backup || s.Offset == 0 || r.apart {
 			continue
 		}
-		n := Region{
-			Kind: Data, Offset: s.Offset, Size: s.Size, Name: fmt.Sprintf("data, segment %d", s.ID),
-			Keyslot: -1,
-		}
+		n := Region{Offset: s.Offset, Size: s.Size, Keyslot: -1}
+		n.Kind, n.Name = kindOf(r, s)
 		if s.recordedExtent().End() > r.DeviceSize {
 			n.Damaged, n.Why = true, "cut off"
 		}

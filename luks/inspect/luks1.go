@@ -29,7 +29,7 @@ func (r *Report) judge1(e Evidence) {
 	r.judgeKeyslots()
 	offset := uint64(h.PayloadOffset) * luks1.SectorSize
 	s := Segment{Type: "crypt", Offset: offset, Dynamic: true, Cipher: h.Encryption(), SectorSize: luks1.SectorSize}
-	s.Size = max(e.Size, offset) - offset
+	s.Size = max(r.room, offset) - offset
 	r.Segments = append(r.Segments, s)
 	r.judgeSegments(offset)
 }

@@ -45,6 +45,10 @@ func glyph(r Region) rune {
 		return '.'
 	case r.Kind == Data:
 		return '#'
+	case r.Kind == NewData:
+		return '='
+	case r.Kind == HotZone:
+		return '!'
 	case r.Kind == FarHeader:
 		return 'F'
 	case r.Kind == Unknown:

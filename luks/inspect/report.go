@@ -27,25 +27,30 @@ type Finding struct {
 
 // Report is what Judge makes of the evidence. Offsets and sizes are in bytes.
 type Report struct {
-	Version      int        `json:"version"`
-	UUID         string     `json:"uuid,omitempty"`
-	Label        string     `json:"label,omitempty"`
-	Subsystem    string     `json:"subsystem,omitempty"`
-	DeviceSize   uint64     `json:"device_size"`
-	Verdict      string     `json:"verdict"` // "healthy", "healable", "lost"
-	Chosen       string     `json:"chosen,omitempty"`
-	Because      string     `json:"chosen_because,omitempty"`
-	Copies       []Copy     `json:"copies,omitempty"` // LUKS2
-	Keyslots     []Keyslot  `json:"keyslots"`
-	Segments     []Segment  `json:"segments"`
-	Tokens       []Token    `json:"tokens,omitempty"`
-	Far          *FarReport `json:"far_header,omitempty"`
-	Requirements []string   `json:"requirements,omitempty"`
-	LeftAlone    bool       `json:"left_alone,omitempty"` // unequal heads in the middle of a reencryption
-	Findings     []Finding  `json:"findings"`
-	Tools        []Opinion  `json:"other_tools"`
-	Boot         []Loader   `json:"boot,omitempty"`
-	Map          []Region   `json:"map,omitempty"`
+	Version      int           `json:"version"`
+	UUID         string        `json:"uuid,omitempty"`
+	Label        string        `json:"label,omitempty"`
+	Subsystem    string        `json:"subsystem,omitempty"`
+	DeviceSize   uint64        `json:"device_size"`
+	Verdict      string        `json:"verdict"` // "healthy", "healable", "lost"
+	Chosen       string        `json:"chosen,omitempty"`
+	Because      string        `json:"chosen_because,omitempty"`
+	Copies       []Copy        `json:"copies,omitempty"` // LUKS2
+	Keyslots     []Keyslot     `json:"keyslots"`
+	Segments     []Segment     `json:"segments"`
+	Tokens       []Token       `json:"tokens,omitempty"`
+	Far          *FarReport    `json:"far_header,omitempty"`
+	Requirements []string      `json:"requirements,omitempty"`
+	LeftAlone    bool          `json:"left_alone,omitempty"` // unequal heads in the middle of a reencryption
+	Reencryption *Reencryption `json:"reencryption,omitempty"`
+	Findings     []Finding     `json:"findings"`
+	Tools        []Opinion     `json:"other_tools"`
+	Boot         []Loader      `json:"boot,omitempty"`
+	Map          []Region      `json:"map,omitempty"`
+
+	misfits []string // findings by which the data cannot be as the header has them
+	room    uint64   // bytes of the device that has the data
+	apart   bool     // it is another one
 }
 
 // Copy is one of the two heads.
@@ -106,7 +111,34 @@ type Opinion struct {
 }
 
 // add puts a finding into the report.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func (r *Report) add(g Grade, text string) { r.Findings = append(r.Findings, Finding{g, text}) }
+
+// misfit puts a finding into the report by which the data cannot be on this device as the header has them.
+func (r *Report) misfit(g Grade, text string) {
+	r.add(g, text)
+	if g != Note {
+		r.misfits = append(r.misfits, text)
+	}
+}
+
+// Misfits are the findings that say of a valid header that it does not fit its device: segments that no kernel
+// maps, that end beyond the device, or that reach over the far header. Such a header is right in itself, and yet
+// it is not what ought to be there.
+func (r *Report) Misfits() []string { return r.misfits }
+
+// Hurt lists the keyslots whose material is ruined, cannot be read, or lies beyond the device.
+func (r *Report) Hurt() []int {
+	var list []int
+	for _, k := range r.Keyslots {
+		if k.hurt() {
+			list = append(list, k.ID)
+		}
+	}
+	return list
+}
 
 // Add puts a finding of somebody else into a report that is judged already.
 func (r *Report) Add(g Grade, text string) {

@@ -66,6 +66,10 @@ func colour(r Region) string {
 		return "#f0e442"
 	case Data:
 		return "#009e73"
+	case NewData:
+		return "#56b4e9"
+	case HotZone:
+		return "#882255"
 	case FarHeader:
 		return "#cc79a7"
 	}

@@ -75,6 +75,12 @@ var known = []string{
 }
 
 func (r *Report) cryptsetupVolume() {
+	r.cryptsetupTokens()
+	if r.Reencryption != nil {
+		_, why := r.Reencryption.Verdict.Peer()
+		r.say(cryptsetup, "%s", why)
+		return
+	}
 	fixed, end := 0, uint64(0)
 	for _, s := range r.Segments {
 		if !s.Backup && !s.Dynamic {
@@ -93,14 +99,17 @@ func (r *Report) cryptsetupVolume() {
 	if fixed > 1 {
 		r.say(cryptsetupNew, "maps the sum of the segments' sizes as one piece from the first one on")
 	}
-	for _, t := range r.Tokens {
-		if t.ID >= luks2.MaxTokens {
-			r.say(cryptsetup, "stops with a failed assertion when it opens a header with token %d", t.ID)
-		}
-	}
 	for _, name := range r.Requirements {
 		if !slices.Contains(known, name) {
 			r.say(cryptsetup, "refuses to activate or change: unmet requirement %q", name)
+		}
+	}
+}
+
+func (r *Report) cryptsetupTokens() {
+	for _, t := range r.Tokens {
+		if t.ID >= luks2.MaxTokens {
+			r.say(cryptsetup, "stops with a failed assertion when it opens a header with token %d", t.ID)
 		}
 	}
 }

@@ -9,18 +9,21 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-// Noise overwrites the area of a keyslot with random bytes, from which freed and used areas cannot be told
-// apart. The error is a fault.GeometryError for one that is too long.
+// Noise overwrites the area of a keyslot with random bytes behind a sector of zeros, by which a keyslot that is still
+// named is known to be dead. The error is a fault.GeometryError for one that is too long.
 func Noise(id int, area luks2.Extent) (commit.Area, error) {
 	if area.Size > luks2.MaxKeyslotsSize {
 		return commit.Area{}, fault.Geometry(areaName(id), "%d bytes", area.Size)
 	}
-	return commit.Noise(areaName(id), area)
+	a, err := commit.Noise(areaName(id), area)
+	clear(a.Bytes[:min(keyslot.SectorSize, len(a.Bytes))])
+	return a, err
 }
 
 func noise1(h luks1.Header, id int) (commit.Area, error) {

@@ -3,9 +3,8 @@
 package layout
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -92,7 +91,7 @@ func Of1(h luks1.Header, deviceSize uint64) Layout {
 	if data == 0 {
 		data = deviceSize
 	}
-	slices.SortStableFunc(claims, func(a, b Range) int { return cmp.Compare(a.Owner, b.Owner) })
+	sort.SliceStable(claims, func(i, j int) bool { return claims[i].Owner < claims[j].Owner })
 	return cut(claims, data, deviceSize, deviceSize)
 }
 
@@ -115,7 +114,7 @@ func cut(claims []Range, data, end, size uint64) Layout {
 		}
 		taken = append(taken, c.Extent)
 	}
-	slices.SortFunc(l.Ranges, func(a, b Range) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.Slice(l.Ranges, func(i, j int) bool { return l.Ranges[i].Offset < l.Ranges[j].Offset })
 	return l
 }
 

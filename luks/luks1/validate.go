@@ -3,8 +3,7 @@
 package luks1
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 )
@@ -157,8 +156,8 @@ func (h Header) byOffset() []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(h.Keyslots[a].Offset, h.Keyslots[b].Offset)
+	sort.SliceStable(order, func(i, j int) bool {
+		return h.Keyslots[order[i]].Offset < h.Keyslots[order[j]].Offset
 	})
 	return order
 }

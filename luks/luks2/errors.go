@@ -49,11 +49,17 @@ func (e *DamageError) Error() string {
 
 func (e *DamageError) Unwrap() error { return e.Kind }
 
+// damaged makes a DamageError. Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func damaged(kind error, field, format string, args ...any) error {
 	return &DamageError{Kind: kind, Field: field, Why: fmt.Sprintf(format, args...)}
 }
 
 // broken is a DamageError for a rule of the JSON; path names the member.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func broken(path, format string, args ...any) error { return damaged(ErrRule, path, format, args...) }
 
 // RequirementsError names the requirements of the header that are not met here. It wraps ErrRequirements.

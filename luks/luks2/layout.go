@@ -3,9 +3,8 @@
 package luks2
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 )
 
 // AreaAlignment is the granularity of keyslot areas, bytes.
@@ -49,7 +48,7 @@ func (m *Metadata) FindArea(hdrSize, size uint64) (Extent, error) {
 func (m *Metadata) Holes(hdrSize uint64) []Extent {
 	whole := m.KeyslotsExtent(hdrSize)
 	slots := m.Keyslots()
-	slices.SortFunc(slots, func(a, b Keyslot) int { return cmp.Compare(a.Area.Offset, b.Area.Offset) })
+	sort.Slice(slots, func(i, j int) bool { return slots[i].Area.Offset < slots[j].Area.Offset })
 	var holes []Extent
 	at := whole.Offset
 	for _, slot := range slots {

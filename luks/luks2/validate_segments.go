@@ -4,6 +4,7 @@ package luks2
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 )
 
@@ -129,7 +130,7 @@ func checkOPAL(segment scope) error {
 // last regular one dynamic.
 func checkSegmentOrder(segments []Segment) error {
 	byID := slices.Clone(segments)
-	slices.SortFunc(byID, func(a, b Segment) int { return a.ID - b.ID })
+	sort.Slice(byID, func(i, j int) bool { return byID[i].ID < byID[j].ID })
 	regular := 0
 	for i, s := range byID {
 		path := "segments." + strconv.Itoa(s.ID)

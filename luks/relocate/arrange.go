@@ -5,6 +5,7 @@ package relocate
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -118,7 +119,7 @@ func (a *arrangement) ids(order func(x, y luks2.Extent) int) []int {
 	for id := range a.at {
 		list = append(list, id)
 	}
-	slices.SortFunc(list, func(i, j int) int { return cmp.Or(order(a.at[i], a.at[j]), cmp.Compare(i, j)) })
+	sort.Slice(list, func(i, j int) bool { return cmp.Or(order(a.at[list[i]], a.at[list[j]]), list[i]-list[j]) < 0 })
 	return list
 }
 
@@ -128,7 +129,7 @@ func (a *arrangement) hole(inside luks2.Extent, size uint64, taken ...luks2.Exte
 	for _, id := range a.ids(byOffset) {
 		taken = append(taken, a.at[id])
 	}
-	slices.SortFunc(taken, byOffset)
+	sort.Slice(taken, func(i, j int) bool { return taken[i].Offset < taken[j].Offset })
 	at := luks2.AlignUp(inside.Offset)
 	for _, e := range taken {
 		if e.Overlaps(luks2.Extent{Offset: at, Size: size}) {

@@ -56,11 +56,17 @@ func (r *relocation) place(deviceSize uint64) (far.Place, uint64, error) {
 		return p, 0, fmt.Errorf("%w: %d bytes leave no room for data", ErrTarget, deviceSize)
 	}
 	unit := uint64(r.segment.SectorSize)
-	size := extent.Down(p.Start()-r.segment.Offset, unit)
-	if size < far.LeastData(far.Length(r.head)) {
-		return p, 0, fmt.Errorf("%w: %d bytes leave %d for data", ErrTarget, deviceSize, size)
+	return p, extent.Down(p.Start()-r.segment.Offset, unit), nil
+}
+
+// smaller is place on a device that is to shrink, on which the far header is not to take more of the data than a new
+// one may. Nothing asks for that where a far header is there already, or was begun: it must be concluded.
+func (r *relocation) smaller(deviceSize uint64) (far.Place, uint64, error) {
+	p, size, err := r.place(deviceSize)
+	if err == nil && size < far.LeastData(far.Length(r.head)) {
+		err = fmt.Errorf("%w: %d bytes leave %d for data", ErrTarget, deviceSize, size)
 	}
-	return p, size, nil
+	return p, size, err
 }
 
 // next is the head with the token, and with data of that length.

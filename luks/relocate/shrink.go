@@ -16,7 +16,7 @@ func Shrunk(head luks2.Copy, to uint64) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, data, err := r.place(to)
+	_, data, err := r.smaller(to)
 	return min(data, r.segment.Size), err
 }
 
@@ -40,7 +40,7 @@ func PlanShrink(head luks2.Copy, deviceSize, to uint64) ([]Step, error) {
 	case to >= known:
 		return nil, fmt.Errorf("%w: %d bytes are not less than the %d that the volume knows", ErrTarget, to, known)
 	}
-	place, data, err := r.place(to)
+	place, data, err := r.smaller(to)
 	if err != nil {
 		return nil, err
 	}

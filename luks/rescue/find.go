@@ -5,6 +5,7 @@ package rescue
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
@@ -69,7 +70,7 @@ func (s *search) assemble() []Find {
 	for i := range finds {
 		finds[i].Keyslots = s.keyslots(finds[i])
 	}
-	slices.SortStableFunc(finds, compare)
+	sort.SliceStable(finds, func(i, j int) bool { return compare(finds[i], finds[j]) < 0 })
 	return finds
 }
 

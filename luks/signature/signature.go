@@ -3,9 +3,9 @@
 package signature
 
 import (
-	"cmp"
 	"io"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
 )
@@ -71,7 +71,7 @@ func Detect(r io.ReaderAt, size int64) ([]Signature, error) {
 	}
 	found = append(found, v.bootSector()...)
 	found = append(found, v.zfs()...)
-	slices.SortStableFunc(found, func(a, b Signature) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.SliceStable(found, func(i, j int) bool { return found[i].Offset < found[j].Offset })
 	return found, v.err()
 }
 

@@ -3,10 +3,10 @@
 package signature
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
 )
@@ -110,7 +110,7 @@ func (v *view) err() error {
 	if v.first == nil {
 		return nil
 	}
-	slices.SortFunc(v.bad, func(a, b extent.Extent) int { return cmp.Compare(a.Offset, b.Offset) })
+	sort.Slice(v.bad, func(i, j int) bool { return v.bad[i].Offset < v.bad[j].Offset })
 	return &Unreadable{Ranges: v.bad, Err: v.first}
 }
 

@@ -52,7 +52,7 @@ var rules = []rule{
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
 	{pkg: "luks/layout", may: []string{"dm/extent", "luks/far", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
 	// Formats of others: each a room of its own.
@@ -67,8 +67,9 @@ var rules = []rule{
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg", "luks/sector"}, pure: true},
+	{pkg: "luks/reencrypt", may: []string{"dm/extent", "dm/secret", "luks/digest", "luks/fault", "luks/hashalg", "luks/header", "luks/kdf", "luks/luks2", "luks/sector"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/extent", "dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
+	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/reencrypt", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
 	{pkg: "luks/relocate", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks2"}, pure: true},
 	{
@@ -80,7 +81,7 @@ var rules = []rule{
 	},
 	{
 		pkg: "luks/convert", pure: true,
-		may: []string{"dm/extent", "luks/commit", "luks/fault", "luks/header", "luks/keys", "luks/luks1", "luks/luks2", "luks/view"},
+		may: []string{"dm/extent", "luks/commit", "luks/fault", "luks/header", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/view"},
 	},
 	{
 		pkg: "luks/format", pure: true,
@@ -90,13 +91,13 @@ var rules = []rule{
 		},
 	},
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/header", "luks/luks1", "luks/luks2", "luks/sector", "luks/signature"}, other: []string{xsys}},
-	{pkg: "luks/reencrypt", may: []string{"dm/secret", "luks/activate", "luks/header", "luks/keyslot", "luks/luks2", "luks/sector"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/luks2", "luks/token/..."}},
 	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
 	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "luks", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
+	{pkg: "cmd/internal/unixsocket", other: []string{xsys}},
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
@@ -109,19 +110,19 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
 	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target", "luks/sector"}, pure: true},
 	{pkg: "cmd/internal/boot/units", may: []string{"cmd/internal/boot/crypttab", "cmd/internal/boot/plan"}},
-	{pkg: "cmd/internal/guard/policy", pure: true},
+	{pkg: "cmd/internal/guard/policy", may: []string{"dm/uuid"}, pure: true},
 	{pkg: "cmd/internal/guard/queue", pure: true},
 	{pkg: "cmd/internal/guard/identity", may: []string{"luks/header", "luks/luks1", "luks/luks2", "luks/view"}, pure: true},
 	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo", "cmd/internal/guard/identity"}, other: []string{xsys}},
 	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy", "cmd/internal/guard/identity"}, pure: true},
-	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo"}, other: []string{xsys}},
+	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/partition", may: []string{"dm/extent"}, pure: true},
 	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "dm/block", "luks/signature", "udev"}, other: []string{xsys}},
-	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
-	{pkg: "cmd/internal/kmod", other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "dm/block", "dm/uuid", "luks/sector"}, other: []string{xsys}},
-	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "luks/signature"}, other: []string{xsys}},
+	{pkg: "cmd/internal/kmod", may: []string{"cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/uuid", "luks/sector"}, other: []string{xsys}},
+	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "luks/signature"}, other: []string{xsys}},
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/volume", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo"}, other: []string{xsys}},

@@ -130,12 +130,10 @@ func keeps(d *disk.Recorder, seen []disk.Range) bool {
 }
 
 // afterRecovery judges a recovery: it succeeds, keeps the outcome, writes what it may, and has
-// nothing left to write when it is repeated. Where a sector cannot be read it may refuse instead.
+// nothing left to write when it is repeated. Where a sector cannot be read it may refuse instead, or stop before the
+// step that needs it.
 func (j *judge) afterRecovery(c Case, before Verdict, d *disk.Recorder, err error) Verdict {
-	if err != nil && c.Image.Unreadable() && d.Calls(disk.Write) == 0 {
-		return before
-	}
-	if err != nil {
+	if err != nil && !c.Image.Unreadable() {
 		return broken("%v, and recovery fails: %v", before.Outcome, err)
 	}
 	t := d.Trace(nil)
@@ -147,12 +145,12 @@ func (j *judge) afterRecovery(c Case, before Verdict, d *disk.Recorder, err erro
 	}
 	after := c
 	after.Image = t.After()
-	if v := j.check(after); v.Outcome != before.Outcome && firm(before.Outcome) {
-		return broken("recovery turned %v into %v %s", before.Outcome, v.Outcome, v.Reason)
+	if v := j.check(after); v.Outcome == Broken || v.Outcome != before.Outcome && firm(before.Outcome) {
+		return broken("recovery (error %v) turned %v into %v %s", err, before.Outcome, v.Outcome, v.Reason)
 	}
-	again, err := j.s.recover(after.Image, noFault)
-	if err != nil || again.Calls(disk.Write) != 0 {
-		return broken("recovering a second time: %d writes, error %v", again.Calls(disk.Write), err)
+	again, failed := j.s.recover(after.Image, noFault)
+	if failed != nil && !after.Image.Unreadable() || again.Calls(disk.Write) != 0 {
+		return broken("recovering a second time: %d writes, error %v", again.Calls(disk.Write), failed)
 	}
 	return before
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -92,11 +93,8 @@ func (p *people) tryAll(a ask.Answer) {
 		p.tryOn(seats, a, errs)
 	}
 	opened := anyNil(errs)
-	inOrder := slices.SortedFunc(maps.Keys(errs), func(a,
-		b *seat,
-	) int {
-		return strings.Compare(a.target.Name, b.target.Name)
-	})
+	inOrder := slices.Collect(maps.Keys(errs))
+	sort.Slice(inOrder, func(i, j int) bool { return inOrder[i].target.Name < inOrder[j].target.Name })
 	for _, s := range inOrder {
 		switch err := errs[s]; {
 		case err == nil, s.ctx.Err() != nil:

@@ -3,8 +3,8 @@
 package cli
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 )
 
 // grammar is what verbs and the common options make together.
@@ -19,7 +19,7 @@ func newGrammar(o *Options, verbs []Verb) *grammar {
 	for i := range verbs {
 		g.options = append(g.options, verbs[i].Options...)
 	}
-	slices.SortStableFunc(g.options, func(a, b Option) int { return cmp.Compare(place(a.Long), place(b.Long)) })
+	sort.SliceStable(g.options, func(i, j int) bool { return place(g.options[i].Long) < place(g.options[j].Long) })
 	return g
 }
 

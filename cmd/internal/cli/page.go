@@ -3,9 +3,9 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -82,7 +82,7 @@ func (p *page) overview(verbs []Verb) {
 // firstOf are the verbs that a newcomer is shown first.
 func firstOf(verbs []Verb) []Verb {
 	list := slices.DeleteFunc(slices.Clone(verbs), func(v Verb) bool { return v.First == 0 })
-	slices.SortStableFunc(list, func(a, b Verb) int { return cmp.Compare(a.First, b.First) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].First < list[j].First })
 	return list
 }
 

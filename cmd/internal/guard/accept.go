@@ -32,7 +32,7 @@ func (g *Guard) Accept(ctx context.Context, id string) (uuid string, err error) 
 		return "", err
 	}
 	l := g.see(d, file, e)
-	if l.sight.Mark == nil || !inOrder(e) {
+	if l.sight.Mark == nil || !inOrder(e) || !right(l.sight.Report) {
 		return l.uuid, ErrNothingToAccept
 	}
 	return l.uuid, g.accept(l, file)

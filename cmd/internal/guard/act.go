@@ -114,7 +114,7 @@ func (g *Guard) again(ctx context.Context, l look, d verdict.Decision, file *luk
 		return look{}, &outcome{decision: d, err: errors.Join(errReplaced, err)}
 	}
 	now := g.see(device, file, inspect.Read(file))
-	if now.sight.Clones, err = g.everyClone(ctx, now, file); err != nil {
+	if now.sight.Clones, err = g.everyClone(ctx, now, file, askLimit); err != nil {
 		return look{}, &outcome{decision: d, err: err}
 	}
 	if next := verdict.Decide(now.sight, now.policy); !next.Do || next.Rehearse != d.Rehearse || next.Step != d.Step ||

@@ -4,6 +4,7 @@ package guard
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -12,8 +13,8 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
-// searchLimit is how long a search for other bearers takes at most, however many disks do not answer.
-const searchLimit = 3 * time.Second
+// searches is how many disks that do not answer a search for other bearers waits for at most.
+const searches = 3
 
 func number(major, minor uint32) string {
 	return strconv.FormatUint(uint64(major), 10) + ":" + strconv.FormatUint(uint64(minor), 10)
@@ -60,26 +61,45 @@ func (g *Guard) askBearers(uuid, but string) {
 	}
 }
 
-// everyClone asks all block devices again, before something is written. One that does not answer counts as
-// what it was seen to be.
-func (g *Guard) everyClone(ctx context.Context, l look, file *luks.File) ([]string, error) {
-	paths := g.clones(l.device, l.uuid, file)
-	if !file.IsBlock() {
-		return paths, nil
+// others are all block devices, and the images that the configuration names.
+func (m machine) others() ([]block.Info, error) {
+	list, err := m.devices()
+	for _, pattern := range m.images() {
+		found, _ := filepath.Glob(pattern)
+		for _, path := range found {
+			if d, err := describeImage(path); err == nil {
+				list = append(list, block.Info{Path: path, Size: int64(d.Size)})
+			}
+		}
 	}
-	devices, err := block.Devices()
+	return list, err
+}
+
+// idOfInfo is how the guard calls what others lists.
+func idOfInfo(d block.Info) string {
+	if d.Major == 0 {
+		return d.Path
+	}
+	return number(d.Major, d.Minor)
+}
+
+// everyClone asks all block devices and images again, before something is written. One that does not answer counts as
+// what it was seen to be; patience is how long one may take.
+func (g *Guard) everyClone(ctx context.Context, l look, file *luks.File, patience time.Duration) ([]string, error) {
+	paths := g.clones(l.device, l.uuid, file)
+	devices, err := g.machine.others()
 	if err != nil {
 		return paths, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, searchLimit)
+	ctx, cancel := context.WithTimeout(ctx, searches*patience)
 	defer cancel()
 	for _, d := range devices {
-		id := number(d.Major, d.Minor)
+		id := idOfInfo(d)
 		if id == l.device.ID || d.Size == 0 || suspended(id, 0) {
 			continue
 		}
 		uuid := ""
-		asking, done := context.WithTimeout(ctx, askLimit)
+		asking, done := context.WithTimeout(ctx, patience)
 		if g.within(asking, id, func() func() {
 			found := uuidOf(d.Path)
 			return func() { uuid = found }
@@ -105,21 +125,22 @@ func uuidOf(path string) string {
 	return v.UUID
 }
 
-// askLimit is how long one device may take to say what it bears.
-const askLimit = time.Second
+// askLimit is how long one device may take to say what it bears. Where an answer decides whether a volume is called
+// lost, it may be the machine that is slow: longLimit.
+const (
+	askLimit  = time.Second
+	longLimit = 5 * time.Second
+)
 
 // within does something that a disk may never answer, for a bounded time. What it found is taken over, by
-// the function that ask returns, only if it came in time. A device that owes an answer is not asked again.
+// the function that ask returns, only if it came in time. A device that owes an answer which nobody waits for any
+// more is not asked again.
 func (g *Guard) within(ctx context.Context, id string, ask func() (take func())) bool {
-	g.mu.Lock()
-	owes := g.owing[id]
-	if !owes {
-		g.owing[id] = true
-	}
-	g.mu.Unlock()
-	if owes {
+	over := g.turn(ctx, id)
+	if over == nil {
 		return false
 	}
+	defer close(over)
 	answer := make(chan func(), 1)
 	go func() {
 		take := ask()
@@ -135,4 +156,41 @@ func (g *Guard) within(ctx context.Context, id string, ask func() (take func()))
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// turn waits until nobody else asks a device. The channel is to be closed by whoever asks, once it has its answer or
+// waits no more; nil where a device still owes one, or does not get to it in time.
+func (g *Guard) turn(ctx context.Context, id string) (over chan struct{}) {
+	for {
+		before, mine := g.claim(id)
+		if mine {
+			return before
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-before:
+		}
+		if g.owes(id, before) {
+			return nil
+		}
+	}
+}
+
+// claim is the channel of whoever asks a device; mine where nobody did.
+func (g *Guard) claim(id string) (over chan struct{}, mine bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	over = g.owing[id]
+	if over == nil {
+		over, mine = make(chan struct{}), true
+		g.owing[id] = over
+	}
+	return over, mine
+}
+
+func (g *Guard) owes(id string, over chan struct{}) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.owing[id] == over
 }

@@ -9,13 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/unixsocket"
 	"golang.org/x/sys/unix"
 )
 
@@ -69,11 +69,11 @@ func (d *Daemon) Status() Status {
 
 // server answers at a socket that only root reaches: one line asks, one JSON object is the answer.
 type server struct {
-	listener *net.UnixListener
+	listener *unixsocket.Listener
 	daemon   *Daemon
 
 	mu     sync.Mutex
-	silent []*net.UnixConn // the oldest first
+	silent []*os.File // the oldest first
 }
 
 func serve(path string, d *Daemon) (*server, error) {
@@ -92,18 +92,17 @@ func serve(path string, d *Daemon) (*server, error) {
 
 // listenPrivately makes the socket in a directory that only root enters and moves it to its place, so that
 // from the first moment on nobody else may connect; a umask would be that of all goroutines.
-func listenPrivately(path string) (*net.UnixListener, error) {
+func listenPrivately(path string) (*unixsocket.Listener, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".guard-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	fresh := filepath.Join(dir, "s")
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
+	listener, err := unixsocket.Listen(fresh)
 	if err != nil {
 		return nil, err
 	}
-	listener.SetUnlinkOnClose(false)
 	if err := errors.Join(os.Chmod(fresh, 0o600), os.Rename(fresh, path)); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -115,7 +114,7 @@ func (s *server) run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { _ = s.listener.Close() })
 	defer stop()
 	for {
-		c, err := s.listener.AcceptUnix()
+		c, err := s.listener.Accept()
 		if err != nil {
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				s.daemon.log.Warn("the socket cannot be removed", "error", err)
@@ -130,7 +129,7 @@ func (s *server) run(ctx context.Context) {
 // maxClients is how many may be silent at once; the one that has been for longest is sent away.
 const maxClients = 64
 
-func (s *server) admit(c *net.UnixConn) {
+func (s *server) admit(c *os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.silent) >= maxClients {
@@ -141,14 +140,14 @@ func (s *server) admit(c *net.UnixConn) {
 }
 
 // spoke takes a client from those that may be sent away.
-func (s *server) spoke(c *net.UnixConn) {
+func (s *server) spoke(c *os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.silent = slices.DeleteFunc(s.silent, func(o *net.UnixConn) bool { return o == c })
+	s.silent = slices.DeleteFunc(s.silent, func(o *os.File) bool { return o == c })
 }
 
 // answer serves one question.
-func (s *server) answer(c *net.UnixConn) {
+func (s *server) answer(c *os.File) {
 	defer c.Close()
 	defer s.spoke(c)
 	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
@@ -164,7 +163,7 @@ func (s *server) answer(c *net.UnixConn) {
 }
 
 // mayAsk: root, and who runs the guard itself.
-func mayAsk(c *net.UnixConn) bool {
+func mayAsk(c *os.File) bool {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return false
@@ -180,7 +179,7 @@ func mayAsk(c *net.UnixConn) bool {
 // AskStatus asks the guard behind a socket. The error is ErrNotRunning where there is none.
 func AskStatus(path string) (Status, error) {
 	var s Status
-	c, err := net.DialTimeout("unix", path, 5*time.Second)
+	c, err := unixsocket.Dial(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
 		return s, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}

@@ -99,7 +99,7 @@ func TestADeviceThatOwesAnAnswerIsNotAskedAgain(t *testing.T) {
 	close(let)
 	for {
 		b.mu.Lock()
-		owes := b.owing["8:0"]
+		owes := b.owing["8:0"] != nil
 		b.mu.Unlock()
 		if !owes {
 			break
@@ -108,5 +108,26 @@ func TestADeviceThatOwesAnAnswerIsNotAskedAgain(t *testing.T) {
 	}
 	if taken || !b.within(t.Context(), "8:0", func() func() { return func() { taken = true } }) || !taken {
 		t.Error("the late answer was taken over, or no new one")
+	}
+}
+
+// Two looks at once that ask the same device both get an answer.
+func TestADeviceThatIsBeingAskedIsWaitedFor(t *testing.T) {
+	b := newBench(t, "")
+	let, first, answers := make(chan struct{}), make(chan struct{}), make(chan bool, 2)
+	go func() {
+		answers <- b.within(t.Context(), "8:0", func() func() { close(first); <-let; return func() {} })
+	}()
+	<-first
+	asked := false
+	go func() { answers <- b.within(t.Context(), "8:0", func() func() { asked = true; return func() {} }) }()
+	late, stop := context.WithCancel(t.Context())
+	stop()
+	if b.within(late, "8:0", func() func() { return func() {} }) {
+		t.Error("somebody without time got an answer out of turn")
+	}
+	close(let)
+	if !<-answers || !<-answers || !asked {
+		t.Error("somebody got no answer")
 	}
 }

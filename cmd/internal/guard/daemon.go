@@ -21,13 +21,13 @@ import (
 // Daemon is a Guard that runs: events put devices into the queue, workers take them out.
 type Daemon struct {
 	*Guard
-	Socket  string                                  // of status, "" for none
-	Reload  <-chan os.Signal                        // reads the configuration again
-	Read    func() (policy.Config, error)           // the configuration
-	Metrics string                                  // file, "" for that of the configuration
-	Ready   func()                                  // called when every device was looked at once
-	Buffer  int                                     // of the socket of events, bytes; 0 for its default
-	listen  func(udev.Options) (eventSource, error) // for tests
+	Socket  string                                       // of status, "" for none
+	Reload  <-chan os.Signal                             // reads the configuration again
+	Read    func(context.Context) (policy.Config, error) // the configuration
+	Metrics string                                       // file, "" for that of the configuration
+	Ready   func()                                       // called when every device was looked at once
+	Buffer  int                                          // of the socket of events, bytes; 0 for its default
+	listen  func(udev.Options) (eventSource, error)      // for tests
 
 	notifier notifier
 	asked    chan request
@@ -267,7 +267,7 @@ func (d *Daemon) wait(ctx context.Context, q *queue.Queue, timer *time.Timer, ru
 			q.AddAfter(r.id, time.Now(), r.after)
 		}
 	case <-d.Reload:
-		d.reload()
+		d.reload(ctx)
 		c := d.config()
 		q.Settle, q.Limit = c.Settle, max(longestDelay, c.Settle)
 		d.rescan(ctx, q, false)
@@ -355,11 +355,16 @@ func (d *Daemon) rescan(ctx context.Context, q *queue.Queue, now bool) {
 	}
 }
 
+// readLimit is how long a configuration may take to be read: every device waits meanwhile.
+const readLimit = 2 * time.Second
+
 // reload takes over a new configuration; one that is wrong changes nothing.
-func (d *Daemon) reload() {
+func (d *Daemon) reload(ctx context.Context) {
 	d.notifier.tell(reloading())
 	defer d.notifier.tell("READY=1")
-	c, err := d.Read()
+	reading, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	c, err := d.Read(reading)
 	if err != nil {
 		d.log.Error("the configuration is wrong, so the former one stays", "error", err)
 		return

@@ -68,8 +68,9 @@ func KeyOf(id string) string {
 
 // machine is the system whose devices are guarded.
 type machine struct {
-	udev   udev.System
-	images func() []string // patterns
+	udev    udev.System
+	images  func() []string // patterns
+	devices func() ([]block.Info, error)
 }
 
 const sysBlock = "/sys/dev/block/"

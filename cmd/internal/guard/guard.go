@@ -10,8 +10,8 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/activate"
-	"github.com/orthrus-luks/orthrus/udev"
 )
 
 // Repairs of one volume beyond this count in this time are no accidents.
@@ -38,9 +38,9 @@ type Guard struct {
 	acting atomic.Int32                   // steps that are being taken
 
 	mu      sync.Mutex
-	volumes map[string]*Volume     // by ID of the device
-	owing   map[string]bool        // devices that were asked and have not answered yet
-	mends   map[string][]time.Time // by UUID: when it was written to of late
+	volumes map[string]*Volume       // by ID of the device
+	owing   map[string]chan struct{} // devices that have not answered yet; closed once nobody waits for them
+	mends   map[string][]time.Time   // by UUID: when it was written to of late
 }
 
 // Options make a Guard.
@@ -55,12 +55,12 @@ type Options struct {
 func New(o Options) *Guard {
 	g := &Guard{
 		log: o.Log, dryRun: o.DryRun, store: o.Store, started: time.Now(),
-		volumes: map[string]*Volume{}, mends: map[string][]time.Time{}, owing: map[string]bool{},
+		volumes: map[string]*Volume{}, mends: map[string][]time.Time{}, owing: map[string]chan struct{}{},
 		mapped: mappedAnywhere, revoke: activate.ReleaseKey,
 		changed: func() {}, requeue: func(string, time.Duration) {},
 	}
 	g.settings.Store(&o.Config)
-	g.machine = machine{udev: udev.System{}, images: func() []string { return g.config().Images }}
+	g.machine = machine{devices: block.Devices, images: func() []string { return g.config().Images }}
 	return g
 }
 

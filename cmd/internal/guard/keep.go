@@ -14,7 +14,7 @@ import (
 )
 
 // keep remembers a state that is in order, if it continues what was seen. While several devices bear the
-// UUID nothing is: which of them is the volume is not known.
+// UUID nothing is: which of them is the volume is not known. Nor is one that is whole and cannot be right.
 func (g *Guard) keep(l *look, file *luks.File) {
 	m := l.sight.Mark
 	if m == nil || l.policy.Store == policy.StoreOff || len(l.sight.Clones) > 0 {
@@ -24,6 +24,9 @@ func (g *Guard) keep(l *look, file *luks.File) {
 	next := l.chain.See(*m, store.Now(), l.device.Key)
 	if !relation.Continues() {
 		g.doubt(l, next, relation, file)
+		return
+	}
+	if !right(l.sight.Report) {
 		return
 	}
 	if err := g.store.Release(l.uuid); err != nil {

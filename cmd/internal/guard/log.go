@@ -9,11 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/unixsocket"
 )
 
 const journalSocket = "/run/systemd/journal/socket"
@@ -38,7 +38,7 @@ func Logger(c policy.Config, w io.Writer) *slog.Logger {
 	case policy.LogJSON:
 		return slog.New(slog.NewJSONHandler(w, options))
 	case policy.LogJournal:
-		c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: journalSocket, Net: "unixgram"})
+		c, err := unixsocket.DialDatagram(journalSocket)
 		if err == nil {
 			return slog.New(&journal{w: c, level: level})
 		}
@@ -111,7 +111,7 @@ func field(b *bytes.Buffer, name, value string) {
 		return
 	}
 	b.WriteByte('\n')
-	_ = binary.Write(b, binary.LittleEndian, uint64(len(value)))
+	b.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(value))))
 	b.WriteString(value + "\n")
 }
 

@@ -110,7 +110,7 @@ func (g *Guard) headerElsewhere(ctx context.Context, l look, file *luks.File) bo
 	if l.bears || l.hasHead || l.sight.Mapping == nil {
 		return false
 	}
-	others, err := g.everyClone(ctx, l, file)
+	others, err := g.everyClone(ctx, l, file, longLimit)
 	return err == nil && len(others) > 0
 }
 
@@ -119,7 +119,7 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	d := verdict.Decide(l.sight, l.policy)
 	if d.Do {
 		// Opening for writing is an event of its own: what forbids the step is looked for before.
-		clones, err := g.everyClone(ctx, l, file)
+		clones, err := g.everyClone(ctx, l, file, askLimit)
 		if err != nil {
 			return g.report(l, outcome{decision: d, err: err})
 		}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
+	"sort"
 	"strings"
 	"sync/atomic"
 
@@ -112,6 +112,6 @@ func (g *Guard) Volumes() []Volume {
 	for _, v := range g.volumes {
 		list = append(list, *v)
 	}
-	slices.SortFunc(list, func(a, b Volume) int { return strings.Compare(a.Device, b.Device) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Device < list[j].Device })
 	return list
 }

@@ -4,11 +4,11 @@ package guard
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/unixsocket"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +23,7 @@ func (n notifier) tell(state string) {
 	if n.socket == "" {
 		return
 	}
-	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: n.socket, Net: "unixgram"})
+	c, err := unixsocket.DialDatagram(n.socket)
 	if err != nil {
 		return
 	}

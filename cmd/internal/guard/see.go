@@ -70,6 +70,10 @@ func inOrder(e inspect.Evidence) bool {
 	return e.LUKS1Err == nil && e.ChoiceErr == nil && e.Choice.Copy.Metadata != nil && e.Choice.Healthy()
 }
 
+// right tells of heads in order whether they may be what ought to be there: their segments can be on the device, and
+// some keyslot opens them. A far header that lags behind and one hurt keyslot of several change nothing about that.
+func right(r inspect.Report) bool { return len(r.Misfits()) == 0 && r.Grade() != inspect.Lost }
+
 func absent(e inspect.Evidence) bool {
 	_, err := inspect.Judge(e)
 	return errors.Is(err, inspect.ErrNotLUKS)

@@ -3,18 +3,21 @@
 package initramfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
@@ -34,19 +37,19 @@ type System struct {
 
 // Read gathers the facts. What is asked for by the caller (Modules, Keys) is
 // left empty.
-func (s System) Read() (Facts, error) {
+func (s System) Read(ctx context.Context) (Facts, error) {
 	f := Facts{Kernel: s.Kernel, Generic: s.Generic}
 	if f.Kernel == "" {
 		f.Kernel = runningKernel()
 	}
 	var err error
-	if f.Index, err = s.modules(f.Kernel); err != nil {
+	if f.Index, err = s.modules(ctx, f.Kernel); err != nil {
 		return f, err
 	}
-	if f.Crypttab, err = readIfThere(filepath.Join(s.Root, "/etc/crypttab")); err != nil {
+	if f.Crypttab, err = readIfThere(ctx, filepath.Join(s.Root, "/etc/crypttab")); err != nil {
 		return f, err
 	}
-	mounts, err := readIfThere(filepath.Join(s.Root, "/etc/fstab"))
+	mounts, err := readIfThere(ctx, filepath.Join(s.Root, "/etc/fstab"))
 	if err != nil {
 		return f, err
 	}
@@ -60,11 +63,11 @@ func (s System) Read() (Facts, error) {
 }
 
 // modules reads the lists of the kernel's modules; nil for a system without any.
-func (s System) modules(kernel string) (*kmod.Index, error) {
+func (s System) modules(ctx context.Context, kernel string) (*kmod.Index, error) {
 	if _, err := os.Stat(filepath.Join(s.Root, "/lib/modules")); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return kmod.ReadIndex(filepath.Join(s.Root, moduleDir(kernel)))
+	return kmod.ReadIndex(ctx, filepath.Join(s.Root, moduleDir(kernel)))
 }
 
 // namedVolumes takes the mapping from a root that is /dev/mapper/NAME.
@@ -81,8 +84,8 @@ func runningKernel() string {
 	return unix.ByteSliceToString(uts.Release[:])
 }
 
-func readIfThere(file string) (string, error) {
-	text, err := os.ReadFile(file)
+func readIfThere(ctx context.Context, file string) (string, error) {
+	text, err := ui.ReadNamed(ctx, file, fstab.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -245,9 +248,8 @@ const keyRepeat = 0x14
 func (w *walk) keyboards() {
 	inputs, _ := filepath.Glob("/sys/class/input/input*")
 	for _, input := range inputs {
-		var events uint64
-		if _, err := fmt.Sscanf(block.ReadAttribute(input, "capabilities/ev"), "%x", &events); err != nil ||
-			events>>keyRepeat&1 == 0 {
+		events, err := strconv.ParseUint(block.ReadAttribute(input, "capabilities/ev"), 16, 64)
+		if err != nil || events>>keyRepeat&1 == 0 {
 			continue
 		}
 		if dir, err := filepath.EvalSymlinks(input); err == nil {

@@ -4,6 +4,7 @@ package initramfs
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -13,24 +14,25 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/cpio"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
 
 // Write writes the image to w, with the program at self as init. Modules and
 // files are read below root, "/" for this machine.
-func (p Plan) Write(w io.Writer, root, self string) error {
+func (p Plan) Write(ctx context.Context, w io.Writer, root, self string) error {
 	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {
 		return err
 	}
 	archive := cpio.NewWriter(z)
-	if err := p.fill(archive, root, self); err != nil {
+	if err := p.fill(ctx, archive, root, self); err != nil {
 		return err
 	}
 	return errors.Join(archive.Close(), z.Close())
 }
 
-func (p Plan) fill(c *cpio.Writer, root, self string) error {
+func (p Plan) fill(ctx context.Context, c *cpio.Writer, root, self string) error {
 	program, err := os.ReadFile(self)
 	if err != nil {
 		return err
@@ -40,11 +42,11 @@ func (p Plan) fill(c *cpio.Writer, root, self string) error {
 	}
 	c.Char("/dev/console", 5, 1)
 	c.File("/init", 0o755, program)
-	if err := p.modules(c, root); err != nil {
+	if err := p.modules(ctx, c, root); err != nil {
 		return err
 	}
 	for _, f := range p.Files {
-		if err := bring(c, root, f); err != nil {
+		if err := bring(ctx, c, root, f); err != nil {
 			return err
 		}
 	}
@@ -57,14 +59,14 @@ func (p Plan) fill(c *cpio.Writer, root, self string) error {
 	return nil
 }
 
-func (p Plan) modules(c *cpio.Writer, root string) error {
+func (p Plan) modules(ctx context.Context, c *cpio.Writer, root string) error {
 	if len(p.Modules) == 0 {
 		return nil
 	}
 	dir := moduleDir(p.Kernel)
 	var list strings.Builder
 	for _, m := range p.Modules {
-		data, _, err := kmod.Read(filepath.Join(root, dir, m.File))
+		data, _, err := kmod.Read(ctx, filepath.Join(root, dir, m.File))
 		if err != nil {
 			return err
 		}
@@ -79,8 +81,11 @@ func (p Plan) modules(c *cpio.Writer, root string) error {
 	return nil
 }
 
-func bring(c *cpio.Writer, root string, f File) error {
-	data, err := os.ReadFile(filepath.Join(root, f.Path))
+// maxFile bounds a key file or a header that comes into an image, bytes.
+const maxFile = 64 << 20
+
+func bring(ctx context.Context, c *cpio.Writer, root string, f File) error {
+	data, err := ui.ReadNamed(ctx, filepath.Join(root, f.Path), maxFile)
 	if err != nil {
 		return err
 	}
@@ -94,7 +99,7 @@ func bring(c *cpio.Writer, root string, f File) error {
 
 // Save writes the image to a file that only root can read, which is there whole
 // or, after an error, not at all; an older one is replaced at the end.
-func (p Plan) Save(file, root, self string) (size int64, err error) {
+func (p Plan) Save(ctx context.Context, file, root, self string) (size int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return 0, err
@@ -104,7 +109,7 @@ func (p Plan) Save(file, root, self string) (size int64, err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	err = p.Write(f, root, self)
+	err = p.Write(ctx, f, root, self)
 	if err == nil {
 		size, err = f.Seek(0, io.SeekCurrent)
 	}

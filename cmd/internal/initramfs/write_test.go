@@ -45,7 +45,7 @@ func smallPlan() Plan {
 func TestImageIsReadBack(t *testing.T) {
 	root, self := tree(t)
 	var image bytes.Buffer
-	if err := smallPlan().Write(&image, root, self); err != nil {
+	if err := smallPlan().Write(t.Context(), &image, root, self); err != nil {
 		t.Fatal(err)
 	}
 	z, err := gzip.NewReader(&image)
@@ -81,7 +81,7 @@ func TestSameFactsGiveTheSameBytes(t *testing.T) {
 	for range 2 {
 		root, self := tree(t) // other times and paths
 		var image bytes.Buffer
-		if err := smallPlan().Write(&image, root, self); err != nil {
+		if err := smallPlan().Write(t.Context(), &image, root, self); err != nil {
 			t.Fatal(err)
 		}
 		if first != nil && !bytes.Equal(first, image.Bytes()) {
@@ -99,13 +99,13 @@ func TestSavedImageIsWholeAndPrivate(t *testing.T) {
 	}
 	broken := smallPlan()
 	broken.Files = []File{{Path: "/etc/gone"}}
-	if _, err := broken.Save(file, root, self); err == nil {
+	if _, err := broken.Save(t.Context(), file, root, self); err == nil {
 		t.Error("a file that is not there came into the image")
 	}
 	if text, _ := os.ReadFile(file); string(text) != "the one before" {
 		t.Errorf("a failed run left %q", text)
 	}
-	size, err := smallPlan().Save(file, root, self)
+	size, err := smallPlan().Save(t.Context(), file, root, self)
 	info, statErr := os.Stat(file)
 	if err != nil || statErr != nil || info.Size() != size || info.Mode().Perm() != 0o600 {
 		t.Errorf("%d %v %v %v", size, err, info, statErr)

@@ -3,12 +3,14 @@
 package kmod
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"golang.org/x/sys/unix"
 )
 
@@ -36,8 +38,8 @@ func Load(file string) error {
 // maker of an image wrote so that each comes after those it needs. One that finds
 // no hardware is nothing to report, and those that need it are passed over with
 // it, as are those that need one that failed.
-func LoadAll(dir string, report func(error)) error {
-	list, err := os.ReadFile(filepath.Join(dir, "modules.dep"))
+func LoadAll(ctx context.Context, dir string, report func(error)) error {
+	list, err := ui.ReadNamed(ctx, filepath.Join(dir, "modules.dep"), maxList)
 	if err != nil {
 		return fmt.Errorf("kernel modules: %w", err)
 	}

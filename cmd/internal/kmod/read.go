@@ -5,19 +5,27 @@ package kmod
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+)
+
+// What is read at most, bytes: a list of all modules takes a few MiB, a module with all that debuggers want some 100.
+const (
+	maxList   = 64 << 20
+	maxModule = 1 << 30
 )
 
 // ReadIndex reads the lists in a directory of modules. Only modules.dep must be
 // there.
-func ReadIndex(dir string) (*Index, error) {
+func ReadIndex(ctx context.Context, dir string) (*Index, error) {
 	var l Lists
 	for _, part := range []struct {
 		name string
@@ -28,7 +36,7 @@ func ReadIndex(dir string) (*Index, error) {
 			&l.Builtin,
 		},
 	} {
-		text, err := os.ReadFile(filepath.Join(dir, part.name))
+		text, err := ui.ReadNamed(ctx, filepath.Join(dir, part.name), maxList)
 		if err != nil && (part.name == "modules.dep" || !errors.Is(err, fs.ErrNotExist)) {
 			return nil, fmt.Errorf("kernel modules: %w", err)
 		}
@@ -50,30 +58,30 @@ var decompressors = map[string][]string{".xz": {"xz", "-dc"}, ".zst": {"zstd", "
 // Read returns a module uncompressed, and the name of its file without the
 // ending of the compression. Errors are of kind ErrCompressed when it is
 // compressed in a way that nothing here can read.
-func Read(file string) (data []byte, name string, err error) {
+func Read(ctx context.Context, file string) (data []byte, name string, err error) {
 	ending := filepath.Ext(file)
 	name = strings.TrimSuffix(file, ending)
 	switch ending {
 	case ".ko":
-		data, err = os.ReadFile(file)
+		data, err = ui.ReadNamed(ctx, file, maxModule)
 		return data, file, err
 	case ".gz":
-		data, err = readGzip(file)
+		data, err = readGzip(ctx, file)
 		return data, name, err
 	}
 	argv := decompressors[ending]
 	if argv == nil {
 		return nil, "", fmt.Errorf("%s: %w", file, ErrCompressed)
 	}
-	if data, err = run(append(argv, file)); err != nil {
+	if data, err = run(ctx, append(argv, file)); err != nil {
 		return nil, "", fmt.Errorf("%s: %w: %w", file, ErrCompressed, err)
 	}
 	return data, name, nil
 }
 
-func run(argv []string) ([]byte, error) {
+func run(ctx context.Context, argv []string) ([]byte, error) {
 	var problem bytes.Buffer
-	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Stderr = &problem
 	data, err := cmd.Output()
 	if err != nil {
@@ -82,17 +90,19 @@ func run(argv []string) ([]byte, error) {
 	return data, err
 }
 
-func readGzip(file string) ([]byte, error) {
-	f, err := os.Open(file)
+func readGzip(ctx context.Context, file string) ([]byte, error) {
+	packed, err := ui.ReadNamed(ctx, file, maxModule)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
+	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	data, err := io.ReadAll(z)
+	data, err := io.ReadAll(io.LimitReader(z, maxModule+1))
+	if err == nil && len(data) > maxModule {
+		err = ui.ErrTooLarge
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -24,7 +24,7 @@ func TestModulesAreReadUncompressed(t *testing.T) {
 		}
 	}
 	for _, ending := range []string{"", ".gz", ".xz", ".zst"} {
-		data, name, err := kmod.Read(plain + ending)
+		data, name, err := kmod.Read(t.Context(), plain+ending)
 		if err != nil || string(data) != "module" || name != plain {
 			t.Errorf("%q: %q %s %v", ending, data, name, err)
 		}
@@ -38,7 +38,7 @@ func TestUnreadableCompressionIsNamed(t *testing.T) {
 		if err := os.WriteFile(file, []byte("not compressed"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := kmod.Read(file); !errors.Is(err, kmod.ErrCompressed) {
+		if _, _, err := kmod.Read(t.Context(), file); !errors.Is(err, kmod.ErrCompressed) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

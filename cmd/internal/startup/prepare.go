@@ -3,6 +3,7 @@
 package startup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,7 +56,7 @@ func (e *WrongKernelError) Error() string {
 
 // loadModules loads the modules of the image; one without any has all it needs in
 // the kernel.
-func loadModules(report func(error)) error {
+func loadModules(ctx context.Context, report func(error)) error {
 	if _, err := os.Stat(modulesDir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -63,7 +64,7 @@ func loadModules(report func(error)) error {
 	if err != nil {
 		return err
 	}
-	return kmod.LoadAll(dir, report)
+	return kmod.LoadAll(ctx, dir, report)
 }
 
 func moduleDir() (string, error) {

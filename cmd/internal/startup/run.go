@@ -10,6 +10,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
 // Steps are what others do on the way to the root.
@@ -38,11 +39,11 @@ func Run(ctx context.Context, s Steps, args []string) error {
 		return err
 	}
 	line := cmdline.Parse(string(text), true)
-	table, err := os.ReadFile("/etc/fstab")
+	table, err := ui.ReadNamed(ctx, "/etc/fstab", fstab.MaxSize)
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if err := loadModules(s.Report); err != nil {
+	if err := loadModules(ctx, s.Report); err != nil {
 		s.Report(err)
 	}
 	root, err := RootOf(line, fstab.Parse(string(table)))

@@ -3,9 +3,7 @@
 package text
 
 import (
-	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -13,7 +11,7 @@ import (
 
 const indent2 = "\t            " // of the second line of a salt in a LUKS2 dump
 
-func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot, r reencryption) {
+func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot) {
 	digest, hasDigest := m.DigestOfKeyslot(k.ID)
 	unbound := " (unbound)"
 	if hasDigest && servesData(m, digest) {
@@ -24,8 +22,10 @@ func writeKeyslot2(b *strings.Builder, m *luks2.Metadata, k luks2.Keyslot, r ree
 	switch k.Type {
 	case luks2.TypeLUKS2:
 		writeProtection(b, k)
-	case "reencrypt":
-		writeReencryption(b, r)
+	case luks2.TypeReencrypt:
+		if r, found := m.Reencryption(); found && r.Keyslot == k.ID {
+			writeReencryption(b, r)
+		}
 	default:
 		return // what an area of unknown type means is unknown too
 	}
@@ -70,43 +70,12 @@ func writeProtection(b *strings.Builder, k luks2.Keyslot) {
 	put(b, "\tAF stripes: %d\n\tAF hash:    %s\n", k.AF.Stripes, k.AF.Hash)
 }
 
-// reencryption is what a keyslot of type "reencrypt" says beside the members of all keyslots.
-type reencryption struct {
-	Mode      string `json:"mode"`
-	Direction string `json:"direction"`
-	Area      struct {
-		Type       string `json:"type"`
-		Hash       string `json:"hash"`
-		SectorSize uint32 `json:"sector_size"` // bytes
-		ShiftSize  string `json:"shift_size"`  // bytes, decimal
-	} `json:"area"`
-}
-
-// reencryptions reads them out of the metadata's text, where they are ever only shown.
-func reencryptions(m *luks2.Metadata) map[int]reencryption {
-	var raw struct {
-		Keyslots map[string]json.RawMessage `json:"keyslots"`
-	}
-	if json.Unmarshal(m.Text(), &raw) != nil {
-		return nil
-	}
-	found := map[int]reencryption{}
-	for name, text := range raw.Keyslots {
-		var r reencryption
-		id, err := strconv.Atoi(name)
-		if err == nil && json.Unmarshal(text, &r) == nil && r.Mode != "" {
-			found[id] = r
-		}
-	}
-	return found
-}
-
-func writeReencryption(b *strings.Builder, r reencryption) {
+func writeReencryption(b *strings.Builder, r luks2.Reencryption) {
 	put(b, "\tMode:       %s\n\tDirection:  %s\n\tResilience: %s\n", r.Mode, r.Direction, r.Area.Type)
 	if strings.HasSuffix(r.Area.Type, "checksum") {
-		put(b, "\tHash:       %s\n\tHash data:  %d [bytes]\n", r.Area.Hash, r.Area.SectorSize)
+		put(b, "\tHash:       %s\n\tHash data:  %d [bytes]\n", r.Hash, r.UnitSize)
 	}
 	if strings.HasPrefix(r.Area.Type, "datashift") {
-		put(b, "\tShift size: %s[bytes]\n", r.Area.ShiftSize)
+		put(b, "\tShift size: %d[bytes]\n", r.Shift)
 	}
 }

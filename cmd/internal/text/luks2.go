@@ -19,9 +19,8 @@ func LUKS2(h luks2.Header, m *luks2.Metadata) string {
 		writeSegment(&b, s)
 	}
 	b.WriteString("Keyslots:\n")
-	reencryption := reencryptions(m)
 	for _, k := range sorted(m.Keyslots(), func(k luks2.Keyslot) int { return k.ID }) {
-		writeKeyslot2(&b, m, k, reencryption[k.ID])
+		writeKeyslot2(&b, m, k)
 	}
 	b.WriteString("Tokens:\n")
 	for _, t := range sorted(m.Tokens(), func(t luks2.Token) int { return t.ID }) {

@@ -29,6 +29,7 @@ type Status struct {
 	ReadOnly   bool
 	Suspended  bool
 	Reencrypts string // "in-progress" where a reencryption runs; empty: no such line
+	Stands     string // where it stands, in words; empty: no such line
 	Flags      []string
 }
 
@@ -42,6 +43,9 @@ func (s Status) Text() string {
 	put(&b, "  type:    %s\n", orElse(s.Type, "n/a"))
 	if s.Reencrypts != "" {
 		put(&b, "  reencryption:  %s\n", s.Reencrypts)
+	}
+	if s.Stands != "" {
+		put(&b, "  it stands: %s\n", s.Stands)
 	}
 	put(&b, "  cipher:  %s\n  keysize: %d [bits]\n  key location: %s\n", s.Cipher, s.KeyBits, s.location())
 	if s.Integrity != "" {

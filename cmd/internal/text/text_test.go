@@ -92,8 +92,7 @@ func golden(t *testing.T, name string) []byte {
 
 func TestReencryptionByDatashiftNamesItsShift(t *testing.T) {
 	var b strings.Builder
-	r := reencryption{Mode: "encrypt", Direction: "backward"}
-	r.Area.Type, r.Area.ShiftSize = "datashift", "4194304"
+	r := luks2.Reencryption{Mode: "encrypt", Direction: "backward", Area: luks2.Area{Type: "datashift"}, Shift: 4194304}
 	writeReencryption(&b, r)
 	differ(t, "datashift", b.String(), "\tMode:       encrypt\n\tDirection:  backward\n\tResilience: "+
 		"datashift\n\tShift size: 4194304[bytes]\n")

@@ -4,6 +4,8 @@ package ui
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"time"
@@ -43,15 +45,22 @@ func openToRead(ctx context.Context, path string) (int, error) {
 	}
 }
 
-// ReadNamed reads at most limit bytes of a file that somebody named and that holds no secret. Waiting for a file that
-// does not answer ends with ctx.
+// ErrTooLarge: a file has more bytes than anything of its kind.
+var ErrTooLarge = errors.New("the file is too large")
+
+// ReadNamed reads a file of at most limit bytes that somebody named and that holds no secret; one that has more is
+// ErrTooLarge. Waiting for a file that does not answer ends with ctx.
 func ReadNamed(ctx context.Context, path string, limit int64) ([]byte, error) {
 	fd, err := openToRead(ctx, path)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(fd)
-	return ReadDescriptor(ctx, fd, limit)
+	text, err := ReadDescriptor(ctx, fd, limit)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return text, nil
 }
 
 // ReadDescriptor does so where the file is open already.
@@ -61,7 +70,11 @@ func ReadDescriptor(ctx context.Context, fd int, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer w.Close()
-	return io.ReadAll(io.LimitReader(patient{w}, limit))
+	text, err := io.ReadAll(io.LimitReader(patient{w}, limit+1))
+	if err == nil && int64(len(text)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	return text, err
 }
 
 // patient reads without a deadline.

@@ -18,7 +18,7 @@ const (
 
 // Columns is how wide the terminal is that w writes to; 80 where that is not known, as for a file or a pipe.
 func Columns(w io.Writer) int {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	if !ok {
 		return usualColumns
 	}
@@ -31,13 +31,13 @@ func Columns(w io.Writer) int {
 
 // Narrower tells whether standard output goes to a terminal that has fewer columns.
 func (u *UI) Narrower(columns int) bool {
-	f, ok := u.Out.(*os.File)
+	f, ok := fileOf(u.Out)
 	return ok && isTerminal(int(f.Fd())) && Columns(f) < columns
 }
 
 // Obeys tells whether w is a terminal that knows escape codes.
 func Obeys(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	term := os.Getenv("TERM")
 	return ok && isTerminal(int(f.Fd())) && term != "" && term != "dumb"
 }

@@ -29,7 +29,7 @@ type UI struct {
 
 // System returns the UI of this process.
 func System() *UI {
-	return &UI{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, OpenTTY: openControllingTerminal}
+	return &UI{In: os.Stdin, Out: &output{file: os.Stdout}, Err: os.Stderr, OpenTTY: openControllingTerminal}
 }
 
 func openControllingTerminal() (*os.File, error) {
@@ -41,7 +41,7 @@ func (u *UI) Interactive() bool { return isTerminal(int(u.In.Fd())) }
 
 // ErrorsOnTerminal tells whether somebody sees standard error.
 func (u *UI) ErrorsOnTerminal() bool {
-	f, ok := u.Err.(*os.File)
+	f, ok := fileOf(u.Err)
 	return ok && isTerminal(int(f.Fd()))
 }
 
@@ -62,9 +62,15 @@ func (u *UI) Tries(asked int) int {
 }
 
 // Printf writes a line to standard output.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func (u *UI) Printf(format string, args ...any) { u.line(u.Out, format, args) }
 
 // Errorf writes a line to standard error.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func (u *UI) Errorf(format string, args ...any) { u.line(u.Err, format, args) }
 
 // Verbosef writes a line to standard output where -v or --debug asks for it.
@@ -106,16 +112,15 @@ func (u *UI) Show(text string) error {
 // ShowJSON writes JSON text to standard output. Bytes stay as they are where a program reads them;
 // on a terminal an equal text is shown that it does not obey.
 func (u *UI) ShowJSON(text []byte) error {
-	if f, ok := u.Out.(*os.File); ok && isTerminal(int(f.Fd())) {
+	if f, ok := fileOf(u.Out); ok && isTerminal(int(f.Fd())) {
 		text = printable.JSON(text)
 	}
 	_, err := u.Out.Write(text)
 	return err
 }
 
-// line makes arguments printable: they can come from a disk. It drops the write error: a message has nowhere else to
-// go. Data that must arrive is written
-// by the verbs themselves.
+// line makes arguments printable: they can come from a disk. It drops the write error, which Lost tells of where w is
+// standard output.
 func (u *UI) line(w io.Writer, format string, args []any) {
 	fmt.Fprintf(w, format+"\n", printable.Args(args)...)
 }

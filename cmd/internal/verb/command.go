@@ -4,10 +4,14 @@ package verb
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // Command is one run: what was asked for, and where to answer.
@@ -42,8 +46,41 @@ func (c *Command) Conclude(ctx context.Context, err error) ui.ExitCode {
 	return said.Code
 }
 
-// TellRehearsals prints what --dry-run kept from being written.
-func (c *Command) TellRehearsals(ctx context.Context) {
+// NotDelivered is the line on a report or answer that standard output did not take.
+func NotDelivered(err error) string {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		err = file.Err
+	}
+	return fmt.Sprintf("Cannot write to standard output: %v.", err)
+}
+
+// Delivered adds to the end of a run, under our own name, that something it said did not reach standard output. What
+// else went wrong, and was told, goes first.
+func (c *Command) Delivered(err error) error {
+	lost := c.UI.Lost()
+	var n *Notice
+	told := err != nil && !errors.Is(err, lost) && !(errors.As(err, &n) && n.Text == "")
+	if lost == nil || c.StandsIn() || told {
+		return err
+	}
+	return Failure(ui.Failed, "%s", NotDelivered(lost))
+}
+
+// Rehearsed prints what --dry-run kept from being written, and returns the error that the run would end with: nothing
+// was done of what one says that comes after the change.
+func (c *Command) Rehearsed(ctx context.Context, err error) error {
+	after := c.Opt.DryRun && errors.Is(err, luks.ErrFarLeft)
+	if err == nil || after {
+		c.tellRehearsals(ctx)
+	}
+	if after {
+		return &Notice{Text: "The run would end with: " + OneLine(err) + ".", Code: ui.Failed, Err: err}
+	}
+	return err
+}
+
+func (c *Command) tellRehearsals(ctx context.Context) {
 	if len(c.Rehearsals) == 0 {
 		return
 	}

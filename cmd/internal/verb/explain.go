@@ -55,6 +55,9 @@ func (n *Notice) Error() string { return n.Text }
 func (n *Notice) Unwrap() error { return n.Err }
 
 // Failure is an error that is told in these words.
+// Many call it; inlined in all of them it would be large.
+//
+//go:noinline
 func Failure(code ui.ExitCode, format string, args ...any) error {
 	return &Notice{Text: fmt.Sprintf(format, args...), Code: code}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -178,7 +177,7 @@ func (r *run) activate(ctx context.Context, control *dm.Control, im *image, root
 	if t.Options, err = r.tableOptions(im, paths); err != nil {
 		return err
 	}
-	return r.withSignature(im, func(description string) error {
+	return r.withSignature(ctx, im, func(description string) error {
 		if description != "" {
 			t.Options = append(t.Options, "root_hash_sig_key_desc", description)
 		}
@@ -228,12 +227,15 @@ func (r *run) tableOptions(im *image, paths map[*device]string) (options []strin
 		"fec_blocks", fmt.Sprint(layout.Blocks), "fec_roots", fmt.Sprint(im.roots)), nil
 }
 
+// maxSignature bounds a signature of a root hash, bytes.
+const maxSignature = 1 << 20
+
 // withSignature has the signature in the thread's keyring while the table is loaded.
-func (r *run) withSignature(im *image, load func(description string) error) error {
+func (r *run) withSignature(ctx context.Context, im *image, load func(description string) error) error {
 	if r.rootHashSignature == "" {
 		return load("")
 	}
-	signature, err := os.ReadFile(r.rootHashSignature)
+	signature, err := ui.ReadNamed(ctx, r.rootHashSignature, maxSignature)
 	if err != nil || len(signature) == 0 {
 		return &failed{ui.Failed, "Invalid signature file " + r.rootHashSignature + ".", err}
 	}

@@ -199,12 +199,7 @@ func erases(s *scene) (deed, error) {
 				return err
 			}
 		}
-		for len(v.Keyslots) > 0 {
-			if err := errors.Join(v.KillKeyslot(ctx, v.Keyslots[0].ID, nil), v.FarLag); err != nil {
-				return err
-			}
-		}
-		return nil
+		return errors.Join(v.Erase(ctx), v.FarLag)
 	}
 	return d, nil
 }

@@ -182,7 +182,7 @@ func (s *scene) programOf(brings string, by, at int) program {
 		{fmt.Sprintf("change %d", by), s.unlocked(by, changeTo(by, brings))},
 		{fmt.Sprintf("remove key of %d", by), s.unlocked(by, removeOwn)},
 		{fmt.Sprintf("kill %d by %d", at, by), s.unlocked(by, killBy(at))},
-		{fmt.Sprintf("kill %d", at), s.loaded(killKeyslot(at))},
+		{fmt.Sprintf("kill %d", at), s.loaded(killBy(at))},
 		{fmt.Sprintf("label by %s", brings), s.loaded(setLabel(brings[9:15]))},
 		{"uuid", s.loaded(setUUID)},
 	}
@@ -206,8 +206,12 @@ var errLast = errors.New("it is the last keyslot, and the answer is no")
 
 func killBy(id int) step {
 	return func(v *luks.Volume, key *luks.Key) error {
-		if v.BoundKeyslots() < 2 {
-			return errLast
+		slot, err := v.Keyslot(id)
+		if err == nil && v.Last(slot) {
+			err = errLast
+		}
+		if err != nil {
+			return err
 		}
 		return v.KillKeyslot(context.Background(), id, key)
 	}

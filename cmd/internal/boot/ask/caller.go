@@ -7,14 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/unixsocket"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 )
 
 // Caller is the other side of a Socket: a front end.
 type Caller struct {
-	connection *net.UnixConn
+	connection *os.File
 	lines      *bufio.Scanner
 }
 
@@ -28,7 +29,7 @@ type News struct {
 
 // Call connects to the socket at path.
 func Call(path string) (*Caller, error) {
-	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: path, Net: "unix"})
+	c, err := unixsocket.Dial(path)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,8 @@ package ask
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
@@ -31,9 +32,8 @@ func (c *client) answer() (number int, answer *secret.Buffer, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	var size int
-	if n, err := fmt.Sscanf(head, "answer %d %d", &number, &size); err != nil || n != 2 || size < 0 ||
-		size > MaxPassphrase {
+	number, size, err := numbers(head)
+	if err != nil || size < 0 || size > MaxPassphrase {
 		return 0, nil, errNonsense
 	}
 	if answer, err = secret.New(size); err != nil {
@@ -43,6 +43,17 @@ func (c *client) answer() (number int, answer *secret.Buffer, err error) {
 		return 0, nil, errors.Join(err, answer.Close())
 	}
 	return number, answer, nil
+}
+
+// numbers are the question's and the length of the answer, of "answer NUMBER LENGTH".
+func numbers(head string) (question, size int, err error) {
+	words := strings.Fields(head)
+	if len(words) != 3 || words[0] != "answer" {
+		return 0, 0, errNonsense
+	}
+	question, err1 := strconv.Atoi(words[1])
+	size, err2 := strconv.Atoi(words[2])
+	return question, size, errors.Join(err1, err2)
 }
 
 // head reads up to a line feed, byte by byte, since what follows is secret.

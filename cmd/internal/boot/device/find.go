@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (w *Watcher) Unclaimed() []Identity {
 			all = append(all, d.identity)
 		}
 	}
-	slices.SortFunc(all, func(a, b Identity) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
 	return all
 }
 
@@ -128,7 +129,7 @@ func (w *Watcher) answering(r plan.Reference) (found []Identity, settled bool, c
 		found = w.atPath(r.Value, found)
 		settled = settled || len(found) > 0
 	}
-	slices.SortFunc(found, func(a, b Identity) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(found, func(i, j int) bool { return found[i].Name < found[j].Name })
 	return unheld(found), settled, w.changed, w.failed
 }
 

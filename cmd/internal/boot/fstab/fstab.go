@@ -11,6 +11,9 @@ import (
 	"strings"
 )
 
+// MaxSize bounds a table of this form, and what else there is to read of its size, bytes.
+const MaxSize = 1 << 20
+
 // Mount is one line of the file.
 type Mount struct {
 	Source  string // a path, or UUID=… and its like

@@ -3,7 +3,7 @@
 package plan
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -74,10 +74,9 @@ func unquote(text string) string {
 func decodeLink(name string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); i++ {
-		var c byte
 		if strings.HasPrefix(name[i:], `\x`) && len(name) >= i+4 {
-			if _, err := fmt.Sscanf(name[i+2:i+4], "%02x", &c); err == nil {
-				b.WriteByte(c)
+			if c, err := strconv.ParseUint(name[i+2:i+4], 16, 8); err == nil {
+				b.WriteByte(byte(c))
 				i += 3
 				continue
 			}

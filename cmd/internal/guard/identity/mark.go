@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -46,7 +47,7 @@ func Of2(c luks2.Copy) Mark {
 			m.Keys = append(m.Keys, keySums(d)...)
 		}
 	}
-	slices.SortFunc(m.Keys, bytes.Compare)
+	sort.Slice(m.Keys, func(i, j int) bool { return bytes.Compare(m.Keys[i], m.Keys[j]) < 0 })
 	return m
 }
 

@@ -9,6 +9,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
 
 // ErrConfig is the kind of a LineError.
@@ -74,6 +76,8 @@ func (p *parser) section(text string) {
 		p.fail("a section begins with uuid, path or transport, not %q", kind)
 	case pattern == "":
 		p.fail("section %s names nothing", kind)
+	case kind == "uuid" && !uuid.Valid(strings.ToLower(pattern)):
+		p.fail("%q is no UUID", pattern)
 	case kind == "path" && !validPattern(pattern):
 		p.fail("%q is no pattern of absolute paths", pattern)
 	default:

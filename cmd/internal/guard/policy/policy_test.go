@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const uuid = "8f3c2b1e-6d5a-4c7b-9e80-112233445566"
+const volume = "8f3c2b1e-6d5a-4c7b-9e80-112233445566"
 
 func TestDefaultObservesOnly(t *testing.T) {
 	c, err := Parse([]byte("# nothing but words\n\n"))
@@ -19,7 +19,7 @@ func TestDefaultObservesOnly(t *testing.T) {
 	if c.Log != LogAuto || c.Level != "info" || c.Settle != 200*time.Millisecond || c.Workers != 2 {
 		t.Errorf("%+v", c)
 	}
-	p := c.For(Subject{UUID: uuid, Paths: []string{"/dev/sda"}, Transport: "sata"})
+	p := c.For(Subject{UUID: volume, Paths: []string{"/dev/sda"}, Transport: "sata"})
 	if p != (Policy{Repair: RepairOff, Store: StoreHeads}) {
 		t.Errorf("%+v", p)
 	}
@@ -52,7 +52,7 @@ repair = proven
 grow = yes
 [transport usb]
 ignore = yes
-[uuid ` + strings.ToUpper(uuid) + `]
+[uuid ` + strings.ToUpper(volume) + `]
 store = full
 grow = no
 `))
@@ -70,7 +70,7 @@ grow = no
 	}{
 		{"nobody's", Subject{Paths: []string{"/dev/sdb"}}, Policy{Repair: RepairOff, Store: StoreHeads}},
 		{"by a link", Subject{Paths: disk}, Policy{Repair: RepairProven, Grow: true, Store: StoreHeads}},
-		{"by link and uuid", Subject{UUID: uuid, Paths: disk}, Policy{Repair: RepairProven, Store: StoreFull}},
+		{"by link and uuid", Subject{UUID: volume, Paths: disk}, Policy{Repair: RepairProven, Store: StoreFull}},
 		{"by transport", Subject{Transport: "usb"}, Policy{Repair: RepairOff, Store: StoreHeads, Ignore: true}},
 	}
 	for _, test := range tests {
@@ -93,6 +93,7 @@ func TestEveryWrongLineIsNamed(t *testing.T) {
 		"[path]":                   "line 1: section path names nothing",
 		"[path dev/sda]":           "line 1: \"dev/sda\" is no pattern",
 		"[path /dev/[]":            "is no pattern",
+		"[uuid zz]\nrepair=proven": "line 1: \"zz\" is no UUID",
 		"[uuid x]\nworkers = 1":    "line 2: workers concerns the guard itself",
 		"settle = 2m":              "line 1: settle is a time",
 		"workers = 0":              "line 1: workers is a number",
@@ -110,7 +111,7 @@ func TestEveryWrongLineIsNamed(t *testing.T) {
 
 func TestABadSectionHeadConcernsNobody(t *testing.T) {
 	c, err := Parse([]byte("[label x]\nrepair = proven\n"))
-	if err == nil || c.For(Subject{UUID: uuid}).Repair != RepairOff {
+	if err == nil || c.For(Subject{UUID: volume}).Repair != RepairOff {
 		t.Errorf("%v, %+v", err, c)
 	}
 }
@@ -126,7 +127,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p := c.For(Subject{UUID: uuid, Paths: []string{path}, Transport: "usb"})
+		p := c.For(Subject{UUID: volume, Paths: []string{path}, Transport: "usb"})
 		if p.Repair != RepairOff && p.Repair != RepairRehearse && p.Repair != RepairProven {
 			t.Errorf("%+v", p)
 		}

@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
@@ -144,6 +144,6 @@ func (s Store) headFiles(uuid string) []fs.FileInfo {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	sort.Slice(list, func(i, j int) bool { return list[i].ModTime().Before(list[j].ModTime()) })
 	return list
 }

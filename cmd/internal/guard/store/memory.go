@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -195,7 +195,7 @@ func (s Store) Heads(uuid string) []Kept {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Kept) int { return strings.Compare(a.Time+a.Path, b.Time+b.Path) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Time+list[i].Path < list[j].Time+list[j].Path })
 	return list
 }
 

@@ -42,6 +42,7 @@ const (
 	Policy     Kind = "allowed"        // by the configuration
 	Unproven   Kind = "seen before"    // the volume is known, or its remains agree
 	Stranger   Kind = "same volume"    // the volume key is the one that is known
+	Fits       Kind = "fits"           // its segments can be on this device, as the heads have them
 	Older      Kind = "newest state"   // nothing newer was seen
 	Fork       Kind = "one history"    // no two states were changed apart
 	Foreign    Kind = "no other data"  // nothing else left its signature

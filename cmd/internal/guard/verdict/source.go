@@ -55,8 +55,18 @@ func (s Sight) fromOtherCopy() proof {
 		p.need(Unreadable, bad.State != header.Unreadable, "both places can be read",
 			fmt.Sprintf("the %v cannot be read, and may be newer: %v", bad.Place, bad.Err))
 	}
+	if e.LUKS1 == nil {
+		p.fits(s)
+	}
 	p.lineage(s, s.Mark)
 	return p
+}
+
+// fits proves that what would be copied, or acted upon, is not the header of something else: a checksum is right
+// over whatever was written with it.
+func (p *proof) fits(s Sight) {
+	p.need(Fits, len(s.Report.Misfits()) == 0, "the header fits the device",
+		"the header does not fit the device: "+strings.Join(s.Report.Misfits(), ", "))
 }
 
 // lineage proves that a state continues what was seen of the volume.
@@ -136,10 +146,15 @@ func (s Sight) fromFar() proof {
 	return p
 }
 
-// tendFar is left to the rules of the far header and its log.
+// tendFar is left to the rules of the far header and its log. What is copied to it, and takes the place of what it
+// had, must be whole: the far header may be the last that has it.
 func (s Sight) tendFar() proof {
 	var p proof
 	p.need(Room, s.Far.Refused == "", "the far header's rules allow it", s.Far.Refused)
+	p.fits(s)
+	hurt := s.Report.Hurt()
+	p.need(Erased, len(hurt) == 0, "every keyslot's material is whole",
+		fmt.Sprintf("the material of keyslots %v is not whole, and the far header may have it", hurt))
 	p.lineage(s, s.Mark)
 	return p
 }
@@ -148,6 +163,7 @@ func (s Sight) tendFar() proof {
 func (s Sight) enlarge() proof {
 	var p proof
 	p.need(NoKey, s.Mapping.Key, "a key is at hand", "no key is at hand: the next unlock maps the new size")
+	p.fits(s)
 	p.lineage(s, s.Mark)
 	return p
 }

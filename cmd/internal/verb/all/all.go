@@ -5,7 +5,6 @@ package all
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 
@@ -94,22 +93,22 @@ func Run(argv []string, version string) int {
 	if argv, ok := verityCommand(argv); ok {
 		return runVerity(argv, version)
 	}
-	verbs := Verbs()
-	inv, code := cli.Start(argv, version, Declarations(verbs), os.Stdout, os.Stderr)
+	verbs, u := Verbs(), ui.System()
+	inv, code := cli.Start(argv, version, Declarations(verbs), u.Out, u.Err)
 	if inv == nil {
-		return code
+		return shown(u, argv, code)
 	}
 	ctx, cancel := ui.Interruptible(context.Background())
 	defer cancel()
 	defer kdf.Wait()
-	c := verb.NewCommand(inv, ui.System())
+	c := verb.NewCommand(inv, u)
 	if err := secret.Harden(); err != nil {
 		c.UI.Debugf("%v", err)
 	}
 	for _, notice := range inv.Notices {
 		c.UI.Errorf("%s", notice)
 	}
-	return int(c.Conclude(ctx, hinted(ctx, c, carryOut(ctx, c, verbs))))
+	return int(c.Conclude(ctx, hinted(ctx, c, c.Delivered(carryOut(ctx, c, verbs)))))
 }
 
 // verityCommand tells whether a command line is veritysetup's: by the program's name, or by the verb verity.
@@ -127,7 +126,19 @@ func verityCommand(argv []string) ([]string, bool) {
 func runVerity(argv []string, version string) int {
 	ctx, cancel := ui.Interruptible(context.Background())
 	defer cancel()
-	return verity.Main(ctx, argv, version, ui.System())
+	u := ui.System()
+	return shown(u, argv, verity.Main(ctx, argv, version, u))
+}
+
+// shown is the exit code of a run that is over: one whose answer did not reach standard output failed, but under the
+// names of other programs, which do not say so.
+func shown(u *ui.UI, argv []string, code int) int {
+	lost := u.Lost()
+	if lost == nil || code != 0 || cli.StandsIn(filepath.Base(argv[0])) || filepath.Base(argv[0]) == "veritysetup" {
+		return code
+	}
+	u.Errorf("%s", verb.NotDelivered(lost))
+	return int(ui.Failed)
 }
 
 // hinted adds, under our own name, where the way goes on from a device that is no valid LUKS device.
@@ -144,11 +155,7 @@ func carryOut(ctx context.Context, c *verb.Command, verbs []verb.Verb) error {
 		if v.Name != c.Action || v.Run == nil {
 			continue
 		}
-		err := v.Run(ctx, c)
-		if err == nil {
-			c.TellRehearsals(ctx)
-		}
-		return err
+		return c.Rehearsed(ctx, v.Run(ctx, c))
 	}
 	return verb.Failure(ui.Failed, "%s: %s is not supported; nothing was changed.", c.Program, c.Action)
 }

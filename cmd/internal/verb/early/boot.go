@@ -15,10 +15,12 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/units"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/printable"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm"
 )
@@ -145,9 +147,9 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 		return answerBoot(ctx, c)
 	}
 	if o.units.Set {
-		return writeUnits(o)
+		return writeUnits(ctx, o)
 	}
-	p, err := bootPlan(c, o)
+	p, err := bootPlan(ctx, c, o)
 	if err != nil {
 		return err
 	}
@@ -175,7 +177,7 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 			return ctx.Err()
 		case <-time.After(retryPause):
 		}
-		if p, err = bootPlan(c, o); err != nil {
+		if p, err = bootPlan(ctx, c, o); err != nil {
 			return err
 		}
 	}
@@ -185,8 +187,8 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 const retryPause = 2 * time.Second
 
 // writeUnits is the work of systemd's generator.
-func writeUnits(o *bootOptions) error {
-	tab, err := o.table()
+func writeUnits(ctx context.Context, o *bootOptions) error {
+	tab, err := o.table(ctx)
 	if err != nil {
 		return err
 	}
@@ -194,8 +196,8 @@ func writeUnits(o *bootOptions) error {
 }
 
 // table reads the crypttab; one that is not there has no lines.
-func (o *bootOptions) table() ([]byte, error) {
-	tab, err := os.ReadFile(o.crypttab.Or("/etc/crypttab"))
+func (o *bootOptions) table(ctx context.Context) ([]byte, error) {
+	tab, err := ui.ReadNamed(ctx, o.crypttab.Or("/etc/crypttab"), fstab.MaxSize)
 	if err != nil && !o.crypttab.Set && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -203,12 +205,12 @@ func (o *bootOptions) table() ([]byte, error) {
 }
 
 // bootPlan reads crypttab and command line.
-func bootPlan(c *verb.Command, o *bootOptions) (plan.Plan, error) {
-	tab, err := o.table()
+func bootPlan(ctx context.Context, c *verb.Command, o *bootOptions) (plan.Plan, error) {
+	tab, err := o.table(ctx)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	line, err := os.ReadFile(o.commandLine.Or("/proc/cmdline"))
+	line, err := ui.ReadNamed(ctx, o.commandLine.Or("/proc/cmdline"), fstab.MaxSize)
 	if err != nil {
 		return plan.Plan{}, err
 	}

@@ -103,7 +103,7 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 	facts, err := initramfs.System{
 		Root: root, Kernel: o.kernel.V, Generic: o.generic,
 		Cipher: func(device string) string { return cipherOn(ctx, device) },
-	}.Read()
+	}.Read(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 		if err != nil {
 			return err
 		}
-		if made.Size, err = plan.Save(c.Opt.Output.V, root, self); err != nil {
+		if made.Size, err = plan.Save(ctx, c.Opt.Output.V, root, self); err != nil {
 			return err
 		}
 	}

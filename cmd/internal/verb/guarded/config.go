@@ -3,10 +3,10 @@
 package guarded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -16,10 +16,13 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
 
+// maxConfig bounds a configuration, bytes.
+const maxConfig = 1 << 20
+
 // ReadConfig reads the configuration; without a file the defaults hold, unless one was named.
-func ReadConfig(named cli.Value[string]) (policy.Config, error) {
+func ReadConfig(ctx context.Context, named cli.Value[string]) (policy.Config, error) {
 	path := named.Or(policy.DefaultPath)
-	text, err := os.ReadFile(path)
+	text, err := ui.ReadNamed(ctx, path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) && !named.Set {
 		return policy.Default(), nil
 	}

@@ -3,6 +3,7 @@
 package guarded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,8 +21,8 @@ import (
 
 // LinkKey keeps the key of a mapping in the kernel where somebody asked for it, or the guard's
 // configuration does for the data device. That the mapping is active is not put at risk by it.
-func LinkKey(c *verb.Command, v *volume.Volume, data dm.Number, key *luks.Key, asked bool) error {
-	if !asked && !guardWantsKey(c, v, data) {
+func LinkKey(ctx context.Context, c *verb.Command, v *volume.Volume, data dm.Number, key *luks.Key, asked bool) error {
+	if !asked && !guardWantsKey(ctx, c, v, data) {
 		return nil
 	}
 	if v.Version == 1 || c.Opt.DisableKeyring {
@@ -36,8 +37,8 @@ func LinkKey(c *verb.Command, v *volume.Volume, data dm.Number, key *luks.Key, a
 }
 
 // guardWantsKey asks the configuration; one that is wrong asks for nothing.
-func guardWantsKey(c *verb.Command, v *volume.Volume, data dm.Number) bool {
-	config, err := ReadConfig(cli.Value[string]{})
+func guardWantsKey(ctx context.Context, c *verb.Command, v *volume.Volume, data dm.Number) bool {
+	config, err := ReadConfig(ctx, cli.Value[string]{})
 	if err != nil {
 		c.UI.Debugf("%v", err)
 		return false

@@ -4,6 +4,7 @@ package header
 
 import (
 	"context"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/text"
@@ -11,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
 
 // LuksDump declares the verb.
@@ -63,9 +65,20 @@ func luksDump(ctx context.Context, c *verb.Command) error {
 	case v.Version == 1:
 		err = c.UI.Show(text.LUKS1(c.Args[0], v.LUKS1))
 	default:
-		err = c.UI.Show(text.LUKS2(v.Choice.Copy.Header, v.Metadata()))
+		err = c.UI.Show(text.LUKS2(v.Choice.Copy.Header, v.Metadata()) + reencryption(c, v))
 	}
 	return err
+}
+
+// reencryption says, under our own name, where one stands that is under way.
+func reencryption(c *verb.Command, v *volume.Volume) string {
+	verdict := reencrypt.Judge(v.Heads, v.Choice)
+	if !c.UI.Own || verdict.State == reencrypt.None {
+		return ""
+	}
+	told := volume.Interruption(verdict)
+	lines := append([]string{"Reencryption:", told.State}, told.Next(v.Path)...)
+	return strings.Join(lines, "\n\t") + "\n"
 }
 
 func dumpJSON(c *verb.Command, v *volume.Volume) error {

@@ -174,6 +174,9 @@ func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 		return p, verb.DeviceError(p.path, err)
 	}
 	p.room, p.metadata, p.data = fileRoom(p.options, g), g.Room(), g.DataOffset
+	if err := volume.Apart(c, luks.Data{Offset: p.data, Dynamic: true}, p.metadata); err != nil {
+		return p, err
+	}
 	if err := planFarHeader(c, o, &p, g, data.size); err != nil {
 		return p, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
@@ -60,6 +61,9 @@ func luksHeaderRestore(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer backup.Close()
+	if err := volume.Apart(c, backup.Data, backup.MetadataEnd()); err != nil {
+		return err
+	}
 	v, err := luks.Load(ctx, dev)
 	var none *header.NoHeaderError
 	switch {
@@ -92,10 +96,26 @@ func loadBackup(ctx context.Context, c *verb.Command) (*volume.Volume, error) {
 		return nil, errors.Join(verb.Failure(ui.Failed, "Header backup file does not contain compatible LUKS "+
 			"header."), file.Close())
 	}
-	if err := v.CheckRequirements(); err != nil {
+	if err := errors.Join(v.CheckRequirements(), opensNothing(path, file)); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return v, nil
+}
+
+// opensNothing refuses a backup that has keyslots, and the key material of none: restoring it would end the volume.
+func opensNothing(path string, file *luks.File) error {
+	r, err := inspect.Judge(inspect.Read(file))
+	if err != nil || len(r.Keyslots) == 0 {
+		return err
+	}
+	for _, k := range r.Keyslots {
+		if k.State != inspect.Ruined && k.State != inspect.Cut {
+			return nil
+		}
+	}
+	k := r.Keyslots[0]
+	return verb.Failure(ui.Failed, "Header backup file %s opens nothing: the key material of keyslot %d is %s, and no "+
+		"other keyslot is whole. Nothing was written.", path, k.ID, k.State)
 }
 
 func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string,

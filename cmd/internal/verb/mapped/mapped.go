@@ -71,7 +71,7 @@ func VolumeOf(ctx context.Context, c *verb.Command, m *Mapped) (*volume.Volume, 
 	if !c.Opt.Header.Set {
 		c.Args = []string{m.Device}
 	}
-	v, err := volume.Load(ctx, c, volume.Unlocked)
+	v, err := volume.Load(ctx, c, volume.Running)
 	if err != nil {
 		return nil, err
 	}

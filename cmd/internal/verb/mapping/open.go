@@ -180,5 +180,5 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 		return errors.Join(err, undo())
 	}
 	c.UI.Advisef("%s is open as /dev/mapper/%s%s.", data.shown, name, byKeyslot(key))
-	return guarded.LinkKey(c, v, data.Disk.Device, key, o.linkForGuard)
+	return guarded.LinkKey(ctx, c, v, data.Disk.Device, key, o.linkForGuard)
 }

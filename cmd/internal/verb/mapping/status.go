@@ -19,6 +19,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
 
 // Status declares the verb.
@@ -52,6 +53,9 @@ func Status() verb.Verb {
 					{Path: "offset", Type: "integer", About: "where the data starts on the device, bytes"},
 					{Path: "size", Type: "integer", About: "of the mapping, bytes"},
 					{Path: "flags", Type: "list of string", About: "activation flags"},
+					{Path: "reencryption", Type: "string", About: "in-progress where one is under way; may be absent"},
+					{Path: "reencryption_stands", Type: "string", About: "clean, hot, concluded or foreign, and why; " +
+						"may be absent"},
 				},
 			},
 			Examples: []cli.Example{
@@ -112,11 +116,11 @@ func fillStatus(ctx context.Context, c *verb.Command, arg, name string, s *text.
 	s.Suspended, s.ReadOnly = info.Suspended, info.ReadOnly
 	s.Type = mapped.MappingType(info.UUID)
 	if c.Opt.Header.Set {
-		if s.Type, err = headerType(ctx, c); err != nil {
+		if err = fromHeader(ctx, c, s); err != nil {
 			return err
 		}
 	} else if s.Type != "" && s.Type != activate.Plain && s.Type != activate.Bitlk &&
-		detached(ctx, c, table, info.UUID) {
+		fromDevice(ctx, c, s, table, info.UUID) {
 		s.Type = ""
 	}
 	if crypt := lowest(table); crypt != nil {
@@ -136,17 +140,33 @@ func lowest(table dm.Table) (first *target.Crypt) {
 	return first
 }
 
-func headerType(ctx context.Context, c *verb.Command) (string, error) {
+// fromHeader fills in what the header tells that --header names.
+func fromHeader(ctx context.Context, c *verb.Command, s *text.Status) error {
 	v, err := volume.Load(ctx, c, volume.Report)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer v.Close()
-	return fmt.Sprintf("LUKS%d", v.Version), nil
+	s.Type = fmt.Sprintf("LUKS%d", v.Version)
+	describeReencryption(c, s, v.Volume)
+	return nil
 }
 
-// detached: the data device bears no header, which then lies elsewhere.
-func detached(ctx context.Context, c *verb.Command, table dm.Table, uuid string) bool {
+// describeReencryption says that one is under way, and under our own name where it stands.
+func describeReencryption(c *verb.Command, s *text.Status, v *luks.Volume) {
+	verdict := reencrypt.Judge(v.Heads, v.Choice)
+	if verdict.State == reencrypt.None {
+		return
+	}
+	s.Reencrypts = "in-progress"
+	if c.UI.Own {
+		s.Stands = fmt.Sprintf("%s: %s", verdict.State, verdict.Reason)
+	}
+}
+
+// fromDevice fills in what the header on the data device tells. It is true where the device bears no header, which
+// then lies elsewhere.
+func fromDevice(ctx context.Context, c *verb.Command, s *text.Status, table dm.Table, uuid string) bool {
 	crypt, ok := table[0].(*target.Crypt)
 	if !ok || crypt.Offset == 0 {
 		return ok
@@ -157,7 +177,11 @@ func detached(ctx context.Context, c *verb.Command, table dm.Table, uuid string)
 	}
 	defer file.Close()
 	v, err := luks.Load(ctx, file)
-	return err != nil || !strings.Contains(uuid, strings.ReplaceAll(v.UUID, "-", ""))
+	if err != nil || !strings.Contains(uuid, strings.ReplaceAll(v.UUID, "-", "")) {
+		return true
+	}
+	describeReencryption(c, s, v)
+	return false
 }
 
 func describeCrypt(s *text.Status, crypt *target.Crypt) {
@@ -195,11 +219,15 @@ type statusJSON struct {
 	Offset      uint64   `json:"offset"`
 	Size        uint64   `json:"size"`
 	Flags       []string `json:"flags"`
+
+	Reencryption string `json:"reencryption,omitempty"`
+	Stands       string `json:"reencryption_stands,omitempty"`
 }
 
 func statusReport(name string, s text.Status) statusJSON {
 	r := statusJSON{
 		Name: name, Active: s.Active, InUse: s.InUse, Suspended: s.Suspended, ReadOnly: s.ReadOnly, Type: s.Type,
+		Reencryption: s.Reencrypts, Stands: s.Stands,
 		Cipher: s.Cipher, KeyBits: s.KeyBits, Device: s.Device, Loop: s.Loop, SectorSize: s.SectorSize,
 		Offset: s.Offset * 512, Size: s.Size * 512, Flags: append([]string{}, s.Flags...),
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -80,8 +81,11 @@ func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
 	if o.svg.Set && len(c.Args) > 1 {
 		return verb.Failure(ui.Failed, "Option --svg draws one device.")
 	}
+	if c.Opt.Header.Set && len(c.Args) > 1 {
+		return verb.Failure(ui.Failed, "Option --header is the header of one device; name one.")
+	}
 	if o.svg.Set {
-		if err := volume.Replaceable(o.svg.V, c.Args...); err != nil {
+		if err := volume.Replaceable(o.svg.V, append(slices.Clone(c.Args), c.Opt.Header.V)...); err != nil {
 			return err
 		}
 	}
@@ -89,7 +93,11 @@ func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
 		Devices []checked `json:"devices"`
 	}{[]checked{}}
 	worst := ui.OK
-	for _, name := range c.Args {
+	names := c.Args
+	if c.Opt.Header.Set {
+		names = []string{c.Opt.Header.V}
+	}
+	for _, name := range names {
 		one := checkOne(ctx, c, o, name)
 		if err := ctx.Err(); err != nil {
 			return err
@@ -147,6 +155,7 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	}
 	if err == nil {
 		addClosed(&report)
+		err = addShared(ctx, c, name, &report)
 	}
 	if err == nil && o.boot {
 		report.Boot = inspect.BootReport(report)
@@ -189,6 +198,21 @@ func addClosed(r *inspect.Report) {
 	}
 }
 
+// addShared says so where the data would lie over the detached header itself.
+func addShared(ctx context.Context, c *verb.Command, name string, r *inspect.Report) error {
+	path, err := block.Resolve(name)
+	if err != nil {
+		return verb.DeviceError(name, err)
+	}
+	err = volume.ApartOn(ctx, c, path)
+	var shared *verb.Notice
+	if errors.As(err, &shared) {
+		r.Add(inspect.Healable, "the data begins where header and keyslots lie: writing there destroys them")
+		err = nil
+	}
+	return err
+}
+
 // addLeftovers says where a keyslot is in nothing but what was kept while it was changed in place.
 func addLeftovers(ctx context.Context, name string, r *inspect.Report) error {
 	if r.Version != 1 || r.Grade() == inspect.Lost {
@@ -214,8 +238,26 @@ func addLeftovers(ctx context.Context, name string, r *inspect.Report) error {
 	return err
 }
 
-// gather reads one device under the shared lock.
+// gather reads one device under the shared lock and, where that has a detached header, how long its data device is.
 func gather(ctx context.Context, c *verb.Command, name string) (inspect.Evidence, error) {
+	e, err := gatherHeader(ctx, c, name)
+	if err != nil || !c.Opt.Header.Set {
+		return e, err
+	}
+	path, err := volume.Named(c)
+	if err != nil {
+		return e, err
+	}
+	dev, err := block.Open(path, 0)
+	if err != nil {
+		return e, verb.DeviceError(path, err)
+	}
+	size := uint64(dev.Size())
+	e.DataSize = &size
+	return e, dev.Close()
+}
+
+func gatherHeader(ctx context.Context, c *verb.Command, name string) (inspect.Evidence, error) {
 	path, err := block.Resolve(name)
 	if err != nil {
 		return inspect.Evidence{}, verb.DeviceError(name, err)
@@ -242,6 +284,7 @@ func gather(ctx context.Context, c *verb.Command, name string) (inspect.Evidence
 // evidence is what the device shows, with the far header.
 func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 	e := inspect.Read(file)
+	e.Weigh(file)
 	if e.LUKS1 != nil || e.LUKS1Err != nil {
 		return e
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
@@ -33,6 +34,7 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 		c.UI.Paint(ui.ColourOf(r.Verdict), r.Verdict))
 	printHeads(c, r)
 	printKeyslots(c, r)
+	printReencryption(c, r.Reencryption)
 	if r.Far != nil && r.Far.Place != nil {
 		p := r.Far.Place
 		c.UI.Printf("  far header at byte %d, %d bytes, locator at byte %d: %s, seqid %d, %s", p.Body, p.Length,
@@ -99,6 +101,24 @@ func printKeyslots(c *verb.Command, r *inspect.Report) {
 	}
 }
 
+// printReencryption shows of what the data are made.
+func printReencryption(c *verb.Command, r *inspect.Reencryption) {
+	if r == nil {
+		return
+	}
+	c.UI.Printf("  reencryption: %s, %s, resilience %s: %s", r.Mode, r.Direction, r.Resilience, r.State)
+	for _, p := range r.Pieces {
+		size := fmt.Sprintf("%d bytes", p.Size)
+		if p.Size == 0 {
+			size = "up to the end"
+		}
+		c.UI.Printf("    data from byte %d, %s: %s, from byte %d of the device", p.Start, size, p.Side, p.Offset)
+	}
+	if r.Record != nil {
+		c.UI.Printf("    %d of %d units of the hot zone are as they are recorded", r.Record.Old, r.Record.Units)
+	}
+}
+
 func printLoader(c *verb.Command, l inspect.Loader) {
 	if len(l.Keyslots) > 0 {
 		c.UI.Printf("  %s: could open %s", l.Name, idList("keyslot", l.Keyslots))
@@ -135,9 +155,10 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 		headsHurt = headsHurt || head.State != "valid"
 	}
 	switch {
-	case one.code == verb.Healable && one.LeftAlone:
-		c.UI.Printf("  A reencryption is under way, and its heads are left as they are until it has ended: "+
-			"cryptsetup reencrypt --resume-only %s", one.Device)
+	case one.Reencryption != nil && one.code < verb.Lost:
+		for _, line := range volume.Interruption(one.Reencryption.Verdict).Next(one.Device) {
+			c.UI.Printf("  %s", line)
+		}
 	case one.code == verb.Lost && one.Chosen != "":
 		c.UI.Printf("  With a header backup: %s luksHeaderRestore --header-backup-file FILE %s", c.Program, one.Device)
 	case one.code == verb.Lost && one.Far != nil:

@@ -107,6 +107,53 @@ func checkReport() cli.Report {
 				Path: "devices[].left_alone", Type: "boolean",
 				About: "copies that differ in the middle of a reencryption are not mended; may be absent",
 			},
+			{
+				Path: "devices[].reencryption", Type: "object", About: "a reencryption that is under way; may be " +
+					"absent",
+			},
+			{Path: "devices[].reencryption.state", Type: "string", About: "clean, hot, concluded or foreign"},
+			{Path: "devices[].reencryption.reason", Type: "string", About: "in words"},
+			{
+				Path: "devices[].reencryption.next_step", Type: "string",
+				About: "what can be done without risk: resume, recover, take back, conclude, confirm or refuse",
+			},
+			{
+				Path: "devices[].reencryption.cryptsetup", Type: "string",
+				About: "what its next repair and resume make of it: continues, recovers, stuck, refuses, risks, " +
+					"destroys or untold",
+			},
+			{
+				Path: "devices[].reencryption.mode", Type: "string",
+				About: "encrypt, decrypt or reencrypt; may be absent",
+			},
+			{
+				Path: "devices[].reencryption.direction", Type: "string",
+				About: "forward or backward; may be absent",
+			},
+			{
+				Path: "devices[].reencryption.resilience", Type: "string",
+				About: "as the header names it; may be absent",
+			},
+			{
+				Path: "devices[].reencryption.pieces", Type: "list of object",
+				About: "the data, from their start; may be absent",
+			},
+			{Path: "devices[].reencryption.pieces[].start", Type: "integer", About: "byte of the data"},
+			{
+				Path: "devices[].reencryption.pieces[].size", Type: "integer",
+				About: "bytes; 0 up to the end of the device",
+			},
+			{Path: "devices[].reencryption.pieces[].side", Type: "string", About: "old, new or hot"},
+			{Path: "devices[].reencryption.pieces[].offset", Type: "integer", About: "byte of the device"},
+			{
+				Path: "devices[].reencryption.record", Type: "object",
+				About: "the hot zone held against what is recorded of it; may be absent",
+			},
+			{Path: "devices[].reencryption.record.units", Type: "integer", About: "that it is made of"},
+			{
+				Path: "devices[].reencryption.record.old", Type: "integer",
+				About: "units that are as they are recorded, and so not rewritten yet",
+			},
 			{Path: "devices[].findings", Type: "list of object", About: "what was noticed"},
 			{Path: "devices[].findings[].grade", Type: "string", About: "how bad it is"},
 			{Path: "devices[].findings[].text", Type: "string", About: "in words"},

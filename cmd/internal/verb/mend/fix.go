@@ -159,6 +159,8 @@ func printFixed(c *verb.Command, s situation, r fixed) {
 		c.UI.Printf(" guard: keeps the header as it was at %s", k.Time)
 	}
 	switch {
+	case r.Command == "" && s.report != nil && s.report.Reencryption != nil:
+		c.UI.Printf("action: none that is safe")
 	case r.Command == "":
 		c.UI.Printf("action: none is needed")
 	case r.Writes:

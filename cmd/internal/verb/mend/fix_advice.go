@@ -9,8 +9,10 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
@@ -131,9 +133,8 @@ func (s situation) healable() advice {
 	a := advice{code: verb.Healable}
 	r := s.report
 	switch {
-	case r.LeftAlone:
-		a.state = "A reencryption is under way, and its heads are left as they are until it has ended."
-		a.command = "cryptsetup reencrypt --resume-only {device}"
+	case r.Reencryption != nil && (r.LeftAlone || r.Reencryption.Verdict.State != reencrypt.Clean):
+		return s.reencrypting(verb.Healable)
 	case s.copyIs("conflicting"):
 		a.state = "The two copies of the header contradict each other."
 		a.command = "repair --choose primary --dry-run {device}"
@@ -191,11 +192,20 @@ func (s situation) interrupted() advice {
 }
 
 func (s situation) healthy() advice {
+	if s.report.Reencryption != nil {
+		return s.reencrypting(ui.OK)
+	}
 	a := advice{state: "Everything is in order."}
 	if s.report.Far == nil || s.report.Far.Standing == far.None.String() {
 		a.note = "there is no far header: a header backup on another medium is the only further copy"
 	}
 	return a
+}
+
+// reencrypting: between two steps of a reencryption, in one, or behind the last.
+func (s situation) reencrypting(code ui.ExitCode) advice {
+	i := volume.Interruption(s.report.Reencryption.Verdict)
+	return advice{state: i.State, command: i.Command, note: i.Note, code: code}
 }
 
 func (s situation) copyIs(state string) bool {

@@ -12,6 +12,8 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
@@ -25,6 +27,19 @@ func reported(g inspect.Grade, change func(*inspect.Report)) *inspect.Report {
 		change(r)
 	}
 	return r
+}
+
+// interrupted is a report on a volume in the middle of a reencryption whose data do not move.
+func interrupted(g inspect.Grade, state reencrypt.State, step reencrypt.Step, leftAlone bool) *inspect.Report {
+	zone := reencrypt.Part{Segment: luks2.Segment{Size: 512}, Start: 512, Side: reencrypt.Between}
+	run := &reencrypt.Run{
+		Reencryption: luks2.Reencryption{Mode: "reencrypt", Direction: "forward", Area: luks2.Area{Type: "journal"}},
+		Parts:        []reencrypt.Part{zone},
+	}
+	return reported(g, func(r *inspect.Report) {
+		r.LeftAlone = leftAlone
+		r.Reencryption = &inspect.Reencryption{Verdict: reencrypt.Verdict{State: state, Step: step, Run: run}}
+	})
 }
 
 func TestAdviceRisksLeast(t *testing.T) {
@@ -60,7 +75,11 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
 		})}, "luksAddKey d", true, verb.Healable},
-		"a reencryption":                 {situation{report: reported(inspect.Healable, func(r *inspect.Report) { r.LeftAlone = true })}, "cryptsetup reencrypt --resume-only d", false, verb.Healable},
+		"a reencryption":                 {situation{report: interrupted(inspect.Note, reencrypt.Clean, reencrypt.Resume, false)}, "cryptsetup reencrypt --resume-only d", false, ui.OK},
+		"one with unequal heads":         {situation{report: interrupted(inspect.Healable, reencrypt.Clean, reencrypt.Resume, true)}, "cryptsetup reencrypt --resume-only d", false, verb.Healable},
+		"one within a step":              {situation{report: interrupted(inspect.Healable, reencrypt.Hot, reencrypt.Recover, false)}, "cryptsetup repair d", false, verb.Healable},
+		"one that is concluded":          {situation{report: interrupted(inspect.Healable, reencrypt.Concluded, reencrypt.Conclude, false)}, "", false, verb.Healable},
+		"one that nobody understands":    {situation{report: interrupted(inspect.Healable, reencrypt.Foreign, reencrypt.Refuse, false)}, "", false, verb.Healable},
 		"anything else":                  {situation{report: reported(inspect.Healable, nil)}, "check d", false, verb.Healable},
 		"erased":                         {situation{report: reported(inspect.Note, nil), closed: true}, "luksHeaderRestore --header-backup-file FILE d", true, verb.Lost},
 		"heads gone, far header whole":   {situation{report: gone, remains: guarded.Remains{Far: whole, Kept: full}}, "repair --from-far d", true, verb.Lost},

@@ -95,6 +95,9 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := volume.ApartOn(ctx, c, path); err != nil {
+		return err
+	}
 	if o.undo.Set && volume.Exists(o.undo.V) {
 		return volume.GoBack(ctx, c, path, o.undo.V)
 	}

@@ -52,9 +52,12 @@ func Far() verb.Verb {
 					"--header-from-far opens without writing. With other tools: attach the body with a loop device " +
 					"at its offset and give that as --header, or cut it out with dd and restore it as a header " +
 					"backup.",
-				"Security: the far header holds key material. The erase of other tools leaves it alive, and so " +
-					"does their luksFormat; run far disable, or erase of this program, first. Releases of cryptsetup " +
-					"before 2.7 map a volume over its far header: do not let a file system grow under them.",
+				"Security: the far header holds key material, and other tools do not know it. Their erase and " +
+					"luksFormat leave it alive; run far disable, or erase of this program, first. A passphrase taken " +
+					"away with their luksRemoveKey, luksKillSlot or luksChangeKey still opens the far header until " +
+					"the next command of this program that changes the header, far sync, or the guard's next look " +
+					"brings it into step. Releases of cryptsetup before 2.7 map a volume over its far header: do not " +
+					"let a file system grow under them.",
 			},
 			Examples: []cli.Example{
 				{What: "Give an older volume a far header:", Line: "orthrus far enable --shrink-data /dev/sdb2"},

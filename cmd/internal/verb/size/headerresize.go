@@ -59,18 +59,19 @@ func headerResize(ctx context.Context, c *verb.Command) error {
 	defer v.Close()
 	size := luks.MetadataSize{Header: c.Opt.LUKS2MetadataSize.V, Keyslots: c.Opt.LUKS2KeyslotsSize.V}
 	steps, err := v.PlanMetadataSize(ctx, size)
+	if err == nil && c.Opt.DryRun && len(steps) > 0 {
+		volume.ShowSteps(c, steps)
+		return nil
+	}
+	if err == nil && !c.Opt.DryRun {
+		err = v.SetMetadataSize(ctx, size, volume.TellStep(c))
+	}
 	switch {
 	case err != nil:
 		return volume.SizeError(v.Path, err)
 	case len(steps) == 0:
 		c.UI.Sayf("The metadata of %s have this size already.", v.Path)
 		return nil
-	case c.Opt.DryRun:
-		volume.ShowSteps(c, steps)
-		return nil
-	}
-	if err := v.SetMetadataSize(ctx, size, volume.TellStep(c)); err != nil {
-		return volume.SizeError(v.Path, err)
 	}
 	c.UI.Sayf("The heads of %s now have %d bytes each, the keyslots %d.", v.Path, size.Header,
 		v.Metadata().KeyslotsSize())

@@ -37,6 +37,7 @@ type access int
 const (
 	Report   access = iota // look, and leave everything as it is
 	Unlocked               // look, and mend a damaged copy on the way, as cryptsetup does
+	Running                // Unlocked, of a volume whose data is mapped already
 	Changed                // write
 )
 
@@ -75,6 +76,9 @@ func Load(ctx context.Context, c *verb.Command, a access) (*Volume, error) {
 	}
 	if err == nil {
 		v.Found, err = v.View, checkType(c, v)
+	}
+	if err == nil && (a == Unlocked && !c.Opt.TestPassphrase || a == Changed) {
+		err = Apart(c, v.Data, v.MetadataEnd())
 	}
 	if err == nil {
 		err = settle(ctx, c, v, a)

@@ -4,10 +4,10 @@ package volume
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -76,7 +76,7 @@ func (r *Rehearsal) Writes() int { return len(r.writes) }
 // ranges are the bytes that would be written, in the order of the device, neighbours together.
 func ranges(writes []rehearsed) []rehearsed {
 	sorted := slices.Clone(writes)
-	slices.SortStableFunc(sorted, func(a, b rehearsed) int { return cmp.Compare(a.offset, b.offset) })
+	sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].offset < sorted[j].offset })
 	var list []rehearsed
 	for _, w := range sorted {
 		if last := len(list) - 1; last >= 0 && w.offset <= list[last].end() {

@@ -133,7 +133,7 @@ func (o *guardOptions) wordsRule(inv *cli.Invocation) string {
 func runGuard(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	switch {
 	case o.checkConfig:
-		return checkGuardConfig(c, o)
+		return checkGuardConfig(ctx, c, o)
 	case len(c.Args) == 0 && o.once.Set:
 		return guardOnce(ctx, c, o)
 	case len(c.Args) == 0:
@@ -154,8 +154,8 @@ func runGuard(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	return guardStatus(c)
 }
 
-func checkGuardConfig(c *verb.Command, o *guardOptions) error {
-	config, err := guarded.ReadConfig(o.configFile)
+func checkGuardConfig(ctx context.Context, c *verb.Command, o *guardOptions) error {
+	config, err := guarded.ReadConfig(ctx, o.configFile)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func checkGuardConfig(c *verb.Command, o *guardOptions) error {
 }
 
 func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
-	config, err := guarded.ReadConfig(o.configFile)
+	config, err := guarded.ReadConfig(ctx, o.configFile)
 	if err != nil {
 		return err
 	}
@@ -180,10 +180,10 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	defer signal.Stop(hangup)
 	d := &guard.Daemon{
 		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(c), Config: config}),
-		Socket: guarded.Socket(), Reload: hangup, Read: func() (policy.Config,
+		Socket: guarded.Socket(), Reload: hangup, Read: func(ctx context.Context) (policy.Config,
 			error,
 		) {
-			return guarded.ReadConfig(o.configFile)
+			return guarded.ReadConfig(ctx, o.configFile)
 		}, Metrics: o.metrics.V,
 	}
 	return d.Run(ctx)
@@ -191,7 +191,7 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 
 // guardOnce looks at one device as the daemon would.
 func guardOnce(ctx context.Context, c *verb.Command, o *guardOptions) error {
-	config, err := guarded.ReadConfig(o.configFile)
+	config, err := guarded.ReadConfig(ctx, o.configFile)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 
 // guardAccept says that what lies on a device is the volume from now on.
 func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device string) error {
-	config, err := guarded.ReadConfig(o.configFile)
+	config, err := guarded.ReadConfig(ctx, o.configFile)
 	if err != nil {
 		return err
 	}
