@@ -134,8 +134,7 @@ dearpeer := ^(TestEveryActionInBothDirections|TestThirtyKeyChangesAtOnceLoseNone
 	TestUnequalHeadsOfAReencryptionAreLeftAlone|TestEveryChangeKeepsWhatNobodyKnows|TestRescue.*|$\
 	TestFormatsAreEqual|TestConversionsAreThoseOfCryptsetup|TestKeyslotsOfBothKeysOfAReencryptionCount|$\
 	TestHeaderFilesOnAFullDisk|TestChangeKeysOfAFullLUKS1Header|TestRequirementsAreHonouredAndKept|$\
-	TestVolumesThatEncryptNothing|TestVolumesInTheKernelsNotation|TestVectorsOfByteOffsets|TestBitLocker.*|$\
-	TestEveryProtectorOfABitLockerVolumeOpensInCryptsetup)$$
+	TestVolumesThatEncryptNothing|TestVolumesInTheKernelsNotation|TestVectorsOfByteOffsets)$$
 test-interop-slice: setup
 	$(test) -skip '$(dearpeer)' ./test/interop/...
 test-interop-dear:
