@@ -61,9 +61,9 @@ func Open() verb.Verb {
 					"say how.",
 				"With --type bitlk the device is a BitLocker volume. It opens by its passphrase, by the recovery " +
 					"password of 48 digits, or by a startup key file (--key-file FILE.BEK); one whose protection is " +
-					"suspended opens without any. What is still being encrypted or decrypted is refused, and a volume " +
-					"that only a TPM or a smart card opens. In crypttab such a volume is refused, and the types " +
-					"tcrypt, loopaes and fvault2 are refused everywhere.",
+					"suspended opens without any. What is still being encrypted or decrypted is refused, and a " +
+					"volume that only a TPM or a smart card opens. In crypttab such a volume is refused, and the " +
+					"types tcrypt, loopaes and fvault2 are refused everywhere.",
 				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
 					"the other one, unless the device bears the signature of something else.",
 			},
