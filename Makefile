@@ -5,15 +5,27 @@
 # make help    the other targets
 
 GO       ?= go
+# Where things are installed, and which: scripts/install says what each means.
 DESTDIR  ?=
 PREFIX   ?= /usr/local
 SBINDIR  ?= $(PREFIX)/sbin
-MANDIR   ?= $(PREFIX)/share/man
 DATADIR  ?= $(PREFIX)/share
-# The init system whose script or unit is put in its place: systemd, openrc, sysv or none.
+MANDIR   ?= $(DATADIR)/man
 INIT     ?= systemd
-# Makers of initial file systems, systemd and OpenRC look here and not in /usr/local.
 HOOKDIR  ?= /usr
+HOOKS    ?=
+MANIFEST ?= yes
+# What the program says of itself. git knows, or the archive that git made; packagers may say it.
+known    := $(shell ./scripts/version)
+VERSION  ?= $(word 1,$(known))
+COMMIT   ?= $(filter-out unknown,$(word 2,$(known)))
+# Seconds since 1970: the time of all that is packed.
+SOURCE_DATE_EPOCH ?= $(word 3,$(known))
+# What make release builds for, where it puts that, and a command that signs the file whose name follows it:
+# SIGN='minisign -S -s key -m' or SIGN='signify -S -s key.sec -m'
+RELEASE  ?= $(arches)
+RELEASES ?= bin/release
+SIGN     ?=
 
 # How long each fuzz target runs.
 FUZZTIME ?= 10m
@@ -30,13 +42,22 @@ RUN      ?= .
 GOTESTFLAGS ?=
 
 export CGO_ENABLED = 0
-# The environment decides nothing about the binary.
-export GOFLAGS =
+# Flags of packagers decide how the program is built, and nothing about how it is tested. Flags for a C linker,
+# which is not called, are left out; the program stays static, which its work as an init needs.
+packagers := $(GOFLAGS)
+override GOFLAGS =
+export GOFLAGS
 export GOAMD64 = v1
+export GOARM   = 6
+comma   := ,
+linker   = $(filter-out -Wl$(comma)% -L% -l% -f% -g% -m% -O% -specs=% -static% -pie,$(LDFLAGS))
 
 module  := github.com/orthrus-luks/orthrus
 tool    := $(GO) tool -modfile=scripts/tools/go.mod
-build   := $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
+build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false \
+	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $(linker)"
+# What runs while building runs here, whatever is built for. It is compiled as the program is, and so only once.
+run      = GOOS= GOARCH= GOFLAGS='$(packagers)' $(GO) run -trimpath -buildvcs=false
 # How long one package's tests take at most on a quiet machine; test/pace makes the limit for this one of it.
 quiet    = 10m
 limit    = $$($(GO) -C $(CURDIR) run ./test/pace/limit $(quiet))
@@ -44,7 +65,8 @@ limit    = $$($(GO) -C $(CURDIR) run ./test/pace/limit $(quiet))
 # no part of what go test knows a result by: nothing is taken from its cache. Memory is there; collecting it
 # less often saves a sixth of the time.
 test     = GOGC=400 $(GO) test -vet=off -count=1 -timeout $(limit) $(GOTESTFLAGS)
-arches  := arm64 riscv64 386 s390x
+vetted  := arm64 riscv64 386 s390x
+arches  := amd64 $(vetted) arm ppc64le loong64 mips64le
 
 # Packages that touch neither files nor the kernel: they also run on 386.
 pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/commit ./luks/kdf/... \
@@ -60,12 +82,13 @@ guards  := $(module)/(test/guard|cmd/internal/guard)
 # Parts of `make test` that have a line of their own.
 apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
-.PHONY: all build demo setup help clean man completions install install-cryptsetup \
+.PHONY: all build demo setup help clean man completions install install-cryptsetup uninstall release tarballs sources deb \
 	test test-long test-unit test-guard test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
-	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine \
+	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine test-release \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
-all: build
+## all                what make install installs
+all: build man completions
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -219,7 +242,7 @@ check: fmt vet staticcheck deadcode shellcheck arch cross
 	@echo "check: all is well"
 
 fmt:
-	@bad=$$($(tool) gofumpt -l cmd dm luks test $(wildcard udev)); [ -z "$$bad" ] || { echo "not formatted (gofumpt -w):"; echo "$$bad"; exit 1; }
+	@bad=$$($(tool) gofumpt -l cmd dm luks scripts test $(wildcard udev)); [ -z "$$bad" ] || { echo "not formatted (gofumpt -w):"; echo "$$bad"; exit 1; }
 
 vet:
 	$(GO) vet ./...
@@ -238,8 +261,11 @@ shellcheck:
 arch:
 	$(test) ./test/arch/...
 
+# Tests are vetted where words are of another size, order or kind; for its other processors the program is built.
 cross:
-	@for arch in $(arches); do echo "vet for $$arch"; GOARCH=$$arch $(GO) vet ./... || exit 1; done
+	@for arch in $(vetted); do echo "vet for $$arch"; GOARCH=$$arch $(GO) vet ./... || exit 1; done
+	@for arch in $(filter-out $(shell $(GO) env GOHOSTARCH) $(vetted),$(arches)); do \
+		echo "build for $$arch"; GOOS=linux GOARCH=$$arch $(build) -o /dev/null ./cmd/orthrus || exit 1; done
 
 ## bench              Go benchmarks, and tables of whole processes beside the installed cryptsetup (bin/bench.md)
 bench: build setup
@@ -305,31 +331,60 @@ monkey-races: setup
 ## man                bin/man: manual pages, one for each action and an overview; bin/guard: a guard.conf to begin with
 man:
 	@rm -rf bin/man bin/guard
-	$(GO) run ./cmd/internal/manual/generate man bin/man
-	$(GO) run ./cmd/internal/manual/generate guard bin/guard
+	VERSION='$(VERSION)' SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(run) ./cmd/internal/manual/generate man bin/man
+	$(run) ./cmd/internal/manual/generate guard bin/guard
 
 ## completions        bin/completions: for bash, zsh and fish
 completions:
 	@rm -rf bin/completions
-	$(GO) run ./cmd/internal/manual/generate completions bin/completions
+	$(run) ./cmd/internal/manual/generate completions bin/completions
 
-## install            program, man pages, completions and the guard's service to $(DESTDIR)$(PREFIX); DESTDIR= PREFIX=/usr/local INIT=systemd
-install: build man completions
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
-	install -m 755 bin/orthrus $(DESTDIR)$(SBINDIR)/orthrus
-	install -m 644 bin/man/*.8 $(DESTDIR)$(MANDIR)/man8
-	install -m 644 bin/man/*.5 $(DESTDIR)$(MANDIR)/man5
-	install -D -m 644 bin/completions/bash/orthrus $(DESTDIR)$(DATADIR)/bash-completion/completions/orthrus
-	install -D -m 644 bin/completions/zsh/_orthrus $(DESTDIR)$(DATADIR)/zsh/site-functions/_orthrus
-	install -D -m 644 bin/completions/fish/orthrus.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/orthrus.fish
-	install -D -m 644 bin/guard/guard.conf $(DESTDIR)$(DATADIR)/orthrus/guard.conf
-	@PREFIX=$(PREFIX) SBINDIR=$(SBINDIR) DATADIR=$(DATADIR) INIT=$(INIT) ./scripts/guard/install "$(DESTDIR)"
-	@SBINDIR=$(SBINDIR) HOOKDIR=$(HOOKDIR) INIT=$(INIT) ./scripts/install-hooks "$(DESTDIR)"
+places   = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SBINDIR='$(SBINDIR)' MANDIR='$(MANDIR)' DATADIR='$(DATADIR)' \
+	HOOKDIR='$(HOOKDIR)' HOOKS='$(HOOKS)' INIT='$(INIT)' MANIFEST='$(MANIFEST)'
+
+## install            puts what make has built into its places, with the guard's service; DESTDIR= PREFIX=/usr/local INIT=systemd
+##                    HOOKS="initramfs-tools dracut mkinitcpio mkinitfs openrc systemd": what unlocks at boot; none unless named
+install:
+	@$(places) ./scripts/install
 
 ## install-cryptsetup the same, with links named cryptsetup and veritysetup beside it
-install-cryptsetup: install
-	ln -sf orthrus $(DESTDIR)$(SBINDIR)/cryptsetup
-	ln -sf orthrus $(DESTDIR)$(SBINDIR)/veritysetup
+install-cryptsetup:
+	@$(places) ./scripts/install program guard hooks cryptsetup
+
+## uninstall          takes away what install has put there
+uninstall:
+	@$(places) ./scripts/install remove
+
+## release            bin/release: sources with their modules, tarballs for RELEASE="amd64 arm64 …" built from these, a list of
+##                    what each is made of (SPDX), and SHA256SUMS; SIGN=command signs these
+release:
+	@if [ -d vendor ]; then $(MAKE) --no-print-directory tarballs; else \
+		$(MAKE) --no-print-directory sources && rm -rf bin/tree && mkdir -p bin/tree && \
+		tar -x -z -f $(RELEASES)/orthrus-$(VERSION).tar.gz -C bin/tree --strip-components=1 && \
+		$(MAKE) --no-print-directory -C bin/tree tarballs RELEASES='$(abspath $(RELEASES))'; fi
+
+# Modules in vendor leave out of the program what go.sum says of them: releases are built from there, so that all are equal.
+tarballs: man completions
+	@for arch in $(RELEASE); do \
+		to=$(RELEASES)/orthrus-$(VERSION)-linux-$$arch; echo "$$to"; \
+		./scripts/release/stage $$to && GOOS=linux GOARCH=$$arch $(build) -o $$to/bin/orthrus ./cmd/orthrus || exit 1; done
+	@$(packed)
+
+# The sources with all modules, for whoever builds without a network.
+sources:
+	@./scripts/release/sources $(RELEASES)/orthrus-$(VERSION)
+	@$(packed)
+
+## deb                Debian packages from the sources that make release has packed, into bin/release, with lintian's word
+deb:
+	@./scripts/packaging/deb $(RELEASES)
+
+packed   = $(run) ./scripts/release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' $(RELEASES) && \
+	if [ -n '$(SIGN)' ]; then cd $(RELEASES) && $(SIGN) SHA256SUMS; fi
+
+## test-release       a release twice, the second from packed sources in another folder; installed into an empty root, and removed
+test-release:
+	@./scripts/release/prove
 
 ## clean              removes bin and what test-long remembers
 clean:

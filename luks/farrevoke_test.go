@@ -590,6 +590,15 @@ func TestAForgottenFarHeaderOnAShorterDeviceIsNamed(t *testing.T) {
 	}
 }
 
+func examined(t *testing.T, dev luks.Device) *luks.Volume {
+	t.Helper()
+	v, err := luks.LoadExamined(ctx, dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // A removal that was cut off leaves a keyslot that is named and dead: the other one is the last.
 func TestADeadKeyslotIsNoOtherKey(t *testing.T) {
 	for _, version := range []int{1, 2} {
@@ -602,7 +611,7 @@ func TestADeadKeyslotIsNoOtherKey(t *testing.T) {
 		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
 			t.Fatal(err)
 		}
-		before := loaded(t, dev)
+		before := examined(t, dev)
 		slot, err := before.Keyslot(0)
 		if err != nil || before.Last(slot) {
 			t.Errorf("LUKS%d: keyslot 0 of two is the last, %v", version, err)
@@ -612,10 +621,13 @@ func TestADeadKeyslotIsNoOtherKey(t *testing.T) {
 		if err := killTwo(loaded(t, cut)); !errors.Is(err, syscall.ENODEV) {
 			t.Fatal(err)
 		}
+		if before.Last(slot) {
+			t.Errorf("LUKS%d: what another program destroys changes what was asked before", version)
+		}
 		if err := before.KillKeyslot(ctx, 0, nil); !errors.Is(err, luks.ErrLastKey) {
 			t.Errorf("LUKS%d: killing the last one, of which nobody was asked: %v", version, err)
 		}
-		after := loaded(t, dev)
+		after := examined(t, dev)
 		unlock(t, after, "one")
 		if slot, err = after.Keyslot(0); err != nil || !after.Last(slot) {
 			t.Errorf("LUKS%d: keyslot 0 beside a dead one is not the last, %v", version, err)

@@ -45,19 +45,15 @@ func (v *Volume) Foreign() error {
 }
 
 // Last tells whether a keyslot is the only one that opens a key that data need, as far as that can be known without a
-// passphrase: DamagedKeyslots open nothing. It looks once for each time that the volume is loaded, so that
-// KillKeyslot goes by what its caller was told.
+// passphrase: keyslots that LoadExamined found damaged open nothing. What other programs destroy afterwards changes
+// no answer, so that KillKeyslot goes by what its caller was told.
 func (v *Volume) Last(k Keyslot) bool {
-	if !k.OpensData() || v.View.Last(k) {
-		return k.OpensData()
-	}
-	if v.dead == nil {
-		list := v.DamagedKeyslots()
-		v.dead = &list
+	if !k.OpensData() {
+		return false
 	}
 	sound := v.View
 	sound.Keyslots = slices.DeleteFunc(slices.Clone(sound.Keyslots), func(o Keyslot) bool {
-		return o.ID != k.ID && slices.Contains(*v.dead, o.ID)
+		return o.ID != k.ID && slices.Contains(v.dead, o.ID)
 	})
 	return sound.Last(k)
 }

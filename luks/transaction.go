@@ -7,6 +7,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/luks/view"
@@ -25,6 +26,8 @@ func (v *Volume) look(ctx context.Context, older error, plan func(now luks2.Copy
 			return err
 		case fresh.Version != 2:
 			return older
+		case fresh.Choice.Reason == header.Conflicting: // nothing is carried out before somebody chooses
+			return header.ErrConflict
 		}
 		return plan(fresh.Choice.Copy)
 	})

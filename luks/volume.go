@@ -22,7 +22,8 @@ type Volume struct {
 	// not, or where there is none.
 	FarLag error
 
-	dead *[]int // what Last found damaged since the volume was loaded; nil until it looked
+	examined bool  // whether each load reads the material of the keyslots
+	dead     []int // what it finds damaged then
 }
 
 // Data describes the encrypted data.
@@ -36,6 +37,12 @@ type Keyslot = view.Keyslot
 // *luks1.FieldError.
 func Load(ctx context.Context, dev Device) (*Volume, error) {
 	v := &Volume{dev: dev}
+	return v, v.Reload(ctx)
+}
+
+// LoadExamined is Load that reads the material of each keyslot too, under the same lock, so that Last knows dead ones.
+func LoadExamined(ctx context.Context, dev Device) (*Volume, error) {
+	v := &Volume{dev: dev, examined: true}
 	return v, v.Reload(ctx)
 }
 
@@ -56,6 +63,9 @@ func (v *Volume) load() error {
 		return err
 	}
 	v.View, v.FarLag, v.dead = fresh, nil, nil
+	if v.examined {
+		v.dead = v.DamagedKeyslots()
+	}
 	return nil
 }
 

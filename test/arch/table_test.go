@@ -141,6 +141,7 @@ var rules = []rule{
 		},
 	},
 	{pkg: "cmd/orthrus", may: []string{"cmd/internal/verb/all"}},
+	{pkg: "scripts/release"}, // makes releases; no part of the program
 
 	// Test support: may use everything, is used by tests only.
 	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid"}},

@@ -13,14 +13,12 @@ import (
 	"time"
 )
 
-const services = "../../scripts/guard"
-
 // installed is a service file as make install writes it.
 func installed(t *testing.T, name string) string {
 	t.Helper()
 	root := t.TempDir()
-	c := exec.Command(filepath.Join(services, "install"), root)
-	c.Env = append(os.Environ(), "PREFIX=/usr", "SBINDIR="+filepath.Dir(program), "DATADIR=/usr/share", "INIT=sysv")
+	c := exec.Command("../../scripts/install", "guard")
+	c.Env = append(os.Environ(), "DESTDIR="+root, "PREFIX=/usr", "SBINDIR="+filepath.Dir(program), "INIT=sysv")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

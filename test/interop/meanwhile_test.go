@@ -146,17 +146,20 @@ func (b *bed) two(cost1, cost2 string) {
 	b.must(bench.ours, words("luksAddKey -q --key-file k1 "+cost2+"a.img k2")...)
 }
 
+// removals are pairs of command lines, with their keys, that would leave no keyslot together.
+var removals = map[string]struct {
+	lines []string
+	keys  []string
+}{
+	"luksRemoveKey": {[]string{"luksRemoveKey -q a.img @", "luksRemoveKey -q a.img @"}, []string{"k1", "k2"}},
+	"luksKillSlot": {
+		[]string{"luksKillSlot -q --key-file @ a.img 0", "luksKillSlot -q --key-file @ a.img 1"},
+		[]string{"k2", "k1"},
+	},
+}
+
 func TestTwoRemovalsAtOnceLeaveAKey(t *testing.T) {
-	for name, c := range map[string]struct {
-		lines []string
-		keys  []string
-	}{
-		"luksRemoveKey": {[]string{"luksRemoveKey -q a.img @", "luksRemoveKey -q a.img @"}, []string{"k1", "k2"}},
-		"luksKillSlot": {
-			[]string{"luksKillSlot -q --key-file @ a.img 0", "luksKillSlot -q --key-file @ a.img 1"},
-			[]string{"k2", "k1"},
-		},
-	} {
+	for name, c := range removals {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)
 			b.two(slow, slow)
@@ -164,6 +167,26 @@ func TestTwoRemovalsAtOnceLeaveAKey(t *testing.T) {
 			left := b.opening("a.img", "k1", "k2")
 			if len(left) != 1 || (codes[0] == 0) == (codes[1] == 0) {
 				t.Errorf("exit %d leaves %q: %s", codes, left, said)
+			}
+		})
+	}
+}
+
+// TestTheSecondRemovalGoesByWhatItRead: it gets its key when the first one has ended. That its keyslot is the last one
+// by now is nothing that -q said yes to.
+func TestTheSecondRemovalGoesByWhatItRead(t *testing.T) {
+	for name, c := range removals {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.two(costs, costs)
+			first, second := b.hold(c.lines[0], c.keys[0]), b.hold(c.lines[1], c.keys[1])
+			first.feed()
+			if code := first.end(); code != 0 {
+				t.Fatalf("exit %d: %s", code, first.text.String())
+			}
+			second.feed()
+			if code, left := second.end(), b.opening("a.img", "k1", "k2"); code == 0 || len(left) != 1 {
+				t.Errorf("exit %d leaves %q: %s", code, left, second.text.String())
 			}
 		})
 	}

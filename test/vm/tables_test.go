@@ -25,7 +25,7 @@ func lookAt(t *testing.T, name string) mapped {
 	if err := unix.Stat("/dev/mapper/"+name, &st); err != nil {
 		t.Fatal(err)
 	}
-	dir := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Rdev), unix.Minor(st.Rdev))
+	dir := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
 	return mapped{
 		table:     dmsetup(t, "table", "--showkeys", name),
 		info:      dmsetup(t, "info", "-c", "--noheadings", "-o", "name,uuid,attr,segments,open", name),

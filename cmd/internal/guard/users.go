@@ -75,7 +75,7 @@ func (n node) is(path string) bool {
 	if !strings.HasPrefix(path, "/dev/") || unix.Stat(path, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
 		return false
 	}
-	return n.numbers[number(unix.Major(st.Rdev), unix.Minor(st.Rdev))]
+	return n.numbers[number(unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))]
 }
 
 // inTable lists the lines of a table that have the device in that field.

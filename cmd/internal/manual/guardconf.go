@@ -3,7 +3,6 @@
 package manual
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -11,12 +10,12 @@ import (
 )
 
 // guardConf is the page of section 5 about the guard's configuration.
-func guardConf() string {
+func guardConf(edition Edition) string {
 	const name = program + "-guard.conf"
-	var r roff
+	r := roff{edition: edition}
 	r.titleIn(name, 5, "File Formats")
 	r.section("NAME")
-	fmt.Fprintf(&r, "%s \\- what the guard of LUKS headers may do\n", escape(name))
+	r.line(escape(name) + ` \- what the guard of LUKS headers may do`)
 	r.section("SYNOPSIS")
 	r.paragraph("/etc/orthrus/guard.conf")
 	r.section("DESCRIPTION")

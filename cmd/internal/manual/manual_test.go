@@ -3,10 +3,13 @@
 package manual_test
 
 import (
+	"fmt"
+	"os/exec"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
@@ -15,6 +18,9 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 )
 
+// edition is that of the pages that are looked at.
+var edition = manual.Edition{Version: "1.2.3", Date: time.Unix(1700000000, 0)}
+
 func declared() []cli.Verb { return all.Declarations(all.Verbs()) }
 
 func TestEveryActionIsDescribed(t *testing.T) {
@@ -22,7 +28,7 @@ func TestEveryActionIsDescribed(t *testing.T) {
 		if v.Lacks != "" {
 			continue
 		}
-		text, found := manual.Pages(declared())["orthrus-"+string(v.Name)+".8"]
+		text, found := manual.Pages(declared(), edition)["orthrus-"+string(v.Name)+".8"]
 		if !found || !strings.Contains(text, "\n.SH SYNOPSIS\n\\fBorthrus "+string(v.Name)+"\\fR") {
 			t.Errorf("%s: no page, or one without a synopsis", v.Name)
 		}
@@ -37,8 +43,8 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 	for _, o := range verity.Options() {
 		known[o.Long] = true
 	}
-	mentioned := regexp.MustCompile(`(^|[ (])--([a-z0-9_-]+)`)
-	for name, text := range manual.Pages(declared()) {
+	mentioned := regexp.MustCompile(`(^|[ \n(])--([a-z0-9_-]+)`)
+	for name, text := range manual.Pages(declared(), edition) {
 		for _, found := range mentioned.FindAllStringSubmatch(strings.ReplaceAll(text, `\-`, "-"), -1) {
 			if long := strings.TrimSuffix(found[2], "-"); !known[long] {
 				t.Errorf("%s mentions --%s", name, long)
@@ -49,7 +55,7 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 
 func TestPagesAreWellFormedRoff(t *testing.T) {
 	request := regexp.MustCompile(`^\.(TH|SH|PP|TP|nf|fi|RS|RE)( |$)`)
-	for name, text := range manual.Pages(declared()) {
+	for name, text := range manual.Pages(declared(), edition) {
 		if !strings.HasPrefix(text, ".TH ORTHRUS") && !strings.HasPrefix(text, ".TH VERITYSETUP") {
 			t.Errorf("%s does not start with its title", name)
 		}
@@ -80,7 +86,7 @@ func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
 }
 
 func TestGuardsPageAndSampleHaveEverySetting(t *testing.T) {
-	page, sample := manual.Pages(declared())["orthrus-guard.conf.5"], manual.GuardSample(nil)["guard.conf"]
+	page, sample := manual.Pages(declared(), edition)["orthrus-guard.conf.5"], manual.GuardSample(nil)["guard.conf"]
 	if len(policy.Settings()) == 0 {
 		t.Fatal("no settings")
 	}
@@ -111,5 +117,56 @@ func TestGuardsExampleIsUnderstood(t *testing.T) {
 	c, err := policy.Parse([]byte(regexp.MustCompile(`(?m)^#([\w\[])`).ReplaceAllString("# "+example, "$1")))
 	if err != nil || len(c.Rules) < 2 {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestPagesSayOfWhichEditionTheyAre(t *testing.T) {
+	for name, text := range manual.Pages(declared(), edition) {
+		title, _, _ := strings.Cut(text, "\n")
+		if !strings.Contains(title, ` 2023-11-14 "Orthrus 1.2.3" `) {
+			t.Errorf("%s: %s", name, title)
+		}
+	}
+}
+
+func TestEveryPageHasAnExample(t *testing.T) {
+	for name, text := range manual.Pages(declared(), edition) {
+		if !strings.Contains(text, "\n.SH EXAMPLE") {
+			t.Errorf("%s has none", name)
+		}
+	}
+}
+
+// Every exit code that an action declares stands in the overview's table too.
+func TestTheOverviewHasEveryExitCode(t *testing.T) {
+	_, table, _ := strings.Cut(manual.Pages(declared(), edition)["orthrus.8"], ".SH EXIT STATUS")
+	for _, e := range cli.ExitCodes() {
+		if !strings.Contains(table, fmt.Sprintf("\n\\fB%d\\fR\n", e.Code)) {
+			t.Errorf("no %d", e.Code)
+		}
+	}
+	for _, v := range declared() {
+		for _, e := range v.Exits {
+			if v.Lacks == "" && !strings.Contains(table, fmt.Sprintf("\n\\fB%s: %d\\fR\n", v.Name, e.Code)) {
+				t.Errorf("no %s: %d", v.Name, e.Code)
+			}
+		}
+	}
+}
+
+// lint runs a program on a page and fails where it says anything.
+func lint(t *testing.T, page, text, from, program string, args ...string) {
+	t.Helper()
+	c := exec.Command(program, args...)
+	c.Stdin = strings.NewReader(text)
+	if out, err := c.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%s: %s (install %s): %v\n%s", page, program, from, err, out)
+	}
+}
+
+func TestManAndMandocHaveNothingToSay(t *testing.T) {
+	for name, text := range manual.Pages(declared(), edition) {
+		lint(t, name, text, "mandoc", "mandoc", "-T", "lint", "-W", "style")
+		lint(t, name, text, "groff-base", "groff", "-man", "-w", "w", "-z", "-T", "utf8")
 	}
 }

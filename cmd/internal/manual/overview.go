@@ -3,8 +3,6 @@
 package manual
 
 import (
-	"strconv"
-
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 )
 
@@ -59,23 +57,32 @@ var overviewSections = []overviewSection{
 				"benchmark and check list the fields.",
 		},
 	},
-	{name: "EXIT STATUS", items: exitItems()},
 	{
 		name: "FILES",
 		items: []item{
 			{"/etc/crypttab", "The volumes that are unlocked at boot."},
+			{
+				"/etc/cryptsetup-keys.d/NAME.key, /run/cryptsetup-keys.d/NAME.key",
+				"Their key files, where crypttab names none.",
+			},
+			{"/etc/fstab", "What an initial file system of mkinitramfs mounts as the root."},
 			{"/etc/orthrus/guard.conf", "What the guard may mend: see orthrus-guard.conf(5)."},
+			{"/etc/orthrus/initramfs.conf", "What the hook of initramfs-tools brings into an image."},
 			{"/var/lib/orthrus", "What repairs have overwritten, and what the guard keeps."},
-			{"/run/orthrus", "The sockets of a running guard and of a boot."},
+			{"/run/orthrus/guard.sock", "Where a running guard answers."},
+			{"/run/orthrus/ask", "Where a boot that waits for a passphrase takes it."},
+			{"/run/systemd/ask-password", "The same for the agents of systemd."},
 			{"/run/cryptsetup", "Locks around metadata, shared with cryptsetup."},
 			{"/dev/mapper", "Mappings."},
+			{"/usr/share/orthrus", "A guard.conf to begin with, and the guard's service for each init system."},
 		},
 	},
 }
 
-func exitItems() (list []item) {
-	for _, e := range cli.ExitCodes() {
-		list = append(list, item{strconv.Itoa(e.Code), e.Means})
-	}
-	return list
+var overviewExamples = []cli.Example{
+	{What: "Make a volume in a file, and look at it; no root is needed:", Line: "truncate -s 64M vault.img\n" +
+		"orthrus luksFormat vault.img\northrus check vault.img"},
+	{What: "Map it, use it, and close it:", Line: "orthrus open vault.img vault\nmkfs.ext4 /dev/mapper/vault\n" +
+		"orthrus close vault"},
+	{What: "Say what is wrong with a volume that does not open, and what to do:", Line: "orthrus fix /dev/sdX"},
 }

@@ -16,11 +16,12 @@ const program = "orthrus"
 
 // Pages returns every manual page by its file name: the overview, one for each action that this
 // program carries out, that of the guard's configuration, and that of the program under the name veritysetup.
-func Pages(verbs []cli.Verb) map[string]string {
+func Pages(verbs []cli.Verb, edition Edition) map[string]string {
 	m := newManual(verbs)
+	m.edition = edition
 	files := map[string]string{
-		program + ".8": m.overview(), program + "-guard.conf.5": guardConf(),
-		"veritysetup.8": veritysetup(),
+		program + ".8": m.overview(), program + "-guard.conf.5": guardConf(edition),
+		"veritysetup.8": veritysetup(edition),
 	}
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
@@ -34,6 +35,7 @@ type manual struct {
 	verbs      []cli.Verb
 	carriedOut []cli.Verb      // those that this program does
 	options    []cli.OptionDoc // every option
+	edition    Edition
 }
 
 func newManual(verbs []cli.Verb) manual {
@@ -49,12 +51,12 @@ func newManual(verbs []cli.Verb) manual {
 func pageName(action cli.Action) string { return program + "-" + string(action) }
 
 func (m manual) page(v *cli.Verb) string {
-	var r roff
+	r := roff{edition: m.edition}
 	r.title(pageName(v.Name))
 	r.section("NAME")
-	fmt.Fprintf(&r, "%s \\- %s\n", escape(pageName(v.Name)), escape(v.Summary))
+	r.line(escape(pageName(v.Name)) + ` \- ` + escape(v.Summary))
 	r.section("SYNOPSIS")
-	fmt.Fprintf(&r, "\\fB%s %s\\fR [\\fIoptions\\fR] %s\n", program, v.Name, escape(v.Args))
+	r.line(fmt.Sprintf(`\fB%s %s\fR [\fIoptions\fR] %s`, program, v.Name, escape(v.Args)))
 	r.section("DESCRIPTION")
 	for _, text := range v.About {
 		r.paragraph(text)
@@ -135,12 +137,12 @@ func term(o cli.OptionDoc) string {
 func offered(o cli.OptionDoc) bool { return o.Lacks == "" && !o.Unlisted }
 
 func (m manual) overview() string {
-	var r roff
+	r := roff{edition: m.edition}
 	r.title(program)
 	r.section("NAME")
-	fmt.Fprintf(&r, "%s \\- make, unlock and look after LUKS volumes\n", program)
+	r.line(program + ` \- make, unlock and look after LUKS volumes`)
 	r.section("SYNOPSIS")
-	fmt.Fprintf(&r, "\\fB%s\\fR [\\fIoptions\\fR] \\fIaction\\fR \\fIarguments\\fR\n", program)
+	r.line(`\fB` + program + `\fR [\fIoptions\fR] \fIaction\fR \fIarguments\fR`)
 	r.section("DESCRIPTION")
 	for _, text := range overviewAbout {
 		r.paragraph(text)
@@ -172,5 +174,22 @@ func (m manual) overview() string {
 			r.item(i.term, i.text)
 		}
 	}
+	m.exitTable(&r)
+	examples(&r, overviewExamples)
+	r.section("SEE ALSO")
+	r.paragraph("orthrus-guard.conf(5), veritysetup(8), crypttab(5)")
 	return r.String()
+}
+
+// exitTable has every exit code: those that all actions share, and what they mean else in some.
+func (m manual) exitTable(r *roff) {
+	r.section("EXIT STATUS")
+	for _, e := range cli.ExitCodes() {
+		r.item(strconv.Itoa(e.Code), e.Means)
+	}
+	for _, v := range m.carriedOut {
+		for _, e := range v.Exits {
+			r.item(string(v.Name)+": "+strconv.Itoa(e.Code), e.Means)
+		}
+	}
 }

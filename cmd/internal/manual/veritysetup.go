@@ -9,14 +9,15 @@ import (
 )
 
 // veritysetup is the page of verified images.
-func veritysetup() string {
-	var r roff
+func veritysetup(edition Edition) string {
+	r := roff{edition: edition}
 	r.titleIn("veritysetup", 8, "System Administration")
 	r.section("NAME")
-	r.paragraph("veritysetup, orthrus verity - make, verify, repair and map dm-verity images")
+	r.line(`veritysetup \- make, verify, repair and map dm\-verity images (orthrus verity)`)
 	r.section("SYNOPSIS")
 	for _, a := range verity.Actions() {
-		fmt.Fprintf(&r, "\\fBveritysetup %s\\fR [options] %s\n.PP\n", escape(a.Name), escape(a.Args))
+		r.apart()
+		r.line(fmt.Sprintf(`\fBveritysetup %s\fR [options] %s`, escape(a.Name), escape(a.Args)))
 	}
 	r.section("DESCRIPTION")
 	for _, text := range veritysetupAbout {

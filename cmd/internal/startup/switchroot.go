@@ -91,7 +91,7 @@ func emptyInitramfs() error {
 	if err := unix.Lstat("/", &top); err != nil {
 		return err
 	}
-	return empty("/", top.Dev)
+	return empty("/", uint64(top.Dev)) // 32 bits on mips64
 }
 
 // empty removes what is in a directory and on the same file system.
@@ -103,7 +103,7 @@ func empty(dir string, device uint64) error {
 	for _, e := range entries {
 		name := filepath.Join(dir, e.Name())
 		var st unix.Stat_t
-		if err := unix.Lstat(name, &st); err != nil || st.Dev != device {
+		if err := unix.Lstat(name, &st); err != nil || uint64(st.Dev) != device {
 			continue
 		}
 		if err := remove(name, e, device, st); err != nil && !errors.Is(err, fs.ErrExist) &&

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/luks"
@@ -28,12 +29,27 @@ const headerSuffix = ".luks"
 
 // Headers lists the backups that KeepHeader has made of a volume and that are still there.
 func Headers(state, uuid string) ([]string, error) {
-	return filepath.Glob(filepath.Join(Directory(state), PlainName(uuid)+"-*"+headerSuffix))
+	return Files(Directory(state), PlainName(uuid)+"-", headerSuffix)
 }
 
 // AllHeaders lists the backups that KeepHeader has made of any volume and that are still there.
 func AllHeaders(state string) ([]string, error) {
-	return filepath.Glob(filepath.Join(Directory(state), "*"+headerSuffix))
+	return Files(Directory(state), "", headerSuffix)
+}
+
+// Files lists what lies in a directory under names that begin and end so, in their order. A directory that is not there
+// holds nothing, nor does one below a file; any other error is one: what cannot be listed may be there.
+func Files(dir, prefix, suffix string) (paths []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) && strings.HasSuffix(e.Name(), suffix) {
+			paths = append(paths, filepath.Join(dir, e.Name()))
+		}
+	}
+	return paths, err
 }
 
 // Shred overwrites a file and removes it; one that is not there is no error.

@@ -199,7 +199,7 @@ func deviceNumber(path string) (string, error) {
 	if err := unix.Stat(path, &st); err != nil {
 		return "", noDevice(path, err)
 	}
-	return dm.Number{Major: unix.Major(st.Rdev), Minor: unix.Minor(st.Rdev)}.String(), nil
+	return dm.Number{Major: unix.Major(uint64(st.Rdev)), Minor: unix.Minor(uint64(st.Rdev))}.String(), nil
 }
 
 // tableOptions are in the order in which veritysetup gives them.

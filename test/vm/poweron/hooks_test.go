@@ -3,6 +3,7 @@
 package poweron
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,7 +69,7 @@ func wantLines(t *testing.T, log string, lines ...string) {
 	}
 }
 
-// makers are the folders of what install-hooks puts into its places.
+// makers are the folders of hooks, which scripts/install puts into their places.
 func makers(t *testing.T) []string {
 	t.Helper()
 	lists, err := filepath.Glob("../../../scripts/*/places")
@@ -109,36 +110,46 @@ func TestEveryFileOfAMakerHasAPlace(t *testing.T) {
 	}
 }
 
-func TestHooksAreInstalledForOneInitSystem(t *testing.T) {
-	inits := []string{"systemd", "openrc"}
-	for _, init := range append(inits, "none") {
-		dir, want := t.TempDir(), 0
-		for _, maker := range makers(t) {
-			if name := filepath.Base(maker); name == init || !slices.Contains(inits, name) {
-				_, placed := filesOf(t, maker)
-				want += len(placed)
-			}
-		}
-		cmd := exec.Command("../../../scripts/install-hooks", dir)
-		cmd.Env = append(os.Environ(), "INIT="+init, "SBINDIR=/usr/sbin", "HOOKDIR=/opt")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		got := 0
-		must(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			got++
-			text, err := os.ReadFile(path)
-			if strings.Contains(string(text), "@SBINDIR@") {
-				t.Errorf("%s: the program's place is not filled in", path)
-			}
+// installHooks installs the hooks that are named into an empty directory and returns the files there.
+func installHooks(t *testing.T, named string) (files []string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.Command("../../../scripts/install", "hooks")
+	cmd.Env = append(os.Environ(), "DESTDIR="+dir, "HOOKS="+named, "SBINDIR=/usr/sbin", "HOOKDIR=/opt", "MANIFEST=no")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	return files, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
 			return err
-		}))
-		if _, err := os.Stat(filepath.Join(dir, "opt/lib/initcpio/hooks/orthrus")); err != nil || got != want {
-			t.Errorf("%s: %d files, want %d; %v", init, got, want, err)
 		}
+		files = append(files, strings.TrimPrefix(path, dir))
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), "@SBINDIR@") {
+			t.Errorf("%s: the program's place is not filled in", path)
+		}
+		return err
+	})
+}
+
+func TestHooksAreInstalledOnRequestOnly(t *testing.T) {
+	if files, err := installHooks(t, ""); err != nil || len(files) != 0 {
+		t.Errorf("%v, %v", files, err)
+	}
+	if _, err := installHooks(t, "dracut nothing"); err == nil || !strings.Contains(err.Error(), "no hook nothing") {
+		t.Errorf("%v", err)
+	}
+	for _, maker := range makers(t) {
+		_, placed := filesOf(t, maker)
+		files, err := installHooks(t, filepath.Base(maker))
+		if err != nil || len(files) != len(placed) {
+			t.Errorf("%s: %v, want %v; %v", maker, files, placed, err)
+		}
+	}
+	files, err := installHooks(t, "mkinitcpio dracut")
+	if err != nil || !slices.Contains(files, "/opt/lib/initcpio/hooks/orthrus") ||
+		!slices.Contains(files, "/opt/lib/dracut/modules.d/90orthrus/module-setup.sh") {
+		t.Errorf("%v, %v", files, err)
 	}
 }
 

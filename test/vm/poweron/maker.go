@@ -103,15 +103,19 @@ func save(ctx context.Context, m *machine.Machine, to string) (string, error) {
 	return to, errors.Join(err, f.Close())
 }
 
-// install puts into a directory what make install puts into a system.
+// install puts into a directory what make install puts into a system, with the hooks that Debian's programs want.
 func install(ctx context.Context, dir string) error {
 	module, err := machine.ModuleDir()
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "make", "-C", module, "install", "DESTDIR="+dir, "PREFIX=/usr")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("make install: %w\n%s", err, out)
+	for _, words := range [][]string{
+		{"all"}, {"install", "DESTDIR=" + dir, "PREFIX=/usr", "HOOKS=initramfs-tools dracut systemd"},
+	} {
+		cmd := exec.CommandContext(ctx, "make", append([]string{"-C", module}, words...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("make %s: %w\n%s", words[0], err, out)
+		}
 	}
 	return nil
 }

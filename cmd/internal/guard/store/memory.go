@@ -12,6 +12,7 @@ import (
 	"sort"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/sealed"
 )
@@ -114,6 +115,9 @@ func (s Store) Save(c identity.Chain, h *Head, file *luks.File) (root string, er
 	if err := errors.Join(s.room(tip.UUID), s.seenOn(tip.Device, tip.UUID)); err != nil {
 		return root, err
 	}
+	if err := s.disown(tip.UUID); err != nil {
+		return root, err
+	}
 	if h != nil {
 		if err := s.saveHead(root, *h); err != nil {
 			return root, err
@@ -127,6 +131,18 @@ func (s Store) Save(c identity.Chain, h *Head, file *luks.File) (root string, er
 		err = errors.Join(s.letGo(root, tip.UUID), s.trim(tip.UUID, headName(tip.Mark)))
 	}
 	return root, err
+}
+
+// disown destroys heads of which no chain tells, as a revocation leaves them that was cut off: nobody knows any more
+// what became of their keyslots.
+func (s Store) disown(uuid string) error {
+	for _, path := range s.chains(uuid) {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+	}
+	paths, err := s.heads(uuid)
+	return errors.Join(err, s.Shred(paths...))
 }
 
 func (s Store) saveHead(root string, h Head) error {
@@ -158,7 +174,7 @@ func (s Store) letGo(root, uuid string) error {
 		if other == root {
 			continue
 		}
-		heads, err := filepath.Glob(filepath.Join(volume(other, uuid), headPrefix+"*"))
+		heads, err := undo.Files(volume(other, uuid), headPrefix, "")
 		failed = append(failed, err)
 		for _, path := range append(heads, filepath.Join(volume(other, uuid), chainFile)) {
 			failed = append(failed, s.Shred(path))
@@ -202,17 +218,22 @@ func (s Store) Heads(uuid string) []Kept {
 // At is a head that Heads listed.
 func (k Kept) At() (Head, error) { return readHead(k.Path) }
 
-// Volumes lists the UUIDs of all volumes that something is remembered of.
+// Volumes lists the UUIDs of all volumes that something is remembered of, as far as they can be listed.
 func (s Store) Volumes() []string {
-	var list []string
+	list, _ := s.volumes()
+	return list
+}
+
+func (s Store) volumes() (list []string, err error) {
 	for _, root := range s.roots() {
-		entries, _ := os.ReadDir(filepath.Join(root, "guard"))
-		for _, e := range entries {
-			if !slices.Contains(list, e.Name()) {
-				list = append(list, e.Name())
+		paths, listErr := undo.Files(filepath.Join(root, "guard"), "", "")
+		err = errors.Join(err, listErr)
+		for _, path := range paths {
+			if name := filepath.Base(path); !slices.Contains(list, name) {
+				list = append(list, name)
 			}
 		}
 	}
 	slices.Sort(list)
-	return list
+	return list, err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
@@ -21,15 +22,19 @@ import (
 //
 // Where nothing tells of which volume something under the UUID is, it is listed: what is lost with it is a way back
 // from damage that is not there now, since the header has just been read; what stays would be a key that was revoked.
+//
+// Chains come last: while one is there, whoever finds the work cut off knows what was revoked.
 func (s Store) Revives(ctx context.Context, m identity.Mark) (paths []string, err error) {
-	for _, uuid := range s.names(m) {
+	names, err := s.names(m)
+	var chains []string
+	for _, uuid := range names {
 		heads, headsErr := s.heads(uuid)
 		copies, copiesErr := s.UndoCopies(uuid)
-		paths = slices.Concat(paths, heads, copies, existing(s.chains(uuid)))
+		paths, chains = slices.Concat(paths, heads, copies), append(chains, existing(s.chains(uuid))...)
 		err = errors.Join(err, headsErr, copiesErr)
 	}
 	backups, backupsErr := s.backups(ctx, m)
-	return append(paths, backups...), errors.Join(err, backupsErr)
+	return slices.Concat(paths, backups, chains), errors.Join(err, backupsErr)
 }
 
 // Orphans lists the undo copies under a UUID that a volume bore until now, and of which no chain tells whose they
@@ -44,8 +49,9 @@ func (s Store) Orphans(m identity.Mark) ([]string, error) {
 
 // PurgeFormer purges what is kept of the volume under other UUIDs, where it was seen on that device.
 func (s Store) PurgeFormer(m identity.Mark, device string) error {
-	var failed []error
-	for _, tip := range s.tips() {
+	tips, err := s.tips()
+	failed := []error{err}
+	for _, tip := range tips {
 		if tip.UUID != m.UUID && tip.Device == device && identity.SameVolume(tip.Mark, m) {
 			failed = append(failed, s.forget(tip.UUID))
 		}
@@ -54,9 +60,10 @@ func (s Store) PurgeFormer(m identity.Mark, device string) error {
 }
 
 // names are the UUIDs under which something may be kept of the volume.
-func (s Store) names(m identity.Mark) (names []string) {
+func (s Store) names(m identity.Mark) (names []string, err error) {
 	stranger := false
-	for _, tip := range s.tips() {
+	tips, err := s.tips()
+	for _, tip := range tips {
 		switch same := identity.SameVolume(tip.Mark, m); {
 		case tip.UUID == m.UUID:
 			stranger = !same
@@ -67,12 +74,13 @@ func (s Store) names(m identity.Mark) (names []string) {
 	if !stranger {
 		names = append(names, m.UUID)
 	}
-	return names
+	return names, err
 }
 
 // tips are the states seen last of all volumes.
-func (s Store) tips() (list []identity.Link) {
-	for _, name := range s.Volumes() {
+func (s Store) tips() (list []identity.Link, err error) {
+	names, err := s.volumes()
+	for _, name := range names {
 		last := s.latest(func(root string) (identity.Chain, error) {
 			return decodeChain(filepath.Join(volume(root, name), chainFile))
 		})
@@ -80,7 +88,7 @@ func (s Store) tips() (list []identity.Link) {
 			list = append(list, tip)
 		}
 	}
-	return list
+	return list, err
 }
 
 // backups are the header backups of the volume: by their contents or, where there is no header in them, by their
@@ -118,4 +126,16 @@ func existing(paths []string) []string {
 		_, err := os.Lstat(path)
 		return err != nil
 	})
+}
+
+// InOrder sorts paths as they are to be destroyed, each once: chains after all that they tell of.
+func InOrder(paths []string) []string {
+	chain := func(path string) bool { return filepath.Base(path) == chainFile }
+	sort.Slice(paths, func(i, j int) bool {
+		if a, b := chain(paths[i]), chain(paths[j]); a != b {
+			return b
+		}
+		return paths[i] < paths[j]
+	})
+	return slices.Compact(paths)
 }

@@ -109,8 +109,8 @@ func (s Store) removeAll(dir string) error {
 // heads are the files of heads, whole or not.
 func (s Store) heads(uuid string) (paths []string, err error) {
 	for _, root := range s.roots() {
-		list, globErr := filepath.Glob(filepath.Join(volume(root, uuid), headPrefix+"*"))
-		paths, err = append(paths, list...), errors.Join(err, globErr)
+		list, listErr := undo.Files(volume(root, uuid), headPrefix, "")
+		paths, err = append(paths, list...), errors.Join(err, listErr)
 	}
 	return paths, err
 }
@@ -150,19 +150,12 @@ func (s Store) UndoCopies(uuid string) ([]string, error) {
 }
 
 func (s Store) copiesIn(dir, uuid string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	named, err := undo.Files(dir, undo.PlainName(uuid)+"-", "")
 	if err != nil {
 		return nil, err
 	}
 	var paths []string
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if !strings.HasPrefix(e.Name(), undo.PlainName(uuid)+"-") {
-			continue
-		}
+	for _, path := range named {
 		if kept, err := undo.Read(path); err == nil && kept.UUID == uuid {
 			paths = append(paths, path)
 		}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -441,4 +442,49 @@ func FuzzDecodeHead(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whoever is killed in the middle of destroying leaves the chain, by which the rest is known; what cannot be listed is
+// an error and not nothing.
+func TestARevocationEndsWithTheChain(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	save(t, s, h, file)
+	paths, err := s.Revives(t.Context(), h.Mark)
+	if err != nil || len(paths) != 2 {
+		t.Fatalf("%v, %v", paths, err)
+	}
+	slices.Reverse(paths)
+	chain := filepath.Join(volume(s.State, h.UUID), chainFile)
+	if got := InOrder(append(paths, paths...)); len(got) != 2 || got[1] != chain {
+		t.Errorf("%v", got)
+	}
+	if got, err := s.Revives(t.Context(), h.Mark); err != nil || got[len(got)-1] != chain {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(volume(s.State, h.UUID)), "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := s.heads("x"); err == nil || len(list) != 0 {
+		t.Errorf("a folder that cannot be listed: %v, %v", list, err)
+	}
+}
+
+// A head of which no chain tells is what a revocation left that was cut off.
+func TestAHeadWithoutAChainIsNotKept(t *testing.T) {
+	s, file := fresh(t), volumeFile(t, "luks2-unbound")
+	h := captured(t, file, true)
+	save(t, s, h, file)
+	chain := filepath.Join(volume(s.State, h.UUID), chainFile)
+	if err := os.Remove(chain); err != nil {
+		t.Fatal(err)
+	}
+	later := h
+	later.SeqID++
+	later.Mark.SeqID++
+	save(t, s, later, file)
+	heads, err := s.heads(h.UUID)
+	if err != nil || len(heads) != 1 || filepath.Base(heads[0]) != headName(later.Mark) {
+		t.Errorf("%v, %v", heads, err)
+	}
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command generate writes the man pages, the completions or the guard's sample configuration into a folder:
-// "generate man bin/man", "generate completions bin/completions", "generate guard bin/guard".
+// "generate man bin/man", "generate completions bin/completions", "generate guard bin/guard". Pages say the version in
+// $VERSION and the date in $SOURCE_DATE_EPOCH, in seconds since 1970.
 package main
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
@@ -23,7 +26,7 @@ func main() {
 
 func run(args []string) error {
 	files := map[string]func([]cli.Verb) map[string]string{
-		"man": manual.Pages, "completions": manual.Completions, "guard": manual.GuardSample,
+		"man": pages, "completions": manual.Completions, "guard": manual.GuardSample,
 	}
 	if len(args) != 2 || files[args[0]] == nil {
 		return fmt.Errorf("usage: generate man|completions|guard <folder>")
@@ -38,4 +41,9 @@ func run(args []string) error {
 		}
 	}
 	return nil
+}
+
+func pages(verbs []cli.Verb) map[string]string {
+	seconds, _ := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64) // what is no number is 1970
+	return manual.Pages(verbs, manual.Edition{Version: os.Getenv("VERSION"), Date: time.Unix(seconds, 0)})
 }

@@ -58,7 +58,7 @@ func TestADeclarationIsAllThatAVerbNeeds(t *testing.T) {
 		}
 	}
 	verbs := append(Declarations(Verbs()), polish(new(bool), new(cli.Value[string])))
-	page := manual.Pages(verbs)["orthrus-polish.8"]
+	page := manual.Pages(verbs, manual.Edition{})["orthrus-polish.8"]
 	shown := map[string]string{
 		"help": helpOn(verbs, "polish"), "cryptsetup's help": cli.Help("cryptsetup", "0", verbs), "usage": cli.Usage("orthrus", verbs), "page": strings.ReplaceAll(page, `\-`, "-"),
 		"bash": manual.Completions(verbs)["bash/orthrus"], "zsh": manual.Completions(verbs)["zsh/_orthrus"],

@@ -123,8 +123,7 @@ func carryOut(ctx context.Context, c *verb.Command, o outcome) error {
 		list, err := s.Orphans(*o.renamed)
 		paths, failed = append(paths, list...), append(failed, err)
 	}
-	slices.Sort(paths)
-	return errors.Join(shred(c, s, slices.Compact(paths), errors.Join(failed...)), ReleaseKey(c, o.released))
+	return errors.Join(shred(c, s, store.InOrder(paths), errors.Join(failed...)), ReleaseKey(c, o.released))
 }
 
 // revoked: a keyslot is gone. It is known by its salt, which is new with each passphrase and stays when it moves.

@@ -453,7 +453,27 @@ func formatOver(ctx context.Context, c *verb.Command, meta *luks.File, passphras
 		return format(ctx, c, meta, passphrase, p)
 	}
 	before := []view.View{former.View}
-	return guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, p))
+	beyond := farBeyond(c, former, meta)
+	err = guarded.Settle(ctx, c, before, meta, format(ctx, c, meta, passphrase, p))
+	if err == nil && beyond != nil {
+		return beyond
+	}
+	return err
+}
+
+// farBeyond names a far header of the volume that lay there whose place the device does not reach any more: it cannot
+// be wiped, and once the device has its length again it is there.
+func farBeyond(c *verb.Command, former *luks.Volume, meta *luks.File) error {
+	if former.Version != 2 || c.Opt.Header.Set {
+		return nil
+	}
+	t, _, _, err := far.Find(former.Metadata())
+	for _, place := range t.Places() {
+		if err == nil && place.End() > uint64(meta.Size()) {
+			return &luks.FarError{Place: place, Err: far.ErrCutOff, Made: true}
+		}
+	}
+	return nil
 }
 
 // format writes; from here on the old content is gone.

@@ -68,7 +68,7 @@ func luksKillSlot(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return err
 	}
-	v, err := volume.Load(ctx, c, volume.Changed)
+	v, err := volume.Load(ctx, c, volume.Removing)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func LuksRemoveKey() verb.Verb {
 
 // luksRemoveKey wipes the keyslot that the given passphrase opens.
 func luksRemoveKey(ctx context.Context, c *verb.Command) error {
-	v, err := volume.Load(ctx, c, volume.Changed)
+	v, err := volume.Load(ctx, c, volume.Removing)
 	if err != nil {
 		return err
 	}

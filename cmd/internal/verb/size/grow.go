@@ -109,9 +109,6 @@ func grow(ctx context.Context, c *verb.Command, o *growOptions) error {
 
 // catchUp brings a far header into step that a growth left behind which was cut off.
 func catchUp(ctx context.Context, c *verb.Command, v *volume.Volume) error {
-	if c.Opt.DryRun {
-		return nil
-	}
 	if err := v.Grow(ctx, luks.GrowOptions{}); !errors.Is(err, relocate.ErrNotGrown) {
 		return err
 	}

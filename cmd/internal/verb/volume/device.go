@@ -39,7 +39,10 @@ const (
 	Unlocked               // look, and mend a damaged copy on the way, as cryptsetup does
 	Running                // Unlocked, of a volume whose data is mapped already
 	Changed                // write
+	Removing               // Changed, by a verb that asks which keyslot is the last
 )
+
+func (a access) changes() bool { return a == Changed || a == Removing }
 
 // Volume is a loaded volume with the device it came from.
 type Volume struct {
@@ -62,22 +65,18 @@ func Load(ctx context.Context, c *verb.Command, a access) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	write := a == Changed && !c.Opt.DryRun
+	write := a.changes() && !c.Opt.DryRun
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: write, NoLocks: c.Opt.DisableLocks})
 	if err != nil {
 		return nil, verb.DeviceError(path, err)
 	}
 	v := &Volume{File: file, Path: path}
 	v.closing = func() { tellLag(c, v) }
-	if c.Opt.HeaderFromFar {
-		v.Volume, err = openFromFar(ctx, c, file)
-	} else {
-		v.Volume, err = luks.Load(ctx, Rehearsing(c, file))
-	}
+	v.Volume, err = load(ctx, c, file, a)
 	if err == nil {
 		v.Found, err = v.View, checkType(c, v)
 	}
-	if err == nil && (a == Unlocked && !c.Opt.TestPassphrase || a == Changed) {
+	if err == nil && (a == Unlocked && !c.Opt.TestPassphrase || a.changes()) {
 		err = Apart(c, v.Data, v.MetadataEnd())
 	}
 	if err == nil {
@@ -93,6 +92,16 @@ func Load(ctx context.Context, c *verb.Command, a access) (*Volume, error) {
 		return nil, errors.Join(verb.DeviceError(path, err), file.Close())
 	}
 	return v, nil
+}
+
+func load(ctx context.Context, c *verb.Command, file *luks.File, a access) (*luks.Volume, error) {
+	switch {
+	case c.Opt.HeaderFromFar:
+		return openFromFar(ctx, c, file)
+	case a == Removing:
+		return luks.LoadExamined(ctx, Rehearsing(c, file))
+	}
+	return luks.Load(ctx, Rehearsing(c, file))
 }
 
 // Rehearsing is the file itself or, with --dry-run, a device that keeps writes from it.
@@ -176,7 +185,7 @@ func mend(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 	if err := v.Foreign(); err != nil {
 		return err
 	}
-	if a == Changed || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase {
+	if a.changes() || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase {
 		return nil
 	}
 	healed, err := luks.HealDevice(ctx, v.Path)

@@ -14,18 +14,18 @@ import (
 // unlocks or changes. It needs no passphrase; where it cannot, what was begun waits. With --dry-run it happens on
 // the rehearsal.
 func resume(ctx context.Context, c *verb.Command, v *Volume, a access) error {
-	if v.Version == 1 && a == Changed {
+	if v.Version == 1 && a.changes() {
 		return resume1(ctx, c, v)
 	}
 	if a == Report || c.Opt.DisableLocks || c.Opt.ReadOnly || c.Opt.TestPassphrase ||
-		c.Opt.DryRun && a != Changed {
+		c.Opt.DryRun && !a.changes() {
 		return nil
 	}
 	_, pending, err := v.Pending()
 	if err != nil || !pending {
 		return nil // a log of another version is for the verbs that need it to refuse
 	}
-	if a == Changed {
+	if a.changes() {
 		return resumeOn(ctx, c, v.Volume, v.Path)
 	}
 	file, err := luks.OpenDevice(v.Path, luks.DeviceOptions{Write: true})
