@@ -29,12 +29,14 @@ func stretch(ctx context.Context, initial []byte, salt [16]byte) (*secret.Buffer
 	s := state.Bytes()
 	copy(s[32:], initial)
 	copy(s[64:], salt[:])
+	var sum [sha256.Size]byte
+	defer secret.Wipe(sum[:])
 	for n := range uint64(rounds) {
 		if n%atATime == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		binary.LittleEndian.PutUint64(s[80:], n)
-		sum := sha256.Sum256(s)
+		sum = sha256.Sum256(s)
 		copy(s, sum[:])
 	}
 	return secret.Copy(s[:32])
