@@ -29,6 +29,36 @@ func foreignTypes() (kinds []string) {
 
 func foreignType(kind string) bool { return slices.Contains(foreignTypes(), kind) }
 
+// refuseForForeign: what only a LUKS volume has is refused for the formats of others rather than passed over.
+func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
+	o := &inv.Options
+	if !foreignType(o.Type.V) {
+		return ""
+	}
+	for _, given := range []struct {
+		name string
+		is   bool
+	}{
+		{"header", o.Header.Set},
+		{"header-from-far", o.HeaderFromFar},
+		{"key-slot", o.KeySlot.Set},
+		{"token-id", o.TokenID.Set},
+		{"token-only", o.TokenOnly},
+		{"unbound", o.Unbound},
+		{"persistent", o.Persistent},
+		{"refresh", o.Refresh},
+		{"size", o.Size.Set},
+		{"device-size", o.DeviceSize.Set},
+		{"link-vk-to-keyring", len(o.LinkVKToKeyring) > 0},
+		{"link-for-guard", own.linkForGuard},
+	} {
+		if given.is {
+			return "Option --" + given.name + " is not supported with --type " + o.Type.V + "."
+		}
+	}
+	return ""
+}
+
 func openForeign(ctx context.Context, c *verb.Command, kind string) error {
 	for _, f := range foreignFormats {
 		if f.kind == kind {

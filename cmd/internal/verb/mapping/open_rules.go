@@ -20,6 +20,7 @@ func openRules(o *openOptions) []cli.Rule {
 			return cli.Refuse(o.linkForGuard && (inv.Options.TestPassphrase || inv.IsType(cli.TypePlain)),
 				"Option --link-for-guard is for mappings of LUKS volumes.")
 		},
+		func(inv *cli.Invocation) string { return refuseForForeign(inv, o) },
 		func(inv *cli.Invocation) string {
 			return cli.Refuse(inv.Options.TestPassphrase && inv.Options.Persistent,
 				"Option --persistent is not allowed with --test-passphrase.")
