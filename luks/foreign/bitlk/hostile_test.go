@@ -310,3 +310,22 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func FuzzStartupKey(f *testing.F) {
+	im := bitlkimage.Make(bitlkimage.Options{Startup: true, VolumeGUID: true, Size: 640 << 10})
+	f.Add(im.BEK)
+	v := load(f, im.Bytes)
+	f.Fuzz(func(t *testing.T, given []byte) {
+		key, err := v.Unlock(t.Context(), given)
+		if err != nil {
+			if key != nil || !errors.Is(err, bitlk.ErrKey) && !errors.Is(err, bitlk.ErrOtherVolume) {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		defer key.Close()
+		if !key.Equal(im.VolumeKey) {
+			t.Fatal("another volume key")
+		}
+	})
+}
