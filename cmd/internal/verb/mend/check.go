@@ -57,6 +57,7 @@ func Check() verb.Verb {
 				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
 					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
 					"the volume still opens, 7 that what is left does not open it.",
+				"Of a BitLocker volume it looks at the three copies of the metadata.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{
