@@ -69,11 +69,11 @@ vetted  := arm64 riscv64 386 s390x
 arches  := amd64 $(vetted) arm ppc64le loong64 mips64le
 
 # Packages that touch neither files nor the kernel: they also run on 386.
-pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/commit ./luks/kdf/... \
+pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./luks/repair ./luks/rescue ./luks/af ./luks/digest ./luks/hashalg ./luks/header ./luks/far ./luks/foreign/... ./luks/commit ./luks/kdf/... \
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector ./luks/unlock $(wildcard ./luks/signature) ./luks/fault ./luks/layout ./luks/plaintext \
 	./luks/restore ./luks/view ./cmd/internal/cli ./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Those of them that take minutes where an emulator runs them.
-dear32  := luks/(inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
+dear32  := luks/(foreign/bitlk|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.
 rooted  := $(module)/(cmd/orthrus|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
@@ -157,7 +157,8 @@ dearpeer := ^(TestEveryActionInBothDirections|TestThirtyKeyChangesAtOnceLoseNone
 	TestUnequalHeadsOfAReencryptionAreLeftAlone|TestEveryChangeKeepsWhatNobodyKnows|TestRescue.*|$\
 	TestFormatsAreEqual|TestConversionsAreThoseOfCryptsetup|TestKeyslotsOfBothKeysOfAReencryptionCount|$\
 	TestHeaderFilesOnAFullDisk|TestChangeKeysOfAFullLUKS1Header|TestRequirementsAreHonouredAndKept|$\
-	TestVolumesThatEncryptNothing|TestVolumesInTheKernelsNotation|TestVectorsOfByteOffsets)$$
+	TestVolumesThatEncryptNothing|TestVolumesInTheKernelsNotation|TestVectorsOfByteOffsets|TestBitLocker.*|$\
+	TestEveryProtectorOfABitLockerVolumeOpensInCryptsetup)$$
 test-interop-slice: setup
 	$(test) -skip '$(dearpeer)' ./test/interop/...
 test-interop-dear:
@@ -172,7 +173,7 @@ test-vm: setup
 dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
 	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
 	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel|$\
-	TestVerity.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
+	TestVerity.*|TestBitLocker.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
 	TestMappingsAreNamedByNameAndByPath|TestPersistentFlagsAreShared|TestUdev.*|TestDeferredClose|$\
 	TestLoopDevicesGoWithTheMapping|TestFullDisk|TestOthersThanRootAreTold|TestPlainMappingsAreThoseOfCryptsetup|$\
 	TestManyAtOnce|TestLongNamesCutTheUUID|TestCookiesWithRealUdev|TestHoldersNamesMappingMountAndProcess|$\

@@ -5,6 +5,7 @@ package dm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
@@ -170,7 +171,7 @@ func ciphers(table Table) string {
 	var names []string
 	for _, line := range table {
 		if crypt, ok := line.(*target.Crypt); ok {
-			names = append(names, crypt.Cipher)
+			names = once(names, crypt.Cipher)
 		}
 	}
 	return strings.Join(names, ", ")
@@ -182,16 +183,24 @@ func backing(table Table) string {
 	for _, line := range table {
 		switch t := line.(type) {
 		case *target.Crypt:
-			names = append(names, t.Device)
+			names = once(names, t.Device)
 		case *target.Linear:
-			names = append(names, t.Device)
+			names = once(names, t.Device)
 		case *target.Integrity:
-			names = append(names, t.Device)
+			names = once(names, t.Device)
 		case *target.Verity:
-			names = append(names, t.DataDevice, t.HashDevice)
+			names = once(once(names, t.DataDevice), t.HashDevice)
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// once appends a name that is not there yet: a table may have many lines of one cipher and device.
+func once(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
 }
 
 // Clear drops the table in the inactive slot.

@@ -22,6 +22,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/test/bitlkimage"
 	"github.com/orthrus-luks/orthrus/test/vectors/interrupted"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -61,7 +62,7 @@ func TestScript(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "costs": costs,
-			"holds": holds, "fill": fill, "poke": poke, "label": label,
+			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume,
 			"interrupted": recorded,
 		},
 	})
@@ -130,6 +131,25 @@ func costs(ts *testscript.TestScript, _ bool, args []string) {
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	ts.Check(err)
 	ts.Check(commit.Apply(dev, commit.Mending(nil, plan)))
+}
+
+// bitlkVolume makes a BitLocker volume, and beside it a startup key: "bitlk b.img", or with one word for what it is.
+func bitlkVolume(ts *testscript.TestScript, _ bool, args []string) {
+	o := bitlkimage.Options{
+		Passphrase: "pass one", Startup: true,
+		Recovery: "000011-720885-110000-022000-330000-440011-550000-660000",
+	}
+	if len(args) > 1 {
+		o = map[string]bitlkimage.Options{
+			"eow":        {OnWrite: true, Encrypted: 256 << 10, ClearKey: true},
+			"converting": {Present: 2, Next: 4, Encrypted: 256 << 10, ClearKey: true},
+			"tpm":        {TPM: true},
+			"clear":      {ClearKey: true},
+		}[args[1]]
+	}
+	im := bitlkimage.Make(o)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), im.Bytes, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".bek"), im.BEK, 0o600))
 }
 
 // holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:

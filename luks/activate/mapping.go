@@ -21,12 +21,13 @@ const (
 	LUKS1 = "LUKS1"
 	LUKS2 = "LUKS2"
 	Plain = "PLAIN"
+	Bitlk = "BITLK"
 )
 
 // Mapping is a mapping to be made.
 type Mapping struct {
 	Name       string
-	Kind       string // LUKS1, LUKS2, Plain
+	Kind       string // LUKS1, LUKS2, Plain; a mapping of several lines, as Bitlk, is no Mapping
 	VolumeUUID string // empty for Plain
 	Device     dm.Number
 	Offset     uint64 // where the data starts on Device, 512-byte sectors

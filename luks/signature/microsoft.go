@@ -9,20 +9,32 @@ import (
 
 func microsoft() []format {
 	togo, _ := hex.DecodeString(bitLockerToGoID)
+	onWrite, _ := hex.DecodeString(bitLockerOnWriteID)
 	return []format{
 		{kind: "exfat", usage: Filesystem, magic: "EXFAT   ", from: 3, length: 512, parse: exfat},
 		{kind: "ntfs", usage: Filesystem, magic: "NTFS    ", from: 3, length: 512, parse: ntfs},
-		{kind: "BitLocker", usage: Crypto, magic: "\xeb\x58\x90-FVE-FS-"}, // since Windows 7
-		{kind: "BitLocker", usage: Crypto, magic: "\xeb\x52\x90-FVE-FS-"}, // Vista
-		{kind: "BitLocker", usage: Crypto, magic: string(togo), from: 424},
+		{kind: BitLocker, usage: Crypto, magic: "\xeb\x58\x90-FVE-FS-"}, // since Windows 7
+		{kind: BitLocker, usage: Crypto, magic: "\xeb\x52\x90-FVE-FS-"}, // Vista
+		{kind: BitLocker, usage: Crypto, magic: string(togo), from: 424},
+		{kind: BitLocker, usage: Crypto, magic: string(onWrite), from: 424},
 		{kind: "ReFS", usage: Filesystem, magic: "\x00\x00\x00ReFS\x00"},
 	}
 }
 
-// bitLockerToGoID stands at 424 of the FAT-like boot sector of a removable BitLocker volume.
-const bitLockerToGoID = "3bd66749292ed84a8399f6a339e3d001"
+// BitLocker is the kind of BitLocker's volumes, as blkid calls it.
+const BitLocker = "BitLocker"
 
-func bitLockerToGo(r record) bool { return r.hex(424, 16) == bitLockerToGoID }
+// One of these stands at 424 of the FAT-like boot sector of a removable BitLocker volume; the second while it is
+// encrypted as it is written.
+const (
+	bitLockerToGoID    = "3bd66749292ed84a8399f6a339e3d001"
+	bitLockerOnWriteID = "3b4da89280dd0e4d9e4eb1e3284eaed8"
+)
+
+func bitLockerToGo(r record) bool {
+	id := r.hex(424, 16)
+	return id == bitLockerToGoID || id == bitLockerOnWriteID
+}
 
 // exfat: sectors le64 at 72, cluster heap le32 at 88 (sectors), root cluster le32 at 96, serial
 // le32 at 100, log2 of the sector size at 108 and of sectors per cluster at 109.

@@ -55,6 +55,9 @@ var rules = []rule{
 	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
+	// Formats of others: each a room of its own.
+	{pkg: "luks/foreign/bitlk", may: []string{"dm/secret", "dm/target", "dm/uuid", "luks/header", "luks/sector"}, pure: true},
+
 	// What a volume is, and its key.
 	{pkg: "luks/fault", pure: true},
 	{pkg: "luks/view", may: []string{"luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
@@ -97,7 +100,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
 	{pkg: "cmd/internal/unixsocket", other: []string{xsys}},
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
-	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
+	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
@@ -124,7 +127,8 @@ var rules = []rule{
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/volume", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo"}, other: []string{xsys}},
-	{pkg: "cmd/internal/verb/keys", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/keys", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verb/foreign", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
@@ -133,7 +137,8 @@ var rules = []rule{
 		may: []string{
 			"dm/...", "luks/...", "udev", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/printable", "cmd/internal/text", "cmd/internal/undo", "cmd/internal/boot",
 			"cmd/internal/boot/...", "cmd/internal/guard", "cmd/internal/guard/...", "cmd/internal/initramfs", "cmd/internal/kmod", "cmd/internal/startup", "cmd/internal/verity",
-			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/mapped", "cmd/internal/verb/guarded",
+			"cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/verb/foreign", "cmd/internal/verb/mapped",
+			"cmd/internal/verb/guarded",
 		},
 	},
 	{pkg: "cmd/orthrus", may: []string{"cmd/internal/verb/all"}},

@@ -13,7 +13,7 @@ import (
 // hands them on, progress, which moves the cursor, a key, which is no text, and the guard's log, which
 // quotes what it is given.
 var writers = []string{
-	"cmd/internal/verb/all/all.go", "cmd/internal/verb/header/luksdump.go", "cmd/internal/verb/header/progress.go",
+	"cmd/internal/verb/all/all.go", "cmd/internal/verb/keys/dumpkey.go", "cmd/internal/verb/header/progress.go",
 	"cmd/internal/verb/keyslot/showrecovery.go", "cmd/internal/verb/mend/rescue.go", "cmd/internal/verb/watch/guard.go", "cmd/internal/verb/watch/guard_decide.go",
 }
 

@@ -14,7 +14,7 @@ const (
 	TypeFVault2 = "fvault2"
 )
 
-// formatName gives the name of a format this program does not read, empty for one it does.
+// formatName gives the name of a format that is read by those actions alone which say so, empty for LUKS and plain.
 func formatName(deviceType string) string {
 	switch deviceType {
 	case TypeLoopAES:

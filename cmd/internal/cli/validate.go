@@ -2,7 +2,10 @@
 
 package cli
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Rule looks at a whole command line and returns the reason to refuse it, or "".
 type Rule func(*Invocation) string
@@ -64,7 +67,8 @@ func (inv *Invocation) lacks(options []Option) string {
 	if inv.verb.Lacks != "" {
 		return inv.verb.Lacks
 	}
-	if format := formatName(inv.Options.Type.V); format != "" && !inv.verb.AnyFormat {
+	kind := inv.Options.Type.V
+	if format := formatName(kind); format != "" && !inv.verb.AnyFormat && !slices.Contains(inv.verb.Reads, kind) {
 		return "the " + format + " format"
 	}
 	for i := range options {

@@ -31,6 +31,7 @@ type Verb struct {
 	Options   []Option // its own, which no other action takes
 	Answers   []string // names of common options that it refuses itself, since it has more to say
 	AnyFormat bool     // it works on mappings of formats that this program does not read
+	Reads     []string // values of --type beside LUKS and plain that it carries out
 	Rules     []Rule   // on combinations, in the order in which they are reported
 	Needs     []Need   // what it must know before it starts
 	Remark    Rule     // what is legal but may surprise; nil for nothing

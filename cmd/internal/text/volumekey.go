@@ -3,6 +3,7 @@
 package text
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 // KeyDump is what luksDump shows with --dump-volume-key, or with --unbound.
 type KeyDump struct {
+	Format string // "" for LUKS, whose data begin somewhere, or "BITLK"
 	Device string // as given
 	UUID   string
 
@@ -44,13 +46,15 @@ func WriteKey(w io.Writer, d KeyDump) error {
 }
 
 func (d KeyDump) head() (head, label string) {
-	head = said("LUKS header information for %s\n", d.Device)
+	head = said("%s header information for %s\n", cmp.Or(d.Format, "LUKS"), d.Device)
 	bits := len(d.Key) * 8
 	if d.Unbound {
 		return head + said("UUID:    \t%s\nKeyslot: \t%d\nKey bits:\t%d\n", d.UUID, d.Keyslot, bits), "Unbound Key:\t"
 	}
 	cipher, mode, _ := strings.Cut(d.Cipher, "-")
-	return head + said("Cipher name:   \t%s\nCipher mode:   \t%s\nPayload offset:\t%d\nUUID:          \t%s\nMK "+
-		"bits:       \t%d\n",
-		cipher, mode, d.DataOffset, d.UUID, bits), "MK dump:\t"
+	head += said("Cipher name:   \t%s\nCipher mode:   \t%s\n", cipher, mode)
+	if d.Format == "" {
+		head += said("Payload offset:\t%d\n", d.DataOffset)
+	}
+	return head + said("UUID:          \t%s\nMK bits:       \t%d\n", d.UUID, bits), "MK dump:\t"
 }

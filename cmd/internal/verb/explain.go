@@ -21,6 +21,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	converting "github.com/orthrus-luks/orthrus/luks/convert"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/foreign/bitlk"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -143,6 +144,10 @@ var advice = []struct {
 		"{device}"},
 	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and " +
 		"keyslots together, and up to 3 MiB around it."},
+	{bitlk.ErrUnfinished, "Let Windows finish it (manage-bde -status shows how far it is); until then no other " +
+		"program can read it."},
+	{bitlk.ErrNoProtector, "What opens it is a TPM or a smart card. Under Windows a recovery password can be added: " +
+		"manage-bde -protectors -add VOLUME: -recoverypassword"},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},
 	{initramfs.ErrKeyFile, "Use --include-keys if the key may be in the image, or unlock the volume by a passphrase."},
 	{kmod.ErrCompressed, "Install the program that reads this compression: xz, zstd."},

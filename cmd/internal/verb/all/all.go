@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/early"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/header"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keyslot"
@@ -53,7 +54,7 @@ func Verbs() []verb.Verb {
 		header.IsLuks(),
 		header.LuksDump(),
 		refused.TcryptDump(),
-		refused.BitlkDump(),
+		foreign.BitlkDump(),
 		refused.FVault2Dump(),
 		mapping.LuksSuspend(),
 		mapping.LuksResume(),

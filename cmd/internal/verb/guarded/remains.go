@@ -145,6 +145,8 @@ func (r Remains) hint(program, device string) string {
 	case e.LUKS1Err != nil || len(e.Wiped) > 0 || len(e.Texts) > 0 || e.Heads.Primary.State != header.Absent ||
 		e.Heads.Secondary.State != header.Absent:
 		return fmt.Sprintf("Remains of a LUKS header are there: %s rescue %s", program, device)
+	case named.Kind == signature.BitLocker:
+		return fmt.Sprintf("It is a BitLocker volume: %s open --type bitlk %s NAME", program, device)
 	case named.Usage == signature.PartitionTable:
 		return fmt.Sprintf("It has a partition table (%s): name one of its partitions; %s list shows them.", named.Kind,
 			program)

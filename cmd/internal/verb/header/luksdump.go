@@ -4,8 +4,6 @@ package header
 
 import (
 	"context"
-	"errors"
-	"os"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -94,12 +92,8 @@ func dumpJSON(c *verb.Command, v *volume.Volume) error {
 	return c.UI.ShowJSON(pretty)
 }
 
-const keyWarning = "The header dump with volume key is sensitive information\n" +
-	"that allows access to encrypted partition without a passphrase.\n" +
-	"This dump should be stored encrypted in a safe place."
-
 func dumpVolumeKey(ctx context.Context, c *verb.Command, v *volume.Volume) error {
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keys.DumpWarning, Silent: true}); err != nil {
 		return err
 	}
 	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
@@ -110,7 +104,7 @@ func dumpVolumeKey(ctx context.Context, c *verb.Command, v *volume.Volume) error
 		return err
 	}
 	defer key.Close()
-	return showKey(c, text.KeyDump{
+	return keys.Show(c, text.KeyDump{
 		Device: c.Args[0], UUID: v.UUID, Cipher: v.Data.Cipher, DataOffset: v.Data.Offset / 512, Key: key.Bytes(),
 	}, c.Opt.VolumeKeyFiles)
 }
@@ -120,7 +114,7 @@ func dumpUnbound(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 	if err != nil || !slot.Unbound || v.Version != 2 {
 		return verb.Failure(ui.Failed, "Keyslot %d does not contain unbound key.", c.Opt.KeySlot.V)
 	}
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keyWarning, Silent: true}); err != nil {
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keys.DumpWarning, Silent: true}); err != nil {
 		return err
 	}
 	key, err := keys.Unlock(ctx, c, v, keys.Unlocking{
@@ -131,32 +125,8 @@ func dumpUnbound(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 		return err
 	}
 	defer key.Close()
-	return showKey(c, text.KeyDump{
+	return keys.Show(c, text.KeyDump{
 		Device: c.Args[0], UUID: v.UUID, Unbound: true, Keyslot: slot.ID,
 		Key: key.Bytes(),
 	}, c.Opt.VolumeKeyFiles)
-}
-
-// showKey prints the key, or puts it into a new file that only its owner may read.
-func showKey(c *verb.Command, d text.KeyDump, file []string) error {
-	if len(file) > 0 {
-		if err := writeKeyFile(file[0], d.Key); err != nil {
-			return err
-		}
-		d.Stored = file[0]
-	}
-	return text.WriteKey(c.UI.Out, d)
-}
-
-func writeKeyFile(path string, key []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o400)
-	if err != nil {
-		return verb.Failure(ui.Failed, "Cannot open keyfile %s for write.", path)
-	}
-	_, writeErr := f.Write(key)
-	err = errors.Join(writeErr, f.Sync(), f.Close())
-	if err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
 }

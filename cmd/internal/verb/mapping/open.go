@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
-	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
@@ -50,6 +49,7 @@ func Open() verb.Verb {
 					Help: "let the guard enlarge the mapping: keep a kernel key that nobody can read until it is closed",
 				},
 			},
+			Reads: foreignTypes(),
 			Rules: openRules(&o),
 			Needs: []cli.Need{openNeeds},
 			About: []string{
@@ -59,6 +59,11 @@ func Open() verb.Verb {
 				"With --type plain the device has no header: the passphrase, hashed by --hash, or the key file " +
 					"as it is, becomes the key, and --cipher, --key-size, --offset, --skip, --size and --sector-size " +
 					"say how.",
+				"With --type bitlk the device is a BitLocker volume. It opens by its passphrase, by the recovery " +
+					"password of 48 digits, or by a startup key file (--key-file FILE.BEK); one whose protection is " +
+					"suspended opens without any. What is still being encrypted or decrypted is refused, and a " +
+					"volume that only a TPM or a smart card opens. In crypttab such a volume is refused, and the " +
+					"types tcrypt, loopaes and fvault2 are refused everywhere.",
 				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
 					"the other one, unless the device bears the signature of something else.",
 			},
@@ -85,10 +90,10 @@ func openVolume(ctx context.Context, c *verb.Command, o *openOptions) error {
 	}
 	switch kind := c.Opt.Type.Or("luks"); kind {
 	case "luks", "luks1", "luks2":
-	case "plain":
+	case cli.TypePlain:
 		return openPlain(ctx, c)
 	default:
-		return verb.Failure(ui.Failed, "Device type %s is not supported by this program.", kind)
+		return openForeign(ctx, c, kind)
 	}
 	if c.Opt.TestPassphrase {
 		return testPassphrase(ctx, c)

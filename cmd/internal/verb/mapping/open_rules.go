@@ -20,6 +20,7 @@ func openRules(o *openOptions) []cli.Rule {
 			return cli.Refuse(o.linkForGuard && (inv.Options.TestPassphrase || inv.IsType(cli.TypePlain)),
 				"Option --link-for-guard is for mappings of LUKS volumes.")
 		},
+		func(inv *cli.Invocation) string { return refuseForForeign(inv, o) },
 		func(inv *cli.Invocation) string {
 			return cli.Refuse(inv.Options.TestPassphrase && inv.Options.Persistent,
 				"Option --persistent is not allowed with --test-passphrase.")
@@ -80,12 +81,12 @@ func openNeeds(inv *cli.Invocation) error {
 	o := &inv.Options
 	kind := o.Type.Or(cli.TypeLuks)
 	switch {
-	case o.TestPassphrase && !cli.OpensLUKS(kind):
+	case o.TestPassphrase && !cli.OpensLUKS(kind) && !foreignType(kind):
 		return &cli.UsageError{Reason: "Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK " +
 			"and FVAULT2 devices."}
 	case len(inv.Args) < 2 && !o.TestPassphrase && !o.Refresh:
 		return &cli.MissingError{Reason: "Command requires device and mapped name as arguments."}
-	case kind != cli.TypePlain && !cli.OpensLUKS(kind):
+	case kind != cli.TypePlain && !cli.OpensLUKS(kind) && !foreignType(kind):
 		return cli.UnknownType(kind)
 	}
 	return nil

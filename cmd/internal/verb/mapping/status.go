@@ -18,6 +18,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
 
@@ -40,8 +41,8 @@ func Status() verb.Verb {
 					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
 					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
 					{Path: "read_only", Type: "boolean", About: "writes are refused"},
-					{Path: "type", Type: "string", About: "LUKS1, LUKS2 or PLAIN; absent for mappings of others " +
-						"and where the header is elsewhere"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN or BITLK; absent for mappings of " +
+						"others and where the header is elsewhere"},
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
@@ -118,16 +119,25 @@ func fillStatus(ctx context.Context, c *verb.Command, arg, name string, s *text.
 		if err = fromHeader(ctx, c, s); err != nil {
 			return err
 		}
-	} else if s.Type != "" && s.Type != "PLAIN" && fromDevice(ctx, c, s, table, info.UUID) {
+	} else if s.Type != "" && s.Type != activate.Plain && s.Type != activate.Bitlk &&
+		fromDevice(ctx, c, s, table, info.UUID) {
 		s.Type = ""
 	}
-	for _, line := range table {
-		if crypt, ok := line.(*target.Crypt); ok {
-			describeCrypt(s, crypt)
-			break
-		}
+	if crypt := lowest(table); crypt != nil {
+		describeCrypt(s, crypt)
+		s.Size = table.Sectors()
 	}
 	return nil
+}
+
+// lowest is the line of crypt that begins first on the device; a volume of others may have several. nil for none.
+func lowest(table dm.Table) (first *target.Crypt) {
+	for _, line := range table {
+		if crypt, ok := line.(*target.Crypt); ok && (first == nil || crypt.Offset < first.Offset) {
+			first = crypt
+		}
+	}
+	return first
 }
 
 // fromHeader fills in what the header tells that --header names.
@@ -177,8 +187,8 @@ func fromDevice(ctx context.Context, c *verb.Command, s *text.Status, table dm.T
 func describeCrypt(s *text.Status, crypt *target.Crypt) {
 	s.Cipher, s.KeyBits, s.Keyring = crypt.Cipher, crypt.Key.Size()*8, crypt.Key.Ring != nil
 	s.SectorSize = max(crypt.SectorSize, 512)
-	s.Offset, s.Size = crypt.Offset, crypt.Length
-	if s.Type == "PLAIN" {
+	s.Offset = crypt.Offset
+	if s.Type == activate.Plain || s.Type == activate.Bitlk {
 		s.Skipped = crypt.IVOffset
 	}
 	s.Device = mapped.DevicePath(crypt.Device)

@@ -26,9 +26,11 @@ type checked struct {
 	Device string `json:"device"`
 	Error  string `json:"error,omitempty"` // why there is no report
 	*inspect.Report
-	code    ui.ExitCode
-	hint    string // where the way goes on from an error, under our own name
-	regions []inspect.Region
+	// BitLocker is there instead of the rest for a volume of that.
+	BitLocker *bitlkChecked `json:"bitlocker,omitempty"`
+	code      ui.ExitCode
+	hint      string // where the way goes on from an error, under our own name
+	regions   []inspect.Region
 }
 
 // checkOptions are those that only check takes.
@@ -55,6 +57,7 @@ func Check() verb.Verb {
 				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
 					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
 					"the volume still opens, 7 that what is left does not open it.",
+				"Of a BitLocker volume it looks at the three copies of the metadata.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{
@@ -142,6 +145,10 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		report, err = inspect.Judge(evidence)
 	}
 	if errors.Is(err, inspect.ErrNotLUKS) {
+		if found := checkBitlk(name); found != nil {
+			one.BitLocker, one.code = found, found.code
+			return one
+		}
 		err = verb.DeviceError(name, luks.ErrNotLUKS)
 	}
 	if err == nil {

@@ -18,6 +18,10 @@ const mapColumns = 76
 
 // printChecked tells a person about one device.
 func printChecked(c *verb.Command, o *checkOptions, one checked) {
+	if one.BitLocker != nil {
+		printBitlk(c, one)
+		return
+	}
 	if one.Report == nil {
 		c.UI.Errorf("%s", one.Error)
 		if one.hint != "" {

@@ -176,6 +176,23 @@ func checkReport() cli.Report {
 			{Path: "devices[].map[].keyslot", Type: "integer", About: "number, -1 where it is none"},
 			{Path: "devices[].map[].damaged", Type: "boolean", About: "it is not what it should be"},
 			{Path: "devices[].map[].why", Type: "string", About: "may be absent"},
+			{
+				Path: "devices[].bitlocker", Type: "object",
+				About: "for a BitLocker volume, instead of all else; may be absent",
+			},
+			{Path: "devices[].bitlocker.verdict", Type: "string", About: "healthy, healable or lost"},
+			{Path: "devices[].bitlocker.copies", Type: "list of object", About: "of the metadata"},
+			{Path: "devices[].bitlocker.copies[].offset", Type: "integer", About: "bytes"},
+			{
+				Path: "devices[].bitlocker.copies[].state", Type: "string",
+				About: "valid, damaged, unreadable or absent",
+			},
+			{Path: "devices[].bitlocker.copies[].next_nonce", Type: "integer", About: "rises with every change"},
+			{
+				Path: "devices[].bitlocker.copies[].why", Type: "string",
+				About: "what is wrong with it; may be absent",
+			},
+			{Path: "devices[].bitlocker.findings", Type: "list of string", About: "what was noticed"},
 		},
 	}
 }

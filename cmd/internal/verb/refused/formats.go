@@ -20,17 +20,6 @@ func TcryptDump() verb.Verb {
 	}
 }
 
-// BitlkDump declares the verb.
-func BitlkDump() verb.Verb {
-	return verb.Verb{
-		Verb: cli.Verb{
-			Name: "bitlkDump", Group: cli.GroupRefused, Args: "<device>", MinArgs: 1,
-			Summary: "show BITLK metadata",
-			Lacks:   "the BITLK format",
-		},
-	}
-}
-
 // FVault2Dump declares the verb.
 func FVault2Dump() verb.Verb {
 	return verb.Verb{
