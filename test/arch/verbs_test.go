@@ -14,7 +14,8 @@ import (
 // quotes what it is given.
 var writers = []string{
 	"cmd/internal/verb/all/all.go", "cmd/internal/verb/keys/dumpkey.go", "cmd/internal/verb/header/progress.go",
-	"cmd/internal/verb/keyslot/showrecovery.go", "cmd/internal/verb/mend/rescue.go", "cmd/internal/verb/watch/guard.go", "cmd/internal/verb/watch/guard_decide.go",
+	"cmd/internal/verb/keyslot/showrecovery.go", "cmd/internal/verb/mend/rescue.go", "cmd/internal/verb/watch/guard.go",
+	"cmd/internal/verb/watch/guard_decide.go",
 }
 
 // What verbs print may come from a hostile disk: the lines of package ui make it printable.

@@ -144,6 +144,15 @@ func printFar(c *verb.Command, r farReport) {
 	}
 }
 
+// wiped says what takes a forgotten copy away: one that others have written to is left to a person.
+func (p farPlace) wiped(by string) string {
+	if p.State == far.Whole.String() {
+		return by
+	}
+	return fmt.Sprintf("bytes of it are others', so that it is left alone; once they are known to be nobody's, "+
+		"overwrite bytes %d to %d", p.Body, p.Body+p.Length-1)
+}
+
 // farFindings are the sentences that ask for action.
 func farFindings(r farReport) []string {
 	var list []string
@@ -172,7 +181,7 @@ func farFindings(r farReport) []string {
 	}
 	for _, o := range r.Forgotten {
 		list = append(list, fmt.Sprintf("forgotten copy with key material at byte %d, seqid %d: %s",
-			o.Body, o.SeqID, wipes))
+			o.Body, o.SeqID, o.wiped(wipes)))
 	}
 	return list
 }
