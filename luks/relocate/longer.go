@@ -11,8 +11,8 @@ import (
 )
 
 // Longer makes the keyslots area of next, which is about to take the place of now, longer by size bytes for a while,
-// and notes in it that the area gets the length back that it has now, or that a resize is about to give it: once next is
-// committed, a resize is pending.
+// and notes in it that the area gets the length back that it has now, or that a resize is about to give it: once next
+// is committed, a resize is pending.
 // A far header would have to be made anew with it, and nothing is made longer then: far.ErrUnderWay. Other errors:
 // a luks2.RoomError where there is no room before the data or the device's end.
 func Longer(now luks2.Copy, next *luks2.Metadata, size, deviceSize uint64) error {
