@@ -165,8 +165,11 @@ func (r row) agree(b *bed, maker, other tool) {
 // inTheGuest are the actions that TestEveryMappingActionInBothDirections of test/vm covers.
 var inTheGuest = []string{"close", "resize", "status", "luksSuspend", "luksResume"}
 
-// print shows the table and fails for an action that nothing covers: neither a row here, nor the
-// virtual machine, nor a refusal.
+// ofBitLocker are the actions that TestBitLockerVolumesOfTheTestsAreThoseThatCryptsetupReads covers.
+var ofBitLocker = []string{"bitlkDump"}
+
+// print shows the table and fails for an action that nothing covers: neither a row here, nor another test, nor a
+// refusal.
 func (c *covered) print(t *testing.T) {
 	var table strings.Builder
 	for _, action := range theirActions(t) {
@@ -176,6 +179,8 @@ func (c *covered) print(t *testing.T) {
 			how = strings.Join(sortedKeys(c.actions[action]), ", ") + "\n      " + strings.Join(sortedKeys(c.options[action]), " ")
 		case slices.Contains(inTheGuest, action):
 			how = "in the virtual machine"
+		case slices.Contains(ofBitLocker, action):
+			how = "by tests of BitLocker volumes"
 		case refusedByName(t, action):
 			how = "refused by name"
 		default:
