@@ -4,6 +4,7 @@ package luks_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -631,6 +632,49 @@ func TestADeadKeyslotIsNoOtherKey(t *testing.T) {
 		unlock(t, after, "one")
 		if slot, err = after.Keyslot(0); err != nil || !after.Last(slot) {
 			t.Errorf("LUKS%d: keyslot 0 beside a dead one is not the last, %v", version, err)
+		}
+	}
+}
+
+// changing lets another program go on once the header has been read and before the lock is had.
+type changing struct {
+	*memory
+	meanwhile func()
+}
+
+func (c *changing) LockMetadata(context.Context, bool) (func() error, error) {
+	if c.meanwhile != nil {
+		c.meanwhile()
+		c.meanwhile = nil
+	}
+	return func() error { return nil }, nil
+}
+
+// Who waited for the lock while the other keyslot went has said yes to nothing.
+func TestWhatWentWhileTheLockWasWaitedForIsNotAgreedTo(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		dev := &memory{image: make([]byte, 8*mib)}
+		v, err := luks.Format(ctx, dev, []byte("one"), options(version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+			t.Fatal(err)
+		}
+		late := examined(t, &changing{dev, func() {
+			if err := loaded(t, dev).KillKeyslot(ctx, 1, nil); err != nil {
+				t.Error(err)
+			}
+		}})
+		slot, err := late.Keyslot(0)
+		if err != nil || late.Last(slot) {
+			t.Errorf("LUKS%d: the keyslot that is left counts as agreed to, %v", version, err)
+		}
+		if err := late.KillKeyslot(ctx, 0, nil); !errors.Is(err, luks.ErrLastKey) {
+			t.Errorf("LUKS%d: %v", version, err)
+		}
+		if now := examined(t, dev); !now.Last(now.Keyslots[0]) {
+			t.Errorf("LUKS%d: who comes later is not asked", version)
 		}
 	}
 }

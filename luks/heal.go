@@ -3,6 +3,7 @@
 package luks
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
@@ -48,7 +49,7 @@ func (v *Volume) Foreign() error {
 // passphrase: keyslots that LoadExamined found damaged open nothing. What other programs destroy afterwards changes
 // no answer, so that KillKeyslot goes by what its caller was told.
 func (v *Volume) Last(k Keyslot) bool {
-	if !k.OpensData() {
+	if !k.OpensData() || v.went(k) {
 		return false
 	}
 	sound := v.View
@@ -56,6 +57,18 @@ func (v *Volume) Last(k Keyslot) bool {
 		return o.ID != k.ID && slices.Contains(v.dead, o.ID)
 	})
 	return sound.Last(k)
+}
+
+// went tells whether another keyslot for the same key was there when LoadExamined began, and is not: another program
+// took it away while the lock was waited for, and who answers does not know.
+func (v *Volume) went(k Keyslot) bool {
+	if v.began == nil {
+		return false
+	}
+	return slices.ContainsFunc(v.began.Keyslots, func(o Keyslot) bool {
+		return o.ID != k.ID && o.OpensData() && bytes.Equal(o.Digest.Sum, k.Digest.Sum) &&
+			!slices.ContainsFunc(v.Keyslots, func(now Keyslot) bool { return now.Identity.Same(o.Identity) })
+	})
 }
 
 // DamagedKeyslots lists the keyslots whose material cannot be read or cannot be encrypted data. One

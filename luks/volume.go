@@ -24,6 +24,8 @@ type Volume struct {
 
 	examined bool  // whether each load reads the material of the keyslots
 	dead     []int // what it finds damaged then
+
+	began *view.View // what stood before LoadExamined asked for the lock; nil otherwise
 }
 
 // Data describes the encrypted data.
@@ -40,10 +42,16 @@ func Load(ctx context.Context, dev Device) (*Volume, error) {
 	return v, v.Reload(ctx)
 }
 
-// LoadExamined is Load that reads the material of each keyslot too, under the same lock, so that Last knows dead ones.
+// LoadExamined is Load that reads the material of each keyslot too, under the same lock, so that Last knows dead ones,
+// and the header before it waits for the lock, so that Last knows what another program took away meanwhile.
 func LoadExamined(ctx context.Context, dev Device) (*Volume, error) {
 	v := &Volume{dev: dev, examined: true}
-	return v, v.Reload(ctx)
+	began, unread := view.Read(dev)
+	err := v.Reload(ctx)
+	if unread == nil {
+		v.began = &began
+	}
+	return v, err
 }
 
 // FromHeads is the volume of LUKS2 heads that were read from dev already.
@@ -62,7 +70,7 @@ func (v *Volume) load() error {
 	if err != nil {
 		return err
 	}
-	v.View, v.FarLag, v.dead = fresh, nil, nil
+	v.View, v.FarLag, v.dead, v.began = fresh, nil, nil, nil
 	if v.examined {
 		v.dead = v.DamagedKeyslots()
 	}
