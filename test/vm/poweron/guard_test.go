@@ -40,6 +40,8 @@ await() {
 		sleep 0.2
 	done
 	echo "never: $1"
+	blockdev --getsize64 $disk /dev/mapper/guarded || true
+	orthrus guard status || true
 	journalctl --no-pager -n 40 -u orthrus-guard
 	exit 1
 }
