@@ -72,8 +72,7 @@ func Disenroll(s *commit.Session, expect commit.Expect, slots []view.Keyslot, ma
 		}
 	}
 	for _, t := range s.Now().Metadata.Tokens() {
-		besides := slices.ContainsFunc(t.Keyslots, func(id int) bool { return !slices.Contains(ids, id) })
-		if len(t.Keyslots) > 0 && !besides {
+		if t.Within(ids) {
 			err = errors.Join(err, c.Next.Metadata.RemoveToken(t.ID))
 		}
 	}

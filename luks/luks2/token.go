@@ -18,6 +18,12 @@ type Token struct {
 	Raw      json.RawMessage
 }
 
+// Within tells whether a token has keyslots, and none but these.
+func (t Token) Within(ids []int) bool {
+	besides := func(id int) bool { return !slices.Contains(ids, id) }
+	return len(t.Keyslots) > 0 && !slices.ContainsFunc(t.Keyslots, besides)
+}
+
 // TypeKeyring is the built-in token type: a passphrase kept in the kernel's keyring.
 const TypeKeyring = "luks2-keyring"
 

@@ -108,15 +108,17 @@ const wrapping = 4
 // refused: who refuses writes nothing, but for heads whose sequence number must begin anew, and a far header that
 // follows them.
 func refused(s *scene, d *disk.Recorder, err error) error {
-	v, loadErr := load(s.base)
-	if loadErr != nil {
-		return loadErr
-	}
-	atEnd := v.Version == 2 && v.Choice.Copy.Header.SeqID == math.MaxUint64
-	if n := d.Calls(disk.Write); n > 0 && !(atEnd && (n == wrapping || s.Far)) {
+	n := d.Calls(disk.Write)
+	if n > 0 && !(s.atLastNumber() && (n == wrapping || s.Far)) {
 		return fmt.Errorf("%v: refused after %d writes: %w", s.Shape, n, err)
 	}
 	return &crash.Refusal{Traits: s.Traits(), Err: err}
+}
+
+// atLastNumber: the heads bear the last sequence number there is.
+func (s *scene) atLastNumber() bool {
+	v, err := load(s.base)
+	return err == nil && v.Version == 2 && v.Choice.Copy.Header.SeqID == math.MaxUint64
 }
 
 // through takes a step. A far header that was left behind is no success.

@@ -186,8 +186,7 @@ func tokensOf(v *volume.Volume, ids ...int) (list []luks2.Token) {
 		return nil
 	}
 	for _, t := range v.Metadata().Tokens() {
-		besides := slices.ContainsFunc(t.Keyslots, func(id int) bool { return !slices.Contains(ids, id) })
-		if len(t.Keyslots) > 0 && !besides {
+		if t.Within(ids) {
 			list = append(list, t)
 		}
 	}
