@@ -51,6 +51,16 @@ var chains = []Chain{
 	{"aes-twofish-serpent", modeCBCI},
 }
 
+// Specifications are what dm-crypt calls the ciphers that volumes of today have, each by itself.
+func Specifications() (list []string) {
+	for _, c := range chains {
+		if c.Mode == modeXTS && !strings.Contains(c.Ciphers, "-") {
+			list = append(list, c.String())
+		}
+	}
+	return list
+}
+
 // List are the ciphers one by one, the outermost first.
 func (c Chain) List() []string { return strings.Split(c.Ciphers, "-") }
 

@@ -98,6 +98,14 @@ type Trial struct {
 	Workers       int    // 0 for one on each processor
 }
 
+// Memory is what a search takes at most, in bytes, small change left out.
+func (t Trial) Memory() uint64 {
+	if t.TrueCryptOnly || !strings.Contains(argon2id, t.Hash) {
+		return 0
+	}
+	return argon2Params(t.PIM).MemoryBytes()
+}
+
 // derivations are those to be tried at a place, in order; at that of a system first what encrypts systems.
 func (t Trial) derivations(p Place) (list []Derivation) {
 	var later, last []Derivation

@@ -281,3 +281,6 @@ func (e *NoHeaderError) OutOfMemory() *kdf.MemoryError {
 	errors.As(errors.Join(e.Skipped...), &memory)
 	return memory
 }
+
+// Keys is the key area, which stays the volume's.
+func (v *Volume) Keys() *secret.Buffer { return v.keys }

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
@@ -22,12 +20,8 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
-// Tcrypt is what may be a volume of TrueCrypt or VeraCrypt: only the right passphrase tells.
-type Tcrypt struct {
-	Headers []tcrypt.Sealed
-	Path    string // of the device that they were read from: with --tcrypt-system the disk of a partition
-	Size    uint64 // of that device, bytes
-}
+// Tcrypt is what may be a volume of TrueCrypt or VeraCrypt.
+type Tcrypt struct{ *open.Tcrypt }
 
 // noTcrypt is what cryptsetup says of a wrong passphrase and of a device that is no volume.
 const noTcrypt = "No device header detected with this passphrase."
@@ -38,88 +32,12 @@ func ReadTcrypt(c *verb.Command) (*Tcrypt, error) {
 	if err != nil {
 		return nil, verb.DeviceError(c.Args[0], err)
 	}
-	if c.Opt.TcryptSystem {
-		path = diskOf(path)
-	}
-	dev, err := block.Open(path, 0)
-	if err != nil {
-		return nil, verb.DeviceError(path, err)
-	}
-	defer dev.Close()
-	t := &Tcrypt{Path: path, Size: uint64(dev.Size())}
 	wanted := tcrypt.Wanted{Hidden: c.Opt.TcryptHidden, Backup: c.Opt.TcryptBackup, System: c.Opt.TcryptSystem}
-	places, err := wanted.Places(t.Size)
-	if err != nil {
+	t, err := open.ReadTcrypt(path, wanted)
+	if errors.Is(err, tcrypt.ErrNoPlace) {
 		return nil, &verb.Notice{Text: fmt.Sprintf("Device %s: %s.", path, verb.OneLine(err)), Code: ui.Failed, Err: err}
 	}
-	if t.Headers, err = tcrypt.Read(dev, places); err != nil {
-		return nil, verb.DeviceError(path, err)
-	}
-	return t, nil
-}
-
-// diskOf is the disk that a partition lies on; for everything else, the path itself.
-func diskOf(path string) string {
-	if p := PartitionAt(path); p != nil {
-		return p.Disk
-	}
-	return path
-}
-
-// Partition is a partition with its disk.
-type Partition struct {
-	Path, Disk  string
-	Start, Size uint64 // on the disk, bytes
-}
-
-// PartitionAt is the partition whose node the path names; nil for what is none.
-func PartitionAt(path string) *Partition {
-	dev, err := block.Open(path, 0)
-	if err != nil {
-		return nil
-	}
-	defer dev.Close()
-	for _, p := range partitions() {
-		if dev.IsBlock() && p.major == dev.Major() && p.minor == dev.Minor() {
-			return &p.Partition
-		}
-	}
-	return nil
-}
-
-// PartitionWith is the partition of a disk that has exactly these bytes; nil where there is none.
-func PartitionWith(disk string, start, size uint64) *Partition {
-	for _, p := range partitions() {
-		if p.Disk == disk && p.Start == start && p.Size == size {
-			return &p.Partition
-		}
-	}
-	return nil
-}
-
-type numbered struct {
-	Partition
-	major, minor uint32
-}
-
-// partitions are all of this machine.
-func partitions() (list []numbered) {
-	devices, err := block.Devices()
-	if err != nil {
-		return nil
-	}
-	paths := map[string]string{}
-	for _, d := range devices {
-		paths[d.Name] = d.Path
-	}
-	for _, d := range devices {
-		sectors, err := strconv.ParseUint(block.Attribute(d.Major, d.Minor, "start"), 10, 55)
-		if err == nil && d.Disk != "" {
-			p := Partition{Path: d.Path, Disk: paths[d.Disk], Start: sectors * 512, Size: uint64(d.Size)}
-			list = append(list, numbered{p, d.Major, d.Minor})
-		}
-	}
-	return list
+	return &Tcrypt{t}, verb.DeviceError(path, err)
 }
 
 // Unlock asks for the passphrase until it decrypts a header; shown is what prompts call the device. The caller closes

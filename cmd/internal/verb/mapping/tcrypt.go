@@ -4,15 +4,12 @@ package mapping
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/dm"
-	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 	"github.com/orthrus-luks/orthrus/luks/open"
 )
@@ -75,7 +72,8 @@ func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 		return err
 	}
 	hints(c, v)
-	if err := activateTcrypt(ctx, c, control, v, data, segment); err != nil {
+	m := open.TcryptMapping{Name: c.Args[1], Volume: v, Segment: segment, Disk: data.Disk, Flags: c.Opt.Flags}
+	if err := nameTaken(m.Name, m.Activate(ctx, control)); err != nil {
 		return err
 	}
 	c.UI.Advisef("%s is open as /dev/mapper/%s.", shown, c.Args[1])
@@ -112,73 +110,27 @@ func segmentError(shown string, err error) error {
 // has exactly the place that the header tells. Without it, the whole area is mapped, or the device as such a partition.
 func systemSegment(c *verb.Command, v *tcrypt.Volume, path string, data **dataDevice) (tcrypt.Segment, error) {
 	size := (*data).Disk.Size
-	if p := foreign.PartitionAt(path); p != nil {
+	if p := open.PartitionAt(path); p != nil {
 		return tcrypt.SystemPartition(p.Start, size), nil
 	}
 	if c.Opt.Header.Set {
-		if p := foreign.PartitionAt(c.Opt.Header.V); p != nil {
+		if p := open.PartitionAt(c.Opt.Header.V); p != nil {
 			return tcrypt.SystemPartition(p.Start, size), nil
 		}
 		c.UI.Errorf("Cannot determine TCRYPT system partition offset, activating device as a system partition.")
 		return tcrypt.SystemPartition(v.Start, size), nil
 	}
-	if p := foreign.PartitionWith(path, v.Start, v.VolumeSize); p != nil {
+	if p := open.PartitionWith(path, v.Start, v.VolumeSize); p != nil {
 		c.UI.Verbosef("Activating TCRYPT system encryption for partition %s.", p.Path)
 		found, err := claim(open.Of(nil, open.Request{Data: p.Path, ReadOnly: c.Opt.ReadOnly}), p.Path)
 		if err != nil {
 			return tcrypt.Segment{}, err
 		}
-		*data, err = found, errors.Join((*data).Close())
+		err = (*data).Close()
+		*data = found
 		return tcrypt.SystemPartition(p.Start, p.Size), err
 	}
 	c.UI.Errorf("Cannot determine TCRYPT system partition offset, activating whole encrypted area.")
 	s, err := v.Segment(size)
 	return s, segmentError((*data).shown, err)
-}
-
-// levelName is the name of a level of the mapping, 0 the lowest of n: the one above all has the name itself.
-func levelName(name string, level, n int) string {
-	if level == n-1 {
-		return name
-	}
-	return fmt.Sprintf("%s_%d", name, n-1-level)
-}
-
-// activateTcrypt makes one device for each cipher, the lowest first; on failure none stays.
-func activateTcrypt(ctx context.Context, c *verb.Command, control *dm.Control, v *tcrypt.Volume, data *dataDevice,
-	segment tcrypt.Segment,
-) (err error) {
-	device, n := data.Disk.Device.String(), v.Levels()
-	for level := range n {
-		name := levelName(c.Args[1], level, n)
-		info, err := activateLevel(ctx, c, control, v, level, name, device, data, segment)
-		if err != nil {
-			for level--; level >= 0; level-- {
-				_, undo := control.Remove(context.WithoutCancel(ctx), levelName(c.Args[1], level, n),
-					dm.RemoveOptions{Retry: closePatience, Udev: dm.UdevPrivate})
-				err = errors.Join(err, undo)
-			}
-			return err
-		}
-		device = (dm.Number{Major: info.Major, Minor: info.Minor}).String()
-	}
-	return nil
-}
-
-func activateLevel(ctx context.Context, c *verb.Command, control *dm.Control, v *tcrypt.Volume, level int, name,
-	device string, data *dataDevice, segment tcrypt.Segment,
-) (dm.Info, error) {
-	line, err := v.Line(level, device, segment, c.Opt.Flags)
-	if err != nil {
-		return dm.Info{}, err
-	}
-	plan := dm.Plan{
-		Name: name, UUID: activate.UUID(activate.Tcrypt, "", name), Table: dm.Table{line},
-		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
-	}
-	if level < v.Levels()-1 {
-		plan.UUID, plan.Udev = activate.UUID(activate.Lower, "", name), dm.UdevPrivate
-	}
-	info, err := control.Activate(ctx, plan)
-	return info, errors.Join(nameTaken(name, err), plan.Table.Close())
 }
