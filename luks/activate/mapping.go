@@ -29,7 +29,7 @@ const (
 // Mapping is a mapping to be made.
 type Mapping struct {
 	Name       string
-	Kind       string // LUKS1, LUKS2, Plain; a mapping of several lines, as Bitlk, or of several devices, as Tcrypt, is no Mapping
+	Kind       string // LUKS1, LUKS2, Plain; what has several lines, or devices as Tcrypt, is no Mapping
 	VolumeUUID string // empty for Plain
 	Device     dm.Number
 	Offset     uint64 // where the data starts on Device, 512-byte sectors

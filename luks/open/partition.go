@@ -63,7 +63,8 @@ func partitions() (list []Partition) {
 			whole := disks[d.Disk]
 			list = append(list, Partition{
 				Path: d.Path, Disk: whole.Path, Start: sectors * 512, Size: uint64(d.Size),
-				own: dm.Number{Major: d.Major, Minor: d.Minor}, whole: dm.Number{Major: whole.Major, Minor: whole.Minor},
+				own:   dm.Number{Major: d.Major, Minor: d.Minor},
+				whole: dm.Number{Major: whole.Major, Minor: whole.Minor},
 			})
 		}
 	}

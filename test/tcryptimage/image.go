@@ -98,7 +98,9 @@ func (o *Options) defaults() {
 func Make(o Options) *Image {
 	o.defaults()
 	header, start, length, iv := o.layout()
-	im := &Image{Bytes: Pattern("what nothing marks", o.Size), Plain: Pattern("the data", length), At: header, Offset: start}
+	im := &Image{
+		Bytes: Pattern("what nothing marks", o.Size), Plain: Pattern("the data", length), At: header, Offset: start,
+	}
 	plain := Pattern("salt and keys "+o.Ciphers+o.Hash, sectorSize)
 	im.Keys = plain[256:]
 	o.fields(plain, start, length)

@@ -53,8 +53,8 @@ func (d KeyDump) head() (head, label string) {
 		return head + said("UUID:    \t%s\nKeyslot: \t%d\nKey bits:\t%d\n", d.UUID, d.Keyslot, bits), "Unbound Key:\t"
 	}
 	if d.Format == "TCRYPT" {
-		return head + said("Cipher chain:  \t%s\nCipher mode:   \t%s\nPayload offset:\t%d\nMK bits:       \t%d\n", d.Chain,
-			d.Cipher, d.DataOffset, bits), "MK dump:\t"
+		head += said("Cipher chain:  \t%s\nCipher mode:   \t%s\n", d.Chain, d.Cipher)
+		return head + said("Payload offset:\t%d\nMK bits:       \t%d\n", d.DataOffset, bits), "MK dump:\t"
 	}
 	cipher, mode, _ := strings.Cut(d.Cipher, "-")
 	head += said("Cipher name:   \t%s\nCipher mode:   \t%s\n", cipher, mode)

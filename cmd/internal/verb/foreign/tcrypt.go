@@ -35,7 +35,7 @@ func ReadTcrypt(c *verb.Command) (*Tcrypt, error) {
 	wanted := tcrypt.Wanted{Hidden: c.Opt.TcryptHidden, Backup: c.Opt.TcryptBackup, System: c.Opt.TcryptSystem}
 	t, err := open.ReadTcrypt(path, wanted)
 	if errors.Is(err, tcrypt.ErrNoPlace) {
-		return nil, &verb.Notice{Text: fmt.Sprintf("Device %s: %s.", path, verb.OneLine(err)), Code: ui.Failed, Err: err}
+		return nil, verb.Failure(ui.Failed, "Device %s: %s.", path, verb.OneLine(err))
 	}
 	return &Tcrypt{t}, verb.DeviceError(path, err)
 }
@@ -91,7 +91,9 @@ func trialOf(c *verb.Command) (tcrypt.Trial, error) {
 }
 
 // try tries one passphrase. The error is luks.ErrPassphrase for the wrong one.
-func (t *Tcrypt) try(ctx context.Context, c *verb.Command, passphrase []byte, trial tcrypt.Trial) (*tcrypt.Volume, error) {
+func (t *Tcrypt) try(ctx context.Context, c *verb.Command, passphrase []byte, trial tcrypt.Trial) (
+	*tcrypt.Volume, error,
+) {
 	if c.Opt.VeracryptQueryPIM {
 		var err error
 		if trial.PIM, err = askPIM(ctx, c); err != nil {
@@ -114,7 +116,8 @@ func (t *Tcrypt) try(ctx context.Context, c *verb.Command, passphrase []byte, tr
 		return nil, luks.ErrPassphrase
 	case errors.As(err, &field):
 		return nil, &verb.Notice{
-			Text: fmt.Sprintf("The header of %s opens and cannot be used: %v.", t.Path, field), Code: ui.Failed, Err: err,
+			Text: fmt.Sprintf("The header of %s opens and cannot be used: %v.", t.Path, field),
+			Code: ui.Failed, Err: err,
 		}
 	}
 	return v, err

@@ -28,15 +28,15 @@ func TcryptDump() verb.Verb {
 					"nothing marks such a volume, and a wrong passphrase and a device that is none look alike. It " +
 					"changes nothing, and needs no root where the device or file can be read.",
 				"--key-file names key files as these programs have them, any number, beside the passphrase. " +
-					"--tcrypt-hidden looks for the header of a hidden volume, --tcrypt-backup for the copy at the end, " +
-					"--tcrypt-system for that of an encrypted system. --hash and --cipher shorten the search.",
+					"--tcrypt-hidden looks for the header of a hidden volume, --tcrypt-backup for the copy at the " +
+					"end, --tcrypt-system for that of an encrypted system. --hash and --cipher shorten the search.",
 				"With --dump-volume-key the volume key is shown: whoever has it can read all data, whatever becomes " +
 					"of the passphrase.",
 			},
 			Report: tcryptDumpReport(),
 			Examples: []cli.Example{
 				{What: "Show the header:", Line: "orthrus tcryptDump container.hc"},
-				{What: "That of a hidden volume, for programs:", Line: "orthrus tcryptDump --tcrypt-hidden --json container.hc"},
+				{What: "That of a hidden volume:", Line: "orthrus tcryptDump --tcrypt-hidden container.hc"},
 			},
 			Exits: []cli.Exit{
 				{Code: 2, Means: "The passphrase is wrong, or the device is no such volume."},
@@ -116,9 +116,9 @@ type tcryptReport struct {
 
 func (t *Tcrypt) report(v *tcrypt.Volume) tcryptReport {
 	r := tcryptReport{
-		Format: "truecrypt", Version: v.Version, Program: text.TcryptProgram(v), Flags: v.Flags, SectorSize: v.SectorSize,
-		HeaderAt: v.Place.Offset, Hidden: v.Place.Hidden, System: v.Place.System, Start: v.Start, VolumeSize: v.VolumeSize,
-		HiddenSize: v.HiddenSize, PBKDF: "pbkdf2", Hash: v.Derivation.Hash, Ciphers: v.Chain.List(), Mode: v.Chain.Mode,
+		Format: "truecrypt", Version: v.Version, Program: text.TcryptProgram(v), Flags: v.Flags,
+		SectorSize: v.SectorSize, HeaderAt: v.Place.Offset, Hidden: v.Place.Hidden, System: v.Place.System,
+		Start: v.Start, VolumeSize: v.VolumeSize, HiddenSize: v.HiddenSize, PBKDF: "pbkdf2", Hash: v.Derivation.Hash, Ciphers: v.Chain.List(), Mode: v.Chain.Mode,
 		KeyBits: v.Chain.Bits(), Mappable: v.Chain.Mappable(),
 	}
 	if v.VeraCrypt {

@@ -69,9 +69,9 @@ func Open() verb.Verb {
 					"--veracrypt-pim or --veracrypt-query-pim gives the PIM, --tcrypt-hidden opens the hidden " +
 					"volume, --tcrypt-backup uses the copy of the header at the end, --tcrypt-system that of an " +
 					"encrypted system, --header another device or file. --hash and --cipher shorten the search. A " +
-					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as tcrypt, with tcrypt-keyfile=, tcrypt-hidden, " +
-					"tcrypt-system and veracrypt-pim=. Kuznyechik and " +
-					"Streebog, which no kernel or few have, are not tried.",
+					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
+					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
+					"which no kernel has, and Streebog are not tried.",
 				"The types loopaes and fvault2 are refused.",
 				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
 					"the other one, unless the device bears the signature of something else.",

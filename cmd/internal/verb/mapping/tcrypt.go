@@ -36,8 +36,8 @@ func openTcrypt(ctx context.Context, c *verb.Command) error {
 	return v.Close()
 }
 
-// mapTcrypt checks everything that needs no key before it asks for one. Where the data lies, only the header tells: what
-// the argument names is claimed before, and a partition that it is found on after that.
+// mapTcrypt checks everything that needs no key before it asks for one. Where the data lies, only the header tells:
+// what the argument names is claimed before, and a partition that it is found on after that.
 func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 	control, err := controlFor(c, c.Args[1])
 	if err != nil {
@@ -49,7 +49,8 @@ func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 		return err
 	}
 	// A disk is not claimed where one of its partitions may be meant.
-	data, err := claim(open.Of(nil, open.Request{Data: path, ReadOnly: c.Opt.ReadOnly, Shared: c.Opt.TcryptSystem}), path)
+	request := open.Request{Data: path, ReadOnly: c.Opt.ReadOnly, Shared: c.Opt.TcryptSystem}
+	data, err := claim(open.Of(nil, request), path)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,8 @@ func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 	defer v.Close()
 	if !v.Chain.Mappable() {
 		return &verb.Notice{
-			Text: "Kernel does not support activation for this TCRYPT legacy mode.", Code: ui.Failed, Err: tcrypt.ErrMode,
+			Text: "Kernel does not support activation for this TCRYPT legacy mode.",
+			Code: ui.Failed, Err: tcrypt.ErrMode,
 			Own: fmt.Sprintf("The data is encrypted with %v: %v. VeraCrypt 1.25 and TrueCrypt read it.", v.Chain,
 				tcrypt.ErrMode),
 		}
@@ -106,8 +108,8 @@ func segmentError(shown string, err error) error {
 	}
 }
 
-// systemSegment finds the partition of an encrypted system: the one that is named, the one that --header names, one that
-// has exactly the place that the header tells. Without it, the whole area is mapped, or the device as such a partition.
+// systemSegment finds the partition of an encrypted system: the one that is named, the one that --header names, one
+// that has exactly the place that the header tells. Without it, the whole area is mapped, or the device as such a partition.
 func systemSegment(c *verb.Command, v *tcrypt.Volume, path string, data **dataDevice) (tcrypt.Segment, error) {
 	size := (*data).Disk.Size
 	if p := open.PartitionAt(path); p != nil {
