@@ -118,7 +118,8 @@ func (t *Tcrypt) report(v *tcrypt.Volume) tcryptReport {
 	r := tcryptReport{
 		Format: "truecrypt", Version: v.Version, Program: text.TcryptProgram(v), Flags: v.Flags,
 		SectorSize: v.SectorSize, HeaderAt: v.Place.Offset, Hidden: v.Place.Hidden, System: v.Place.System,
-		Start: v.Start, VolumeSize: v.VolumeSize, HiddenSize: v.HiddenSize, PBKDF: "pbkdf2", Hash: v.Derivation.Hash, Ciphers: v.Chain.List(), Mode: v.Chain.Mode,
+		Start: v.Start, VolumeSize: v.VolumeSize, HiddenSize: v.HiddenSize,
+		PBKDF: "pbkdf2", Hash: v.Derivation.Hash, Ciphers: v.Chain.List(), Mode: v.Chain.Mode,
 		KeyBits: v.Chain.Bits(), Mappable: v.Chain.Mappable(),
 	}
 	if v.VeraCrypt {

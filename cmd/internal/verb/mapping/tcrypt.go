@@ -109,7 +109,8 @@ func segmentError(shown string, err error) error {
 }
 
 // systemSegment finds the partition of an encrypted system: the one that is named, the one that --header names, one
-// that has exactly the place that the header tells. Without it, the whole area is mapped, or the device as such a partition.
+// that has exactly the place that the header tells. Without it, the whole area is mapped, or the device as such a
+// partition.
 func systemSegment(c *verb.Command, v *tcrypt.Volume, path string, data **dataDevice) (tcrypt.Segment, error) {
 	size := (*data).Disk.Size
 	if p := open.PartitionAt(path); p != nil {
