@@ -57,6 +57,7 @@ var rules = []rule{
 
 	// Formats of others: each a room of its own.
 	{pkg: "luks/foreign/bitlk", may: []string{"dm/secret", "dm/target", "dm/uuid", "luks/header", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/tcrypt", may: []string{"dm/secret", "dm/target", "luks/hashalg", "luks/header", "luks/kdf", "luks/kdf/pbkdf2", "luks/sector"}, pure: true},
 
 	// What a volume is, and its key.
 	{pkg: "luks/fault", pure: true},
@@ -94,7 +95,7 @@ var rules = []rule{
 	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
 	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
-	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "luks", "luks/..."}},
+	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "dm/target", "luks", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
@@ -122,7 +123,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", may: []string{"cmd/internal/ui"}, other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/uuid", "luks/sector"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/uuid", "luks/foreign/tcrypt", "luks/sector"}, other: []string{xsys}},
 	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "luks/signature"}, other: []string{xsys}},
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
@@ -145,7 +146,7 @@ var rules = []rule{
 	{pkg: "scripts/release"}, // makes releases; no part of the program
 
 	// Test support: may use everything, is used by tests only.
-	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid"}},
+	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid", "github.com/aead/serpent"}},
 }
 
 // impure are the standard packages that a pure one may not import.

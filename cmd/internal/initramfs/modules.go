@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
@@ -59,6 +60,11 @@ func (f Facts) wanted(lines []crypttab.Entry) []string {
 		w.ask(generic...)
 		w.ask(sector.BootModules()...)
 	}
+	if slices.ContainsFunc(lines, isTcrypt) {
+		for _, cipher := range tcrypt.Specifications() {
+			w.ask(sector.KernelModules(cipher)...)
+		}
+	}
 	if slices.ContainsFunc(lines, needsKeyDisk) {
 		w.ask(keyDisk...)
 	}
@@ -70,6 +76,9 @@ func (f Facts) wanted(lines []crypttab.Entry) []string {
 	}
 	return w.names
 }
+
+// isTcrypt: which ciphers such a volume has, only its passphrase tells.
+func isTcrypt(l crypttab.Entry) bool { return l.Options.Type == crypttab.Tcrypt }
 
 func needsKeyDisk(l crypttab.Entry) bool {
 	_, _, key := onDevice(l.Key)
