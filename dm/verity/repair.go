@@ -157,7 +157,7 @@ func (m *mending) rebuilt(layer int, block uint64) []byte {
 		} else if readFull(below.from, p, below.at(child)) != nil {
 			return nil
 		}
-		content = m.geometry.digests(content, h, p, below.size, child, child == first+n-1, false)
+		content = m.geometry.digests(content, h, hashed{blocks: p}, below.size, child, child == first+n-1)
 	}
 	return content
 }

@@ -54,7 +54,8 @@ func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string
 	for _, v := range f.Volumes {
 		w.ask(sector.KernelModules(v.Cipher)...)
 	}
-	if len(f.Verity) > 0 || len(images) > 0 || f.Generic {
+	// An image of another program is often made where the root is no verified image yet.
+	if len(f.Verity) > 0 || len(images) > 0 || f.Generic || f.Part {
 		w.ask(verified...)
 		for _, e := range images {
 			if hash, named := e.Value("hash"); named {
