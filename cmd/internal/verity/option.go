@@ -219,7 +219,7 @@ func table() []option {
 			into: func(o *options) any { return &o.resume },
 		},
 		{
-			long: "where", own: true, help: "Name every bad block", only: onlyCheck,
+			long: "where", own: true, help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them", only: onlyCheck,
 			into: func(o *options) any { return &o.where },
 		},
 	}

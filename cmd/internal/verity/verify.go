@@ -34,6 +34,7 @@ type verdict struct {
 	Unproven uint64     `json:"unproven_data_blocks"` // that nothing can judge, as hash blocks are lost
 	Bytes    uint64     `json:"repaired_bytes"`
 	Repair   string     `json:"repaired_to,omitempty"`
+	Content  *onFiles   `json:"content,omitempty"` // with --where
 	RootHash string     `json:"root_hash"`
 	DataUUID string     `json:"data_partition_uuid,omitempty"`
 	HashUUID string     `json:"hash_partition_uuid,omitempty"`
@@ -118,6 +119,9 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		return err
 	}
 	res.Repair = r.repair
+	if r.where && res.BadData > 0 {
+		res.Content = r.whoseBlocks(im, v, &repair.Found.Data, res.Verdict == verdictRepaired)
+	}
 	if err := r.report(im, res, code); err != nil {
 		return err
 	}
@@ -310,6 +314,9 @@ func (r *run) printWhere(res *verdict) {
 			what = fmt.Sprintf("tree level %d", b.Level)
 		}
 		r.ui.Printf("%s: block %d, %d blocks, from byte %d", what, b.Block, b.Blocks, b.Offset)
+	}
+	if res.Content != nil {
+		r.printFiles(res.Content)
 	}
 	if res.More > 0 {
 		r.ui.Printf("and %d more runs of blocks", min(res.More, math.MaxInt64))
