@@ -12,7 +12,8 @@ import (
 func TestSignaturePartitionsAreRead(t *testing.T) {
 	const text = `{"rootHash":"00FFab","certificateFingerprint":"aa","signature":"AQID"}`
 	got, err := verity.ParseSignature(append([]byte(text), make([]byte, 4096)...))
-	if err != nil || string(got.RootHash) != "\x00\xff\xab" || got.Fingerprint != "aa" || string(got.PKCS7) != "\x01\x02\x03" {
+	if err != nil || string(got.RootHash) != "\x00\xff\xab" || got.Fingerprint != "aa" ||
+		string(got.PKCS7) != "\x01\x02\x03" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

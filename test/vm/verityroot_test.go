@@ -112,8 +112,8 @@ func (v *verifiedRoot) assemble(t *testing.T) {
 	hash := len(v.read(t, "hash.img")) // no more: parity is of the hash device up to its end
 	v.write(t, "partitions", []byte("label: gpt\n"+part(partitionAt, rootBytes, uuid(v.root[:32]))+
 		part(rootHashAt, hash, uuid(v.root[32:]))+part(rootFECAt, 2<<20, ", name=fec")+
-		"start="+fmt.Sprint(signatureAt/512)+", size=2048, type="+signatureType+"\n"+part(usrAt, usrBytes, uuid(v.usr[:32]))+
-		part(usrHashAt, len(v.read(t, "usrhash.img")), uuid(v.usr[32:]))))
+		"start="+fmt.Sprint(signatureAt/512)+", size=2048, type="+signatureType+"\n"+
+		part(usrAt, usrBytes, uuid(v.usr[:32]))+part(usrHashAt, len(v.read(t, "usrhash.img")), uuid(v.usr[32:]))))
 	v.tool(t, "sh", "-c", "sfdisk -q disk <partitions")
 	for name, at := range map[string]int64{
 		"root.img": partitionAt, "hash.img": rootHashAt, "fec.img": rootFECAt, "signature.img": signatureAt,
@@ -226,7 +226,9 @@ func (v *verifiedRoot) boots(t *testing.T, kernelArgs []string, shows ...string)
 }
 
 // bootsFrom takes another image, and more disks.
-func (v *verifiedRoot) bootsFrom(t *testing.T, image string, disks []machine.Disk, kernelArgs []string, shows ...string) {
+func (v *verifiedRoot) bootsFrom(
+	t *testing.T, image string, disks []machine.Disk, kernelArgs []string, shows ...string,
+) {
 	t.Helper()
 	m, err := machine.Start(t.Context(), machine.Config{
 		Initramfs: image, Memory: 256,
@@ -278,7 +280,8 @@ func TestVerityRootBootsFromPowerOn(t *testing.T) {
 		for _, args := range []string{
 			"roothash=-", "roothash=" + v.root + " systemd.verity_root_options=root-hash-signature=auto",
 		} {
-			v.boots(t, []string{args}, "The kernel trusts no key that the root hash is signed with.", "The machine goes down")
+			v.boots(t, []string{args}, "The kernel trusts no key that the root hash is signed with.",
+				"The machine goes down")
 		}
 	})
 	t.Run("a table", func(t *testing.T) {

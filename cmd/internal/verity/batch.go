@@ -27,8 +27,8 @@ func parseBatch(text string) (lines []batchLine, err error) {
 			f = append(f, "")
 			lines = append(lines, batchLine{f[0], f[1], f[2], f[3]})
 		default:
-			return nil, failure(ui.Failed, "Line %d of the list: it has a data device, a hash device, a root hash file and, "+
-				"where there is one, an FEC device.", number)
+			return nil, failure(ui.Failed, "Line %d of the list: it has a data device, a hash device, a root hash "+
+				"file and, where there is one, an FEC device.", number)
 		}
 	}
 	return lines, nil

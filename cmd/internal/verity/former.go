@@ -56,7 +56,8 @@ func (r *run) openFormer(p *verity.Params) (_ *formerImage, err error) {
 		Params: sb.Params, Data: f.data, Hash: f.hash, FirstBlock: sb.FirstBlock(int64(r.hashOffset), true),
 	}
 	if _, err := verity.NewReader(f.Image, f.Root); err != nil {
-		return nil, &failed{ui.Denied, "The tree of " + f.hash.path + " does not give the root hash of the former image.", err}
+		const said = " does not give the root hash of the former image."
+		return nil, &failed{ui.Denied, "The tree of " + f.hash.path + said, err}
 	}
 	return f, r.inherit(p, &sb.Params)
 }
@@ -74,7 +75,8 @@ func (r *run) inherit(p, old *verity.Params) error {
 		{"salt", bytes.Equal(p.Salt, old.Salt)},
 	} {
 		if r.given[x.option] && !x.same {
-			return failure(ui.Failed, "Option --%s is not as in the former image, whose hashes could not be used.", x.option)
+			return failure(ui.Failed, "Option --%s is not as in the former image, whose hashes could not be used.",
+				x.option)
 		}
 	}
 	blocks := p.DataBlocks

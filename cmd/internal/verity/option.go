@@ -175,7 +175,7 @@ func table() []option {
 		},
 		{
 			long: "batch", own: true, arg: "FILE",
-			help: "Do it for each image of a list: data device, hash device, root hash file and FEC device of one in a line",
+			help: "Do it for each image of a list; a line has data and hash device, root hash file, FEC device",
 			only: ofImages, into: func(o *options) any { return &o.batchFile },
 		},
 		{
@@ -219,7 +219,8 @@ func table() []option {
 			into: func(o *options) any { return &o.resume },
 		},
 		{
-			long: "where", own: true, help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them", only: onlyCheck,
+			long: "where", own: true, only: onlyCheck,
+			help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them",
 			into: func(o *options) any { return &o.where },
 		},
 	}

@@ -200,7 +200,10 @@ func (c *call) rules() error {
 			c.errorAsCorruption && !c.panicOnCorruption && !c.restartOnCorruption,
 			"Option --error-as-corruption must be used with --panic-on-corruption or --restart-on-corruption.",
 		},
-		{c.given["batch"] && len(c.args) > 0, "Option --batch takes the devices from its list, not from the command line."},
+		{
+			c.given["batch"] && len(c.args) > 0,
+			"Option --batch takes the devices from its list, not from the command line.",
+		},
 		{
 			(c.oldData == "") != (c.oldHash == "") || (c.oldHash == "") != (c.oldRootHash == ""),
 			"Options --old-data, --old-hash and --old-root-hash are used together.",

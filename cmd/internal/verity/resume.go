@@ -123,8 +123,8 @@ func (r *run) resumable(im *image, state *progressState) (*resumption, error) {
 	}
 	if state != nil {
 		if state.Hash != hash {
-			return nil, failure(ui.Failed, "%s is not the file that %s is about. Remove that to begin anew.", im.hash.path,
-				r.resume)
+			return nil, failure(ui.Failed, "%s is not the file that %s is about. Remove that to begin anew.",
+				im.hash.path, r.resume)
 		}
 		return &resumption{path: r.resume, hash: im.hash, saved: time.Now(), progressState: *state}, nil
 	}

@@ -56,7 +56,8 @@ func TestANewVersionIsMadeFromTheFormerOne(t *testing.T) {
 	s.good("verify", "new", "newhash", "--root-hash-file", "newroot")
 
 	got := s.callAs(ours, append([]string{"format", "new", "other", "--salt", "-"}, old...)...)
-	if got.code != 1 || !strings.Contains(got.stderr, "Option --salt is not as in the former image") || exists("other") {
+	if got.code != 1 || exists("other") ||
+		!strings.Contains(got.stderr, "Option --salt is not as in the former image") {
 		t.Errorf("another salt: exit %d\n%s", got.code, got.stderr)
 	}
 	tree := s.read("oldhash")

@@ -51,7 +51,8 @@ func (r *run) whoseBlocks(im *image, v *verity.Image, bad *verity.Set, repaired 
 		return &onFiles{Files: []badFile{}, Why: whyNoNames(err)}
 	}
 	found := &onFiles{
-		FileSystem: report.FileSystem, Files: []badFile{}, More: report.More, Others: report.Others, Unread: report.Unread,
+		FileSystem: report.FileSystem, Files: []badFile{}, More: report.More, Others: report.Others,
+		Unread: report.Unread,
 	}
 	for _, f := range report.Files {
 		found.Files = append(found.Files, badFile{f.Path, f.Bytes})

@@ -19,7 +19,8 @@ func TestFilesOnBadBlocksAreNamed(t *testing.T) {
 	}
 	s.write("tree/etc/passwd", bytes.Repeat([]byte("root:x:0:0\n"), 1000))
 	s.write("tree/big", vectors.Plain(200000))
-	if out, err := exec.Command("mkfs.ext4", "-q", "-F", "-b", "4096", "-d", "tree", "data", "4M").CombinedOutput(); err != nil {
+	mkfs := exec.Command("mkfs.ext4", "-q", "-F", "-b", "4096", "-d", "tree", "data", "4M")
+	if out, err := mkfs.CombinedOutput(); err != nil {
 		t.Fatalf("mkfs.ext4 (package e2fsprogs): %v\n%s", err, out)
 	}
 	s.good("format", "data", "hash", "--fec-device", "fec", "--root-hash-file", "root")
@@ -33,7 +34,8 @@ func TestFilesOnBadBlocksAreNamed(t *testing.T) {
 	in := bytes.Index(sound, []byte("root:x:0:0\n"))
 	spoil(in + 5000)
 	got := s.callAs(ours, verify...)
-	if got.code != 2 || !strings.Contains(got.stdout, "\nfile: /etc/passwd, 4096 bytes\n") || strings.Contains(got.stdout, "big") {
+	if got.code != 2 || !strings.Contains(got.stdout, "\nfile: /etc/passwd, 4096 bytes\n") ||
+		strings.Contains(got.stdout, "big") {
 		t.Errorf("exit %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if got := s.callAs(ours, append(verify, "--json")...); !strings.Contains(got.stdout, `"path": "/etc/passwd"`) {

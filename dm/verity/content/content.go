@@ -70,7 +70,10 @@ func Find(image io.ReaderAt, spans []Span) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{image: image, spans: sorted(spans), found: map[string]int64{}, covered: map[int64]int64{}, seen: map[uint64]bool{}}
+	w := &walk{
+		image: image, spans: sorted(spans), found: map[string]int64{}, covered: map[int64]int64{},
+		seen: map[uint64]bool{},
+	}
 	if err := s.walk(w); err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -32,7 +31,8 @@ func makeTree(t *testing.T, dir string) {
 	t.Helper()
 	for path, n := range sizes {
 		file := filepath.Join(dir, path)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, pattern(path, n), 0o644)); err != nil {
+		err := os.MkdirAll(filepath.Dir(file), 0o755)
+		if err = errors.Join(err, os.WriteFile(file, pattern(path, n), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,8 +96,8 @@ func TestEveryByteOfAFileIsTold(t *testing.T) {
 					t.Fatalf("%s: byte %d of %s is not in the image", name, at, path)
 				}
 				r, err := Find(bytes.NewReader(image), []Span{{int64(offset), 32}})
-				if err != nil || !told(r, path) || r.Others != 0 || r.Unread != 0 || !strings.HasPrefix(name, r.FileSystem) &&
-					r.FileSystem != "ext4" {
+				if err != nil || !told(r, path) || r.Others != 0 || r.Unread != 0 ||
+					name[:3] != r.FileSystem[:3] {
 					t.Fatalf("%s: byte %d of %s: %+v, %v", name, at, path, r, err)
 				}
 			}

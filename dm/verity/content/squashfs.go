@@ -61,7 +61,8 @@ func openSquashfs(image io.ReaderAt) (source, error) {
 		dirs: int64(le64(p, 72)), table: int64(le64(p, 80)), blocks: map[int64]metadata{},
 	}
 	if _, err := s.meta(s.inodes); err != nil {
-		return nil, fmt.Errorf("squashfs whose tables cannot be read here (compression %d): %w", le16(p, 20), ErrUnsupported)
+		return nil, fmt.Errorf("squashfs, tables that cannot be read here (compression %d): %w", le16(p, 20),
+			ErrUnsupported)
 	}
 	return s, nil
 }

@@ -40,7 +40,8 @@ func (p *parser) verity(q parameter) bool {
 	case "systemd.verity":
 		v.Off = !p.on(q)
 	default:
-		return v.Root.option(name, "systemd.verity-root-", q.value) || v.Usr.option(name, "systemd.verity-usr-", q.value)
+		return v.Root.option(name, "systemd.verity-root-", q.value) ||
+			v.Usr.option(name, "systemd.verity-usr-", q.value)
 	}
 	return true
 }

@@ -42,7 +42,10 @@ func TestWhichImagesAreMapped(t *testing.T) {
 		{what: "nothing"},
 		{what: "the root", line: "roothash=" + rootHash, want: "root"},
 		{what: "root and /usr", line: "roothash=" + rootHash + " usrhash=" + rootHash, want: "root usr"},
-		{what: "the main system has its root", line: "roothash=" + rootHash + " usrhash=" + rootHash, main: true, want: "usr"},
+		{
+			what: "the main system has its root", main: true, want: "usr",
+			line: "roothash=" + rootHash + " usrhash=" + rootHash,
+		},
 		{what: "what is signed", line: "roothash=-", want: "root*"},
 		{
 			what: "its signature from a partition", want: "root*",
@@ -68,16 +71,18 @@ func TestWhichImagesAreMapped(t *testing.T) {
 func TestImagesKeepWhatIsSaidOfThem(t *testing.T) {
 	p := Make(Request{
 		Veritytab: []byte(tab), Names: []string{"later", "gone"},
-		Settings: cmdline.Parse("usrhash="+rootHash+" systemd.verity_usr_data=LABEL=u systemd.verity_usr_options=nofail", true),
+		Settings: cmdline.Parse("usrhash="+rootHash+" systemd.verity_usr_data=LABEL=u", true),
 	})
-	if !reflect.DeepEqual(p.Unknown, []string{"gone"}) || len(p.Verified) != 1 || p.Verified[0].From != "veritytab line 3" {
+	if !reflect.DeepEqual(p.Unknown, []string{"gone"}) || len(p.Verified) != 1 ||
+		p.Verified[0].From != "veritytab line 3" {
 		t.Errorf("%+v", p)
 	}
 	p = Make(Request{Settings: cmdline.Parse("usrhash="+rootHash+
 		" systemd.verity_usr_data=LABEL=u systemd.verity_usr_options=panic-on-corruption", true)})
 	want := Verified{
 		Name: "usr", From: "usrhash=", Data: Reference{Label, "u"}, Root: rootHash, Usage: "usr",
-		Hash: Reference{PartUUID, "ffeeddcc-bbaa-9988-7766-554433221100"}, Options: "panic-on-corruption", Required: true,
+		Hash:    Reference{PartUUID, "ffeeddcc-bbaa-9988-7766-554433221100"},
+		Options: "panic-on-corruption", Required: true,
 	}
 	if len(p.Verified) != 1 || p.Verified[0] != want {
 		t.Errorf("%+v", p.Verified)
@@ -86,7 +91,8 @@ func TestImagesKeepWhatIsSaidOfThem(t *testing.T) {
 
 func TestNotesNameImagesThatWerePassedOver(t *testing.T) {
 	p := Make(Request{
-		Veritytab: []byte(tab), Settings: cmdline.Parse("usrhash="+rootHash+" roothash=00", true), Taken: []string{"data"},
+		Veritytab: []byte(tab), Taken: []string{"data"},
+		Settings: cmdline.Parse("usrhash="+rootHash+" roothash=00", true),
 	})
 	notes := strings.Join(p.Notes, "\n")
 	for _, want := range []string{

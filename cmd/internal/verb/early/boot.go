@@ -116,12 +116,13 @@ func Boot() verb.Verb {
 					"minute more, unless timeout= says otherwise. --degraded, rd.orthrus.degraded and rootflags=degraded " +
 					"let the boot go on without disks that stay away; rd.orthrus.ciphers= says which ciphers are accepted " +
 					"instead of the usual ones where the crypttab does not.",
-				"Then it maps what dm-verity is to verify: the lines of veritytab(5), and roothash= and usrhash= of the " +
-					"kernel's command line with systemd.verity_root_data=, systemd.verity_root_hash=, " +
-					"systemd.verity_root_options= and the same for usr. Where no device is named it takes the partitions " +
-					"whose UUIDs are the two ends of the root hash. root-hash-signature=auto takes the signature from the " +
-					"signature partition for that hash, and a root hash of - takes the hash from there, too: then the " +
-					"kernel must trust its signature. An option that is not known ends the boot.",
+				"Then it maps what dm-verity is to verify: the lines of veritytab(5), and roothash= and " +
+					"usrhash= of the kernel's command line with systemd.verity_root_data=, " +
+					"systemd.verity_root_hash=, systemd.verity_root_options= and the same for usr. Where no device " +
+					"is named it takes the partitions whose UUIDs are the two ends of the root hash. " +
+					"root-hash-signature=auto takes the signature from the signature partition for that hash, and " +
+					"a root hash of - takes the hash from there, too: then the kernel must trust its signature. An " +
+					"option that is not known ends the boot.",
 				"Keyslots that need more memory than there is are named with what they need, and the others are " +
 					"used. When a required volume stays closed, --on-failure or rd.orthrus.on-failure= decides: exit " +
 					"(the default), retry, reboot, halt. There is no shell.",
@@ -238,7 +239,8 @@ func bootPlan(ctx context.Context, c *verb.Command, o *bootOptions) (plan.Plan, 
 		return plan.Plan{}, err
 	}
 	p := plan.Make(plan.Request{
-		Crypttab: tab, Veritytab: images, Settings: cmdline.Parse(string(line), !o.mainSystem), Names: c.Args, Taken: mappedNames(),
+		Crypttab: tab, Veritytab: images, Settings: cmdline.Parse(string(line), !o.mainSystem), Names: c.Args,
+		Taken: mappedNames(),
 	})
 	amendPolicy(c, o, &p.Policy)
 	return p, nil

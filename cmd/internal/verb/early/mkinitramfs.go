@@ -51,8 +51,8 @@ func MkInitramfs() verb.Verb {
 					Long: "list", Arg: "WHAT", Into: &o.list,
 					Check: cli.Among(&o.list, "Option --list takes crypttab, veritytab, modules or files.", "crypttab",
 						"veritytab", "modules", "files"),
-					Help: "make no image, but list what one by another program needs: crypttab, veritytab, modules or " +
-						"files",
+					Help: "make no image, but list what one by another program needs: crypttab, veritytab, " +
+						"modules or files",
 				},
 				{
 					Long: "include-keys", Into: &o.includeKeys,
@@ -69,7 +69,8 @@ func MkInitramfs() verb.Verb {
 					"and its keyboard, the lines of crypttab and fstab that concern the root, and nothing else: no " +
 					"shell, no other program. The same machine gives the same bytes.",
 				"The root or /usr may be dm-verity images: roothash= and usrhash= on the kernel's command line, see " +
-					"veritysetup(8), or lines of veritytab(5) that the root lies on or that are marked x-initrd.attach.",
+					"veritysetup(8), or lines of veritytab(5) that the root lies on or that are marked " +
+					"x-initrd.attach.",
 				"Otherwise it must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
 					"there is, use the distribution's own maker of images, with the hook that is installed for it.",
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +

@@ -59,9 +59,9 @@ func Check() verb.Verb {
 				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
 					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
 					"the volume still opens, 7 that what is left does not open it.",
-				"Of a BitLocker volume it looks at the three copies of the metadata, and of a hash device of dm-verity at the " +
-					"superblock and at whether the levels of the tree fit each other: verity verify tells whether data are " +
-					"those of a root hash.",
+				"Of a BitLocker volume it looks at the three copies of the metadata, and of a hash device of " +
+					"dm-verity at the superblock and at whether the levels of the tree fit each other: verity verify " +
+					"tells whether data are those of a root hash.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{

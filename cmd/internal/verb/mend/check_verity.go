@@ -83,7 +83,8 @@ func (v *verityChecked) judgeTree(ctx context.Context, sb *verity.Superblock, de
 			v.add("%d blocks of level %d of the tree do not have the hashes above them", n, level)
 		}
 		if n := damage.Stray[level].Len(); n > 0 {
-			v.add("%d blocks of level %d of the tree hold more than the hashes of %d data blocks", n, level, sb.DataBlocks)
+			v.add("%d blocks of level %d of the tree hold more than the hashes of %d data blocks", n, level,
+				sb.DataBlocks)
 		}
 	}
 }
@@ -92,7 +93,8 @@ func printVerity(c *verb.Command, one checked) {
 	v := one.Verity
 	c.UI.Printf("%s: dm-verity hash device %s, %s", one.Device, v.UUID, c.UI.Paint(ui.ColourOf(v.Verdict), v.Verdict))
 	if v.Hash != "" {
-		c.UI.Printf("  %s over %d data blocks of %d bytes, %d hash blocks", v.Hash, v.DataBlocks, v.BlockSize, v.HashBlocks)
+		c.UI.Printf("  %s over %d data blocks of %d bytes, %d hash blocks", v.Hash, v.DataBlocks, v.BlockSize,
+			v.HashBlocks)
 	}
 	for _, text := range v.Findings {
 		c.UI.Printf("  healable: %s", text)
