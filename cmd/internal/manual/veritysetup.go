@@ -50,9 +50,10 @@ var veritysetupAbout = []string{
 		"parameters.",
 	"orthrus boot, and an initial file system made by orthrus-mkinitramfs(8), map root and /usr of the kernel's " +
 		"command line: roothash=, systemd.verity_root_data=, systemd.verity_root_hash=, " +
-		"systemd.verity_root_options=, the same with usrhash= and usr, and systemd.verity=, as in systemd-veritysetup-generator(8); and the lines " +
-		"of veritytab(5), unless veritytab=no is there. Without devices they take the partitions whose UUIDs are " +
-		"the first and the last 128 bits of the root hash. An option that they do not know ends the boot.",
+		"systemd.verity_root_options=, the same with usrhash= and usr, and systemd.verity=, as in " +
+		"systemd-veritysetup-generator(8); and the lines of veritytab(5), unless veritytab=no is there. Without " +
+		"devices they take the partitions whose UUIDs are the first and the last 128 bits of the root hash. An " +
+		"option that they do not know ends the boot.",
 	"root-hash-signature=auto takes the signature from the signature partition of that root hash (Discoverable " +
 		"Partitions Specification, x86-64 and arm64). A root hash of - is that of the only such partition for root " +
 		"or /usr, or in a veritytab of the one for the data partition; it counts only where the kernel trusts its " +
