@@ -3,9 +3,11 @@
 package header
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -121,6 +123,9 @@ func opensNothing(path string, file *luks.File) error {
 func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, path string,
 	backup *volume.Volume,
 ) error {
+	if err := overItsData(c, dev, path, backup); err != nil {
+		return err
+	}
 	question := fmt.Sprintf("Device %s does not contain LUKS header. Replacing header can destroy data on that "+
 		"device.", path)
 	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{
@@ -130,6 +135,22 @@ func restoreOverNothing(ctx context.Context, c *verb.Command, dev luks.Device, p
 		return err
 	}
 	return luks.WriteBackup(ctx, dev, backup.Volume)
+}
+
+// overItsData refuses to put a detached header over data that begin where it would end up, by its own word. Where
+// nothing but zeros lies there is a place for it.
+func overItsData(c *verb.Command, dev luks.Device, path string, backup *volume.Volume) error {
+	if c.StandsIn() || c.Opt.Header.Set || backup.Data.Offset >= backup.MetadataEnd() {
+		return nil
+	}
+	there := make([]byte, backup.MetadataEnd()-backup.Data.Offset)
+	n, err := dev.ReadAt(there, int64(backup.Data.Offset))
+	if len(bytes.Trim(there[:n], "\x00")) == 0 && (err == nil || errors.Is(err, io.EOF)) {
+		return nil
+	}
+	return verb.Failure(ui.Failed, "Header backup file %s is of a detached header, and its data begin at byte %d of "+
+		"their device: on %s it would overwrite %d bytes of them. Say with --header where the header is to lie. "+
+		"Nothing was written.", backup.Path, backup.Data.Offset, path, backup.MetadataEnd()-backup.Data.Offset)
 }
 
 func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path string, backup *volume.Volume) error {

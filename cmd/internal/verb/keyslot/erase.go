@@ -65,8 +65,21 @@ func erase(ctx context.Context, c *verb.Command) error {
 	if err == nil {
 		c.UI.Advisef("All keyslots of %s are destroyed%s. Only a header backup from before opens it.", v.Path,
 			v.AndFar())
+	} else {
+		tellWhatStays(ctx, c, v)
 	}
 	return errors.Join(err, tellOthers(ctx, c, v))
+}
+
+// tellWhatStays says what an erasing that failed has come to: the same error of a disk may come before it or after it.
+func tellWhatStays(ctx context.Context, c *verb.Command, v *volume.Volume) {
+	switch n := v.Found.BoundKeyslots(); {
+	case v.Reload(context.WithoutCancel(ctx)) != nil || c.Opt.DryRun:
+	case v.BoundKeyslots() == 0 && n > 0:
+		c.UI.Errorf("All keyslots of %s are destroyed all the same: nothing in its header opens it any more.", v.Path)
+	case n > 0:
+		c.UI.Errorf("%d of %d keyslots of %s are still there.", v.BoundKeyslots(), n, v.Path)
+	}
 }
 
 // tellOthers names far headers of volumes that lay on the device before, and that another program formatted over: they
