@@ -223,8 +223,11 @@ func firstStray(v *verity.Image, found *verity.Damage) (at int64, only bool) {
 func (r *run) judgeDamage(
 	ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, res *verdict,
 ) ui.ExitCode {
-	if writing := r.repair != "" || r.repairHash != ""; im.fec != nil && !(writing && repair.Good()) {
-		r.tellParity(ctx, v) // what is repaired has been proven, which is more
+	// What can be repaired has been proven, which is more than the parity can tell: veritysetup's words for that are
+	// left to its name, and to who asks for them.
+	proven := repair.Good() && (r.repair != "" || r.repairHash != "" || !compatible(r.program))
+	if im.fec != nil && (!proven || r.checkFEC) {
+		r.tellParity(ctx, v)
 	}
 	rootOnly := repair.Found.RootOnly()
 	switch {
