@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+
+	"github.com/orthrus-luks/orthrus/dm/parallel"
 )
 
 // Build computes the tree over Data, writes it to hash, which is what Hash reads (Hash may be nil), and returns the
@@ -18,7 +20,7 @@ func (im *Image) Build(ctx context.Context, hash Storage) (root []byte, err erro
 	built := *im
 	built.Hash = hash
 	layers := built.layers(t)
-	progress := &meter{tell: im.Progress}
+	progress := &parallel.Meter{Tell: im.Progress}
 	for i := range t.Levels {
 		if err := built.hashLayer(ctx, t, layers[i], layers[i+1], hash, progress); err != nil {
 			return nil, err
@@ -37,8 +39,8 @@ func (im *Image) rootOf(top *layer) ([]byte, error) {
 }
 
 // hashLayer writes the digests of a layer's blocks to the layer above it.
-func (im *Image) hashLayer(ctx context.Context, t *Tree, l, above layer, hash Storage, progress *meter) error {
-	return parallel(ctx, im.Workers, l.units(), func() func(uint64) error {
+func (im *Image) hashLayer(ctx context.Context, t *Tree, l, above layer, hash Storage, progress *parallel.Meter) error {
+	return parallel.Do(ctx, im.Workers, l.units(), func() func(uint64) error {
 		h := newHasher(&im.Params)
 		buffer := make([]byte, int(l.unit())*l.size)
 		var digests []byte
@@ -50,7 +52,7 @@ func (im *Image) hashLayer(ctx context.Context, t *Tree, l, above layer, hash St
 				return fmt.Errorf("verity: reading %d bytes at byte %d: %w", len(blocks), l.at(first), err)
 			}
 			digests = t.digests(digests[:0], h, blocks, l.size, first, first+n == l.blocks, zeros)
-			progress.add(len(blocks))
+			progress.Add(len(blocks))
 			off := above.at(first>>t.bits) + int64(first&(t.per()-1))*int64(t.slot)
 			if _, err := hash.WriteAt(digests, off); err != nil {
 				return fmt.Errorf("verity: writing %d bytes of hashes at byte %d: %w", len(digests), off, err)

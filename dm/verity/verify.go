@@ -7,6 +7,8 @@ import (
 	"context"
 	"io"
 	"slices"
+
+	"github.com/orthrus-luks/orthrus/dm/parallel"
 )
 
 // Damage says which blocks do not have the hash that is stored above them.
@@ -95,7 +97,7 @@ func (im *Image) verify(ctx context.Context, root []byte, copyTo io.WriterAt) (*
 	}
 	d := newDamage(t)
 	layers := im.layers(t)
-	progress := &meter{tell: im.Progress}
+	progress := &parallel.Meter{Tell: im.Progress}
 	for i := range layers {
 		c := &comparison{im: im, tree: t, below: layers[i], bad: d.set(i), progress: progress}
 		if i == 0 {
@@ -107,7 +109,7 @@ func (im *Image) verify(ctx context.Context, root []byte, copyTo io.WriterAt) (*
 		if i+1 < len(layers) {
 			c.wanted = layers[i+1].digestReader(t)
 		}
-		if err := parallel(ctx, im.Workers, layers[i].units(), c.worker); err != nil {
+		if err := parallel.Do(ctx, im.Workers, layers[i].units(), c.worker); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +145,7 @@ type comparison struct {
 	below    layer
 	wanted   func(buffer []byte, first, n uint64) ([]byte, error)
 	bad      *Set
-	progress *meter
+	progress *parallel.Meter
 	copyTo   io.WriterAt // or nil
 	stray    *Set        // or nil for data
 	children uint64      // of which a level has the digests
@@ -156,7 +158,7 @@ func (c *comparison) worker() func(unit uint64) error {
 	return func(unit uint64) error {
 		first, n := c.below.span(unit)
 		blocks := buffer[:int(n)*c.below.size]
-		defer c.progress.add(len(blocks))
+		defer c.progress.Add(len(blocks))
 		zeros, err := c.below.read(blocks, first)
 		if err != nil {
 			return c.singly(h, blocks[:c.below.size], first, n)

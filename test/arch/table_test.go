@@ -31,7 +31,10 @@ var rules = []rule{
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/sm3", pure: true},
 	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
-	{pkg: "dm/verity", may: []string{"dm/sm3", "dm/verity/rs"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "dm/kernelhash", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "dm/parallel", pure: true},
+	{pkg: "dm/verity", may: []string{"dm/kernelhash", "dm/parallel", "dm/verity/rs"}, pure: true},
+	{pkg: "dm/integrity", may: []string{"dm/extent", "dm/kernelhash", "dm/parallel", "dm/secret"}, other: []string{xcrypto}, pure: true},
 	{pkg: "dm", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/target"}, other: []string{xsys}},
 	{pkg: "udev", may: []string{"dm/uuid"}, other: []string{xsys}},
 
