@@ -2,35 +2,7 @@
 
 package verity
 
-// ActionDoc is what the manual says of an action.
-type ActionDoc struct{ Name, Args string }
+import "github.com/orthrus-luks/orthrus/cmd/internal/popt"
 
-// OptionDoc is what the manual says of an option.
-type OptionDoc struct{ Long, Arg, Term, About string }
-
-// Actions lists the actions in the order of help.
-func Actions() (list []ActionDoc) {
-	for _, a := range actions() {
-		list = append(list, ActionDoc{string(a.name), a.args})
-	}
-	return list
-}
-
-// Options lists the options in the order of help, our own at the end.
-func Options() (list []OptionDoc) {
-	for _, o := range table() {
-		list = append(list, OptionDoc{o.long, o.arg, o.term(), o.help + "."})
-	}
-	return list
-}
-
-func (o *option) term() string {
-	term := "--" + o.long
-	if o.short != 0 {
-		term = "-" + string(rune(o.short)) + ", " + term
-	}
-	if o.arg != "" {
-		term += "=" + o.arg
-	}
-	return term
-}
+// Grammar is what the manual tells: actions and options in the order of help, our own options at the end.
+func Grammar() *popt.Grammar { return grammar(&options{}) }
