@@ -176,9 +176,6 @@ var unsafeFiles = []string{
 var dataWriters = []string{
 	"cmd/internal/boot/contents.go",      // the header of swap space that is made anew at each boot
 	"cmd/internal/startup/switchroot.go", // zeros over the initial file system's own memory
-	"cmd/internal/integrity/device.go",   // zeros over the data of a device that gets tags
-	"cmd/internal/integrity/format.go",   // old signatures on such a device
-	"cmd/internal/integrity/resize.go",   // zeros over what is added to one
 	"cmd/internal/verity/format.go",      // a verity tree
 	"cmd/internal/verity/repairfile.go",  // the repaired copy of an image
 	"luks/plaintext/plaintext.go",        // the data
