@@ -70,7 +70,7 @@ func (r *run) resize(ctx context.Context, control *dm.Control, name string, t *t
 		wanted = provided
 	}
 	if wanted > provided {
-		node, _ := nodeOf(t.Device)
+		node, _ := block.Node(t.Device)
 		return failure(ui.Failed, "Device %s is too small.", node)
 	}
 	if wanted%uint64(max(t.BlockSize, 512)/integrity.SectorSize) != 0 {
@@ -102,7 +102,7 @@ func reload(ctx context.Context, control *dm.Control, name string, t *target.Int
 
 // growLoop makes a loop device as long as its file has become.
 func growLoop(number string) error {
-	node, file := nodeOf(number)
+	node, file := block.Node(number)
 	if file == "" {
 		return nil
 	}

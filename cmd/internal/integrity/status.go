@@ -102,9 +102,9 @@ func (s *state) fill(control *dm.Control) error {
 
 func (s *state) describe(t *target.Integrity) {
 	s.TagSize, s.Hash, s.Sectors, s.Mode = t.TagSize, t.InternalHash.Algorithm, t.Length, modes(t.Mode)
-	s.Device, s.Loop = nodeOf(t.Device)
+	s.Device, s.Loop = block.Node(t.Device)
 	if t.MetaDevice != "" {
-		s.Meta, s.MetaLoop = nodeOf(t.MetaDevice)
+		s.Meta, s.MetaLoop = block.Node(t.MetaDevice)
 	}
 	s.BlockSize = max(t.BlockSize, 512)
 	s.Interleave = t.InterleaveSectors
@@ -119,20 +119,6 @@ func (s *state) describe(t *target.Integrity) {
 	if t.Flags&target.IntegrityDiscards != 0 {
 		s.Flags = append(s.Flags, "discards")
 	}
-}
-
-// nodeOf is the node of a device that a table names, and the file behind it where it is a loop device.
-func nodeOf(number string) (node, loop string) {
-	node = number
-	if path, err := filepath.EvalSymlinks("/dev/block/" + number); err == nil {
-		node = path
-	} else if path, err := filepath.EvalSymlinks("/sys/dev/block/" + number); err == nil {
-		node = "/dev/" + filepath.Base(path)
-	}
-	if file, err := block.LoopBacking(node); err == nil {
-		loop = file
-	}
-	return node, loop
 }
 
 // text is what integritysetup prints.
