@@ -51,6 +51,9 @@ func drawLayout(t *testing.T, r *rand.Rand) *drawnLayout {
 		BufferSectors:     draw[uint32](r, 0, 0, 1, 8, 128, 1000, 65536), InternalHash: r.IntN(5) != 0,
 		FixPadding: r.IntN(6) != 0, FixHMAC: r.IntN(6) != 0, JournalMAC: r.IntN(4) == 0, Separate: r.IntN(5) == 0,
 	}
+	if d.mode == 'B' {
+		d.params.InternalHash = true // the kernel has no bitmap without
+	}
 	d.meta = d.data
 	if d.params.Separate {
 		d.meta = draw[uint64](r, 64, 256, 1024, 8192, 65536) + uint64(r.IntN(512))
@@ -204,8 +207,8 @@ func (d *drawnLayout) compare(t *testing.T, number int, l *integrity.Layout, wan
 		return
 	}
 	l.Salt = sb.Salt
-	if d.mode == 'B' { // the kernel has used its bitmap and written the bits' size
-		sb.Log2BlocksPerBit = l.Log2BlocksPerBit
+	if d.mode == 'B' { // the kernel has used its bitmap, written the bits' size, and left the version that needs
+		sb.Log2BlocksPerBit, sb.Version = l.Log2BlocksPerBit, l.Version
 	}
 	if *sb != l.Superblock {
 		t.Errorf("%d: %+v:\nthe kernel %+v\nours       %+v", number, d, *sb, l.Superblock)
