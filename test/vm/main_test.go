@@ -38,7 +38,7 @@ var modules = []string{
 var programs = []string{
 	"cryptsetup", "veritysetup", "integritysetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
 	"mkfs.ext4", "e2fsck", "resize2fs", "dumpe2fs", "sh", "cat", "grep", "head", "ls", "dd", "sync", "stat",
-	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate",
+	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate", "tcplay",
 }
 
 func TestMain(m *testing.M) { machine.Main(m, config()) }

@@ -111,7 +111,7 @@ func (s *state) describe(t *target.Integrity) {
 	switch t.Mode {
 	case 'B':
 		s.SectorsPerBit, s.FlushInterval = t.SectorsPerBit, t.BitmapFlushInterval
-	case 'J':
+	case 'J', 'R': // a table in recovery mode has no watermark and no time
 		s.JournalSize, s.Watermark = uint64(t.JournalSectors)*512, t.JournalWatermark
 		s.CommitTime = t.CommitTime
 		s.JournalMAC, s.JournalCrypt = t.JournalMAC.Algorithm, t.JournalCrypt.Algorithm
@@ -190,7 +190,7 @@ func (s *state) journalText(line func(string, ...any)) {
 	case "bitmap":
 		line("bitmap 512-byte sectors per bit: %d", s.SectorsPerBit)
 		line("bitmap flush interval: %d [ms]", s.FlushInterval)
-	case "journal":
+	case "journal", "recovery":
 		line("journal size: %d [bytes]", s.JournalSize)
 		line("journal watermark: %d%%", s.Watermark)
 		line("journal commit time: %d [ms]", s.CommitTime)

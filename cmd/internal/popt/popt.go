@@ -33,6 +33,7 @@ type Action struct {
 type Grammar struct {
 	Options []Option
 	Actions []Action
+	Instead string // the option that stands in the place of arguments, by its long name; empty: none
 }
 
 // Line is one understood command line.
@@ -187,7 +188,7 @@ func (p *parser) name(words []string) error {
 	if i < 0 {
 		return &UsageError{Reason: "Unknown action."}
 	}
-	if info := p.Actions[i]; len(args) < info.Least {
+	if info := p.Actions[i]; len(args) < info.Least && !p.line.Given[p.Instead] {
 		return &UsageError{Reason: info.Name + ": requires " + info.Args + " as arguments"}
 	}
 	for _, spec := range p.Options {

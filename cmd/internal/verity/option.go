@@ -19,8 +19,11 @@ type options struct {
 
 	verbose, debug, help, usage, version bool
 
-	json, where, checkFEC bool
-	repair, repairHash    string
+	json, where, checkFEC         bool
+	partitionUUIDs                bool
+	repair, repairHash            string
+	batchFile, resume             string
+	oldData, oldHash, oldRootHash string
 }
 
 // The actions.
@@ -37,6 +40,8 @@ var (
 	onlyOpen  = []string{actionOpen}
 	onlyClose = []string{actionClose}
 	onlyCheck = []string{actionVerify}
+	onlyMake  = []string{actionFormat}
+	ofImages  = []string{actionFormat, actionVerify}
 )
 
 // table lists the options in the order of help.
@@ -144,11 +149,36 @@ func table(o *options) []popt.Option {
 			Into: &o.verbose,
 		},
 		{
+			Long: "batch", Own: true, Arg: "FILE",
+			Help: "Do it for each image of a list; a line has data and hash device, root hash file, FEC device",
+			Only: ofImages, Into: &o.batchFile,
+		},
+		{
 			Long: "check-fec", Own: true, Help: "Compare good data with the error correction data as well",
 			Only: onlyCheck,
 			Into: &o.checkFEC,
 		},
 		{Long: "json", Own: true, Help: "Report as JSON", Into: &o.json},
+		{
+			Long: "old-data", Own: true, Arg: "path", Only: onlyMake,
+			Help: "Data of a former version: blocks that have not changed are not hashed again",
+			Into: &o.oldData,
+		},
+		{
+			Long: "old-hash", Own: true, Arg: "path", Only: onlyMake,
+			Help: "Hash device of the former version, with its superblock at the same --hash-offset",
+			Into: &o.oldHash,
+		},
+		{
+			Long: "old-root-hash", Own: true, Arg: "hex string", Only: onlyMake,
+			Help: "Root hash of the former version, which its tree has to give",
+			Into: &o.oldRootHash,
+		},
+		{
+			Long: "partition-uuids", Own: true, Only: ofImages,
+			Help: "Print the UUIDs of partitions by which the image is found from its root hash",
+			Into: &o.partitionUUIDs,
+		},
 		{
 			Long: "repair", Own: true, Arg: "FILE", Help: "Write the repaired data to a new file", Only: onlyCheck,
 			Into: &o.repair,
@@ -159,7 +189,13 @@ func table(o *options) []popt.Option {
 			Into: &o.repairHash,
 		},
 		{
-			Long: "where", Own: true, Help: "Name every bad block", Only: onlyCheck,
+			Long: "resume", Own: true, Arg: "FILE", Only: onlyMake,
+			Help: "Keep in this file how far the work is, and go on from there where it exists",
+			Into: &o.resume,
+		},
+		{
+			Long: "where", Own: true, Only: onlyCheck,
+			Help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them",
 			Into: &o.where,
 		},
 	}

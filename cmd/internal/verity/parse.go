@@ -27,7 +27,9 @@ func actions() []popt.Action {
 	}
 }
 
-func grammar(o *options) *popt.Grammar { return &popt.Grammar{Options: table(o), Actions: actions()} }
+func grammar(o *options) *popt.Grammar {
+	return &popt.Grammar{Options: table(o), Actions: actions(), Instead: "batch"}
+}
 
 // parse understands a command line, argv[0] being the program.
 func parse(argv []string) (*call, error) {
@@ -54,6 +56,14 @@ func (c *call) rules() error {
 		{
 			Broken: c.errorAsCorruption && !c.panicOnCorruption && !c.restartOnCorruption,
 			Reason: "Option --error-as-corruption must be used with --panic-on-corruption or --restart-on-corruption.",
+		},
+		{
+			Broken: c.given["batch"] && len(c.args) > 0,
+			Reason: "Option --batch takes the devices from its list, not from the command line.",
+		},
+		{
+			Broken: (c.oldData == "") != (c.oldHash == "") || (c.oldHash == "") != (c.oldRootHash == ""),
+			Reason: "Options --old-data, --old-hash and --old-root-hash are used together.",
 		},
 		{
 			Broken: c.deferred && c.cancelDeferred,
