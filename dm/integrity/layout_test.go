@@ -213,3 +213,25 @@ func TestNamesBecomeTheKernels(t *testing.T) {
 		}
 	}
 }
+
+// The kernel fills the tags of discarded blocks, and takes them for good where discards are allowed.
+func TestDiscardedBlocksAreGoodWhereDiscardsAreAllowed(t *testing.T) {
+	v := vector(t, "sha256-4096")
+	volume, err := open(t, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := v.File("closed")
+	for i := range int(volume.TagSize) {
+		raw[volume.TagByte(64)+int64(i)] = 0xf6
+	}
+	volume.Data, volume.Meta = bytes.NewReader(raw), bytes.NewReader(raw)
+	for _, allowed := range []bool{false, true} {
+		volume.Discards = allowed
+		report, err := volume.Verify(context.Background())
+		right := allowed == (report.Discarded == 8) && allowed != (report.Mismatch == 8)
+		if err != nil || report.Sound() != allowed || !right {
+			t.Errorf("allowed %v: %+v, %v", allowed, report, err)
+		}
+	}
+}
