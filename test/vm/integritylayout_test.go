@@ -22,7 +22,7 @@ import (
 
 // The drawn matrix of integrity layouts: how many, and from which seed on.
 var (
-	integrityLayouts = flag.Int("integrity-layouts", 500, "layouts of integrity devices to draw")
+	integrityLayouts = flag.Int("integrity-layouts", 100, "layouts of integrity devices to draw")
 	integrityFrom    = flag.Uint64("integrity-from", 0, "seed of the first one")
 )
 
