@@ -93,12 +93,13 @@ all: build man completions
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-## build              bin/orthrus, static and reproducible, and bin/cryptsetup and bin/veritysetup as links to it
+## build              bin/orthrus, static and reproducible, and links to it: bin/cryptsetup, bin/veritysetup, bin/integritysetup
 build:
 	@mkdir -p bin
 	$(build) -o bin/orthrus ./cmd/orthrus
 	@ln -sf orthrus bin/cryptsetup
 	@ln -sf orthrus bin/veritysetup
+	@ln -sf orthrus bin/integritysetup
 	@size=$$(wc -c <bin/orthrus); echo "bin/orthrus: $$size bytes ($$((size * 100 / 1048576 / 100)).$$(printf %02d $$((size * 100 / 1048576 % 100))) MiB), stripped"
 
 setup:
@@ -173,7 +174,7 @@ test-vm: setup
 dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
 	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
 	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel|$\
-	TestVerity.*|TestBitLocker.*|TestTrueCrypt.*|TestVeraCrypt.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
+	TestVerity.*|TestIntegrity.*|TestBitLocker.*|TestTrueCrypt.*|TestVeraCrypt.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
 	TestMappingsAreNamedByNameAndByPath|TestPersistentFlagsAreShared|TestUdev.*|TestDeferredClose|$\
 	TestLoopDevicesGoWithTheMapping|TestFullDisk|TestOthersThanRootAreTold|TestPlainMappingsAreThoseOfCryptsetup|$\
 	TestManyAtOnce|TestLongNamesCutTheUUID|TestCookiesWithRealUdev|TestHoldersNamesMappingMountAndProcess|$\
@@ -348,7 +349,7 @@ places   = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SBINDIR='$(SBINDIR)' MANDIR='
 install:
 	@$(places) ./scripts/install
 
-## install-cryptsetup the same, with links named cryptsetup and veritysetup beside it
+## install-cryptsetup the same, with links named cryptsetup, veritysetup and integritysetup beside it
 install-cryptsetup:
 	@$(places) ./scripts/install program guard hooks cryptsetup
 

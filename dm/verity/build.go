@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+
+	"github.com/orthrus-luks/orthrus/dm/parallel"
 )
 
 // Build computes the tree over Data, writes it to hash, which is what Hash reads (Hash may be nil), and returns the
@@ -19,7 +21,7 @@ func (im *Image) Build(ctx context.Context, hash Storage) (root []byte, err erro
 	built := *im
 	built.Hash = hash
 	layers := built.layers(t)
-	progress := &meter{tell: im.Progress}
+	progress := &parallel.Meter{Tell: im.Progress}
 	for i := range t.Levels {
 		work := &hashing{im: &built, tree: t, below: layers[i], above: layers[i+1], to: hash, progress: progress}
 		if i == 0 {
@@ -27,7 +29,7 @@ func (im *Image) Build(ctx context.Context, hash Storage) (root []byte, err erro
 				return nil, err
 			}
 		}
-		if err := parallel(ctx, im.Workers, layers[i].units(), work.worker); err != nil {
+		if err := parallel.Do(ctx, im.Workers, layers[i].units(), work.worker); err != nil {
 			return nil, err
 		}
 	}
@@ -49,7 +51,7 @@ type hashing struct {
 	tree         *Tree
 	below, above layer
 	to           Storage
-	progress     *meter
+	progress     *parallel.Meter
 
 	former  *Reader // or nil
 	skip    uint64  // units that are done
@@ -82,7 +84,7 @@ func (w *hashing) worker() func(uint64) error {
 	return func(unit uint64) error {
 		first, n := l.span(unit)
 		blocks := buffer[:int(n)*l.size]
-		defer w.progress.add(len(blocks))
+		defer w.progress.Add(len(blocks))
 		if unit < w.skip {
 			return nil
 		}

@@ -5,6 +5,8 @@ package verity
 import (
 	"bytes"
 	"hash"
+
+	"github.com/orthrus-luks/orthrus/dm/kernelhash"
 )
 
 // hasher computes digests of blocks; each goroutine has its own.
@@ -20,11 +22,7 @@ type hasher struct {
 }
 
 func newHasher(p *Params) *hasher {
-	factory, err := algorithm(p.Algorithm)
-	if err != nil {
-		panic(err) // Params have been checked
-	}
-	return &hasher{state: factory(), salt: p.Salt, last: p.Format == 0}
+	return &hasher{state: kernelhash.New(p.Algorithm)(), salt: p.Salt, last: p.Format == 0}
 }
 
 // digest returns the hash of a block, which is valid until the next call.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orthrus-luks/orthrus/dm/parallel"
 	"github.com/orthrus-luks/orthrus/dm/verity/rs"
 )
 
@@ -87,8 +88,8 @@ func (im *Image) EncodeFEC(ctx context.Context, fec io.WriterAt) error {
 	if err != nil {
 		return err
 	}
-	progress := &meter{tell: im.Progress}
-	return parallel(ctx, im.Workers, s.count(), func() func(uint64) error {
+	progress := &parallel.Meter{Tell: im.Progress}
+	return parallel.Do(ctx, im.Workers, s.count(), func() func(uint64) error {
 		roots := s.code.Roots()
 		buffer := make([]byte, int64(roots)*s.width)
 		folded := make([]byte, int64(roots)*s.width)
@@ -107,7 +108,7 @@ func (im *Image) EncodeFEC(ctx context.Context, fec io.WriterAt) error {
 			if _, err := fec.WriteAt(bytes, at); err != nil {
 				return fmt.Errorf("verity: writing %d bytes of parity at byte %d: %w", len(bytes), at, err)
 			}
-			progress.add(int(n) * s.code.MessageColumns())
+			progress.Add(int(n) * s.code.MessageColumns())
 			return nil
 		}
 	})
@@ -152,8 +153,8 @@ func (im *Image) CheckFEC(ctx context.Context) (*Parity, error) {
 		return nil, err
 	}
 	found := &parityCheck{}
-	progress := &meter{tell: im.Progress}
-	err = parallel(ctx, im.Workers, s.count(), func() func(uint64) error {
+	progress := &parallel.Meter{Tell: im.Progress}
+	err = parallel.Do(ctx, im.Workers, s.count(), func() func(uint64) error {
 		w := newSyndromes(im, l, s)
 		return func(strip uint64) error {
 			first, n := s.span(strip)
@@ -162,7 +163,7 @@ func (im *Image) CheckFEC(ctx context.Context) (*Parity, error) {
 				return err
 			}
 			found.judge(w, syndromes, first)
-			progress.add(int(n) * s.code.MessageColumns())
+			progress.Add(int(n) * s.code.MessageColumns())
 			return nil
 		}
 	})

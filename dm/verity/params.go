@@ -5,6 +5,8 @@ package verity
 import (
 	"math"
 	"math/bits"
+
+	"github.com/orthrus-luks/orthrus/dm/kernelhash"
 )
 
 // What block sizes and salts dm-verity's tools allow.
@@ -35,8 +37,8 @@ func (p *Params) Check() error {
 	if !validBlockSize(p.HashBlockSize) {
 		return &FieldError{"hash block size", p.HashBlockSize, "it is a power of two from 512 to 524288"}
 	}
-	if _, err := algorithm(p.Algorithm); err != nil {
-		return err
+	if kernelhash.New(p.Algorithm) == nil {
+		return &FieldError{"hash", p.Algorithm, "not known"}
 	}
 	if len(p.Salt) > MaxSaltSize {
 		return &FieldError{"salt length", len(p.Salt), "it is at most 256 bytes"}
@@ -62,9 +64,8 @@ func (p *Params) DataSize() int64 { return int64(p.DataBlocks) * int64(p.DataBlo
 
 // DigestSize is the length of a digest, and of the root hash, in bytes; 0 for an unknown hash.
 func (p *Params) DigestSize() int {
-	factory, err := algorithm(p.Algorithm)
-	if err != nil {
-		return 0
+	if factory := kernelhash.New(p.Algorithm); factory != nil {
+		return factory().Size()
 	}
-	return factory().Size()
+	return 0
 }

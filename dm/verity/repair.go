@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/orthrus-luks/orthrus/dm/parallel"
 )
 
 // Output is where a repaired image goes. Each may be nil.
@@ -186,7 +188,7 @@ func (m *mending) mendData(ctx context.Context, out io.WriterAt) error {
 			}
 		}
 	}()
-	err := parallel(ctx, m.im.Workers, rounds.Len(), func() func(uint64) error {
+	err := parallel.Do(ctx, m.im.Workers, rounds.Len(), func() func(uint64) error {
 		return func(uint64) error {
 			run, more := <-queue
 			if !more {

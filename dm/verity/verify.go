@@ -7,6 +7,8 @@ import (
 	"context"
 	"io"
 	"slices"
+
+	"github.com/orthrus-luks/orthrus/dm/parallel"
 )
 
 // Damage says which blocks do not have the hash that is stored above them.
@@ -94,14 +96,14 @@ func (im *Image) verify(ctx context.Context, root []byte, copyTo io.WriterAt) (*
 		return nil, &FieldError{"root hash length", len(root), "the hash has another one"}
 	}
 	d := newDamage(t)
-	progress := &meter{tell: im.Progress}
+	progress := &parallel.Meter{Tell: im.Progress}
 	for i := range len(t.Levels) + 1 {
 		c := im.comparison(d, i, root)
 		c.progress = progress
 		if i == 0 {
 			c.copyTo = copyTo
 		}
-		if err := parallel(ctx, im.Workers, c.below.units(), c.worker); err != nil {
+		if err := parallel.Do(ctx, im.Workers, c.below.units(), c.worker); err != nil {
 			return nil, err
 		}
 	}
@@ -118,8 +120,8 @@ func (im *Image) VerifyTree(ctx context.Context) (*Damage, error) {
 	d := newDamage(t)
 	for i := 1; i < len(t.Levels); i++ {
 		c := im.comparison(d, i, nil)
-		c.progress = &meter{tell: im.Progress}
-		if err := parallel(ctx, im.Workers, c.below.units(), c.worker); err != nil {
+		c.progress = &parallel.Meter{Tell: im.Progress}
+		if err := parallel.Do(ctx, im.Workers, c.below.units(), c.worker); err != nil {
 			return nil, err
 		}
 	}
@@ -169,7 +171,7 @@ type comparison struct {
 	below    layer
 	wanted   func(buffer []byte, first, n uint64) ([]byte, error)
 	bad      *Set
-	progress *meter
+	progress *parallel.Meter
 	copyTo   io.WriterAt // or nil
 	stray    *Set        // or nil for data
 	children uint64      // of which a level has the digests
@@ -182,7 +184,7 @@ func (c *comparison) worker() func(unit uint64) error {
 	return func(unit uint64) error {
 		first, n := c.below.span(unit)
 		blocks := buffer[:int(n)*c.below.size]
-		defer c.progress.add(len(blocks))
+		defer c.progress.Add(len(blocks))
 		zeros, err := c.below.read(blocks, first)
 		if err != nil {
 			return c.singly(h, blocks[:c.below.size], first, n)

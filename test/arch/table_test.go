@@ -31,8 +31,11 @@ var rules = []rule{
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/sm3", pure: true},
 	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
-	{pkg: "dm/verity", may: []string{"dm/sm3", "dm/verity/rs"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "dm/kernelhash", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "dm/parallel", pure: true},
+	{pkg: "dm/verity", may: []string{"dm/kernelhash", "dm/parallel", "dm/verity/rs"}, pure: true},
 	{pkg: "dm/verity/content", pure: true},
+	{pkg: "dm/integrity", may: []string{"dm/extent", "dm/kernelhash", "dm/parallel", "dm/secret"}, other: []string{xcrypto}, pure: true},
 	{pkg: "dm", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/target"}, other: []string{xsys}},
 	{pkg: "udev", may: []string{"dm/uuid"}, other: []string{xsys}},
 
@@ -105,8 +108,13 @@ var rules = []rule{
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
-	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
-	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "dm/verity/content", "cmd/internal/boot/fstab", "cmd/internal/printable", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},
+	{pkg: "cmd/internal/popt", pure: true}, // command lines of the tools beside cryptsetup
+	{
+		pkg: "cmd/internal/integrity", other: []string{xsys},
+		may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/ui", "dm", "dm/block", "dm/integrity", "dm/target", "luks/signature"},
+	},
+	{pkg: "cmd/internal/verity", may: []string{"cmd/internal/popt", "dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "dm/verity/content", "cmd/internal/boot/fstab", "cmd/internal/printable", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/fstab", pure: true},
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
@@ -134,7 +142,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/verb/foreign", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
-	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
+	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/integrity", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
 	{
 		pkg: "cmd/internal/verb/...", other: []string{xsys},
 		may: []string{

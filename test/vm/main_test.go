@@ -28,15 +28,15 @@ func config() machine.Config {
 // modules are in the guest and loaded when the kernel or a test asks for them.
 var modules = []string{
 	"dm-mod", "dm-crypt", "dm-integrity", "dm-verity", "dm-flakey", "dm-log-writes", "dm-delay", "dm-zero", "dm-snapshot",
-	"loop", "brd", "ext4", "xfs", "btrfs", "vfat", "overlay",
+	"loop", "brd", "raid1", "ext4", "xfs", "btrfs", "vfat", "overlay",
 	"algif_skcipher", "algif_hash", "crypto_user",
 	"aesni-intel", "xts", "cbc", "ecb", "ctr", "essiv", "lrw", "adiantum", "nhpoly1305", "chacha_generic", "authenc", "hmac",
 	"crypto_null", "serpent_generic", "twofish_generic", "camellia_generic", "cast5_generic", "cast6_generic", "blowfish_generic", "des_generic",
-	"crc32_generic", "sha1_generic", "sha256_generic", "sha512_generic", "sha3_generic", "rmd160", "wp512", "blake2b_generic", "streebog_generic",
+	"crc32_generic", "xxhash_generic", "sha1_generic", "sha256_generic", "sha512_generic", "sha3_generic", "rmd160", "wp512", "blake2b_generic", "streebog_generic",
 }
 
 var programs = []string{
-	"cryptsetup", "veritysetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
+	"cryptsetup", "veritysetup", "integritysetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
 	"mkfs.ext4", "e2fsck", "resize2fs", "dumpe2fs", "sh", "cat", "grep", "head", "ls", "dd", "sync", "stat",
 	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate", "tcplay",
 }

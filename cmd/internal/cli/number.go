@@ -21,9 +21,9 @@ func parseSigned(text string) (int, bool) {
 	return int(n), err == nil
 }
 
-// parseSize reads a size in bytes: digits, then nothing, s for 512-byte sectors, k m g t or KiB …
+// ParseSize reads a size in bytes: digits, then nothing, s for 512-byte sectors, k m g t or KiB …
 // for powers of 1024, or KB … for powers of 1000.
-func parseSize(text string) (uint64, bool) {
+func ParseSize(text string) (uint64, bool) {
 	end := 0
 	for end < len(text) && text[end] >= '0' && text[end] <= '9' {
 		end++

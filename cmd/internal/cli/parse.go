@@ -202,7 +202,7 @@ func (s *Option) store(text string) bool {
 	case *Value[uint64]:
 		parse := func(text string) (uint64, bool) { return parseUnsigned(text, 64) }
 		if s.Suffix {
-			parse = parseSize
+			parse = ParseSize
 		}
 		n, ok := parse(text)
 		*field = Value[uint64]{n, true}

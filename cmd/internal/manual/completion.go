@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
+	"github.com/orthrus-luks/orthrus/cmd/internal/integrity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 )
 
@@ -66,20 +68,21 @@ func names(v *cli.Verb) []string {
 
 // optionsOf lists the options to offer for an action: those it takes, those every action takes.
 func (m manual) optionsOf(action cli.Action) []cli.OptionDoc {
-	if action == "verity" {
-		return verityOptions()
+	switch action {
+	case "verity":
+		return optionsOfSister(verity.Grammar())
+	case "integrity":
+		return optionsOfSister(integrity.Grammar())
 	}
 	return slices.DeleteFunc(slices.Clone(m.options), func(o cli.OptionDoc) bool {
 		return !offered(o) || len(o.Only) > 0 && !slices.Contains(o.Only, action)
 	})
 }
 
-// verityOptions are those of the verb that has its own.
-func verityOptions() (list []cli.OptionDoc) {
-	for _, o := range verity.Options() {
-		list = append(list, cli.OptionDoc{Option: cli.Option{
-			Long: o.Long, Arg: o.Arg, Help: strings.TrimSuffix(o.About, "."),
-		}})
+// optionsOfSister are those of a verb that has its own.
+func optionsOfSister(g *popt.Grammar) (list []cli.OptionDoc) {
+	for _, o := range g.Options {
+		list = append(list, cli.OptionDoc{Option: cli.Option{Long: o.Long, Arg: o.Arg, Help: o.Help}})
 	}
 	return list
 }

@@ -7,12 +7,14 @@ import (
 	"os/exec"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/cmd/internal/integrity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/manual"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/all"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
@@ -40,7 +42,7 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 	for _, o := range cli.Documented(declared()) {
 		known[o.Long] = true
 	}
-	for _, o := range verity.Options() {
+	for _, o := range slices.Concat(verity.Grammar().Options, integrity.Grammar().Options) {
 		known[o.Long] = true
 	}
 	mentioned := regexp.MustCompile(`(^|[ \n(])--([a-z0-9_-]+)`)
@@ -56,7 +58,7 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 func TestPagesAreWellFormedRoff(t *testing.T) {
 	request := regexp.MustCompile(`^\.(TH|SH|PP|TP|nf|fi|RS|RE)( |$)`)
 	for name, text := range manual.Pages(declared(), edition) {
-		if !strings.HasPrefix(text, ".TH ORTHRUS") && !strings.HasPrefix(text, ".TH VERITYSETUP") {
+		if !regexp.MustCompile("^.TH (ORTHRUS|VERITYSETUP|INTEGRITYSETUP)").MatchString(text) {
 			t.Errorf("%s does not start with its title", name)
 		}
 		for _, line := range strings.Split(text, "\n") {

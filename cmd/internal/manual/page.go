@@ -15,13 +15,13 @@ import (
 const program = "orthrus"
 
 // Pages returns every manual page by its file name: the overview, one for each action that this
-// program carries out, that of the guard's configuration, and that of the program under the name veritysetup.
+// program carries out, that of the guard's configuration, and those of the program under the names of other tools.
 func Pages(verbs []cli.Verb, edition Edition) map[string]string {
 	m := newManual(verbs)
 	m.edition = edition
 	files := map[string]string{
 		program + ".8": m.overview(), program + "-guard.conf.5": guardConf(edition),
-		"veritysetup.8": veritysetup(edition),
+		"veritysetup.8": veritysetup(edition), "integritysetup.8": integritysetup(edition),
 	}
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
@@ -177,7 +177,7 @@ func (m manual) overview() string {
 	m.exitTable(&r)
 	examples(&r, overviewExamples)
 	r.section("SEE ALSO")
-	r.paragraph("orthrus-guard.conf(5), veritysetup(8), crypttab(5)")
+	r.paragraph("orthrus-guard.conf(5), veritysetup(8), integritysetup(8), crypttab(5)")
 	return r.String()
 }
 

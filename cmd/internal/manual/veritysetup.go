@@ -2,40 +2,14 @@
 
 package manual
 
-import (
-	"fmt"
-
-	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
-)
+import "github.com/orthrus-luks/orthrus/cmd/internal/verity"
 
 // veritysetup is the page of verified images.
 func veritysetup(edition Edition) string {
-	r := roff{edition: edition}
-	r.titleIn("veritysetup", 8, "System Administration")
-	r.section("NAME")
-	r.line(`veritysetup \- make, verify, repair and map dm\-verity images (orthrus verity)`)
-	r.section("SYNOPSIS")
-	for _, a := range verity.Actions() {
-		r.apart()
-		r.line(fmt.Sprintf(`\fBveritysetup %s\fR [options] %s`, escape(a.Name), escape(a.Args)))
-	}
-	r.section("DESCRIPTION")
-	for _, text := range veritysetupAbout {
-		r.paragraph(text)
-	}
-	r.section("OPTIONS")
-	for _, o := range verity.Options() {
-		r.item(o.Term, o.About)
-	}
-	r.section("EXIT STATUS")
-	for _, i := range veritysetupExit {
-		r.item(i.term, i.text)
-	}
-	r.section("EXAMPLE")
-	r.literal(veritysetupExample)
-	r.section("SEE ALSO")
-	r.paragraph(program + "(8)")
-	return r.String()
+	return sisterPage{
+		program: "veritysetup", grammar: verity.Grammar(), about: veritysetupAbout, exit: veritysetupExit,
+		summary: "make, verify, repair and map dm-verity images (orthrus verity)", example: veritysetupExample,
+	}.text(edition)
 }
 
 var veritysetupAbout = []string{

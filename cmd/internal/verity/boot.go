@@ -42,7 +42,7 @@ type Find func(ctx context.Context, device string) (string, error)
 
 // Open maps it. find waits for the device that an option names.
 func (m BootMapping) Open(ctx context.Context, u *ui.UI, find Find) error {
-	argv := []string{"veritysetup", string(actionOpen), m.Data, m.Name, m.Hash, m.Root}
+	argv := []string{"veritysetup", actionOpen, m.Data, m.Name, m.Hash, m.Root}
 	for word := range strings.SplitSeq(m.Options, ",") {
 		option, remove, err := bootOption(ctx, word, find)
 		if err != nil {

@@ -2,31 +2,18 @@
 
 package verity
 
-// ActionDoc is what the manual says of an action.
-type ActionDoc struct{ Name, Args string }
+import "github.com/orthrus-luks/orthrus/cmd/internal/popt"
 
-// OptionDoc is what the manual says of an option.
-type OptionDoc struct{ Long, Arg, Term, About string }
-
-// Actions lists the actions in the order of help.
-func Actions() (list []ActionDoc) {
-	for _, a := range actions() {
-		list = append(list, ActionDoc{string(a.name), a.args})
-	}
-	return list
-}
-
-// Options lists the options in the order of help, our own at the end.
-func Options() (list []OptionDoc) {
+// Grammar is what the manual tells: actions and options in the order of help, our own options at the end.
+func Grammar() *popt.Grammar {
+	g := grammar(&options{})
 	kernels := kernelOf()
-	for _, o := range table() {
-		about := o.help + "."
-		if since := kernels[o.long]; since != "" {
-			about += " The kernel does it from Linux " + since + " on."
+	for i := range g.Options {
+		if since := kernels[g.Options[i].Long]; since != "" {
+			g.Options[i].Help += ". The kernel does it from Linux " + since + " on"
 		}
-		list = append(list, OptionDoc{o.long, o.arg, o.term(), about})
 	}
-	return list
+	return g
 }
 
 // kernelOf is the first kernel that maps with an option.
@@ -37,15 +24,4 @@ func kernelOf() map[string]string {
 		all[f.long] = f.kernel
 	}
 	return all
-}
-
-func (o *option) term() string {
-	term := "--" + o.long
-	if o.short != 0 {
-		term = "-" + string(rune(o.short)) + ", " + term
-	}
-	if o.arg != "" {
-		term += "=" + o.arg
-	}
-	return term
 }

@@ -8,18 +8,19 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
 // Main carries out one command line of veritysetup and returns the exit code. argv[0] is what the program calls itself.
 func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
 	c, err := parse(argv)
-	var usage *usageError
+	var usage *popt.UsageError
 	switch {
 	case err != nil && !compatible(c.program):
 		fmt.Fprintf(u.Err, "%s: %s. See %s --help.\n", c.program, strings.TrimSuffix(err.Error(), "."), c.program)
 		return int(ui.Failed)
-	case errors.As(err, &usage) && usage.subject != "":
+	case errors.As(err, &usage) && usage.Subject != "":
 		fmt.Fprintf(u.Err, "%s%s\n", usageText(c.program), usage)
 		return int(ui.Failed)
 	case err != nil:

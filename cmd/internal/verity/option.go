@@ -2,6 +2,8 @@
 
 package verity
 
+import "github.com/orthrus-luks/orthrus/cmd/internal/popt"
+
 // options are what a command line sets.
 type options struct {
 	cancelDeferred, deferred                                 bool
@@ -22,206 +24,179 @@ type options struct {
 	repair, repairHash            string
 	batchFile, resume             string
 	oldData, oldHash, oldRootHash string
-	given                         map[string]bool // long names
 }
 
-// option is one entry of the table.
-type option struct {
-	long  string
-	short byte
-	arg   string // what help calls the argument; empty for a switch
-	help  string
-	own   bool     // not one of veritysetup's
-	only  []action // actions that take it; none: all
-	into  func(o *options) any
-}
-
-// action is the first word of a command line.
-type action string
-
+// The actions.
 const (
-	actionFormat action = "format"
-	actionVerify action = "verify"
-	actionOpen   action = "open"
-	actionClose  action = "close"
-	actionStatus action = "status"
-	actionDump   action = "dump"
+	actionFormat = "format"
+	actionVerify = "verify"
+	actionOpen   = "open"
+	actionClose  = "close"
+	actionStatus = "status"
+	actionDump   = "dump"
 )
 
-// takes tells whether the option may stand with an action.
-func (o *option) takes(a action) bool {
-	if len(o.only) == 0 {
-		return true
-	}
-	for _, allowed := range o.only {
-		if allowed == a {
-			return true
-		}
-	}
-	return false
-}
-
 var (
-	onlyOpen  = []action{actionOpen}
-	onlyClose = []action{actionClose}
-	onlyCheck = []action{actionVerify}
-	onlyMake  = []action{actionFormat}
-	ofImages  = []action{actionFormat, actionVerify}
+	onlyOpen  = []string{actionOpen}
+	onlyClose = []string{actionClose}
+	onlyCheck = []string{actionVerify}
+	onlyMake  = []string{actionFormat}
+	ofImages  = []string{actionFormat, actionVerify}
 )
 
 // table lists the options in the order of help.
-func table() []option {
-	return []option{
-		{long: "help", short: '?', help: "Show this help message", into: func(o *options) any { return &o.help }},
-		{long: "usage", help: "Display brief usage", into: func(o *options) any { return &o.usage }},
-		{long: "version", short: 'V', help: "Print package version", into: func(o *options) any { return &o.version }},
+func table(o *options) []popt.Option {
+	return []popt.Option{
+		{Long: "help", Short: '?', Help: "Show this help message", Into: &o.help},
+		{Long: "usage", Help: "Display brief usage", Into: &o.usage},
+		{Long: "version", Short: 'V', Help: "Print package version", Into: &o.version},
 		{
-			long: "cancel-deferred", help: "Take back a removal that waits for the last user", only: onlyClose,
-			into: func(o *options) any { return &o.cancelDeferred },
+			Long: "cancel-deferred", Help: "Take back a removal that waits for the last user", Only: onlyClose,
+			Into: &o.cancelDeferred,
 		},
 		{
-			long: "check-at-most-once", help: "Verify a data block the first time it is read only",
-			into: func(o *options) any { return &o.checkAtMostOnce },
+			Long: "check-at-most-once", Help: "Verify a data block the first time it is read only",
+			Into: &o.checkAtMostOnce,
 		},
 		{
-			long: "data-block-size", arg: "bytes", help: "Block size of the data device",
-			into: func(o *options) any { return &o.dataBlockSize },
+			Long: "data-block-size", Arg: "bytes", Help: "Block size of the data device",
+			Into: &o.dataBlockSize,
 		},
 		{
-			long: "data-blocks", arg: "blocks", help: "Number of data blocks (the whole device)",
-			into: func(o *options) any { return &o.dataBlocks },
+			Long: "data-blocks", Arg: "blocks", Help: "Number of data blocks (the whole device)",
+			Into: &o.dataBlocks,
 		},
-		{long: "debug", help: "Show debug messages", into: func(o *options) any { return &o.debug }},
+		{Long: "debug", Help: "Show debug messages", Into: &o.debug},
 		{
-			long: "deferred", help: "Remove the mapping once nothing uses it", only: onlyClose,
-			into: func(o *options) any { return &o.deferred },
-		},
-		{
-			long: "error-as-corruption", help: "Handle a read error as corruption is handled", only: onlyOpen,
-			into: func(o *options) any { return &o.errorAsCorruption },
+			Long: "deferred", Help: "Remove the mapping once nothing uses it", Only: onlyClose,
+			Into: &o.deferred,
 		},
 		{
-			long: "fec-device", arg: "path", help: "Device or file with error correction data",
-			into: func(o *options) any { return &o.fecDevice },
+			Long: "error-as-corruption", Help: "Handle a read error as corruption is handled", Only: onlyOpen,
+			Into: &o.errorAsCorruption,
 		},
 		{
-			long: "fec-offset", arg: "bytes", help: "Where error correction data start on that device",
-			into: func(o *options) any { return &o.fecOffset },
+			Long: "fec-device", Arg: "path", Help: "Device or file with error correction data",
+			Into: &o.fecDevice,
 		},
 		{
-			long: "fec-roots", arg: "bytes", help: "Parity bytes in a codeword, 2 to 24",
-			into: func(o *options) any { return &o.fecRoots },
+			Long: "fec-offset", Arg: "bytes", Help: "Where error correction data start on that device",
+			Into: &o.fecOffset,
 		},
 		{
-			long: "format", arg: "number", help: "Format type (1 - normal, 0 - original Chrome OS)",
-			into: func(o *options) any { return &o.format },
+			Long: "fec-roots", Arg: "bytes", Help: "Parity bytes in a codeword, 2 to 24",
+			Into: &o.fecRoots,
 		},
 		{
-			long: "hash", short: 'h', arg: "string", help: "Hash algorithm",
-			into: func(o *options) any { return &o.hash },
+			Long: "format", Arg: "number", Help: "Format type (1 - normal, 0 - original Chrome OS)",
+			Into: &o.format,
 		},
 		{
-			long: "hash-block-size", arg: "bytes", help: "Block size of the hash device",
-			into: func(o *options) any { return &o.hashBlockSize },
+			Long: "hash", Short: 'h', Arg: "string", Help: "Hash algorithm",
+			Into: &o.hash,
 		},
 		{
-			long: "hash-offset", arg: "bytes", help: "Where superblock or tree start on the hash device",
-			into: func(o *options) any { return &o.hashOffset },
+			Long: "hash-block-size", Arg: "bytes", Help: "Block size of the hash device",
+			Into: &o.hashBlockSize,
 		},
 		{
-			long: "ignore-corruption", help: "Ignore corruption, log it only", only: onlyOpen,
-			into: func(o *options) any { return &o.ignoreCorruption },
+			Long: "hash-offset", Arg: "bytes", Help: "Where superblock or tree start on the hash device",
+			Into: &o.hashOffset,
 		},
 		{
-			long: "ignore-zero-blocks", help: "Do not verify blocks of zeros", only: onlyOpen,
-			into: func(o *options) any { return &o.ignoreZeroBlocks },
-		},
-		{long: "no-superblock", help: "There is no superblock", into: func(o *options) any { return &o.noSuperblock }},
-		{
-			long: "panic-on-corruption", help: "Panic where corruption is found", only: onlyOpen,
-			into: func(o *options) any { return &o.panicOnCorruption },
+			Long: "ignore-corruption", Help: "Ignore corruption, log it only", Only: onlyOpen,
+			Into: &o.ignoreCorruption,
 		},
 		{
-			long: "restart-on-corruption", help: "Restart where corruption is found", only: onlyOpen,
-			into: func(o *options) any { return &o.restartOnCorruption },
+			Long: "ignore-zero-blocks", Help: "Do not verify blocks of zeros", Only: onlyOpen,
+			Into: &o.ignoreZeroBlocks,
+		},
+		{Long: "no-superblock", Help: "There is no superblock", Into: &o.noSuperblock},
+		{
+			Long: "panic-on-corruption", Help: "Panic where corruption is found", Only: onlyOpen,
+			Into: &o.panicOnCorruption,
 		},
 		{
-			long: "root-hash-file", arg: "STRING", help: "File with the root hash",
-			only: []action{
+			Long: "restart-on-corruption", Help: "Restart where corruption is found", Only: onlyOpen,
+			Into: &o.restartOnCorruption,
+		},
+		{
+			Long: "root-hash-file", Arg: "STRING", Help: "File with the root hash",
+			Only: []string{
 				actionFormat, actionOpen,
 				actionVerify,
-			}, into: func(o *options) any { return &o.rootHashFile },
+			}, Into: &o.rootHashFile,
 		},
 		{
-			long: "root-hash-signature", arg: "STRING", help: "File with a signature of the root hash", only: onlyOpen,
-			into: func(o *options) any { return &o.rootHashSignature },
+			Long: "root-hash-signature", Arg: "STRING", Help: "File with a signature of the root hash", Only: onlyOpen,
+			Into: &o.rootHashSignature,
 		},
 		{
-			long: "salt", short: 's', arg: "hex string", help: "Salt, or - for none",
-			into: func(o *options) any { return &o.salt },
+			Long: "salt", Short: 's', Arg: "hex string", Help: "Salt, or - for none",
+			Into: &o.salt,
 		},
 		{
-			long: "shared", help: "Let other mappings use the data device too", only: onlyOpen,
-			into: func(o *options) any { return &o.shared },
+			Long: "shared", Help: "Let other mappings use the data device too", Only: onlyOpen,
+			Into: &o.shared,
 		},
 		{
-			long: "use-tasklets", help: "Verify in the kernel's tasklets", only: onlyOpen,
-			into: func(o *options) any { return &o.useTasklets },
+			Long: "use-tasklets", Help: "Verify in the kernel's tasklets", Only: onlyOpen,
+			Into: &o.useTasklets,
 		},
-		{long: "uuid", arg: "STRING", help: "UUID of the image", into: func(o *options) any { return &o.uuid }},
+		{Long: "uuid", Arg: "STRING", Help: "UUID of the image", Into: &o.uuid},
 		{
-			long: "verbose", short: 'v', help: "Shows more detailed error messages",
-			into: func(o *options) any { return &o.verbose },
-		},
-		{
-			long: "batch", own: true, arg: "FILE",
-			help: "Do it for each image of a list; a line has data and hash device, root hash file, FEC device",
-			only: ofImages, into: func(o *options) any { return &o.batchFile },
+			Long: "verbose", Short: 'v', Help: "Shows more detailed error messages",
+			Into: &o.verbose,
 		},
 		{
-			long: "check-fec", own: true, help: "Compare good data with the error correction data as well",
-			only: onlyCheck,
-			into: func(o *options) any { return &o.checkFEC },
-		},
-		{long: "json", own: true, help: "Report as JSON", into: func(o *options) any { return &o.json }},
-		{
-			long: "old-data", own: true, arg: "path", only: onlyMake,
-			help: "Data of a former version: blocks that have not changed are not hashed again",
-			into: func(o *options) any { return &o.oldData },
+			Long: "batch", Own: true, Arg: "FILE",
+			Help: "Do it for each image of a list; a line has data and hash device, root hash file, FEC device",
+			Only: ofImages, Into: &o.batchFile,
 		},
 		{
-			long: "old-hash", own: true, arg: "path", only: onlyMake,
-			help: "Hash device of the former version, with its superblock at the same --hash-offset",
-			into: func(o *options) any { return &o.oldHash },
+			Long: "check-fec", Own: true, Help: "Compare good data with the error correction data as well",
+			Only: onlyCheck,
+			Into: &o.checkFEC,
+		},
+		{Long: "json", Own: true, Help: "Report as JSON", Into: &o.json},
+		{
+			Long: "old-data", Own: true, Arg: "path", Only: onlyMake,
+			Help: "Data of a former version: blocks that have not changed are not hashed again",
+			Into: &o.oldData,
 		},
 		{
-			long: "old-root-hash", own: true, arg: "hex string", only: onlyMake,
-			help: "Root hash of the former version, which its tree has to give",
-			into: func(o *options) any { return &o.oldRootHash },
+			Long: "old-hash", Own: true, Arg: "path", Only: onlyMake,
+			Help: "Hash device of the former version, with its superblock at the same --hash-offset",
+			Into: &o.oldHash,
 		},
 		{
-			long: "partition-uuids", own: true, only: ofImages,
-			help: "Print the UUIDs of partitions by which the image is found from its root hash",
-			into: func(o *options) any { return &o.partitionUUIDs },
+			Long: "old-root-hash", Own: true, Arg: "hex string", Only: onlyMake,
+			Help: "Root hash of the former version, which its tree has to give",
+			Into: &o.oldRootHash,
 		},
 		{
-			long: "repair", own: true, arg: "FILE", help: "Write the repaired data to a new file", only: onlyCheck,
-			into: func(o *options) any { return &o.repair },
+			Long: "partition-uuids", Own: true, Only: ofImages,
+			Help: "Print the UUIDs of partitions by which the image is found from its root hash",
+			Into: &o.partitionUUIDs,
 		},
 		{
-			long: "repair-hash", own: true, arg: "FILE", help: "Write the repaired hash device to a new file",
-			only: onlyCheck,
-			into: func(o *options) any { return &o.repairHash },
+			Long: "repair", Own: true, Arg: "FILE", Help: "Write the repaired data to a new file", Only: onlyCheck,
+			Into: &o.repair,
 		},
 		{
-			long: "resume", own: true, arg: "FILE", only: onlyMake,
-			help: "Keep in this file how far the work is, and go on from there where it exists",
-			into: func(o *options) any { return &o.resume },
+			Long: "repair-hash", Own: true, Arg: "FILE", Help: "Write the repaired hash device to a new file",
+			Only: onlyCheck,
+			Into: &o.repairHash,
 		},
 		{
-			long: "where", own: true, only: onlyCheck,
-			help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them",
-			into: func(o *options) any { return &o.where },
+			Long: "resume", Own: true, Arg: "FILE", Only: onlyMake,
+			Help: "Keep in this file how far the work is, and go on from there where it exists",
+			Into: &o.resume,
+		},
+		{
+			Long: "where", Own: true, Only: onlyCheck,
+			Help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them",
+			Into: &o.where,
 		},
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
 )
 
 func TestMistakesAreNamedAsVeritysetupNamesThem(t *testing.T) {
@@ -112,15 +114,15 @@ func FuzzCommandLine(f *testing.F) {
 	f.Add("create name data hash 00 --fec-roots 0x18 -- -x")
 	f.Fuzz(func(t *testing.T, line string) {
 		c, err := parse(append([]string{"veritysetup"}, strings.Fields(line)...))
-		var usage *usageError
+		var usage *popt.UsageError
 		if err != nil && !errors.As(err, &usage) {
 			t.Fatalf("%q: %v", line, err)
 		}
 		if err != nil || c.informs() {
 			return
 		}
-		i := slices.IndexFunc(actions(), func(a actionInfo) bool { return a.name == c.action })
-		if i < 0 || len(c.args) < actions()[i].least && !c.given["batch"] {
+		i := slices.IndexFunc(actions(), func(a popt.Action) bool { return a.Name == c.action })
+		if i < 0 || len(c.args) < actions()[i].Least && !c.given["batch"] {
 			t.Fatalf("%q: %s with %q is let through", line, c.action, c.args)
 		}
 	})

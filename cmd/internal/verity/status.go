@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -91,8 +90,8 @@ func (s *state) describe(t *target.Verity) {
 	s.Hash, s.Salt, s.RootHash = t.Algorithm, hex.EncodeToString(t.Salt), hex.EncodeToString(t.RootHash)
 	s.Size = t.DataBlocks * uint64(t.DataBlockSize)
 	s.HashAt = t.HashStartBlock * uint64(t.HashBlockSize)
-	s.Data, s.DataLoop = nodeOf(t.DataDevice)
-	s.HashDev, s.HashLoop = nodeOf(t.HashDevice)
+	s.Data, s.DataLoop = block.Node(t.DataDevice)
+	s.HashDev, s.HashLoop = block.Node(t.HashDevice)
 	for i := 0; i < len(t.Options); i++ {
 		word, value := t.Options[i], ""
 		if i+1 < len(t.Options) {
@@ -100,7 +99,7 @@ func (s *state) describe(t *target.Verity) {
 		}
 		switch word {
 		case "use_fec_from_device":
-			s.FEC, s.FECLoop = nodeOf(value)
+			s.FEC, s.FECLoop = block.Node(value)
 		case "fec_start":
 			blocks, _ := strconv.ParseUint(value, 10, 64) // the kernel's own number
 			s.FECAt = blocks * uint64(t.DataBlockSize)
@@ -115,20 +114,6 @@ func (s *state) describe(t *target.Verity) {
 		}
 		i++
 	}
-}
-
-// nodeOf is the node of a device that a table names, and the file behind it where it is a loop device.
-func nodeOf(number string) (node, loop string) {
-	node = number
-	if path, err := filepath.EvalSymlinks("/dev/block/" + number); err == nil {
-		node = path
-	} else if path, err := filepath.EvalSymlinks("/sys/dev/block/" + number); err == nil {
-		node = "/dev/" + filepath.Base(path)
-	}
-	if file, err := block.LoopBacking(node); err == nil {
-		loop = file
-	}
-	return node, loop
 }
 
 // text is what veritysetup prints, with a blank between flags.

@@ -23,7 +23,6 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/size"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/survey"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/watch"
-	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 )
@@ -72,6 +71,7 @@ func Verbs() []verb.Verb {
 		size.Header(),
 		early.MkInitramfs(),
 		verityVerb(),
+		integrityVerb(),
 	}
 }
 
@@ -91,8 +91,8 @@ func Run(argv []string, version string) int {
 	if early.IsInit(argv) {
 		return early.StartMachine(argv[1:])
 	}
-	if argv, ok := verityCommand(argv); ok {
-		return runVerity(argv, version)
+	if s, argv := sisterOf(argv); s != nil {
+		return s.run(argv, version)
 	}
 	verbs, u := Verbs(), ui.System()
 	inv, code := cli.Start(argv, version, Declarations(verbs), u.Out, u.Err)
@@ -112,30 +112,11 @@ func Run(argv []string, version string) int {
 	return int(c.Conclude(ctx, hinted(ctx, c, c.Delivered(carryOut(ctx, c, verbs)))))
 }
 
-// verityCommand tells whether a command line is veritysetup's: by the program's name, or by the verb verity.
-func verityCommand(argv []string) ([]string, bool) {
-	switch {
-	case len(argv) > 0 && filepath.Base(argv[0]) == "veritysetup":
-		return argv, true
-	case len(argv) > 1 && argv[1] == "verity" && filepath.Base(argv[0]) != "cryptsetup":
-		return append([]string{filepath.Base(argv[0]) + " verity"}, argv[2:]...), true
-	}
-	return nil, false
-}
-
-// runVerity carries out a command line that has options of its own.
-func runVerity(argv []string, version string) int {
-	ctx, cancel := ui.Interruptible(context.Background())
-	defer cancel()
-	u := ui.System()
-	return shown(u, argv, verity.Main(ctx, argv, version, u))
-}
-
 // shown is the exit code of a run that is over: one whose answer did not reach standard output failed, but under the
 // names of other programs, which do not say so.
 func shown(u *ui.UI, argv []string, code int) int {
 	lost := u.Lost()
-	if lost == nil || code != 0 || cli.StandsIn(filepath.Base(argv[0])) || filepath.Base(argv[0]) == "veritysetup" {
+	if lost == nil || code != 0 || cli.StandsIn(filepath.Base(argv[0])) || standsInForSister(argv) {
 		return code
 	}
 	u.Errorf("%s", verb.NotDelivered(lost))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package verity
+// Package parallel does long work on all processors.
+package parallel
 
 import (
 	"context"
@@ -12,9 +13,9 @@ import (
 // mostWorkers bounds the memory: each has its buffers.
 const mostWorkers = 16
 
-// parallel does n pieces of work on all processors. Each worker gets its own function from newWorker, and the
-// first error ends them all.
-func parallel(ctx context.Context, workers int, n uint64, newWorker func() func(i uint64) error) error {
+// Do does n pieces of work on all processors, or on as many as workers says. Each worker gets its own function from
+// newWorker, and the first error ends them all.
+func Do(ctx context.Context, workers int, n uint64, newWorker func() func(i uint64) error) error {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
@@ -40,19 +41,21 @@ func parallel(ctx context.Context, workers int, n uint64, newWorker func() func(
 	return nil
 }
 
-// meter counts the bytes that are done.
-type meter struct {
+// Meter counts the bytes that are done. The zero value tells nobody.
+type Meter struct {
+	Tell func(done int64) // never called by two at once
+
 	mu   sync.Mutex
 	done int64
-	tell func(done int64)
 }
 
-func (m *meter) add(n int) {
-	if m.tell == nil {
+// Add counts n bytes more.
+func (m *Meter) Add(n int) {
+	if m.Tell == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.done += int64(n)
-	m.tell(m.done)
+	m.Tell(m.done)
 }

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integrity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+)
+
+// Main carries out one command line of integritysetup and returns the exit code. argv[0] is what the program calls
+// itself.
+func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
+	c, err := parse(argv)
+	var usage *popt.UsageError
+	switch {
+	case err != nil && !compatible(c.program):
+		fmt.Fprintf(u.Err, "%s: %s. See %s --help.\n", c.program, strings.TrimSuffix(err.Error(), "."), c.program)
+		return int(ui.Failed)
+	case errors.As(err, &usage) && usage.Subject != "":
+		fmt.Fprintf(u.Err, "%s%s\n", usageText(c.program), usage)
+		return int(ui.Failed)
+	case err != nil:
+		fmt.Fprintf(u.Err, "%s%s: %s\n", usageText(c.program), c.program, err)
+		return int(ui.Failed)
+	case c.help:
+		fmt.Fprint(u.Out, helpText(c.program, version))
+		return 0
+	case c.usage:
+		fmt.Fprint(u.Err, usageText(c.program))
+		return 0
+	case c.version:
+		fmt.Fprint(u.Out, versionText(c.program, version))
+		return 0
+	}
+	u.Verbose, u.Debug, u.Batch, u.Own = c.verbose, c.debug, c.batch, !compatible(c.program)
+	r := &run{call: c, ui: u}
+	defer r.keys.close()
+	code := r.say(ctx, r.do(ctx))
+	u.Conclude(code)
+	return int(code)
+}
+
+// run is a command line being carried out.
+type run struct {
+	*call
+	ui   *ui.UI
+	keys algorithms
+}
+
+func (r *run) do(ctx context.Context) error {
+	switch r.action {
+	case actionFormat:
+		return r.formatDevice(ctx)
+	case actionVerify:
+		return r.verifyDevice(ctx)
+	case actionOpen:
+		return r.openMapping(ctx)
+	case actionClose:
+		return r.closeMapping(ctx)
+	case actionStatus:
+		return r.statusOfMapping()
+	case actionResize:
+		return r.resizeMapping(ctx)
+	}
+	return r.dumpDevice()
+}
+
+// failed is an error whose text is shown as it is. An empty text: all has been said.
+type failed struct {
+	code ui.ExitCode
+	text string
+	err  error // the cause, or nil
+}
+
+func (e *failed) Error() string { return e.text }
+func (e *failed) Unwrap() error { return e.err }
+
+func failure(code ui.ExitCode, format string, args ...any) error {
+	return &failed{code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// say prints an error and returns its exit code.
+func (r *run) say(ctx context.Context, err error) ui.ExitCode {
+	if err == nil {
+		return ui.OK
+	}
+	var f *failed
+	if errors.As(err, &f) {
+		if f.text != "" {
+			r.ui.Errorf("%s", f.text)
+		}
+		return f.code
+	}
+	var declined *ui.DeclinedError
+	if errors.As(err, &declined) {
+		r.ui.Errorf("Operation aborted.")
+		return ui.Failed
+	}
+	if errors.Is(err, context.Canceled) {
+		r.ui.Errorf("Interrupted.")
+		if r.ui.Own {
+			return ui.Ended(ctx)
+		}
+		return ui.Failed
+	}
+	r.ui.Errorf("%v", err)
+	return ui.CodeOf(err)
+}
