@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -56,12 +57,17 @@ func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 
 // wanted: any token, or the one that the options name if they do.
 func wanted(c *verb.Command, t luks2.Token) bool {
+	if c.Opt.DisableExternalToken && t.Type != luks2.TypeKeyring {
+		return false // cryptsetup has plugins for all others
+	}
 	return (!c.Opt.TokenID.Set || c.Opt.TokenID.V == t.ID) && (!c.Opt.TokenType.Set || c.Opt.TokenType.V == t.Type)
 }
 
-// tokenFailed is told aloud where the token was asked for.
+// tokenFailed is told aloud where the token was asked for, and under our own name where it was there and failed.
 func tokenFailed(c *verb.Command, t luks2.Token, err error) {
-	if c.Opt.TokenID.Set || c.Opt.TokenType.Set {
+	quiet := errors.Is(err, token.ErrNotUsed) || errors.Is(err, token.ErrAbsent) || errors.Is(err, errNobody) ||
+		errors.Is(err, token.ErrNoPIN) || errors.Is(err, token.ErrForbidden)
+	if c.Opt.TokenID.Set || c.Opt.TokenType.Set || c.UI.Own && !quiet {
 		c.UI.Errorf("Token %d (%s) does not unlock: %s.", t.ID, t.Type, verb.Reason(err))
 		return
 	}
@@ -77,11 +83,18 @@ func TokenPassphrase(ctx context.Context, c *verb.Command, t luks2.Token) (*secr
 	return opener.Passphrase(ctx, t, tokenHelp(c))
 }
 
-// tokenHelp is what the handlers of tokens may use here; there are no options of a crypttab.
+// tokenHelp is what the handlers of tokens may use here; options stand for those of a crypttab.
 func tokenHelp(c *verb.Command) token.Help {
 	return token.Help{
 		Ask: func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
 		Say: func(text string) { c.UI.Errorf("%s", text) },
+		Option: func(name string) (string, bool) {
+			v := map[string]cli.Value[string]{
+				"tpm2-device": c.Opt.TPM2Device, "tpm2-signature": c.Opt.TPM2Signature,
+				"tpm2-pcrlock": c.Opt.TPM2PCRLock,
+			}[name]
+			return v.V, v.Set
+		},
 	}
 }
 
