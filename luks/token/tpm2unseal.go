@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -49,7 +50,7 @@ func (h tpm2) Passphrase(ctx context.Context, t luks2.Token, help Help) (*secret
 	if err != nil {
 		return nil, err
 	}
-	client, err := openTPM(device)
+	client, err := openTPM(ctx, device, help.Patience)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +58,27 @@ func (h tpm2) Passphrase(ctx context.Context, t luks2.Token, help Help) (*secret
 	return passphrase, errors.Join(err, client.Close())
 }
 
-// openTPM tells with ErrAbsent that there is none.
-func openTPM(device string) (*tpm.Client, error) {
-	client, err := tpm.Open(device)
-	if errors.Is(err, tpm.ErrAbsent) {
-		err = &absentError{err}
+// openTPM waits for one that the kernel may still bring up, and tells with ErrAbsent that there is none.
+func openTPM(ctx context.Context, device string, patience time.Duration) (*tpm.Client, error) {
+	begun := time.Now()
+	for {
+		client, err := tpm.Open(device)
+		if !errors.Is(err, tpm.ErrAbsent) {
+			return client, err
+		}
+		if !tpm.Expected() || time.Since(begun) >= patience {
+			return nil, &absentError{err}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(appearing):
+		}
 	}
-	return client, err
 }
+
+// appearing is how often to look whether a TPM has appeared.
+const appearing = 100 * time.Millisecond
 
 // option is empty where there is none.
 func (h Help) option(name string) string {

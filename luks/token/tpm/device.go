@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -42,6 +43,16 @@ func Device() (string, error) {
 		return "", fmt.Errorf("%w to take by itself: choose one of %s", ErrAbsent, strings.Join(list, ", "))
 	}
 	return list[0], nil
+}
+
+// Expected tells whether a TPM may still appear: not where the firmware is UEFI's and has said nothing of one.
+func Expected() bool {
+	if _, err := os.Stat("/sys/firmware/efi"); err != nil {
+		return true
+	}
+	_, table := os.Stat("/sys/firmware/acpi/tables/TPM2")
+	_, tree := os.Stat("/sys/firmware/devicetree")
+	return table == nil || tree == nil
 }
 
 // Open connects to the TPM that a name says: "auto" or "" for the only one, a path, or for tests
