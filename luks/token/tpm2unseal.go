@@ -108,13 +108,13 @@ func (v TPM2) permitted(help Help) (device string, err error) {
 }
 
 func (v TPM2) unsealAll(ctx context.Context, c *tpm.Client, id int, help Help) (*secret.Buffer, error) {
-	shards, err := v.shards(ctx, c, help)
-	if err != nil {
-		return nil, err
-	}
 	parent, err := v.parent(ctx, c)
 	if err != nil {
 		return nil, err
+	}
+	shards, err := v.shards(ctx, c, help)
+	if err != nil {
+		return nil, errors.Join(err, c.Free(ctx, parent))
 	}
 	p, err := v.pin(ctx, c, id, help)
 	if err != nil {

@@ -64,8 +64,8 @@ func (t *task) tokenHelp() token.Help {
 	}
 	return token.Help{
 		Patience: patience,
-		Say:    func(text string) { t.report(Event{Kind: Note, Volume: t.target.Name, Text: text}) },
-		Option: t.target.Options.KeptValue,
+		Say:      func(text string) { t.report(Event{Kind: Note, Volume: t.target.Name, Text: text}) },
+		Option:   t.target.Options.KeptValue,
 	}
 }
 

@@ -65,6 +65,7 @@ type Options struct {
 	TPM2Device           Value[string]
 	TPM2Signature        Value[string]
 	TPM2PCRLock          Value[string]
+	PINFile              Value[string]
 
 	// Encryption and key derivation.
 	Cipher           Value[string]

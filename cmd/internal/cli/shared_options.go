@@ -250,6 +250,7 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "tcrypt-hidden", Into: &o.TcryptHidden, Unlisted: true, Help: "open the hidden TCRYPT volume"},
 		{Long: "tcrypt-system", Into: &o.TcryptSystem, Unlisted: true, Help: "the TCRYPT volume is a system drive"},
+		{Long: "pin-file", Arg: "FILE", Into: &o.PINFile, Help: "the PIN of a token, instead of asking for it"},
 		{
 			Long: "tpm2-device", Arg: "auto|no|PATH", Into: &o.TPM2Device,
 			Help: "the TPM that tokens are opened with, or none (default: auto, the only one)",

@@ -77,7 +77,7 @@ func (c *Client) run(ctx context.Context, cmd command) (handle uint32, params *r
 	for wait := c.retry; ; wait *= 2 {
 		handle, params, err = c.once(ctx, cmd)
 		again := is(err, resultRetry) || is(err, resultYielded) || is(err, resultTesting)
-		if !again || wait > 2*time.Second || cmd.auth != nil && !isPassword(cmd.auth) {
+		if !again || wait > 2*time.Second {
 			return handle, params, err
 		}
 		select {

@@ -11,7 +11,7 @@ import (
 )
 
 // HandleSRK is where the storage root key lies (TCG TPM v2.0 Provisioning Guidance, 7.5.1).
-const HandleSRK = 0x81000001
+const HandleSRK uint32 = 0x81000001
 
 // Registers are as many as a bank has.
 const Registers = 24

@@ -45,6 +45,15 @@ type Parent struct {
 	transient bool
 }
 
+// Kind is "ecc" or "rsa".
+func (p Parent) Kind() string {
+	r := reader{rest: p.Public}
+	if r.u16() == algorithmRSA {
+		return "rsa"
+	}
+	return "ecc"
+}
+
 // name is that of an object with a public area; nil for a hash that is not known.
 func name(public []byte) []byte {
 	r := reader{rest: public}

@@ -117,6 +117,15 @@ func (c *Client) load(ctx context.Context, parent Parent, s Sealed) (Entity, err
 	return Entity{handle, called}, r.done("Load")
 }
 
+// Try loads an object and lets it go: ErrForeign where the parent did not make it.
+func (c *Client) Try(ctx context.Context, parent Parent, s Sealed) error {
+	object, err := c.load(ctx, parent, s)
+	if err != nil {
+		return err
+	}
+	return c.flush(ctx, object.Handle)
+}
+
 // imported is the private part for this TPM; what was sealed elsewhere is brought in first.
 func (c *Client) imported(ctx context.Context, parent Parent, s Sealed) ([]byte, error) {
 	if len(s.Seed) == 0 {

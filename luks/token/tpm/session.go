@@ -22,11 +22,6 @@ const (
 // password authorises with an empty one, as hierarchies and storage keys have it.
 type password struct{}
 
-func isPassword(a authorisation) bool {
-	_, is := a.(password)
-	return is
-}
-
 func (password) command(*command) ([]byte, error) {
 	var w writer
 	w.u32(handlePassword)
@@ -132,6 +127,7 @@ func (s *session) command(c *command) ([]byte, error) {
 		return nil, err
 	}
 	if s.attributes&decrypts != 0 {
+		c.params = bytes.Clone(c.params) // a command that is given again is encrypted anew
 		if err := s.crypt(c.params, s.caller, s.tpm, false); err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 	var entries []open.Entry
 	for _, t := range v.Metadata().Tokens() {
 		if wanted(c, t) {
-			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t, Help: tokenHelp(c)}, Lead: open.Alone})
+			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t, Help: TokenHelp(c)}, Lead: open.Alone})
 		}
 	}
 	tried := false
@@ -80,11 +80,11 @@ func TokenPassphrase(ctx context.Context, c *verb.Command, t luks2.Token) (*secr
 	if err != nil {
 		return nil, err
 	}
-	return opener.Passphrase(ctx, t, tokenHelp(c))
+	return opener.Passphrase(ctx, t, TokenHelp(c))
 }
 
-// tokenHelp is what the handlers of tokens may use here; options stand for those of a crypttab.
-func tokenHelp(c *verb.Command) token.Help {
+// TokenHelp is what the handlers of tokens may use here; options stand for those of a crypttab.
+func TokenHelp(c *verb.Command) token.Help {
 	return token.Help{
 		Ask: func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
 		Say: func(text string) { c.UI.Errorf("%s", text) },
@@ -104,14 +104,24 @@ var errNobody = errors.New("it wants an answer, which without a terminal is read
 // askFor gets the answer to a token's question. What comes on a pipe is a passphrase, which as a wrong PIN
 // would cost a try, unless --token-only says that there will be no passphrase.
 func askFor(ctx context.Context, c *verb.Command, q token.Question) (*secret.Buffer, error) {
-	if !c.UI.Interactive() && !c.Opt.TokenOnly {
+	if !c.UI.Interactive() && !c.Opt.TokenOnly && !c.Opt.PINFile.Set {
 		return nil, errNobody
 	}
 	prompt := q.Title
 	if q.Left > 0 {
 		prompt = fmt.Sprintf("%s (tries left: %d)", prompt, q.Left)
 	}
-	r := Existing(c, prompt+": ")
-	r.Verify = false
-	return c.UI.Secret(ctx, r)
+	return PIN(ctx, c, prompt+": ", false)
+}
+
+// PIN asks for one, twice where it is to be set, or reads --pin-file: a newline at its end is not part of it.
+func PIN(ctx context.Context, c *verb.Command, prompt string, twice bool) (*secret.Buffer, error) {
+	pin, err := c.UI.Secret(ctx, ui.Request{
+		Prompt: prompt, Verify: twice && c.UI.Verify(c.Opt.VerifyPassphrase, true), Timeout: timeout(c),
+		KeyFile: c.Opt.PINFile.V,
+	})
+	if n := pin.Len(); err == nil && c.Opt.PINFile.Set && n > 0 && pin.Bytes()[n-1] == '\n' {
+		pin.Truncate(n - 1)
+	}
+	return pin, err
 }
