@@ -55,7 +55,7 @@ func (h tpm2) Check(ctx context.Context, t luks2.Token, help Help) (notes []stri
 }
 
 // check tells about the objects, the storage key and the lock-out.
-func (v TPM2) check(ctx context.Context, c *tpm.Client) (notes []string, err error) {
+func (v *TPM2) check(ctx context.Context, c *tpm.Client) (notes []string, err error) {
 	if len(v.SRK) == 0 && !v.PIN {
 		notes = append(notes, "it has no storage key and no PIN: who stands between processor and TPM can read it")
 	}

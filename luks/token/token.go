@@ -56,6 +56,8 @@ type Help struct {
 	// Option is the value that a volume's options, as those of crypttab, have for a name such as
 	// "tpm2-device".
 	Option func(name string) (value string, given bool)
+	// Network lets servers be asked that a header names.
+	Network bool
 	// Patience is how long to wait for a device that is not there yet; 0 for not at all.
 	Patience time.Duration
 }

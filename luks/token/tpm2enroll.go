@@ -65,7 +65,7 @@ func EnrollTPM2(ctx context.Context, e TPM2Enrolment) (n NewTPM2, err error) {
 	}
 	n, err = e.enroll(ctx, client)
 	if err = errors.Join(err, client.Close()); err == nil && n.Tried {
-		err = n.try(ctx, e)
+		err = n.try(ctx, &e)
 	}
 	if err != nil {
 		return NewTPM2{}, errors.Join(err, n.Passphrase.Close())
@@ -73,7 +73,7 @@ func EnrollTPM2(ctx context.Context, e TPM2Enrolment) (n NewTPM2, err error) {
 	return n, nil
 }
 
-func (e TPM2Enrolment) enroll(ctx context.Context, c *tpm.Client) (n NewTPM2, err error) {
+func (e *TPM2Enrolment) enroll(ctx context.Context, c *tpm.Client) (n NewTPM2, err error) {
 	bank, values, err := e.values(ctx, c)
 	if err != nil {
 		return n, err
@@ -109,7 +109,7 @@ func (e TPM2Enrolment) enroll(ctx context.Context, c *tpm.Client) (n NewTPM2, er
 	return n, err
 }
 
-func (e TPM2Enrolment) storageKey(ctx context.Context, c *tpm.Client) (srk tpm.Parent, made bool, err error) {
+func (e *TPM2Enrolment) storageKey(ctx context.Context, c *tpm.Client) (srk tpm.Parent, made bool, err error) {
 	if e.Rehearse {
 		srk, err = c.ReadParent(ctx, tpm.HandleSRK)
 		return srk, false, err
@@ -118,7 +118,7 @@ func (e TPM2Enrolment) storageKey(ctx context.Context, c *tpm.Client) (srk tpm.P
 }
 
 // values are those that the registers are to have, in the bank that was said or is in use.
-func (e TPM2Enrolment) values(ctx context.Context, c *tpm.Client) (bank tpm.Hash, values [][]byte, err error) {
+func (e *TPM2Enrolment) values(ctx context.Context, c *tpm.Client) (bank tpm.Hash, values [][]byte, err error) {
 	if len(e.PCRs) == 0 {
 		if e.PIN == nil && !e.Unmeasured {
 			err = ErrUnguarded
@@ -157,14 +157,14 @@ func (e TPM2Enrolment) values(ctx context.Context, c *tpm.Client) (bank tpm.Hash
 }
 
 // holdsNow tells whether the registers have these values already.
-func (e TPM2Enrolment) holdsNow(ctx context.Context, c *tpm.Client, bank tpm.Hash, pcrs []int, values [][]byte,
+func (e *TPM2Enrolment) holdsNow(ctx context.Context, c *tpm.Client, bank tpm.Hash, pcrs []int, values [][]byte,
 ) (bool, error) {
 	now, err := c.ReadPCRs(ctx, bank, pcrs)
 	return slices.EqualFunc(now, values, slices.Equal[[]byte]), err
 }
 
 // seal draws the secret and makes the keyslot's passphrase of it.
-func (v TPM2) seal(ctx context.Context, c *tpm.Client, srk tpm.Parent, policy tpm.Policy, typed *secret.Buffer,
+func (v *TPM2) seal(ctx context.Context, c *tpm.Client, srk tpm.Parent, policy tpm.Policy, typed *secret.Buffer,
 	n *NewTPM2,
 ) (sealed tpm.Sealed, err error) {
 	data, err := secret.New(secretSize)
@@ -189,7 +189,7 @@ func (v TPM2) seal(ctx context.Context, c *tpm.Client, srk tpm.Parent, policy tp
 }
 
 // text is the token as systemd-cryptenroll from 254 on writes it, without its keyslot.
-func (v TPM2) text(sealed tpm.Sealed, policy tpm.Policy, srk tpm.Parent) (json.RawMessage, error) {
+func (v *TPM2) text(sealed tpm.Sealed, policy tpm.Policy, srk tpm.Parent) (json.RawMessage, error) {
 	pcrs := v.PCRs
 	if pcrs == nil {
 		pcrs = []int{}
@@ -216,7 +216,7 @@ func (v TPM2) text(sealed tpm.Sealed, policy tpm.Policy, srk tpm.Parent) (json.R
 }
 
 // try opens the token as its text says, and compares.
-func (n NewTPM2) try(ctx context.Context, e TPM2Enrolment) error {
+func (n *NewTPM2) try(ctx context.Context, e *TPM2Enrolment) error {
 	help := Help{
 		Option: func(name string) (string, bool) {
 			if name == "tpm2-device" {

@@ -29,7 +29,7 @@ type lockPolicy struct {
 }
 
 // locked is the condition of an index that systemd-pcrlock writes.
-func (v TPM2) locked(help Help) (tpm.Index, error) {
+func (v *TPM2) locked(help Help) (tpm.Index, error) {
 	text, err := readNamed(help.option("tpm2-pcrlock"), lockFile, lockFolders)
 	if err != nil {
 		return tpm.Index{}, fmt.Errorf("policy of pcrlock: %w", err)

@@ -50,7 +50,7 @@ func (p tpmPIN) passphrase(unsealed *secret.Buffer) (*secret.Buffer, error) {
 }
 
 // pin asks for it where the token wants one, and not while the TPM takes none.
-func (v TPM2) pin(ctx context.Context, c *tpm.Client, id int, help Help) (tpmPIN, error) {
+func (v *TPM2) pin(ctx context.Context, c *tpm.Client, id int, help Help) (tpmPIN, error) {
 	if !v.PIN {
 		return tpmPIN{}, nil
 	}
@@ -83,7 +83,7 @@ func lockedOut(l tpm.Lockout) error {
 
 // derivePIN is what systemd makes of a PIN: the text itself, without a salt; the text of PBKDF2's output; or of the
 // second half of Argon2id's, whose first half goes into the passphrase.
-func (v TPM2) derivePIN(ctx context.Context, typed []byte) (p tpmPIN, err error) {
+func (v *TPM2) derivePIN(ctx context.Context, typed []byte) (p tpmPIN, err error) {
 	switch {
 	case len(typed) == 0:
 		return p, ErrNoPIN
@@ -104,7 +104,7 @@ func (v TPM2) derivePIN(ctx context.Context, typed []byte) (p tpmPIN, err error)
 	return p, errors.Join(err, derived.Close())
 }
 
-func (v TPM2) argon2PIN(ctx context.Context, typed []byte) (p tpmPIN, err error) {
+func (v *TPM2) argon2PIN(ctx context.Context, typed []byte) (p tpmPIN, err error) {
 	derived, err := secret.New(64)
 	if err != nil {
 		return p, err

@@ -41,7 +41,7 @@ type signedPolicy struct {
 }
 
 // signed is the condition of a signed policy, with the signatures at hand.
-func (v TPM2) signed(bank tpm.Hash, help Help) (tpm.Signed, error) {
+func (v *TPM2) signed(bank tpm.Hash, help Help) (tpm.Signed, error) {
 	key, ok := parseRSA(v.PEM)
 	if !ok {
 		return tpm.Signed{}, &FieldError{"systemd-tpm2", "tpm2_pubkey", "not an RSA public key in PEM"}
@@ -67,7 +67,7 @@ func (v TPM2) signed(bank tpm.Hash, help Help) (tpm.Signed, error) {
 }
 
 // signature is the first that fits.
-func (v TPM2) signature(entries []signedPolicy, fingerprint string, policy []byte) (s tpm.Signature, found bool) {
+func (v *TPM2) signature(entries []signedPolicy, fingerprint string, policy []byte) (s tpm.Signature, found bool) {
 	for _, e := range entries {
 		pcrs := slices.Clone(e.PCRs)
 		sort.Ints(pcrs)

@@ -90,7 +90,7 @@ func (h Help) option(name string) string {
 }
 
 // permitted returns the TPM to use, unless options forbid it: tpm2-device=no, or another tpm2-pcrs=.
-func (v TPM2) permitted(help Help) (device string, err error) {
+func (v *TPM2) permitted(help Help) (device string, err error) {
 	device = help.option("tpm2-device")
 	if device == "no" {
 		return "", fmt.Errorf("%w: tpm2-device=no", ErrForbidden)
@@ -107,7 +107,7 @@ func (v TPM2) permitted(help Help) (device string, err error) {
 	return device, nil
 }
 
-func (v TPM2) unsealAll(ctx context.Context, c *tpm.Client, id int, help Help) (*secret.Buffer, error) {
+func (v *TPM2) unsealAll(ctx context.Context, c *tpm.Client, id int, help Help) (*secret.Buffer, error) {
 	parent, err := v.parent(ctx, c)
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ type shard struct {
 }
 
 // shards holds the state of the machine against what each shard wants: ErrState where it is another.
-func (v TPM2) shards(ctx context.Context, c *tpm.Client, help Help) (list []shard, err error) {
+func (v *TPM2) shards(ctx context.Context, c *tpm.Client, help Help) (list []shard, err error) {
 	bank, err := v.bank(ctx, c)
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (s shard) judged(ctx context.Context, c *tpm.Client) (shard, error) {
 }
 
 // bank is that of the registers. Old tokens do not say it: the first with all registers one of which was used.
-func (v TPM2) bank(ctx context.Context, c *tpm.Client) (tpm.Hash, error) {
+func (v *TPM2) bank(ctx context.Context, c *tpm.Client) (tpm.Hash, error) {
 	if hash, known := tpm.HashNamed(v.Bank); known {
 		return hash, nil
 	}
@@ -231,7 +231,7 @@ func InUse(values [][]byte) bool {
 }
 
 // conditions are those of a shard. Of two, the first is the signed policy's and the second pcrlock's.
-func (v TPM2) conditions(at int, bank tpm.Hash, help Help) (list []tpm.Condition, err error) {
+func (v *TPM2) conditions(at int, bank tpm.Hash, help Help) (list []tpm.Condition, err error) {
 	signed, locked := len(v.PEM) > 0, v.PCRLock
 	if signed && locked {
 		if len(v.Blobs) != 2 {
@@ -263,7 +263,7 @@ func (v TPM2) conditions(at int, bank tpm.Hash, help Help) (list []tpm.Condition
 }
 
 // parent is the storage key. Where the token has its public area, that is what secrets are encrypted to.
-func (v TPM2) parent(ctx context.Context, c *tpm.Client) (tpm.Parent, error) {
+func (v *TPM2) parent(ctx context.Context, c *tpm.Client) (tpm.Parent, error) {
 	if len(v.SRK) == 0 {
 		kind := v.PrimaryAlg
 		if kind == "" {

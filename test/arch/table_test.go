@@ -93,7 +93,12 @@ var rules = []rule{
 	{pkg: "luks/activate", may: []string{"dm", "dm/...", "luks/header", "luks/luks1", "luks/luks2", "luks/sector", "luks/signature"}, other: []string{xsys}},
 	{pkg: "luks/token/modular", pure: true},
 	{pkg: "luks/token/curve", may: []string{"luks/token/modular"}, pure: true},
-	{pkg: "luks/token/tpm", may: []string{"dm/secret", "luks/token/curve", "luks/token/modular"}, other: []string{xsys}},
+	{pkg: "luks/token/ready", other: []string{xsys}},
+	{
+		pkg: "luks/token/tpm", other: []string{xsys},
+		may: []string{"dm/secret", "luks/token/curve", "luks/token/modular", "luks/token/ready"},
+	},
+	{pkg: "luks/token/tang", may: []string{"dm/secret", "luks/token/curve", "luks/token/ready"}, other: []string{xsys}},
 	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
 	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},

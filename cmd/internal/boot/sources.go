@@ -63,9 +63,9 @@ func (t *task) tokenHelp() token.Help {
 		}
 	}
 	return token.Help{
-		Patience: patience,
-		Say:      func(text string) { t.report(Event{Kind: Note, Volume: t.target.Name, Text: text}) },
-		Option:   t.target.Options.KeptValue,
+		Patience: patience, Network: t.target.Options.Network,
+		Say:    func(text string) { t.report(Event{Kind: Note, Volume: t.target.Name, Text: text}) },
+		Option: t.target.Options.KeptValue,
 	}
 }
 

@@ -73,7 +73,7 @@ type authorisation interface {
 
 // run gives a command and returns the handle and the parameters of its answer, which are the caller's to wipe.
 // Errors are an *AnswerError, ErrAnswer, ErrForged and those of the transport.
-func (c *Client) run(ctx context.Context, cmd command) (handle uint32, params *reader, err error) {
+func (c *Client) run(ctx context.Context, cmd *command) (handle uint32, params *reader, err error) {
 	for wait := c.retry; ; wait *= 2 {
 		handle, params, err = c.once(ctx, cmd)
 		again := is(err, resultRetry) || is(err, resultYielded) || is(err, resultTesting)
@@ -88,7 +88,8 @@ func (c *Client) run(ctx context.Context, cmd command) (handle uint32, params *r
 	}
 }
 
-func (c *Client) once(ctx context.Context, cmd command) (handle uint32, params *reader, err error) {
+func (c *Client) once(ctx context.Context, given *command) (handle uint32, params *reader, err error) {
+	cmd := *given // whose parameters may be encrypted
 	text, err := marshal(&cmd)
 	if err != nil {
 		return 0, nil, err
@@ -101,7 +102,7 @@ func (c *Client) once(ctx context.Context, cmd command) (handle uint32, params *
 	if err != nil {
 		return 0, nil, fmt.Errorf("TPM2_%s: %w", cmd.name, err)
 	}
-	handle, params, err = unmarshal(cmd, answer)
+	handle, params, err = unmarshal(&cmd, answer)
 	if err != nil {
 		secret.Wipe(answer)
 	}
@@ -132,7 +133,7 @@ func marshal(cmd *command) ([]byte, error) {
 }
 
 // unmarshal reads the answer to a command.
-func unmarshal(cmd command, answer []byte) (handle uint32, params *reader, err error) {
+func unmarshal(cmd *command, answer []byte) (handle uint32, params *reader, err error) {
 	r := &reader{rest: answer}
 	tag, size, code := r.u16(), r.u32(), r.u32()
 	switch {
@@ -164,6 +165,8 @@ func unmarshal(cmd command, answer []byte) (handle uint32, params *reader, err e
 }
 
 // done is the error of an answer that was shorter than it said.
+//
+//go:noinline
 func (r *reader) done(command string) error {
 	if r.short {
 		return fmt.Errorf("TPM2_%s: %w", command, ErrAnswer)

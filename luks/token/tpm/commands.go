@@ -77,7 +77,7 @@ func (c *Client) capability(ctx context.Context, kind, from, count uint32) (*rea
 	p.u32(kind)
 	p.u32(from)
 	p.u32(count)
-	_, r, err := c.run(ctx, command{name: "GetCapability", code: 0x17a, params: p})
+	_, r, err := c.run(ctx, &command{name: "GetCapability", code: 0x17a, params: p})
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (c *Client) ReadPCRs(ctx context.Context, bank Hash, pcrs []int) (values []
 
 // readPCRs reads as many as one answer has room for, 8.
 func (c *Client) readPCRs(ctx context.Context, bank Hash, pcrs []int) (values [][]byte, err error) {
-	_, r, err := c.run(ctx, command{name: "PCR_Read", code: 0x17e, params: selection(bank, pcrs)})
+	_, r, err := c.run(ctx, &command{name: "PCR_Read", code: 0x17e, params: selection(bank, pcrs)})
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (c *Client) readPCRs(ctx context.Context, bank Hash, pcrs []int) (values []
 
 // ReadParent is the storage key at a handle, with the public area that the TPM says it has.
 func (c *Client) ReadParent(ctx context.Context, handle uint32) (Parent, error) {
-	_, r, err := c.run(ctx, command{name: "ReadPublic", code: 0x173, entities: []Entity{{Handle: handle}}})
+	_, r, err := c.run(ctx, &command{name: "ReadPublic", code: 0x173, entities: []Entity{{Handle: handle}}})
 	if is(err, 0x84) {
 		err = errors.Join(ErrNoKey, err)
 	}
@@ -183,7 +183,7 @@ func (c *Client) primary(ctx context.Context, template []byte) (Parent, error) {
 	p.sized(template)
 	p.sized(nil)
 	p.u32(0)
-	handle, r, err := c.run(ctx, command{
+	handle, r, err := c.run(ctx, &command{
 		name: "CreatePrimary", code: 0x131, entities: []Entity{{Handle: handleOwner}}, auth: password{}, params: p,
 		gives: true,
 	})
@@ -210,7 +210,7 @@ func (c *Client) PersistentSRK(ctx context.Context) (srk Parent, made bool, err 
 	}
 	var p writer
 	p.u32(HandleSRK)
-	_, _, err = c.run(ctx, command{
+	_, _, err = c.run(ctx, &command{
 		name: "EvictControl", code: 0x120, entities: []Entity{{Handle: handleOwner}, fresh.Entity}, auth: password{},
 		params: p,
 	})
@@ -235,7 +235,7 @@ func (c *Client) loadPublic(ctx context.Context, public []byte) (Entity, error) 
 	p.sized(nil) // no private part
 	p.sized(public)
 	p.u32(handleOwner)
-	handle, r, err := c.run(ctx, command{name: "LoadExternal", code: 0x167, params: p, gives: true})
+	handle, r, err := c.run(ctx, &command{name: "LoadExternal", code: 0x167, params: p, gives: true})
 	if err != nil {
 		return Entity{}, err
 	}

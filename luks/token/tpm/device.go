@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/luks/token/ready"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,12 +23,8 @@ type file struct {
 	stream bool // an answer may come in pieces
 }
 
-const (
-	// tick is how often a wait looks at its context.
-	tick = 50 * time.Millisecond
-	// slowest is how long a command may take: keys of 2048 bits take a chip of the slow sort half a minute.
-	slowest = 3 * time.Minute
-)
+// slowest is how long a command may take: keys of 2048 bits take a chip of the slow sort half a minute.
+const slowest = 3 * time.Minute
 
 // ErrSlow: no answer came for minutes.
 var ErrSlow = errors.New("the TPM does not answer")
@@ -141,16 +138,12 @@ func (f *file) Close() error { return unix.Close(f.fd) }
 func (f *file) Exchange(ctx context.Context, command []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, slowest, ErrSlow)
 	defer cancel()
-	for len(command) > 0 {
-		n, err := f.when(ctx, unix.POLLOUT, func() (int, error) { return unix.Write(f.fd, command) })
-		if err != nil {
-			return nil, err
-		}
-		command = command[n:]
+	if err := ready.Write(ctx, f.fd, command); err != nil {
+		return nil, err
 	}
 	answer, have := make([]byte, MostAnswer), 0
 	for {
-		n, err := f.when(ctx, unix.POLLIN, func() (int, error) { return unix.Read(f.fd, answer[have:]) })
+		n, err := ready.Read(ctx, f.fd, answer[have:])
 		if err != nil {
 			return nil, err
 		}
@@ -164,26 +157,4 @@ func (f *file) Exchange(ctx context.Context, command []byte) ([]byte, error) {
 // complete tells whether an answer is as long as it says.
 func complete(p []byte) bool {
 	return len(p) >= headerSize && uint64(binary.BigEndian.Uint32(p[2:])) <= uint64(len(p))
-}
-
-// when waits until the device is ready, and works on it.
-func (f *file) when(ctx context.Context, events int16, work func() (int, error)) (int, error) {
-	for {
-		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
-		}
-		ready := []unix.PollFd{{Fd: int32(f.fd), Events: events}}
-		count, err := unix.Poll(ready, int(tick.Milliseconds()))
-		if err == unix.EINTR || err == nil && count == 0 {
-			continue
-		}
-		if err != nil {
-			return 0, err
-		}
-		n, err := work()
-		if err == unix.EAGAIN || err == unix.EINTR {
-			continue
-		}
-		return n, err
-	}
 }

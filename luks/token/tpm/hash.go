@@ -58,6 +58,8 @@ func (h Hash) String() string {
 }
 
 // Size is the digest's length, bytes; 0 for a hash that is not known.
+//
+//go:noinline
 func (h Hash) Size() int {
 	for _, known := range hashes {
 		if known.hash == h {
@@ -131,6 +133,7 @@ func expand(size int, block func(counter []byte) []byte) []byte {
 	return out[:size:size]
 }
 
+//go:noinline
 func number(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 
 // cfb runs AES in CFB mode over p, in place; secrets is a key of 16 bytes and the IV of 16.

@@ -76,7 +76,7 @@ func (q PCRs) satisfy(ctx context.Context, c *Client, s *session) error {
 	var p writer
 	p.sized(nil)
 	p.raw(selection(q.Bank, q.Numbers))
-	_, _, err := c.run(ctx, command{name: "PolicyPCR", code: codePolicyPCR, entities: []Entity{s.Entity}, params: p})
+	_, _, err := c.run(ctx, &command{name: "PolicyPCR", code: codePolicyPCR, entities: []Entity{s.Entity}, params: p})
 	return err
 }
 
@@ -93,7 +93,7 @@ func (q PCRs) Expect(ctx context.Context, c *Client, p Policy) (Policy, error) {
 type PIN struct{}
 
 func (PIN) satisfy(ctx context.Context, c *Client, s *session) error {
-	_, _, err := c.run(ctx, command{name: "PolicyAuthValue", code: codePolicyAuthValue, entities: []Entity{s.Entity}})
+	_, _, err := c.run(ctx, &command{name: "PolicyAuthValue", code: codePolicyAuthValue, entities: []Entity{s.Entity}})
 	s.wantsAuth = err == nil
 	return err
 }
@@ -145,7 +145,7 @@ func (q Signed) satisfy(ctx context.Context, c *Client, s *session) error {
 	p.sized(q.Reference)
 	p.sized(key.name)
 	p.raw(ticket)
-	_, _, err = c.run(ctx, command{
+	_, _, err = c.run(ctx, &command{
 		name: "PolicyAuthorize", code: codePolicyAuthorize, entities: []Entity{s.Entity}, params: p,
 	})
 	return err
@@ -170,7 +170,7 @@ func (c *Client) verify(ctx context.Context, key Entity, digest, signature []byt
 	p.u16(0x0014) // RSASSA
 	p.u16(uint16(SHA256))
 	p.sized(signature)
-	_, r, err := c.run(ctx, command{name: "VerifySignature", code: 0x177, entities: []Entity{key}, params: p})
+	_, r, err := c.run(ctx, &command{name: "VerifySignature", code: 0x177, entities: []Entity{key}, params: p})
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (q Alternatives) satisfy(ctx context.Context, c *Client, s *session) error 
 	for _, d := range list {
 		p.sized(d)
 	}
-	_, _, err = c.run(ctx, command{name: "PolicyOR", code: codePolicyOR, entities: []Entity{s.Entity}, params: p})
+	_, _, err = c.run(ctx, &command{name: "PolicyOR", code: codePolicyOR, entities: []Entity{s.Entity}, params: p})
 	if is(err, 0x84) { // none of them is the present one
 		err = errors.Join(ErrState, err)
 	}
@@ -251,7 +251,7 @@ func (q Index) satisfy(ctx context.Context, c *Client, s *session) error {
 			return err
 		}
 	}
-	_, _, err := c.run(ctx, command{
+	_, _, err := c.run(ctx, &command{
 		name: "PolicyAuthorizeNV", code: codePolicyAuthorizeNV,
 		entities: []Entity{{Handle: handleOwner}, q.Entity, s.Entity}, auth: password{},
 	})
@@ -275,7 +275,7 @@ func (q Index) Expect(ctx context.Context, c *Client, p Policy) (Policy, error) 
 
 // digest is the session's policy as it stands.
 func (c *Client) digest(ctx context.Context, s *session) ([]byte, error) {
-	_, r, err := c.run(ctx, command{name: "PolicyGetDigest", code: 0x189, entities: []Entity{s.Entity}})
+	_, r, err := c.run(ctx, &command{name: "PolicyGetDigest", code: 0x189, entities: []Entity{s.Entity}})
 	if err != nil {
 		return nil, err
 	}

@@ -55,6 +55,8 @@ func (p Parent) Kind() string {
 }
 
 // name is that of an object with a public area; nil for a hash that is not known.
+//
+//go:noinline
 func name(public []byte) []byte {
 	r := reader{rest: public}
 	r.u16()

@@ -41,7 +41,8 @@ const changes = 30
 
 // Unseal opens an object under a parent. auth is its authorisation value, which the policy may not ask for; see PIN.
 // A wrong one counts. want is the digest that the policy must have come to before the object is touched, nil for no
-// such check. Errors: ErrState, ErrAuth, ErrLockedOut, ErrForeign and those of the transport.
+// such check. One without a policy is opened by its authorisation value alone. Errors: ErrState, ErrAuth, ErrLockedOut,
+// ErrForeign and those of the transport.
 func (c *Client) Unseal(ctx context.Context, parent Parent, s Sealed, conditions []Condition, auth, want []byte,
 ) (*secret.Buffer, error) {
 	object, err := c.load(ctx, parent, s)
@@ -49,7 +50,7 @@ func (c *Client) Unseal(ctx context.Context, parent Parent, s Sealed, conditions
 		return nil, err
 	}
 	for range changes {
-		got, again := c.unsealOnce(ctx, parent, object, NameHash(s.Public), conditions, auth, want)
+		got, again := c.unsealOnce(ctx, parent, object, s, conditions, auth, want)
 		if err = again; !is(err, resultPCRChanged) {
 			return got, errors.Join(err, c.flush(ctx, object.Handle))
 		}
@@ -57,14 +58,18 @@ func (c *Client) Unseal(ctx context.Context, parent Parent, s Sealed, conditions
 	return nil, errors.Join(err, c.flush(ctx, object.Handle))
 }
 
-func (c *Client) unsealOnce(ctx context.Context, parent Parent, object Entity, hash Hash, conditions []Condition,
+func (c *Client) unsealOnce(ctx context.Context, parent Parent, object Entity, sealed Sealed, conditions []Condition,
 	auth, want []byte,
 ) (got *secret.Buffer, err error) {
+	kind := byte(sessionPolicy)
+	if len(sealed.Policy()) == 0 {
+		kind = sessionHMAC
+	}
 	var bind *Entity
 	if len(auth) > 0 {
 		bind = &object
 	}
-	s, err := c.start(ctx, sessionPolicy, hash, parent, bind, auth)
+	s, err := c.start(ctx, kind, NameHash(sealed.Public), parent, bind, auth)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +89,7 @@ func (c *Client) unsealOnce(ctx context.Context, parent Parent, object Entity, h
 		}
 	}
 	s.attributes |= encrypts
-	_, r, err := c.run(ctx, command{name: "Unseal", code: 0x15e, entities: []Entity{object}, auth: s})
+	_, r, err := c.run(ctx, &command{name: "Unseal", code: 0x15e, entities: []Entity{object}, auth: s})
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +109,7 @@ func (c *Client) load(ctx context.Context, parent Parent, s Sealed) (Entity, err
 	var p writer
 	p.sized(private)
 	p.sized(s.Public)
-	handle, r, err := c.run(ctx, command{
+	handle, r, err := c.run(ctx, &command{
 		name: "Load", code: 0x157, entities: []Entity{parent.Entity}, auth: password{}, params: p, gives: true,
 	})
 	if err != nil {
@@ -137,7 +142,7 @@ func (c *Client) imported(ctx context.Context, parent Parent, s Sealed) ([]byte,
 	p.sized(s.Private)
 	p.sized(s.Seed)
 	p.u16(algorithmNull)
-	_, r, err := c.run(ctx, command{
+	_, r, err := c.run(ctx, &command{
 		name: "Import", code: 0x156, entities: []Entity{parent.Entity}, auth: password{}, params: p,
 	})
 	if err != nil {
@@ -164,7 +169,7 @@ func (c *Client) Seal(ctx context.Context, parent Parent, policy Policy, data, a
 	p.sized(sealedArea(policy, attributes))
 	p.sized(nil)
 	p.u32(0)
-	_, r, err := c.run(ctx, command{
+	_, r, err := c.run(ctx, &command{
 		name: "Create", code: 0x153, entities: []Entity{parent.Entity}, auth: s, params: p,
 	})
 	if err != nil {

@@ -93,7 +93,7 @@ func (c *Client) start(ctx context.Context, kind byte, hash Hash, parent Parent,
 	p.u16(128)
 	p.u16(modeCFB)
 	p.u16(uint16(hash))
-	handle, r, err := c.run(ctx, command{
+	handle, r, err := c.run(ctx, &command{
 		name: "StartAuthSession", code: 0x176, entities: []Entity{parent.Entity, bound}, params: p, gives: true,
 	})
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *Client) end(ctx context.Context, s *session) error {
 func (c *Client) flush(ctx context.Context, handle uint32) error {
 	var p writer
 	p.u32(handle)
-	_, _, err := c.run(context.WithoutCancel(ctx), command{name: "FlushContext", code: 0x165, params: p})
+	_, _, err := c.run(context.WithoutCancel(ctx), &command{name: "FlushContext", code: 0x165, params: p})
 	if errors.Is(err, ErrNoKey) || is(err, 0x84) {
 		return nil
 	}

@@ -86,8 +86,9 @@ func TokenPassphrase(ctx context.Context, c *verb.Command, t luks2.Token) (*secr
 // TokenHelp is what the handlers of tokens may use here; options stand for those of a crypttab.
 func TokenHelp(c *verb.Command) token.Help {
 	return token.Help{
-		Ask: func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
-		Say: func(text string) { c.UI.Errorf("%s", text) },
+		Network: c.Opt.TokenID.Set || c.Opt.TokenType.Set,
+		Ask:     func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
+		Say:     func(text string) { c.UI.Errorf("%s", text) },
 		Option: func(name string) (string, bool) {
 			v := map[string]cli.Value[string]{
 				"tpm2-device": c.Opt.TPM2Device, "tpm2-signature": c.Opt.TPM2Signature,

@@ -59,8 +59,7 @@ func Enroll() verb.Verb {
 					"without touching what counts wrong ones. It fails unless all do.",
 				"list shows each keyslot with what its tokens say: password for one without, recovery, tpm2, " +
 					"fido2, pkcs11, clevis, keyring, other, conflict where they are of several kinds, or " +
-					"reencryption. Tokens of hardware and servers are checked as far as their text goes, and not " +
-					"used.",
+					"reencryption. It goes by their texts alone, and touches no hardware and no server.",
 				"remove destroys a keyslot, or all of a kind, with their tokens in one commit, after a " +
 					"passphrase of another keyslot was shown. It refuses to leave nothing that a person can type, " +
 					"unless --without-recovery says so, and never takes the last keyslot that opens the data.",
