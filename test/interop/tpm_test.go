@@ -181,7 +181,8 @@ func TestOurTokensOpenWithSystemd(t *testing.T) {
 		"--tpm2-pcrs= --allow-unmeasured",
 	} {
 		b.volume()
-		args := append(words("enroll add --tpm2 --key-file k1 --pin-file pin a.img "+form), "--tpm2-device", b.tpm.Device)
+		args := words("enroll add --tpm2 --key-file k1 --pin-file pin a.img " + form)
+		args = append(args, "--tpm2-device", b.tpm.Device)
 		b.must(b.own, args...)
 		b.opens(0, "--pin-file", "pin")
 		b.enrols(cryptenroll(t)["257"], "--unlock-tpm2-device="+b.tpm.Device, "--recovery-key")

@@ -58,13 +58,14 @@ func TestSumsAndDifferencesAgreeWithMultiples(t *testing.T) {
 			return p
 		}
 		five := times(5)
-		if got, err := c.Add(times(3), times(2)); err != nil || !bytes.Equal(got.X, five.X) || !bytes.Equal(got.Y, five.Y) {
+		got, err := c.Add(times(3), times(2))
+		if err != nil || !bytes.Equal(got.X, five.X) || !bytes.Equal(got.Y, five.Y) {
 			t.Errorf("%s: 3+2: %x, %v", name, got, err)
 		}
 		if got, err := c.Subtract(times(5), times(2)); err != nil || !bytes.Equal(got.Y, times(3).Y) {
 			t.Errorf("%s: 5-2: %x, %v", name, got, err)
 		}
-		got, err := c.Subtract(times(2), times(3))
+		got, err = c.Subtract(times(2), times(3))
 		if err != nil || !bytes.Equal(got.X, c.gx) || bytes.Equal(got.Y, c.gy) {
 			t.Errorf("%s: 2-3: %x, %v", name, got, err)
 		}
