@@ -3,6 +3,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -10,7 +11,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
@@ -223,7 +223,7 @@ func BestBank(ctx context.Context, c *tpm.Client, pcrs []int) (tpm.Hash, error) 
 // InUse tells whether one of the values is neither all zeros nor all ones.
 func InUse(values [][]byte) bool {
 	for _, v := range values {
-		if strings.Trim(string(v), "\x00") != "" && strings.Trim(string(v), "\xff") != "" {
+		if bytes.Count(v, []byte{0}) < len(v) && bytes.Count(v, []byte{0xff}) < len(v) {
 			return true
 		}
 	}
