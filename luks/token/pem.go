@@ -27,14 +27,25 @@ var rsaAlgorithm = []byte{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 
 
 // isRSA tells RSA keys of lengths that sign policies from all else.
 func isRSA(text []byte) bool {
+	k, ok := parseRSA(text)
+	return ok && bits(k.modulus) >= 2048 && bits(k.modulus) <= 4096
+}
+
+// rsaKey is a public key.
+type rsaKey struct {
+	der               []byte // the inner sequence: RSAPublicKey of PKCS #1
+	modulus, exponent []byte
+}
+
+// parseRSA reads a public key in PEM.
+func parseRSA(text []byte) (rsaKey, bool) {
 	text, begins := bytes.CutPrefix(bytes.TrimSpace(text), []byte(pemBegin))
 	text, ends := bytes.CutSuffix(text, []byte(pemEnd))
 	der, err := base64.StdEncoding.DecodeString(string(text))
 	if !begins || !ends || err != nil {
-		return false
+		return rsaKey{}, false
 	}
-	modulus, ok := rsaModulus(der)
-	return ok && bits(modulus) >= 2048 && bits(modulus) <= 4096
+	return rsaOf(der)
 }
 
 // bits is the length of a number whose first byte is not 0.
@@ -49,29 +60,31 @@ func bits(p []byte) int {
 	return n
 }
 
-func rsaModulus(der []byte) (modulus []byte, ok bool) {
+func rsaOf(der []byte) (k rsaKey, ok bool) {
 	key, rest, ok := element(der, derSequence)
 	if !ok || len(rest) > 0 {
-		return nil, false
+		return k, false
 	}
 	algorithm, key, ok := element(key, derSequence)
 	if !ok || !bytes.Equal(algorithm, rsaAlgorithm) {
-		return nil, false
+		return k, false
 	}
 	key, rest, ok = element(key, derBits)
 	if !ok || len(rest) > 0 || len(key) == 0 || key[0] != 0 {
-		return nil, false
+		return k, false
 	}
-	key, rest, ok = element(key[1:], derSequence)
+	k.der = key[1:]
+	key, rest, ok = element(k.der, derSequence)
 	if !ok || len(rest) > 0 {
-		return nil, false
+		return k, false
 	}
-	modulus, key, ok = element(key, derInteger)
+	k.modulus, key, ok = element(key, derInteger)
 	if !ok {
-		return nil, false
+		return k, false
 	}
-	_, rest, ok = element(key, derInteger)
-	return bytes.TrimLeft(modulus, "\x00"), ok && len(rest) == 0
+	k.exponent, rest, ok = element(key, derInteger)
+	k.modulus, k.exponent = bytes.TrimLeft(k.modulus, "\x00"), bytes.TrimLeft(k.exponent, "\x00")
+	return k, ok && len(rest) == 0 && len(k.exponent) <= 4
 }
 
 // element cuts off one element of DER.

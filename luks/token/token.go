@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -55,6 +56,10 @@ type Help struct {
 	// Option is the value that a volume's options, as those of crypttab, have for a name such as
 	// "tpm2-device".
 	Option func(name string) (value string, given bool)
+	// Network lets servers be asked that a header names.
+	Network bool
+	// Patience is how long to wait for a device that is not there yet; 0 for not at all.
+	Patience time.Duration
 }
 
 // Question is one for people.

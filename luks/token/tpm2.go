@@ -102,7 +102,7 @@ func parseArgon2(f *fields) *kdf.Params {
 }
 
 // judge refuses what no TPM could be given, whatever it is asked.
-func (v TPM2) judge(f *fields) {
+func (v *TPM2) judge(f *fields) {
 	for i, blob := range v.Blobs {
 		judgeBlob(f, blob)
 		if i < len(v.Policies) && len(v.Policies[i]) != policySize {

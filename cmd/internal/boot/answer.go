@@ -37,6 +37,10 @@ func (p *people) question(seats []*seat) ask.Question {
 		q.Echo = ask.Hidden
 	}
 	q.Title = "Passphrase for " + strings.Join(names, ", ")
+	if slices.ContainsFunc(seats, func(s *seat) bool { return open.WantsPIN(s.target.LUKS) }) {
+		q.Title = "Passphrase or PIN for " + strings.Join(names, ", ")
+		q.Cached = false // a wrong PIN counts
+	}
 	if len(seats) == 1 {
 		q.Title += " (" + seats[0].target.Node + seats[0].farNote() + ")"
 	}
@@ -156,7 +160,19 @@ func (s *seat) tryTyped(a ask.Answer) error {
 	if err != nil {
 		return err
 	}
-	return s.tryOne(typed(passphrase, "a passphrase from "+a.By))
+	if err = s.tryOne(typed(passphrase, "a passphrase from "+a.By)); !errors.Is(err, luks.ErrPassphrase) {
+		return err
+	}
+	return s.tryPIN(a)
+}
+
+// tryPIN gives an answer that is no passphrase to a token that wants a PIN. Only what was typed for this volume is
+// tried so, and once: a wrong PIN counts.
+func (s *seat) tryPIN(a ask.Answer) error {
+	if s.target.LUKS == nil || !open.WantsPIN(s.target.LUKS) {
+		return luks.ErrPassphrase
+	}
+	return open.TypedPIN(s.ctx, s.target.LUKS, s.tokenHelp(), a.Passphrase.Bytes(), s.try)
 }
 
 // tryOne tries what people said; a recovery key is known in any spelling, but not where each text makes a key.

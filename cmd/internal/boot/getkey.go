@@ -45,7 +45,7 @@ func (t *task) tellLoss(s open.Source, err error) {
 	_, asked := s.(asking)
 	switch {
 	case asked, errors.Is(err, keyring.ErrNoKey), errors.Is(err, keyring.ErrUnsupported),
-		errors.Is(err, token.ErrAbsent):
+		errors.Is(err, token.ErrAbsent), errors.Is(err, token.ErrNoPIN), errors.Is(err, token.ErrForbidden):
 	case errors.Is(err, luks.ErrPassphrase) && cache:
 	case errors.Is(err, luks.ErrPassphrase):
 		t.report(Event{Kind: WrongKey, Volume: t.target.Name, Source: s.Name()})
@@ -82,6 +82,7 @@ func (l *losses) worst() error {
 	}
 	for i := len(l.all) - 1; i >= 0; i-- {
 		if !errors.Is(l.all[i], keyring.ErrNoKey) && !errors.Is(l.all[i], token.ErrAbsent) &&
+			!errors.Is(l.all[i], token.ErrNoPIN) && !errors.Is(l.all[i], token.ErrForbidden) &&
 			!errors.Is(l.all[i], open.ErrNoSource) {
 			return l.all[i]
 		}

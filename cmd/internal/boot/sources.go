@@ -5,6 +5,7 @@ package boot
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 
@@ -45,10 +46,24 @@ func (t *task) sourcesOf(v Target) []open.Entry {
 	return append(all, open.Entry{Source: asking{t.people, t}})
 }
 
+// tokenPatience is how long a token's device is waited for where token-timeout= says nothing else. Nobody waits for it
+// who has another key.
+const tokenPatience = 30 * time.Second
+
 // tokenHelp is what the handlers of tokens may use here. There is no Ask: people have one question at a time,
-// the passphrase's, which opens what a token that needs an answer does not.
+// the passphrase's, whose answer is tried as a PIN as well.
 func (t *task) tokenHelp() token.Help {
+	patience := tokenPatience
+	if text, given := t.target.Options.KeptValue("token-timeout"); given {
+		if limit, ok := crypttab.ParseSpan(text); ok {
+			patience = limit
+		}
+		if patience == 0 { // for ever
+			patience = math.MaxInt64
+		}
+	}
 	return token.Help{
+		Patience: patience, Network: t.target.Options.Network,
 		Say:    func(text string) { t.report(Event{Kind: Note, Volume: t.target.Name, Text: text}) },
 		Option: t.target.Options.KeptValue,
 	}

@@ -62,6 +62,10 @@ type Options struct {
 	TokenOnly            bool
 	ExternalTokensPath   Value[string]
 	DisableExternalToken bool
+	TPM2Device           Value[string]
+	TPM2Signature        Value[string]
+	TPM2PCRLock          Value[string]
+	PINFile              Value[string]
 
 	// Encryption and key derivation.
 	Cipher           Value[string]

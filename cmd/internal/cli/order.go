@@ -31,7 +31,7 @@ const (
 	ownOrder = "allow-high-cost json dry-run boot map svg choose ignore-clones undo find once check-config config " +
 		"metrics link-for-guard null-cipher far-header no-far-header force-small cancel shrink-data search forget-newer from-far " +
 		"header-from-far crypttab cmdline main-system device-timeout on-failure degraded console answer " +
-		"output kernel module generic list include-keys sysroot "
+		"output kernel module generic list include-keys sysroot tpm2-device tpm2-signature tpm2-pcrlock pin-file "
 
 	firstOwn = "allow-high-cost"
 )

@@ -250,6 +250,19 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "tcrypt-hidden", Into: &o.TcryptHidden, Unlisted: true, Help: "open the hidden TCRYPT volume"},
 		{Long: "tcrypt-system", Into: &o.TcryptSystem, Unlisted: true, Help: "the TCRYPT volume is a system drive"},
+		{Long: "pin-file", Arg: "FILE", Into: &o.PINFile, Help: "the PIN of a token, instead of asking for it"},
+		{
+			Long: "tpm2-device", Arg: "auto|no|PATH", Into: &o.TPM2Device,
+			Help: "the TPM that tokens are opened with, or none (default: auto, the only one)",
+		},
+		{
+			Long: "tpm2-pcrlock", Arg: "FILE", Into: &o.TPM2PCRLock,
+			Help: "the policy of systemd-pcrlock (default: pcrlock.json where systemd keeps it)",
+		},
+		{
+			Long: "tpm2-signature", Arg: "FILE", Into: &o.TPM2Signature,
+			Help: "signed policies for a TPM (default: tpm2-pcr-signature.json where systemd looks for it)",
+		},
 		{
 			Long: "tries", Short: 'T', Arg: "INT", All: true, Into: &o.Tries,
 			Check: Positive(&o.Tries, "Invalid maximal tries specification."),

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -29,7 +30,7 @@ func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 	var entries []open.Entry
 	for _, t := range v.Metadata().Tokens() {
 		if wanted(c, t) {
-			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t, Help: tokenHelp(c)}, Lead: open.Alone})
+			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t, Help: TokenHelp(c)}, Lead: open.Alone})
 		}
 	}
 	tried := false
@@ -56,12 +57,17 @@ func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 
 // wanted: any token, or the one that the options name if they do.
 func wanted(c *verb.Command, t luks2.Token) bool {
+	if c.Opt.DisableExternalToken && t.Type != luks2.TypeKeyring {
+		return false // cryptsetup has plugins for all others
+	}
 	return (!c.Opt.TokenID.Set || c.Opt.TokenID.V == t.ID) && (!c.Opt.TokenType.Set || c.Opt.TokenType.V == t.Type)
 }
 
-// tokenFailed is told aloud where the token was asked for.
+// tokenFailed is told aloud where the token was asked for, and under our own name where it was there and failed.
 func tokenFailed(c *verb.Command, t luks2.Token, err error) {
-	if c.Opt.TokenID.Set || c.Opt.TokenType.Set {
+	quiet := errors.Is(err, token.ErrNotUsed) || errors.Is(err, token.ErrAbsent) || errors.Is(err, errNobody) ||
+		errors.Is(err, token.ErrNoPIN) || errors.Is(err, token.ErrForbidden)
+	if c.Opt.TokenID.Set || c.Opt.TokenType.Set || c.UI.Own && !quiet {
 		c.UI.Errorf("Token %d (%s) does not unlock: %s.", t.ID, t.Type, verb.Reason(err))
 		return
 	}
@@ -74,14 +80,22 @@ func TokenPassphrase(ctx context.Context, c *verb.Command, t luks2.Token) (*secr
 	if err != nil {
 		return nil, err
 	}
-	return opener.Passphrase(ctx, t, tokenHelp(c))
+	return opener.Passphrase(ctx, t, TokenHelp(c))
 }
 
-// tokenHelp is what the handlers of tokens may use here; there are no options of a crypttab.
-func tokenHelp(c *verb.Command) token.Help {
+// TokenHelp is what the handlers of tokens may use here; options stand for those of a crypttab.
+func TokenHelp(c *verb.Command) token.Help {
 	return token.Help{
-		Ask: func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
-		Say: func(text string) { c.UI.Errorf("%s", text) },
+		Network: c.Opt.TokenID.Set || c.Opt.TokenType.Set,
+		Ask:     func(ctx context.Context, q token.Question) (*secret.Buffer, error) { return askFor(ctx, c, q) },
+		Say:     func(text string) { c.UI.Errorf("%s", text) },
+		Option: func(name string) (string, bool) {
+			v := map[string]cli.Value[string]{
+				"tpm2-device": c.Opt.TPM2Device, "tpm2-signature": c.Opt.TPM2Signature,
+				"tpm2-pcrlock": c.Opt.TPM2PCRLock,
+			}[name]
+			return v.V, v.Set
+		},
 	}
 }
 
@@ -91,14 +105,24 @@ var errNobody = errors.New("it wants an answer, which without a terminal is read
 // askFor gets the answer to a token's question. What comes on a pipe is a passphrase, which as a wrong PIN
 // would cost a try, unless --token-only says that there will be no passphrase.
 func askFor(ctx context.Context, c *verb.Command, q token.Question) (*secret.Buffer, error) {
-	if !c.UI.Interactive() && !c.Opt.TokenOnly {
+	if !c.UI.Interactive() && !c.Opt.TokenOnly && !c.Opt.PINFile.Set {
 		return nil, errNobody
 	}
 	prompt := q.Title
 	if q.Left > 0 {
 		prompt = fmt.Sprintf("%s (tries left: %d)", prompt, q.Left)
 	}
-	r := Existing(c, prompt+": ")
-	r.Verify = false
-	return c.UI.Secret(ctx, r)
+	return PIN(ctx, c, prompt+": ", false)
+}
+
+// PIN asks for one, twice where it is to be set, or reads --pin-file: a newline at its end is not part of it.
+func PIN(ctx context.Context, c *verb.Command, prompt string, twice bool) (*secret.Buffer, error) {
+	pin, err := c.UI.Secret(ctx, ui.Request{
+		Prompt: prompt, Verify: twice && c.UI.Verify(c.Opt.VerifyPassphrase, true), Timeout: timeout(c),
+		KeyFile: c.Opt.PINFile.V,
+	})
+	if n := pin.Len(); err == nil && c.Opt.PINFile.Set && n > 0 && pin.Bytes()[n-1] == '\n' {
+		pin.Truncate(n - 1)
+	}
+	return pin, err
 }

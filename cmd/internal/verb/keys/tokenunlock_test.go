@@ -34,7 +34,7 @@ func piped(t *testing.T, text string, options cli.Options) (*verb.Command, *stri
 
 func TestAPassphraseOnAPipeIsNoAnswerToAToken(t *testing.T) {
 	c, _ := piped(t, "passphrase\n", cli.Options{})
-	if _, err := tokenHelp(c).Ask(t.Context(), token.Question{Title: "PIN"}); !errors.Is(err, errNobody) {
+	if _, err := TokenHelp(c).Ask(t.Context(), token.Question{Title: "PIN"}); !errors.Is(err, errNobody) {
 		t.Errorf("%v", err)
 	}
 	rest, err := c.UI.Secret(t.Context(), ui.Request{})
@@ -49,7 +49,7 @@ func TestAPassphraseOnAPipeIsNoAnswerToAToken(t *testing.T) {
 func TestWithTokensOnlyEachLineOfAPipeAnswers(t *testing.T) {
 	c, _ := piped(t, "1234\n5678\n", cli.Options{TokenOnly: true})
 	for _, want := range []string{"1234", "5678"} {
-		pin, err := tokenHelp(c).Ask(t.Context(), token.Question{Title: "PIN", Left: 2})
+		pin, err := TokenHelp(c).Ask(t.Context(), token.Question{Title: "PIN", Left: 2})
 		if err != nil || string(pin.Bytes()) != want {
 			t.Fatalf("%v", err)
 		}
@@ -61,7 +61,7 @@ func TestWithTokensOnlyEachLineOfAPipeAnswers(t *testing.T) {
 
 func TestWhatATokenSaysIsShown(t *testing.T) {
 	c, said := piped(t, "", cli.Options{})
-	tokenHelp(c).Say("Touch the key\x1b.")
+	TokenHelp(c).Say("Touch the key\x1b.")
 	if got := said.String(); !strings.HasPrefix(got, "Touch the key") || strings.Contains(got, "\x1b") {
 		t.Errorf("%q", got)
 	}

@@ -23,6 +23,7 @@ import (
 
 // enrollOptions are those that only enroll takes.
 type enrollOptions struct {
+	tpmOptions
 	recoveryKey     bool
 	withoutRecovery bool
 }
@@ -32,17 +33,17 @@ func Enroll() verb.Verb {
 	var o enrollOptions
 	return verb.Verb{
 		Verb: cli.Verb{
-			Name: "enroll", Group: cli.GroupKeys, Args: "<add|list|remove> <device> [<key slot or kind>]",
+			Name: "enroll", Group: cli.GroupKeys, Args: "<add|check|list|remove> <device> [<key slot or kind>]",
 			MinArgs: 2, Own: true,
-			Summary: "enrol recovery keys; show and remove what tokens open",
+			Summary: "enrol the TPM and recovery keys; show, check and remove what tokens open",
 			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey + "key-slot json",
-			Options: []cli.Option{
+			Options: append(o.tpmOptions.options(), []cli.Option{
 				{Long: "recovery-key", Into: &o.recoveryKey, Help: "make a recovery key, and show it once"},
 				{
 					Long: "without-recovery", Into: &o.withoutRecovery,
 					Help: "remove the last keyslot that opens by a passphrase or recovery key, too",
 				},
-			},
+			}...),
 			Rules: []cli.Rule{o.actionRule},
 			About: []string{
 				"add --recovery-key makes a recovery key as systemd-cryptenroll does, 64 letters in 8 groups: it " +
@@ -50,10 +51,15 @@ func Enroll() verb.Verb {
 					"keyslot and token come with one commit, and it goes to standard output once; with -q nothing " +
 					"else does. open and boot take it with or without its dashes, in capital or small letters; " +
 					"other tools want it as it was shown.",
+				"add --tpm2 seals the passphrase of a new keyslot in the TPM, as systemd-cryptenroll from 254 on " +
+					"does, so that systemd opens it, too. The TPM gives it back while the registers of --tpm2-pcrs " +
+					"hold what they hold now, or the value that is said: 7:sha256=HEX. With --tpm2-with-pin it " +
+					"wants a PIN as well, and counts wrong ones. The token is opened before anything is written.",
+				"check tells of each token whether it would open the volume now, without asking for a PIN and " +
+					"without touching what counts wrong ones. It fails unless all do.",
 				"list shows each keyslot with what its tokens say: password for one without, recovery, tpm2, " +
 					"fido2, pkcs11, clevis, keyring, other, conflict where they are of several kinds, or " +
-					"reencryption. Tokens of hardware and servers are checked as far as their text goes, and not " +
-					"used.",
+					"reencryption. It goes by their texts alone, and touches no hardware and no server.",
 				"remove destroys a keyslot, or all of a kind, with their tokens in one commit, after a " +
 					"passphrase of another keyslot was shown. It refuses to leave nothing that a person can type, " +
 					"unless --without-recovery says so, and never takes the last keyslot that opens the data.",
@@ -61,6 +67,7 @@ func Enroll() verb.Verb {
 			Report: enrollReport(),
 			Examples: []cli.Example{
 				{What: "Make a recovery key and write it down:", Line: "orthrus enroll add --recovery-key /dev/sdb2"},
+				{What: "Let the TPM open it while Secure Boot is as now:", Line: "orthrus enroll add --tpm2 /dev/sdb2"},
 				{What: "What opens this volume:", Line: "orthrus enroll list /dev/sdb2"},
 				{What: "Remove every TPM's keyslot:", Line: "orthrus enroll remove /dev/sdb2 tpm2"},
 			},
@@ -72,16 +79,16 @@ func Enroll() verb.Verb {
 
 func (o *enrollOptions) actionRule(inv *cli.Invocation) string {
 	switch sub := inv.Args[0]; {
-	case sub != "add" && sub != "list" && sub != "remove":
-		return "Invalid enroll action: add, list or remove."
-	case sub == "add" && !o.recoveryKey:
-		return "Option --recovery-key is mandatory for enroll add."
-	case sub != "add" && o.recoveryKey:
-		return "Option --recovery-key is for enroll add."
+	case sub != "add" && sub != "check" && sub != "list" && sub != "remove":
+		return "Invalid enroll action: add, check, list or remove."
+	case sub == "add" && o.recoveryKey == o.tpm2:
+		return "One of the options --recovery-key and --tpm2 is mandatory for enroll add."
+	case sub != "add" && (o.recoveryKey || o.tpm2):
+		return "Options --recovery-key and --tpm2 are for enroll add."
 	case sub != "remove" && o.withoutRecovery:
 		return "Option --without-recovery is for enroll remove."
-	case sub != "list" && inv.Options.JSON:
-		return "Option --json is for enroll list."
+	case sub != "list" && sub != "check" && inv.Options.JSON:
+		return "Option --json is for enroll list and check."
 	case sub != "add" && inv.Options.KeySlot.Set:
 		return "Option --key-slot is for enroll add."
 	case sub == "remove" && len(inv.Args) != 3:
@@ -89,17 +96,17 @@ func (o *enrollOptions) actionRule(inv *cli.Invocation) string {
 	case sub != "remove" && len(inv.Args) != 2:
 		return "enroll " + sub + ": requires <device> as argument"
 	}
-	return ""
+	return o.tpmOptions.rule()
 }
 
 // enroll works on keyslots together with their tokens.
 func enroll(ctx context.Context, c *verb.Command, o *enrollOptions) error {
 	does := map[string]func(context.Context, *verb.Command, *enrollOptions, *volume.Volume) error{
-		"add": enrollAdd, "list": enrollList, "remove": enrollRemove,
+		"add": enrollAdd, "check": enrollCheck, "list": enrollList, "remove": enrollRemove,
 	}[c.Args[0]]
 	a := volume.Changed
 	switch c.Args[0] {
-	case "list":
+	case "list", "check":
 		a = volume.Report
 	case "remove":
 		a = volume.Removing
@@ -119,8 +126,8 @@ func enroll(ctx context.Context, c *verb.Command, o *enrollOptions) error {
 // recoveryCosts are those of systemd: a secret of 256 bits needs no more.
 var recoveryCosts = kdf.Params{Type: kdf.PBKDF2, Hash: "sha512", Iterations: 1000}
 
-// enrollAdd makes a recovery key.
-func enrollAdd(ctx context.Context, c *verb.Command, _ *enrollOptions, v *volume.Volume) error {
+// enrollAdd makes a recovery key or a token of the TPM.
+func enrollAdd(ctx context.Context, c *verb.Command, o *enrollOptions, v *volume.Volume) error {
 	id := keys.AnyOrSlot(c)
 	if err := errors.Join(v.CheckLeftovers(), v.CheckRequirements(), keys.SlotInRange(v.Version, id),
 		slotFree(v, id)); err != nil {
@@ -133,19 +140,24 @@ func enrollAdd(ctx context.Context, c *verb.Command, _ *enrollOptions, v *volume
 		return err
 	}
 	defer key.Close()
+	if o.tpm2 {
+		return enrollTPM(ctx, c, &o.tpmOptions, v, key)
+	}
+	return enrollRecovery(ctx, c, v, key)
+}
+
+// enrollRecovery makes a recovery key, and shows it.
+func enrollRecovery(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.Key) error {
 	recovery, err := recoverykey.New()
 	if err != nil {
 		return err
 	}
 	defer recovery.Close()
 	defer withoutSIGPIPE()()
-	n := luks.NewKeyslot{ID: id, KDF: recoveryCosts, Hash: recoveryCosts.Hash}
+	n := luks.NewKeyslot{ID: keys.AnyOrSlot(c), KDF: recoveryCosts, Hash: recoveryCosts.Hash}
 	id, at, err := v.Enroll(ctx, key, recovery.Bytes(), n, token.NewRecovery())
-	if errors.Is(err, luks.ErrTokensFull) {
-		return verb.Failure(ui.Failed, "No free token slot.")
-	}
 	if err != nil {
-		return keys.SlotError(err)
+		return enrollError(err)
 	}
 	if c.Opt.DryRun {
 		return nil
@@ -157,6 +169,14 @@ func enrollAdd(ctx context.Context, c *verb.Command, _ *enrollOptions, v *volume
 	c.UI.Advisef("Keep it where the volume is not. It is typed like a passphrase.")
 	c.AdviseBackup("Header backups from before lack it; make a new one:", v.Path)
 	return nil
+}
+
+// enrollError says what keeps a keyslot and its token from being made.
+func enrollError(err error) error {
+	if errors.Is(err, luks.ErrTokensFull) {
+		return verb.Failure(ui.Failed, "No free token slot.")
+	}
+	return keys.SlotError(err)
 }
 
 // enrollRemove destroys a keyslot, or all keyslots of a kind, with their tokens.
