@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
@@ -181,5 +182,32 @@ func TestHostileLogsWipeNothingThatIsNotTheirs(t *testing.T) {
 		if _, pending, err := v.Pending(); pending || err != nil {
 			t.Errorf("%s: still pending, %v", text, err)
 		}
+	}
+}
+
+// farRefusing is a device that refuses to write where the data end and the far header lies.
+type farRefusing struct {
+	*elastic
+	from int64 // bytes
+}
+
+func (d *farRefusing) WriteAt(p []byte, off int64) (int, error) {
+	if off >= d.from {
+		return 0, errBroken
+	}
+	return d.elastic.WriteAt(p, off)
+}
+
+// TestNothingToDoStillSaysWhyTheFarHeaderWasLeft heals a head before a resize that has nothing to do.
+func TestNothingToDoStillSaysWhyTheFarHeaderWasLeft(t *testing.T) {
+	dev, v := elasticVolume(t, 8*mib)
+	same := luks.MetadataSize{Header: v.Choice.Copy.Header.Size, Keyslots: v.Metadata().KeyslotsSize()}
+	clear(dev.image[:luks2.BinarySize])
+	v = loaded(t, &farRefusing{dev, int64(v.Data.Offset)})
+	if err := v.SetMetadataSize(ctx, same, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !v.Choice.Healthy() || !errors.Is(v.FarLag, commit.ErrFarLeft) {
+		t.Errorf("heads %v, and the far header was left because of %v", v.Choice.Reason, v.FarLag)
 	}
 }

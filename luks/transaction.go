@@ -36,7 +36,8 @@ func (v *Volume) look(ctx context.Context, older error, plan func(now luks2.Copy
 // Step is one step of a transaction.
 type Step = commit.Step
 
-// transact heals the heads, plans against what they say under the lock, and carries the steps out.
+// transact heals the heads, plans against what they say under the lock, and carries the steps out. Where there are
+// none, what kept the far header from following the heads when they were healed is still said.
 func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *commit.Session) ([]Step, error)) error {
 	if v.Version != 2 {
 		return far.ErrNone
@@ -44,13 +45,19 @@ func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *co
 	if _, err := v.Heal(ctx, false); err != nil {
 		return err
 	}
-	return v.enter(ctx, o, func(s *commit.Session) error {
+	lag, idle := v.FarLag, true
+	err := v.enter(ctx, o, func(s *commit.Session) error {
 		steps, err := plan(s)
 		if err != nil {
 			return err
 		}
+		idle = len(steps) == 0
 		return s.Run(s.Now(), steps)
 	})
+	if idle {
+		v.FarLag = lag
+	}
+	return err
 }
 
 // Transaction is a change in more than one step that was begun and not concluded, as the heads tell of

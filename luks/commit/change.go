@@ -81,7 +81,7 @@ func (p *Plan) exchange(heads header.Plan) {
 	for _, place := range []header.Place{header.Secondary, header.Primary} {
 		for _, w := range heads.Writes {
 			if w.Place == place {
-				p.add(headStage(w, heads.Now))
+				p.head(w, heads.Now)
 			}
 		}
 		if place == header.Secondary {

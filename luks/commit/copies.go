@@ -23,55 +23,69 @@ type material struct {
 	bytes []byte
 }
 
+// sectorSize is what copies are aligned to at least, and what is looked at of them, in bytes.
+const sectorSize = 512
+
 // copies finds the material of keyslots, byte for byte, elsewhere between two bytes of the device. A move that was cut
 // off leaves such a copy where no header names it, and it opens with what a header that was kept says of the keyslot.
 // A part of one opens nothing: every byte of the material is needed. What cannot be read holds none.
 func copies(dev header.Device, list []material, from, to uint64) []material {
-	const piece, sector = 128 << 10, 512 // a piece that stays in a processor's cache
 	var found []material
-	p := make([]byte, piece)
-	for at := from; at < to; at += piece {
-		n := readAsCan(dev, p[:min(piece, to-at)], at)
-		for i := 0; i+sector <= n; i += sector {
-			for _, m := range list {
-				if p[i] == m.bytes[0] && bytes.Equal(p[i:i+sector], m.bytes[:sector]) && m.lies(dev, at+uint64(i)) {
-					found = append(found, material{m.id, luks2.Extent{Offset: at + uint64(i), Size: m.at.Size}, m.bytes})
-				}
-			}
+	for _, m := range list {
+		for _, at := range m.elsewhere(dev, from, to) {
+			found = append(found, material{m.id, luks2.Extent{Offset: at, Size: m.at.Size}, m.bytes})
 		}
 	}
 	return found
 }
 
-// readAsCan reads what is readable of p, sector by sector where it must, and zeros for the rest.
-func readAsCan(dev header.Device, p []byte, at uint64) int {
-	if header.ReadFull(dev, p, at) == nil {
-		return len(p)
-	}
-	for i := 0; i < len(p); i += 512 {
-		end := min(i+512, len(p))
-		if header.ReadFull(dev, p[i:end], at+uint64(i)) != nil {
-			clear(p[i:end])
+// elsewhere lists the bytes between two where a copy begins that is not the keyslot's own. One sector is read of each
+// run of as many as the material has: a whole copy has just one of these, and it says which of its own it is.
+func (m material) elsewhere(dev header.Device, from, to uint64) (list []uint64) {
+	known, run := m.sectors(), uint64(len(m.bytes)/sectorSize*sectorSize)
+	p := make([]byte, sectorSize)
+	for at := from; at < to+run; at += run {
+		if header.ReadFull(dev, p, at) != nil {
+			continue
+		}
+		for _, i := range known[[8]byte(p)] {
+			if start := at - i; at >= from+i && start < to && start != m.at.Offset && m.lies(dev, start) {
+				list = append(list, start)
+			}
 		}
 	}
-	return len(p)
+	return list
 }
 
-// lies tells whether a copy begins at a byte that is not the keyslot's own.
+// sectors says where in the material, in bytes, the sectors are that begin with those bytes.
+func (m material) sectors() map[[8]byte][]uint64 {
+	known := make(map[[8]byte][]uint64, len(m.bytes)/sectorSize)
+	for i := 0; i+sectorSize <= len(m.bytes); i += sectorSize {
+		head := [8]byte(m.bytes[i:])
+		known[head] = append(known[head], uint64(i))
+	}
+	return known
+}
+
+// lies tells whether a copy begins at a byte.
 func (m material) lies(dev header.Device, at uint64) bool {
+	first := make([]byte, sectorSize)
+	if header.ReadFull(dev, first, at) != nil || !bytes.Equal(first, m.bytes[:sectorSize]) {
+		return false
+	}
 	p := make([]byte, len(m.bytes))
-	return at != m.at.Offset && header.ReadFull(dev, p, at) == nil && bytes.Equal(p, m.bytes)
+	return header.ReadFull(dev, p, at) == nil && bytes.Equal(p, m.bytes)
 }
 
 // read fills in the material as it is. What is too short, or cannot be read, or holds nothing is left out.
 func read(dev header.Device, list []material) []material {
 	var known []material
 	for _, m := range list {
-		if m.at.Size < 512 || m.at.Size > luks2.MaxKeyslotsSize {
+		if m.at.Size < sectorSize || m.at.Size > luks2.MaxKeyslotsSize {
 			continue
 		}
 		m.bytes = make([]byte, m.at.Size)
-		if header.ReadFull(dev, m.bytes, m.at.Offset) == nil && !wiped(m.bytes[:512]) {
+		if header.ReadFull(dev, m.bytes, m.at.Offset) == nil && !wiped(m.bytes[:sectorSize]) {
 			known = append(known, m)
 		}
 	}

@@ -84,7 +84,7 @@ func Mending(areas []Area, heads header.Plan) Plan {
 	var p Plan
 	p.loose(heads.Now, areas...)
 	for _, w := range heads.Writes {
-		p.add(headStage(w, heads.Next))
+		p.head(w, heads.Next)
 	}
 	return p
 }

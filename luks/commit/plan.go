@@ -58,20 +58,23 @@ func (p *Plan) loose(holds luks2.Copy, areas ...Area) {
 // heads adds one copy after the other.
 func (p *Plan) heads(h header.Plan) {
 	for _, w := range h.Writes {
-		p.add(headStage(w, h.Now))
+		p.head(w, h.Now)
 	}
 }
 
-// headStage writes the JSON first and the binary header, with the checksum, last.
-func headStage(w header.Write, holds luks2.Copy) Stage {
+// head writes the JSON first and the binary header, with the checksum, last.
+func (p *Plan) head(w header.Write, holds luks2.Copy) {
 	what := w.Place.String() + " header"
-	return Stage{
+	if w.Blank {
+		p.loose(holds, Area{what, w.Offset, make([]byte, luks2.BinarySize)})
+	}
+	p.add(Stage{
 		Areas: []Area{
 			{what, w.Offset + luks2.BinarySize, w.Bytes[luks2.BinarySize:]},
 			{what, w.Offset, w.Bytes[:luks2.BinarySize]},
 		},
 		Firm: true, Holds: holds,
-	}
+	})
 }
 
 // sectors adds the sectors of a LUKS1 header, each durable before the next.

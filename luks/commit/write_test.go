@@ -105,7 +105,7 @@ func TestUpdateRaisesTheNumberKeepsSaltsAndStartsWithTheWeakerCopy(t *testing.T)
 	}{
 		{"both healthy", func(*disk) {}, luks2.BinarySize},
 		{"damaged primary", func(d *disk) { d.image[9] ^= 1 }, luks2.BinarySize},
-		{"damaged secondary", func(d *disk) { d.image[luks2.MinSize+20] ^= 1 }, luks2.MinSize + luks2.BinarySize},
+		{"damaged secondary", func(d *disk) { d.image[luks2.MinSize+20] ^= 1 }, luks2.MinSize}, // its binary header goes
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -230,4 +230,67 @@ func TestSessionsBeginWithASync(t *testing.T) {
 			t.Errorf("%s: what was written before is not durable, and the session begins: %v", name, err)
 		}
 	}
+}
+
+// TestACopyThatWasCutOffIsNeverCompleted has an update cut off behind the binary header of one copy, which the next
+// writer of that copy has a JSON for.
+func TestACopyThatWasCutOffIsNeverCompleted(t *testing.T) {
+	plans := map[string]func(h header.Heads, c header.Choice) (header.Plan, error){
+		"healing": func(h header.Heads, c header.Choice) (header.Plan, error) {
+			return header.PlanHeal(h, c, nil, rand.Reader)
+		},
+		"another update": func(h header.Heads, c header.Choice) (header.Plan, error) {
+			next := c.Copy
+			next.Header.Label = "another"
+			return header.PlanUpdate(h, c, next, rand.Reader)
+		},
+	}
+	for name, plan := range plans {
+		t.Run(name, func(t *testing.T) {
+			d := volume(t)
+			_, before := chosen(t, d)
+			cutOffUpdate(t, d)
+			h, c := chosen(t, d)
+			heads, err := plan(h, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			areas := areasOfSecondary(t, planOf(heads))
+			for _, a := range areas[:len(areas)-1] { // in the order of writing, without the last one
+				copy(d.image[a.Offset:], a.Bytes)
+				if _, now := chosen(t, d); now.Copy.Header.Label != before.Copy.Header.Label {
+					t.Fatalf("after %s at byte %d, the label is %q", a.What, a.Offset, now.Copy.Header.Label)
+				}
+			}
+		})
+	}
+}
+
+// cutOffUpdate leaves a secondary that has the binary header of an update, and nothing of its JSON.
+func cutOffUpdate(t *testing.T, d *disk) {
+	t.Helper()
+	old := slices.Clone(d.image)
+	if err := update(t, d, "cut off"); err != nil {
+		t.Fatal(err)
+	}
+	binary := slices.Clone(d.image[luks2.MinSize : luks2.MinSize+luks2.BinarySize])
+	copy(d.image, old)
+	clear(d.image[luks2.MinSize+luks2.BinarySize : 2*luks2.MinSize])
+	copy(d.image[luks2.MinSize:], binary)
+}
+
+// areasOfSecondary are those that a plan writes to the damaged secondary.
+func areasOfSecondary(t *testing.T, p Plan) (areas []Area) {
+	t.Helper()
+	for _, s := range p.Stages {
+		for _, a := range s.Areas {
+			if a.Offset >= luks2.MinSize && a.Offset < 2*luks2.MinSize {
+				areas = append(areas, a)
+			}
+		}
+	}
+	if len(areas) < 2 {
+		t.Fatalf("the plan writes %v", p)
+	}
+	return areas
 }

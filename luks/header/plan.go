@@ -29,6 +29,9 @@ type Write struct {
 	Offset uint64 // bytes
 	Bytes  []byte // hdr_size bytes, checksum true
 	Why    string
+	// Blank: what lies there may be a part of a copy that was cut off, and the JSON of this one, written before the
+	// binary header, could complete it. That binary header must go first.
+	Blank bool
 }
 
 // Plan is a list of writes in the order in which they are safe; empty where nothing is to be done.
@@ -167,7 +170,14 @@ func rewrite(h Heads, place Place, next luks2.Copy, why string, random io.Reader
 	if err != nil {
 		return Write{}, err
 	}
-	return Write{Place: place, Offset: next.Header.Offset, Bytes: p, Why: why}, nil
+	blank := h.At(place.other()).State == Valid && halfWritten(old, next.Header.Offset)
+	return Write{Place: place, Offset: next.Header.Offset, Bytes: p, Why: why, Blank: blank}, nil
+}
+
+// halfWritten tells whether a copy that was cut off may lie at offset (bytes), where old is what Read found. It did
+// not look where heads of another size go.
+func halfWritten(old Found, offset uint64) bool {
+	return old.Offset != offset || old.Titled && old.State != Valid
 }
 
 // SameGeneration tells whether b still shows the header that a showed: uuid and sequence number

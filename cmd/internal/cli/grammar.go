@@ -10,7 +10,7 @@ import (
 // grammar is what verbs and the common options make together.
 type grammar struct {
 	verbs   []Verb
-	options []Option // in the order of the synopsis
+	options []Option // in the order of their declarations
 }
 
 // newGrammar makes one whose common options store into o.
@@ -19,8 +19,14 @@ func newGrammar(o *Options, verbs []Verb) *grammar {
 	for i := range verbs {
 		g.options = append(g.options, verbs[i].Options...)
 	}
-	sort.SliceStable(g.options, func(i, j int) bool { return place(g.options[i].Long) < place(g.options[j].Long) })
 	return g
+}
+
+// listed are the options of these verbs in the order of the synopsis, for reading.
+func listed(verbs []Verb) []Option {
+	options := newGrammar(&Options{}, verbs).options
+	sort.SliceStable(options, func(i, j int) bool { return place(options[i].Long) < place(options[j].Long) })
+	return options
 }
 
 func (g *grammar) long(name string) *Option {
@@ -65,9 +71,9 @@ type OptionDoc struct {
 
 // Documented lists every option of these verbs in the order of the synopsis.
 func Documented(verbs []Verb) []OptionDoc {
-	g := newGrammar(&Options{}, verbs)
-	docs := make([]OptionDoc, 0, len(g.options))
-	for _, o := range g.options {
+	options := listed(verbs)
+	docs := make([]OptionDoc, 0, len(options))
+	for _, o := range options {
 		doc := OptionDoc{Option: o}
 		for i := range verbs {
 			if !o.All && o.taken(&verbs[i]) {

@@ -23,7 +23,7 @@ func Help(program, version string, verbs []Verb) string {
 	var b strings.Builder
 	b.WriteString(Version(program, version))
 	fmt.Fprintf(&b, "Usage: %s [OPTION...] <action> <action-specific>\n\nOptions:\n", program)
-	options := newGrammar(&Options{}, verbs).options
+	options := listed(verbs)
 	for i := range options {
 		writeOptionHelp(&b, &options[i])
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -25,6 +26,9 @@ func helpAsked(argv []string, verbs []Verb) (about string, asked bool) {
 	if args[0] == helpWord {
 		return strings.Join(args[1:min(2, len(args))], ""), true
 	}
+	if !slices.ContainsFunc(args, mayAsk) {
+		return "", false
+	}
 	inv, err := Parse(argv, verbs)
 	var usage *UsageError
 	lone := errors.As(err, &usage) && usage.Subject == "-h" && usage.Reason == missingArgument
@@ -37,6 +41,11 @@ func helpAsked(argv []string, verbs []Verb) (about string, asked bool) {
 		}
 	}
 	return "", true
+}
+
+// mayAsk tells whether a word can be a wish for help: whether it is one depends on what stands before it.
+func mayAsk(word string) bool {
+	return word == "--help" || len(word) > 1 && word[0] == '-' && word[1] != '-' && strings.ContainsAny(word, "?h")
 }
 
 // answerHelp prints what was asked for, and returns the exit code.

@@ -66,7 +66,7 @@ func nearOption(typed string, v *Verb, verbs []Verb) string {
 		return ""
 	}
 	var names []string
-	for _, o := range newGrammar(&Options{}, verbs).options {
+	for _, o := range listed(verbs) {
 		if !o.Unlisted && o.Lacks == "" && (v == nil || o.taken(v)) {
 			names = append(names, o.Long)
 		}

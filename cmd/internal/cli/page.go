@@ -114,7 +114,7 @@ func (p *page) verb(v *Verb, verbs []Verb) {
 // options lists those that the verb names, and in one line those that all take.
 func (p *page) options(v *Verb, verbs []Verb) {
 	p.WriteString("Options:\n")
-	for _, o := range newGrammar(&Options{}, verbs).options {
+	for _, o := range listed(verbs) {
 		if v.Names(o) && !o.Unlisted && o.Lacks == "" {
 			p.entry(o.term(), 30, o.Help)
 		}

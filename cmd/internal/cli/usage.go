@@ -17,7 +17,7 @@ const (
 
 // Usage returns the synopsis. Called as cryptsetup, the program shows only cryptsetup's options.
 func Usage(program string, verbs []Verb) string {
-	options := newGrammar(&Options{}, verbs).options
+	options := listed(verbs)
 	w := wrapper{indent: usageIndent}
 	w.line.WriteString("Usage: " + program)
 	w.add("[-" + shortFlags(program, options) + "]")

@@ -54,12 +54,22 @@ func firstReason(inv *Invocation, lists ...[]Rule) string {
 
 // optionsTaken finds the first option that the action does not take.
 func (inv *Invocation) optionsTaken(options []Option) string {
+	s := first(options, func(s *Option) bool { return s.given() && !s.taken(inv.verb) })
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("Option --%s is not allowed with %s action.", s.Long, inv.Action)
+}
+
+// first is the option of a kind that stands first in the synopsis, nil where there is none.
+func first(options []Option, of func(*Option) bool) *Option {
+	var found *Option
 	for i := range options {
-		if s := &options[i]; s.given() && !s.taken(inv.verb) {
-			return fmt.Sprintf("Option --%s is not allowed with %s action.", s.Long, inv.Action)
+		if s := &options[i]; of(s) && (found == nil || place(s.Long) < place(found.Long)) {
+			found = s
 		}
 	}
-	return ""
+	return found
 }
 
 // lacks names what was asked for and this program does not do.
@@ -71,10 +81,8 @@ func (inv *Invocation) lacks(options []Option) string {
 	if format := formatName(kind); format != "" && !inv.verb.AnyFormat && !slices.Contains(inv.verb.Reads, kind) {
 		return "the " + format + " format"
 	}
-	for i := range options {
-		if options[i].Lacks != "" && options[i].given() {
-			return options[i].Lacks
-		}
+	if s := first(options, func(s *Option) bool { return s.Lacks != "" && s.given() }); s != nil {
+		return s.Lacks
 	}
 	return ""
 }
