@@ -111,6 +111,22 @@ func (v *Volume) DisableFar(ctx context.Context) error {
 	return errors.Join(err, left)
 }
 
+// GiveUpNewerFar wipes far headers that are newer than the heads, as after a restored backup, and tells where they lay:
+// a person has said that the heads count. The heads go on naming the place until DisableFar or EnableFar.
+func (v *Volume) GiveUpNewerFar(ctx context.Context) (wiped []far.Place, err error) {
+	if v.Version != 2 {
+		return nil, far.ErrNone
+	}
+	if _, err := v.Heal(ctx, false); err != nil {
+		return nil, err
+	}
+	err = v.enter(ctx, commit.Options{}, func(s *commit.Session) error {
+		wiped, err = relocate.GiveUpNewer(s)
+		return err
+	})
+	return wiped, err
+}
+
 // EraseFar wipes every far header of the volume, forgotten ones near the device's end too, before its
 // keyslots are destroyed. What cannot be wiped is named by a FarError, and the rest is wiped all the same.
 func (v *Volume) EraseFar(ctx context.Context) error {

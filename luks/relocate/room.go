@@ -86,6 +86,23 @@ func Disable(dev header.Device, now luks2.Copy) (steps []Step, left, err error) 
 	return steps, left, err
 }
 
+// GiveUpNewer wipes the far headers of the volume that are newer than its heads, and tells where they lay: a person has
+// said that the heads count. Errors are those of Session.Wipe.
+func GiveUpNewer(s *commit.Session) (wiped []far.Place, err error) {
+	now := s.Now()
+	e := far.Gather(s.Device(), now)
+	for _, f := range append([]far.Found{e.Recorded}, e.Others...) {
+		if f.State < far.Foreign || !f.Of(now) || !header.Newer(f.Locator.SeqID, now.Header.SeqID) {
+			continue
+		}
+		if err := named(f.Place, s.Wipe(f, far.Place{})); err != nil {
+			return wiped, err
+		}
+		wiped = append(wiped, f.Place)
+	}
+	return wiped, nil
+}
+
 // EraseFar wipes every far header of the volume, forgotten ones near the device's end too. What cannot be wiped
 // is named by a commit.FarError, and the rest is wiped all the same.
 func EraseFar(ctx context.Context, s *commit.Session) error {

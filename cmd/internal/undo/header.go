@@ -61,7 +61,11 @@ func Shred(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(Overwrite(f), os.Remove(path))
+	err = Overwrite(f)
+	if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) { // another program was destroying it as well
+		err = errors.Join(err, gone)
+	}
+	return err
 }
 
 // Overwrite fills an open file with zeros, makes that durable, and closes it.

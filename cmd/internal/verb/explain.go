@@ -132,8 +132,9 @@ var advice = []struct {
 	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} " +
 		"luksHeaderBackup --header-backup-file FILE {device}"},
 	{commit.ErrInForce, "Once the device takes writes again, {program} repair {device} makes both header copies say so."},
-	{far.ErrRestored, "To have the newer header back, cut the body out with dd and give it to luksHeaderRestore; " +
-		"until then nothing is done to the far header."},
+	{far.ErrRestored, "It keeps every passphrase of its time. If the header on the device counts, wipe it: {program} " +
+		"far disable --forget-newer {device}. If the newer one is to come back, with passphrases that were taken " +
+		"away since, cut the body out with dd and give it to luksHeaderRestore."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +

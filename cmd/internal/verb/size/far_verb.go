@@ -5,6 +5,7 @@ package size
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -16,8 +17,9 @@ import (
 
 // farOptions are those that only far takes.
 type farOptions struct {
-	shrinkData bool
-	search     bool
+	shrinkData  bool
+	search      bool
+	forgetNewer bool
 }
 
 // Far declares the verb.
@@ -35,6 +37,10 @@ func Far() verb.Verb {
 					Help: "let the data become shorter, where its contents end low enough",
 				},
 				{Long: "search", Into: &o.search, Help: "look for forgotten copies at every MiB of the device"},
+				{
+					Long: "forget-newer", Into: &o.forgetNewer,
+					Help: "wipe the far header though it is newer than the header, as after a restored backup",
+				},
 			},
 			Rules: []cli.Rule{o.actionRule},
 			About: []string{
@@ -81,6 +87,8 @@ func (o *farOptions) actionRule(inv *cli.Invocation) string {
 		return "Invalid far action: enable, disable, sync or status."
 	case o.shrinkData && sub != "enable":
 		return "Option --shrink-data is for far enable."
+	case o.forgetNewer && sub != "disable":
+		return "Option --forget-newer is for far disable."
 	case o.search && sub != "sync" && sub != "status":
 		return "Option --search is for far sync and far status."
 	}
@@ -156,8 +164,17 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		return err
 	}
 	defer v.Close()
+	var wiped []far.Place
+	if o.forgetNewer {
+		if wiped, err = v.GiveUpNewerFar(ctx); err != nil {
+			return volume.FarError(v.Path, err)
+		}
+	}
 	err = v.DisableFar(ctx)
 	var left *luks.FarError
+	if errors.As(err, &left) && slices.Contains(wiped, left.Place) {
+		err = nil
+	}
 	if errors.As(err, &left) && errors.Is(err, far.ErrDisplaced) { // the heads forgot it, as asked
 		c.UI.Errorf("WARNING: what lies at byte %d of %s is left, since it is not what the far header wrote there; "+
 			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.", left.Place.Start(), v.Path)
