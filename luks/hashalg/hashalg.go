@@ -65,7 +65,7 @@ func Names() []string {
 		"sha256", "sha512", "sha384", "sha224", "sha512-256", "sha512-224", "sha1",
 		"sha3-256", "sha3-512", "sha3-384", "sha3-224",
 		"blake2b-512", "blake2b-384", "blake2b-256", "blake2b-160", "blake2s-256",
-		"whirlpool", "ripemd160", "sm3",
+		"whirlpool", "ripemd160", "sm3", "stribog512",
 	}
 }
 
@@ -102,6 +102,8 @@ func Factory(name string) (func() hash.Hash, error) {
 		return ripemd160.New, nil
 	case "whirlpool":
 		return whirlpool.New, nil
+	case "stribog512":
+		return newStreebog, nil
 	case "blake2b-160":
 		return newBlake2b(20), nil
 	case "blake2b-256":

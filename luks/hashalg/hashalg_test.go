@@ -28,6 +28,7 @@ var abc = map[string]string{
 	"ripemd160":   "8eb208f7e05d987a9b044a8e98c6b087f15a0bfc",
 	"whirlpool":   "4e2448a4c6f486bb16b6562c73b4020bf3043e3a731bce721ae1b303d97e6d4c7181eebdb6c57e277d0e34957114cbd6c797fc9d95d8b582d225292076d4eef5",
 	"sm3":         "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
+	"stribog512":  "28156e28317da7c98f4fe2bed6b542d0dab85bb224445fcedaf75d46e26d7eb8d5997f3e0915dd6b7f0aab08d9c8beb0d8c64bae2ab8b3c8c6bc53b3bf0db728",
 	"blake2b-160": "384264f676f39536840523f284921cdc68b6846b",
 	"blake2b-256": "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319",
 	"blake2b-384": "6f56a82c8e7ef526dfe182eb5212f7db9df1317e57815dbda46083fc30f54ee6c66ba83be64b302d7cba6ce15bb556f4",
@@ -94,6 +95,18 @@ func TestSM3PadsEveryLength(t *testing.T) {
 		strings.Repeat("a", 200):   "a8da99c801bbd65ec00992ed5cbef851f275e98da9fb2d4f5be184f81473d5dd",
 	} {
 		if got := digest(t, "sm3", message); got != want {
+			t.Errorf("%d bytes: %s, want %s", len(message), got, want)
+		}
+	}
+}
+
+// The vectors of RFC 6986, 10: one block and two.
+func TestStreebogGivesTheAnswersOfItsSpecification(t *testing.T) {
+	for message, want := range map[string]string{
+		"012345678901234567890123456789012345678901234567890123456789012": "1b54d01a4af5b9d5cc3d86d68d285462b19abc2475222f35c085122be4ba1ffa00ad30f8767b3a82384c6574f024c311e2a481332b08ef7f41797891c1646f48",
+		"\xd1\xe5 \xe2\xe5\xf2\xf0\xe8, \xd1\xf2\xf0\xe8\xe1\xee\xe6\xe8 \xe2\xed\xf3\xf6\xe8, \xe2\xe5\xfe\xf2\xfa \xf1 \xec\xee\xf0\xff \xf1\xf2\xf0\xe5\xeb\xe0\xec\xe8 \xed\xe0 \xf5\xf0\xe0\xe1\xf0\xfb\xff \xef\xeb\xfa\xea\xfb \xc8\xe3\xee\xf0\xe5\xe2\xfb": "1e88e62226bfca6f9994f1f2d51569e0daf8475a3b0fe61a5300eee46d961376035fe83549ada2b8620fcd7c496ce5b33f0cb9dddc2b6460143b03dabac9fb28",
+	} {
+		if got := digest(t, "streebog512", message); got != want {
 			t.Errorf("%d bytes: %s, want %s", len(message), got, want)
 		}
 	}

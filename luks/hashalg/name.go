@@ -27,6 +27,8 @@ func Canonical(name string) string {
 		return "ripemd160"
 	case "blake2b512":
 		return "blake2b-512"
+	case "streebog512", "streebog-512":
+		return "stribog512"
 	case "blake2s256":
 		return "blake2s-256"
 	}

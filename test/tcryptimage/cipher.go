@@ -34,9 +34,6 @@ func block(name string, key []byte) cipher.Block {
 		b, err = serpent.NewCipher(key)
 	case "twofish":
 		b, err = twofish.NewCipher(key)
-	case "camellia":
-		c, failed := sector.New("camellia-ecb", key, sectorSize)
-		b, err = single{c}, failed
 	default:
 		panic("no cipher " + name)
 	}
@@ -44,29 +41,6 @@ func block(name string, key []byte) cipher.Block {
 		panic(err)
 	}
 	return b
-}
-
-// single makes a cipher for sectors one for blocks.
-type single struct{ c *sector.Cipher }
-
-func (s single) BlockSize() int { return 16 }
-
-func (s single) Encrypt(dst, src []byte) {
-	var p [sectorSize]byte
-	copy(p[:], src[:16])
-	if err := s.c.Encrypt(p[:], p[:], 0); err != nil {
-		panic(err)
-	}
-	copy(dst[:16], p[:])
-}
-
-func (s single) Decrypt(dst, src []byte) {
-	var p [sectorSize]byte
-	copy(p[:], src[:16])
-	if err := s.c.Decrypt(p[:], p[:], 0); err != nil {
-		panic(err)
-	}
-	copy(dst[:16], p[:])
 }
 
 // header encrypts what lies behind the salt.
@@ -106,12 +80,31 @@ func (c chain) xts(area, p []byte, number uint64) {
 	list := c.list()
 	for i, name := range list {
 		key := append(append([]byte{}, area[32*i:][:32]...), area[32*(len(list)+i):][:32]...)
+		if name == "camellia" {
+			camelliaXTS(key, p, number)
+			continue
+		}
 		x, err := xts.NewCipher(func(key []byte) (cipher.Block, error) { return block(name, key), nil }, key)
 		if err != nil {
 			panic(err)
 		}
 		x.Encrypt(p, p, number)
 	}
+}
+
+// camelliaXTS is that of the reader: there is no other.
+func camelliaXTS(key, p []byte, number uint64) {
+	c, err := sector.New("camellia-xts-plain64", key, sectorSize)
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	var whole [sectorSize]byte // a header is shorter
+	copy(whole[:], p)
+	if err := c.Encrypt(whole[:], whole[:], number); err != nil {
+		panic(err)
+	}
+	copy(p, whole[:])
 }
 
 // lrw multiplies with big integers.

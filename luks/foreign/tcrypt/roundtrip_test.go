@@ -18,7 +18,11 @@ import (
 // unlock finds the volume that was made.
 func unlock(t testing.TB, o tcryptimage.Options, im *tcryptimage.Image) *tcrypt.Volume {
 	t.Helper()
-	v, err := search(t.Context(), o, im, o.Trial())
+	trial := o.Trial()
+	if trial.Hash = o.Hash; o.Hash == "" {
+		trial.Hash = "sha512" // the others are tried by tests of their own
+	}
+	v, err := search(t.Context(), o, im, trial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,10 +143,10 @@ func TestEveryDerivationIsFound(t *testing.T) {
 		derivationIsFound(t, tcryptimage.Options{Hash: hash})
 	}
 	derivationIsFound(t, tcryptimage.Options{Hash: "ripemd160", System: true, Start: 64 << 10, Length: 128 << 10})
-	for _, hash := range strings.Fields("sha512 sha256 whirlpool blake2s-256 ripemd160 argon2id") {
+	for _, hash := range strings.Fields("sha512 sha256 whirlpool blake2s-256 stribog512 ripemd160 argon2id") {
 		derivationIsFound(t, tcryptimage.Options{Hash: hash, VeraCrypt: true, PIM: 1})
 	}
-	for _, hash := range strings.Fields("sha256 blake2s-256 ripemd160") {
+	for _, hash := range strings.Fields("sha256 blake2s-256 stribog512 ripemd160") {
 		derivationIsFound(t, tcryptimage.Options{
 			Hash: hash, VeraCrypt: true, PIM: 1, System: true, Start: 64 << 10, Length: 128 << 10,
 		})
@@ -160,6 +164,20 @@ func derivationIsFound(t *testing.T, o tcryptimage.Options) {
 		}
 		readsAs(t, v, im)
 	})
+}
+
+// Without a filter the right derivation is found among all, the last ones of the list included.
+func TestADerivationIsFoundAmongAll(t *testing.T) {
+	for _, o := range []tcryptimage.Options{
+		{Hash: "sha1", Passphrase: "secret"},
+		{Hash: "whirlpool", VeraCrypt: true, PIM: 1, Ciphers: "serpent-twofish-aes"},
+	} {
+		v, err := search(t.Context(), o, tcryptimage.Make(o), o.Trial())
+		if err != nil || v.Derivation.Hash != o.Hash {
+			t.Fatalf("%s: %+v, %v", o.Hash, v, err)
+		}
+		v.Close()
+	}
 }
 
 func TestEveryPlaceOfAHeaderIsRead(t *testing.T) {

@@ -71,7 +71,7 @@ func Open() verb.Verb {
 					"encrypted system, --header another device or file. --hash and --cipher shorten the search. A " +
 					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
 					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
-					"which no kernel has, and Streebog are not tried.",
+					"which no kernel has, is not tried, nor are CAST5, Triple DES and Blowfish.",
 				"The types loopaes and fvault2 are refused.",
 				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
 					"the other one, unless the device bears the signature of something else.",
