@@ -24,7 +24,8 @@ func TestEveryWholeCopyIsFoundAndNothingElse(t *testing.T) {
 		copy(d.image[m.at.Offset:], m.bytes)
 		room := uint64(len(d.image))
 		var want []uint64
-		for at := 10 + rapid.IntRange(0, 9).Draw(t, "gap"); at+7 <= 20+sectors; at += 7 + rapid.IntRange(0, 9).Draw(t, "gap") {
+		gap := rapid.IntRange(0, 9)
+		for at := 10 + gap.Draw(t, "gap"); at+7 <= 20+sectors; at += 7 + gap.Draw(t, "gap") {
 			start := at * sectorSize
 			copy(d.image[start:], m.bytes)
 			switch rapid.IntRange(0, 3).Draw(t, "fate") {

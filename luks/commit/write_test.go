@@ -105,7 +105,8 @@ func TestUpdateRaisesTheNumberKeepsSaltsAndStartsWithTheWeakerCopy(t *testing.T)
 	}{
 		{"both healthy", func(*disk) {}, luks2.BinarySize},
 		{"damaged primary", func(d *disk) { d.image[9] ^= 1 }, luks2.BinarySize},
-		{"damaged secondary", func(d *disk) { d.image[luks2.MinSize+20] ^= 1 }, luks2.MinSize}, // its binary header goes
+		// Its binary header goes first.
+		{"damaged secondary", func(d *disk) { d.image[luks2.MinSize+20] ^= 1 }, luks2.MinSize},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {

@@ -29,8 +29,8 @@ const (
 		"volume-key-file volume-key-keyring block-size new use-directio use-fsync write-log dump-master-key " +
 		"master-key-file "
 	ownOrder = "allow-high-cost json dry-run boot map svg choose ignore-clones undo find once check-config config " +
-		"metrics link-for-guard null-cipher far-header no-far-header force-small cancel shrink-data search forget-newer from-far " +
-		"header-from-far crypttab cmdline main-system device-timeout on-failure degraded console answer " +
+		"metrics link-for-guard null-cipher far-header no-far-header force-small cancel shrink-data search forget-newer " +
+		"from-far header-from-far crypttab cmdline main-system device-timeout on-failure degraded console answer " +
 		"output kernel module generic list include-keys sysroot tpm2-device tpm2-signature tpm2-pcrlock pin-file "
 
 	firstOwn = "allow-high-cost"

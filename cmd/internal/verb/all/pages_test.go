@@ -40,7 +40,8 @@ func TestPagesAreLinkedAndLeadSomewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if name := filepath.Base(path); name != "README.md" && !strings.Contains(string(readme), "](cmd/pages/"+name+")") {
+		name := filepath.Base(path)
+		if name != "README.md" && !strings.Contains(string(readme), "](cmd/pages/"+name+")") {
 			t.Errorf("README.md has no link to %s", name)
 		}
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
