@@ -149,7 +149,8 @@ func (p *Plan) addAreas(dev io.ReaderAt, f far.Found, m *luks2.Metadata, why str
 		}
 		material := f.Body[e.Offset:e.End()]
 		now := make([]byte, len(material))
-		if n, _ := dev.ReadAt(now, int64(e.Offset)); n == len(now) && (bytes.Equal(now, material) || f.Vouches(e, now)) {
+		n, _ := dev.ReadAt(now, int64(e.Offset))
+		if n == len(now) && (bytes.Equal(now, material) || f.Vouches(e, now)) {
 			continue
 		}
 		if !f.Vouches(e, material) {

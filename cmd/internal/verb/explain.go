@@ -140,8 +140,8 @@ var advice = []struct {
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
 		"makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Give the device its size back; data may be missing too: {program} check {device}. If that " +
-		"cannot be, forget the far header, and how long the data were: {program} far disable {device}. Should the device " +
-		"grow back, far sync wipes what is left."},
+		"cannot be, forget the far header, and how long the data were: {program} far disable {device}. Should the " +
+		"device grow back, far sync wipes what is left."},
 	{luks.ErrFarUUID, "Try again; where the far header stays unreadable, give it up first: {program} far disable " +
 		"{device}"},
 	{luks.ErrNoFarRoom, "Make the file system inside smaller first; a far header takes as much as header and " +

@@ -30,7 +30,8 @@ func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking
 	var entries []open.Entry
 	for _, t := range v.Metadata().Tokens() {
 		if wanted(c, t) {
-			entries = append(entries, open.Entry{Source: open.TokenSource{Token: t, Help: TokenHelp(c)}, Lead: open.Alone})
+			source := open.TokenSource{Token: t, Help: TokenHelp(c)}
+			entries = append(entries, open.Entry{Source: source, Lead: open.Alone})
 		}
 	}
 	tried := false

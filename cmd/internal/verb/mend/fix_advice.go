@@ -176,10 +176,10 @@ func (s situation) farHeader() advice {
 	case far.Stale.String(), far.Interrupted.String():
 		a.command, a.writes, a.note = "far sync {device}", true, "it brings the far header into step"
 	case far.CutOff.String():
-		a.state = "The device is smaller than the volume was: what lay behind its end is not there, far header included."
+		a.state = "The device is smaller than the volume was: what lay behind its end, far header included, is gone."
 		a.command = "check {device}"
-		a.note = "give the device its size back before anything else; far disable forgets the far header, and with it " +
-			"how long the data were"
+		a.note = "give the device its size back before anything else; far disable forgets the far header, and " +
+			"with it how long the data were"
 	case far.Transit.String():
 		a.command, a.writes, a.note = "repair {device}", true, "it concludes what was begun, or takes it back"
 	default:
