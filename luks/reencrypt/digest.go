@@ -65,6 +65,9 @@ func failed(refusal, err error) error {
 	return refusal
 }
 
+// KeyOf tells whether a key is the one that the digest was made of.
+func KeyOf(ctx context.Context, d luks2.Digest, key []byte) (bool, error) { return verify(ctx, d, key) }
+
 func verify(ctx context.Context, d luks2.Digest, password []byte) (bool, error) {
 	if err := kdf.OpeningLimits().Admit(kdf.Params{Type: kdf.PBKDF2, Iterations: d.Iterations}); err != nil {
 		return false, fmt.Errorf("digest %d: %w", d.ID, err)

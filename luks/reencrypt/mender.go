@@ -66,7 +66,7 @@ func (r *Run) Mender(area, data io.ReaderAt, keys Keys) (*Mender, error) {
 			return nil, err
 		}
 		m.unit = m.zone.Unit
-	} else if (extent.Extent{Offset: m.was, Size: hot.Size}).Overlaps(extent.Extent{Offset: hot.Offset, Size: hot.Size}) {
+	} else if m.overlaps() {
 		return nil, foreign(member("segments", hot.ID), "hot, and longer than the data move")
 	}
 	if m.zone != nil && m.zone.sum != nil {
@@ -76,6 +76,12 @@ func (r *Run) Mender(area, data io.ReaderAt, keys Keys) (*Mender, error) {
 	}
 	m.old, m.fresh, err = r.ciphers(keys)
 	return m, err
+}
+
+// overlaps: the zone would go over its own old data.
+func (m *Mender) overlaps() bool {
+	from := extent.Extent{Offset: m.was, Size: m.hot.Size}
+	return from.Overlaps(extent.Extent{Offset: m.hot.Offset, Size: m.hot.Size})
 }
 
 // Close wipes the round keys.

@@ -3,6 +3,7 @@
 package reencrypt
 
 import (
+	"crypto/rand"
 	"io"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
@@ -76,16 +77,14 @@ const (
 // sense under the old key, or one of reading.
 func (r *Run) Sample(data io.ReaderAt, size uint64, keys Keys) (Senses, error) {
 	var all Senses
-	if r.Old.Type == "crypt" && keys.Old == nil {
-		return all, nil
-	}
+	lacks, _ := r.Lacks(keys)
 	old, fresh, err := r.ciphers(keys)
 	if err != nil {
 		return all, err
 	}
 	defer closeAll(old, fresh)
 	for _, at := range places(r.New.Offset, size) {
-		one, err := r.sampleAt(data, at, size, old, fresh)
+		one, err := r.sampleAt(data, at, size, old, fresh, lacks)
 		if err != nil {
 			return all, err
 		}
@@ -114,7 +113,8 @@ func places(offset, size uint64) (list []uint64) {
 	return list
 }
 
-func (r *Run) sampleAt(data io.ReaderAt, at, size uint64, old, fresh *sector.Cipher) (s Senses, err error) {
+func (r *Run) sampleAt(data io.ReaderAt, at, size uint64, old, fresh *sector.Cipher, lacks bool,
+) (s Senses, err error) {
 	from := r.Old.Offset + at
 	if r.Moved != nil && at < r.Moved.Size {
 		from = r.Moved.Offset + at
@@ -130,7 +130,12 @@ func (r *Run) sampleAt(data io.ReaderAt, at, size uint64, old, fresh *sector.Cip
 	if err != nil {
 		return s, err
 	}
-	if err := decipher(old, was, at); err != nil {
+	if lacks { // under a key that is not at hand nothing makes sense
+		_, err = rand.Read(was)
+	} else {
+		err = decipher(old, was, at)
+	}
+	if err != nil {
 		return s, err
 	}
 	if err := decipher(fresh, now, at); err != nil {

@@ -150,6 +150,9 @@ func (p *Plan) conclude(ctx context.Context, t Target, o Options) error {
 		}
 	}
 	found, err := run.Sample(t.Data, t.size(), o.Keys)
+	if err == nil && run.New.Key == nil && o.Keys.Old == nil && len(run.Old.Key.Keyslots) > 0 && found.New == 0 {
+		return fmt.Errorf("old key: %w", reencrypt.ErrKey) // nothing shows that the data are plain
+	}
 	p.Action, p.Last, p.Samples = Conclude, true, &found
 	return err
 }

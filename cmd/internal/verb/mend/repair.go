@@ -101,6 +101,11 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	if o.undo.Set && volume.Exists(o.undo.V) {
 		return volume.GoBack(ctx, c, path, o.undo.V)
 	}
+	if !o.choose.Set && !o.fromFar {
+		if handled, err := repairMidway(ctx, c, path); handled || err != nil {
+			return err
+		}
+	}
 	planner := choosePlanner(c, o)
 	plan, err := planRepair(ctx, c, path, planner)
 	if err != nil {
