@@ -5,6 +5,7 @@ package reencrypt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 
@@ -28,6 +29,12 @@ type Finding struct {
 	Torn   uint64 `json:"torn"`   // some 512 bytes old, the others new
 	Odd    uint64 `json:"odd"`    // made neither of nor into what the area recorded
 	Senses Senses `json:"senses"` // of the odd ones
+}
+
+func (f *Finding) add(o Finding) {
+	f.Units, f.Old, f.New = f.Units+o.Units, f.Old+o.Old, f.New+o.New
+	f.Torn, f.Odd = f.Torn+o.Torn, f.Odd+o.Odd
+	f.Senses.add(o.Senses)
 }
 
 // Proven tells that the record is of this zone: some unit goes with it.
@@ -102,42 +109,80 @@ func (m *Mender) Look() (f Finding, err error) {
 		if err != nil {
 			return f, err
 		}
-		f.Units, f.Old, f.New = f.Units+one.Units, f.Old+one.Old, f.New+one.New
-		f.Torn, f.Odd = f.Torn+one.Torn, f.Odd+one.Odd
-		f.Senses.add(one.Senses)
+		f.add(one)
 	}
 	return f, nil
 }
 
 // Batch says what the units of one piece are, and what is to be written so that each is new. An odd one that makes
 // sense under the old key alone is taken for old, and otherwise left as it is.
-func (m *Mender) Batch(i uint64) (Finding, []Write, error) {
-	start := i * m.step()
-	size := min(m.step(), m.hot.Size-start)
-	b := &reading{m: m, start: start, at: m.hot.Start + start}
-	if err := b.read(size); err != nil {
-		return Finding{}, nil, err
-	}
-	defer b.wipe()
-	var f Finding
-	var list []Write
-	for from := uint64(0); from < size; from += m.unit {
-		to := min(from+m.unit, size)
-		want, err := b.judge(from, to, &f)
-		if err != nil {
-			return f, nil, err
+func (m *Mender) Batch(i uint64) (f Finding, list []Write, err error) {
+	err = m.each(i, func(start uint64, now, want []byte, one Finding) error {
+		f.add(one)
+		if bytes.Equal(want, now) {
+			return nil
 		}
-		if bytes.Equal(want, b.now[from:to]) {
-			continue
-		}
-		offset := m.hot.Offset + start + from
+		offset := m.hot.Offset + start
 		if last := len(list) - 1; last >= 0 && list[last].Offset+uint64(len(list[last].Bytes)) == offset {
 			list[last].Bytes = append(list[last].Bytes, want...)
 		} else {
 			list = append(list, Write{offset, bytes.Clone(want)})
 		}
+		return nil
+	})
+	return f, list, err
+}
+
+// each calls visit for each unit of a piece: where it begins in the zone, what it is and is to be, what was found.
+func (m *Mender) each(i uint64, visit func(start uint64, now, want []byte, one Finding) error) error {
+	start := i * m.step()
+	size := min(m.step(), m.hot.Size-start)
+	b := &reading{m: m, start: start, at: m.hot.Start + start}
+	defer b.wipe()
+	if err := b.read(size); err != nil {
+		return err
 	}
-	return f, list, nil
+	for from := uint64(0); from < size; from += m.unit {
+		to := min(from+m.unit, size)
+		var one Finding
+		want, err := b.judge(from, to, &one)
+		if err == nil {
+			err = visit(start+from, b.now[from:to], want, one)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Readable lists the hot zone as pieces that are either old or new, for who reads it before it is recovered. The
+// error is ErrUnknowable where a unit is neither.
+func (m *Mender) Readable() (list []Piece, err error) {
+	for i := range m.Batches() {
+		err := m.each(i, func(start uint64, now, _ []byte, one Finding) error {
+			p := Piece{Start: m.hot.Start + start, Size: uint64(len(now)), Side: New, Offset: m.hot.Offset + start}
+			switch {
+			case m.zone == nil:
+				p.Side, p.Offset = Old, m.was+start
+			case one.Old > 0:
+				p.Side = Old
+			case one.New == 0:
+				return fmt.Errorf("%w: the unit at byte %d of the data is torn", ErrUnknowable, p.Start)
+			}
+			last := len(list) - 1
+			if last >= 0 && list[last].Side == p.Side && list[last].Offset+list[last].Size == p.Offset {
+				list[last].Size += p.Size
+			} else {
+				list = append(list, p)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // reading is a piece of the zone in all its readings.
