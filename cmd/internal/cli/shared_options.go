@@ -215,7 +215,7 @@ func commonOptions(o *Options) []Option {
 			Help: "hash of its checksums",
 		},
 		{
-			Long: "resume-only", All: true, Into: &o.ResumeOnly, Unlisted: true,
+			Long: "resume-only", All: true, Into: &o.ResumeOnly,
 			Help: "go on with a reencryption, start none",
 		},
 		{

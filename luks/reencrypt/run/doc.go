@@ -10,7 +10,7 @@
 //
 //	announce    record of the zone in the area → both heads: the zone is hot
 //	recover     both heads, where they differ → data of the zone → both heads: the zone is new
-//	last zone   the same, but that the heads then tell of no run any more; then the old keyslots' areas are overwritten
+//	last zone   the same, but that the heads then tell of no run; then the old keyslots' areas are overwritten
 //
 // So the heads call a zone new only when its data are durable, and a run is finished with one commit: the state in
 // which all data are new and the heads tell of a run, which other programs take for the beginning, is never written.

@@ -85,6 +85,11 @@ func (e *EndKeys) needs(v *volume.Volume, verdict reencrypt.Verdict) []needed {
 	if d := run.New.Key; d != nil && !same {
 		list = append(list, needed{*d, sizeOf(v, *d), &e.fresh, false})
 	}
+	for i := range list { // where the keyslots of one key have gone, the other one tells
+		if list[i].size == 0 {
+			list[i].size = list[len(list)-1].size
+		}
+	}
 	return list
 }
 
@@ -143,7 +148,8 @@ func lacking(list []needed, spared bool) int {
 }
 
 // opens tries a passphrase for each key that is still to be had.
-func opens(ctx context.Context, c *verb.Command, v *volume.Volume, list []needed, passphrase []byte) (n int, err error) {
+func opens(ctx context.Context, c *verb.Command, v *volume.Volume, list []needed, passphrase []byte,
+) (n int, err error) {
 	for _, w := range list {
 		if *w.into != nil {
 			continue

@@ -155,8 +155,8 @@ func (m *midway) agree(ctx context.Context, c *verb.Command, resume bool) error 
 	}
 	text := "Really proceed with LUKS2 reencryption recovery?"
 	if m.verdict.Step == reencrypt.Confirm {
-		text = "Nothing vouches for the metadata of this reencryption. Compare luksDump with what you know of the run " +
-			"before you go on: reencryption metadata will be protected and upgraded."
+		text = "Nothing vouches for the metadata of this reencryption. Compare luksDump with what you know of the " +
+			"run before you go on: reencryption metadata will be protected and upgraded."
 	}
 	return c.UI.Confirm(ctx, ui.Confirmation{Text: text})
 }

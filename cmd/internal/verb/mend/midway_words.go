@@ -57,7 +57,8 @@ func tellStep(say say, p run.Plan) {
 		}
 	}
 	if s := p.Samples; s != nil {
-		say("samples: %d pieces of 512 bytes make sense under the new key only, %d under the old one only", s.New, s.Old)
+		say("samples: %d pieces of 512 bytes make sense under the new key only, %d under the old one only", s.New,
+			s.Old)
 	}
 	for _, line := range deeds(p) {
 		say("%s", line)

@@ -30,7 +30,8 @@ func Reencrypt() verb.Verb {
 			Name: "reencrypt", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1,
 			Summary: "bring an interrupted reencryption to its end",
 			Partly:  onlyResumes,
-			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfVolumeKey + "resume-only align-payload device-size disable-blkid iter-time key-description key-size key-slot " +
+			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfVolumeKey + "resume-only " +
+				"align-payload device-size disable-blkid iter-time key-description key-size key-slot " +
 				"keyslot-cipher keyslot-key-size label luks2-keyslots-size luks2-metadata-size offset pbkdf " +
 				"pbkdf-force-iterations progress-json sector-size subsystem use-random use-urandom uuid",
 			Options: []cli.Option{
@@ -64,16 +65,18 @@ func Reencrypt() verb.Verb {
 				},
 			},
 			About: []string{
-				"Goes on with a reencryption, encryption or decryption in place of a LUKS2 volume that was interrupted, " +
-					"to its end: --resume-only is needed, since none is started. A zone that was being rewritten is " +
-					"recovered first, as by repair, and a run whose data are all new is only concluded. The volume must " +
-					"not be open.",
-				"Both keys are needed. The passphrase is asked for once where it opens a keyslot of each, and otherwise " +
-					"for each of them; --key-file and --volume-key-file may be given twice, in any order. A run in which " +
-					"everything is new needs the new key alone.",
+				"Goes on with a reencryption, encryption or decryption in place of a LUKS2 volume that was " +
+					"interrupted, to its end: --resume-only is needed, since none is started. A zone that was being " +
+					"rewritten is recovered first, as by repair, and a run whose data are all new is only concluded. " +
+					"The volume must not be open.",
+				"Both keys are needed. The passphrase is asked for once where it opens a keyslot of each, and " +
+					"otherwise for each of them; --key-file and --volume-key-file may be given twice, in any order. A " +
+					"run in which everything is new needs the new key alone.",
 				"Each zone is recorded, and the record is durable, before the header announces the zone; the header " +
-					"calls it new only when its data are durable. It may be cut off at any place, and be called again. " +
-					"--dry-run says what the next step is.",
+					"calls it new only when its data are durable. It may be cut off at any place, and be called " +
+					"again. --dry-run says what the next step is.",
+				"A run without resilience is refused: nobody can see whether it crashed. So is another resilience " +
+					"for a run that is under way, and the reencryption of an open volume (--active-name).",
 			},
 			Examples: []cli.Example{
 				{
