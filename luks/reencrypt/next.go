@@ -311,27 +311,58 @@ func (r *Run) longest(start, block uint64) uint64 {
 	return 0
 }
 
-// Upgraded is the run with a digest over its metadata, as a run of version 1 has none: both as the metadata have it
-// then, and as the text of the requirement. seal makes the digest of the message; it must not keep it.
-func (r *Run) Upgraded(m *luks2.Metadata, keys Keys, seal func(message []byte) (luks2.Digest, error),
-) (*luks2.Metadata, error) {
+// Seal makes the digest of a message, with a salt of its own; it must not keep the message.
+type Seal func(message []byte) (luks2.Digest, error)
+
+// Upgraded are the metadata of a run of version 1 with a digest over them, which it lacks, as one of version 2.
+func (r *Run) Upgraded(m *luks2.Metadata, keys Keys, seal Seal) (*luks2.Metadata, error) {
 	later := *r
 	later.Version = 2
-	message, err := later.message(keys)
-	defer wipe(message)
-	if err != nil {
-		return nil, err
-	}
-	d, err := seal(message)
+	d, err := later.sealed(keys, seal)
 	if err != nil {
 		return nil, err
 	}
 	next := m.Clone()
-	d.Keyslots, d.Segments = []int{r.Keyslot}, nil
 	if _, err := next.AddDigest(d); err != nil {
 		return nil, err
 	}
 	return next, next.SetRequirements(fmt.Sprintf("online-reencrypt-v%d", later.Version))
+}
+
+// Protected are the metadata of a run between two steps with another resilience, "checksum" or "journal". unit is what
+// one checksum of that hash covers, bytes; it is made whole sectors. A run that moves data keeps its own: the error is
+// then a ForeignError.
+func (r *Run) Protected(m *luks2.Metadata, kind, hash string, unit uint32, keys Keys, seal Seal,
+) (*luks2.Metadata, error) {
+	if r.shifts() || r.Hot() != nil {
+		return nil, foreign(member("keyslots", r.Keyslot)+".area", "of a run that keeps its resilience")
+	}
+	later := *r
+	later.Area.Type, later.Hash, later.UnitSize = kind, "", 0
+	if kind == "checksum" {
+		later.Hash, later.UnitSize = hash, max(unit, r.Old.SectorSize, r.New.SectorSize, 512)
+	}
+	if err := later.checkResilience(); err != nil {
+		return nil, err
+	}
+	d, err := later.sealed(keys, seal)
+	if err != nil {
+		return nil, err
+	}
+	next := m.Clone()
+	next.SetDigest(r.Digest.ID, d)
+	return next, next.SetResilience(later.Reencryption)
+}
+
+func (r *Run) sealed(keys Keys, seal Seal) (luks2.Digest, error) {
+	message, err := r.message(keys)
+	defer wipe(message)
+	if err != nil {
+		return luks2.Digest{}, err
+	}
+	d, err := seal(message)
+	d.Keyslots, d.Segments = []int{r.Keyslot}, nil
+	return d, err
 }
 
 // Length of the data in bytes, where the run has a size; 0 where they go to the device's end.

@@ -19,6 +19,7 @@ type Action int
 const (
 	Rest     Action = iota // nothing is to be done, or nothing that was asked for
 	Settle                 // make both heads equal
+	Protect                // record zones in another way
 	Upgrade                // add the digest that runs of version 1 lack
 	TakeBack               // call the zone old again: its data were never written
 	Recover                // write what is missing of the zone, then call it new
@@ -44,8 +45,9 @@ type Options struct {
 	Resume bool
 	// Trust lets a run of version 1 through, whose metadata nobody vouches for.
 	Trust bool
-	// Uncrashed lets a run without resilience go on: somebody knows that it was stopped by hand.
-	Uncrashed bool
+	// Resilience is how zones are to be recorded from now on, "checksum" or "journal"; "" for as they are. That it is
+	// given lets a run without any go on: somebody knows that it was stopped by hand.
+	Resilience, Hash string
 	// Force lets a damaged head be overwritten beside a foreign signature, as in commit.Options.
 	Force bool
 	// Tell is told each step before it begins, with what is known then; nil for silence.
@@ -166,7 +168,11 @@ func (p *Plan) clean(ctx context.Context, t Target, o Options) error {
 	if p.Action == Settle || !o.Resume {
 		return nil
 	}
-	if run.Area.Type == "none" {
+	switch {
+	case o.Resilience != "" && o.Resilience != run.Area.Type:
+		p.Action = Protect
+		return nil
+	case run.Area.Type == "none":
 		return ErrMayHaveCrashed
 	}
 	zone, err := run.NextZone(t.size(), t.Block)

@@ -5,11 +5,13 @@ package run_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt/run"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -148,6 +150,93 @@ func TestEveryRecordedStateComesHome(t *testing.T) {
 			t.Errorf("the data differ, or %v", err)
 		}
 	})
+}
+
+// Runs get another resilience on the way, those without any too.
+func TestARunMayBeGivenAnotherResilience(t *testing.T) {
+	count := 0
+	eachState(t, func(t *testing.T, name string, f interrupted.Family, s interrupted.State) {
+		for _, kind := range []string{"checksum", "journal"} {
+			target := targetOf(f, s)
+			before, err := judged(target)
+			if err != nil || before.State != reencrypt.Clean {
+				return
+			}
+			o := run.Options{Keys: keysOf(f), Resume: true, Resilience: kind, Hash: "sha512"}
+			_, err = run.Home(t.Context(), target, o)
+			if moves := before.Run.Shift > 0; moves || err != nil {
+				if !errors.Is(err, reencrypt.ErrForeign) || !moves {
+					t.Errorf("%s: %v", kind, err)
+				}
+				continue
+			}
+			if got, err := atHome(f, target); err != nil || !bytes.Equal(got, f.PlainData()) {
+				t.Errorf("%s: the data differ, or %v", kind, err)
+			}
+			count++
+		}
+	})
+	if count < 24 {
+		t.Errorf("%d runs", count)
+	}
+}
+
+// Metadata of version 1 are protected where somebody trusts them, and the run is then as any other.
+func TestARunOfVersion1IsProtectedOnTrust(t *testing.T) {
+	f := interrupted.Families()[0]
+	for _, s := range f.States {
+		if s.Name != "clean-1" && s.Name != "hot-2-data-half" {
+			continue
+		}
+		target := targetOf(f, s)
+		target.Header.(*memory).image = ofVersion1(t, target.Header.(*memory).image)
+		o := run.Options{Keys: keysOf(f), Resume: true}
+		if _, err := run.Home(t.Context(), target, o); !errors.Is(err, run.ErrVersion1) {
+			t.Errorf("%v", err)
+		}
+		o.Trust = true
+		if _, err := run.Home(t.Context(), target, o); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := atHome(f, target); err != nil || !bytes.Equal(got, f.PlainData()) {
+			t.Errorf("the data differ, or %v", err)
+		}
+	}
+}
+
+// ofVersion1 takes the digest over the metadata out of both heads.
+func ofVersion1(t *testing.T, image []byte) []byte {
+	t.Helper()
+	for at := uint64(0); at < 2; at++ {
+		head := image[at*(16<<10) : (at+1)*(16<<10)]
+		c, err := luks2.Decode(head, at*(16<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m map[string]map[string]any
+		if err := json.Unmarshal(c.Metadata.Text(), &m); err != nil {
+			t.Fatal(err)
+		}
+		for id, d := range m["digests"] {
+			if len(d.(map[string]any)["segments"].([]any)) == 0 {
+				delete(m["digests"], id)
+			}
+		}
+		m["config"]["requirements"] = map[string]any{"mandatory": []string{"online-reencrypt"}}
+		text, err := json.Marshal(m)
+		if err == nil {
+			c.Metadata, err = luks2.ParseMetadata(text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := luks2.Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(head, fresh)
+	}
+	return image
 }
 
 // What repair does: the hot zone comes to its end, what is finished is concluded, and what stopped between two steps

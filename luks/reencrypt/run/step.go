@@ -58,6 +58,8 @@ func (p Plan) carryOut(ctx context.Context, s *commit.Session, t Target, o Optio
 		return s.Do(commit.Change{Next: s.Now()})
 	case Upgrade:
 		return p.upgrade(ctx, s, o)
+	case Protect:
+		return p.protect(ctx, s, t, o)
 	case TakeBack:
 		return p.takeBack(s, t)
 	case Announce:
@@ -161,26 +163,38 @@ func kept(run *reencrypt.Run, m *luks2.Metadata) uint64 {
 	return extent.Down(t.Far.Start()-run.New.Offset, uint64(luks2.AreaAlignment))
 }
 
-// upgrade gives a run of version 1 a digest, with the hash and cost of that of a volume key.
-func (p Plan) upgrade(ctx context.Context, s *commit.Session, o Options) error {
+// upgrade gives a run of version 1 a digest.
+func (p Plan) upgrade(ctx context.Context, s *commit.Session, o Options) (err error) {
 	run, next := p.Verdict.Run, s.Now()
+	if err := run.VerifyKeys(ctx, o.Keys); err != nil {
+		return err
+	}
+	if next.Metadata, err = run.Upgraded(next.Metadata, o.Keys, sealing(ctx, run)); err != nil {
+		return err
+	}
+	return s.Do(commit.Change{Next: next})
+}
+
+func (p Plan) protect(ctx context.Context, s *commit.Session, t Target, o Options) (err error) {
+	run, next := p.Verdict.Run, s.Now()
+	next.Metadata, err = run.Protected(next.Metadata, o.Resilience, o.Hash, uint32(t.Block), o.Keys, sealing(ctx, run))
+	if err != nil {
+		return err
+	}
+	return s.Do(commit.Change{Next: next})
+}
+
+// sealing makes digests with the hash and cost of that of a volume key.
+func sealing(ctx context.Context, run *reencrypt.Run) reencrypt.Seal {
 	like := run.Old.Key
 	if like == nil {
 		like = run.New.Key
 	}
-	var err error
-	if err := run.VerifyKeys(ctx, o.Keys); err != nil {
-		return err
-	}
-	next.Metadata, err = run.Upgraded(next.Metadata, o.Keys, func(message []byte) (luks2.Digest, error) {
+	return func(message []byte) (luks2.Digest, error) {
 		d, err := digest.New(ctx, message, like.Hash, like.Iterations, 0, rand.Reader)
 		if err != nil {
 			return luks2.Digest{}, err
 		}
 		return luks2.Digest{Type: "pbkdf2", Hash: d.Hash, Iterations: d.Iterations, Salt: d.Salt, Value: d.Sum}, nil
-	})
-	if err != nil {
-		return err
 	}
-	return s.Do(commit.Change{Next: next})
 }

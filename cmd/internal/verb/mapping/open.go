@@ -65,8 +65,8 @@ func Open() verb.Verb {
 					"volume that only a TPM or a smart card opens. In crypttab such a volume is refused, and the " +
 					"types tcrypt, loopaes and fvault2 are refused everywhere.",
 				"A volume on which a reencryption was interrupted opens with both of its keys, by one passphrase or " +
-					"two, each part of the data under its own. Where a zone was being rewritten it opens with --readonly " +
-					"only, as it is; repair brings the zone to its end.",
+					"two, each part of the data under its own. Where a zone was being rewritten it opens with " +
+					"--readonly only, as it is; repair brings the zone to its end.",
 				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
 					"the other one, unless the device bears the signature of something else.",
 			},

@@ -129,6 +129,9 @@ func (m *midway) bringHome(ctx context.Context, c *verb.Command, resume bool) er
 		Keys: ends.Keys(), Resume: resume, Trust: m.verdict.Step == reencrypt.Confirm && !resume, Force: !resume,
 		Tell: func(p run.Plan) { tellStep(c.UI.Verbosef, p) },
 	}
+	if resume {
+		o.Resilience, o.Hash = c.Opt.Resilience.V, c.Opt.ResilienceHash.Or("sha256")
+	}
 	if c.Opt.DryRun {
 		return m.rehearse(ctx, c, o)
 	}

@@ -75,6 +75,8 @@ func deeds(p run.Plan) []string {
 	switch p.Action {
 	case run.Settle:
 		return []string{"commit: both heads as the newest one"}
+	case run.Protect:
+		return []string{"commit: zones are recorded in another way"}
 	case run.Upgrade:
 		return []string{"commit: a digest over the metadata of the reencryption"}
 	case run.TakeBack:
@@ -102,8 +104,11 @@ func midwayError(path string, err error) error {
 		return told(ui.Failed, "Device %s: %v. Run repair first, which asks, and protects them.", path, err)
 	case errors.Is(err, reencrypt.ErrDigest), errors.Is(err, reencrypt.ErrKey):
 		return told(ui.Denied, "Device %s: %v. Nothing was changed.", path, err)
+	case errors.Is(err, run.ErrMayHaveCrashed):
+		return told(ui.Failed, "Device %s: %v. Nothing was changed. If you know that it was stopped by hand, "+
+			"give it a resilience with --resilience checksum.", path, err)
 	case errors.Is(err, reencrypt.ErrForeign), errors.Is(err, reencrypt.ErrUnknowable),
-		errors.Is(err, run.ErrMayHaveCrashed), errors.Is(err, header.ErrForeign):
+		errors.Is(err, header.ErrForeign):
 		return told(ui.Failed, "Device %s: %v. Nothing was changed.", path, err)
 	}
 	return verb.DeviceError(path, err)

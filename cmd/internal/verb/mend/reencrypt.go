@@ -30,7 +30,8 @@ func Reencrypt() verb.Verb {
 			Name: "reencrypt", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1,
 			Summary: "bring an interrupted reencryption to its end",
 			Partly:  onlyResumes,
-			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfVolumeKey + "resume-only " +
+			Rules:   []cli.Rule{resilienceRule},
+			Takes: cli.OfWriter + cli.OfPassphrase + cli.OfVolumeKey + "resume-only resilience resilience-hash " +
 				"align-payload device-size disable-blkid iter-time key-description key-size key-slot " +
 				"keyslot-cipher keyslot-key-size label luks2-keyslots-size luks2-metadata-size offset pbkdf " +
 				"pbkdf-force-iterations progress-json sector-size subsystem use-random use-urandom uuid",
@@ -70,13 +71,14 @@ func Reencrypt() verb.Verb {
 					"rewritten is recovered first, as by repair, and a run whose data are all new is only concluded. " +
 					"The volume must not be open.",
 				"Both keys are needed. The passphrase is asked for once where it opens a keyslot of each, and " +
-					"otherwise for each of them; --key-file and --volume-key-file may be given twice, in any order. A " +
-					"run in which everything is new needs the new key alone.",
+					"otherwise for each of them; --key-file and --volume-key-file may be given twice, in any order. " +
+					"A run in which everything is new needs the new key alone.",
 				"Each zone is recorded, and the record is durable, before the header announces the zone; the header " +
 					"calls it new only when its data are durable. It may be cut off at any place, and be called " +
 					"again. --dry-run says what the next step is.",
-				"A run without resilience is refused: nobody can see whether it crashed. So is another resilience " +
-					"for a run that is under way, and the reencryption of an open volume (--active-name).",
+				"A run without resilience is refused: nobody can see whether it crashed. Where you know that it " +
+					"was stopped by hand, give it one with --resilience checksum or --resilience journal, which any " +
+					"run that moves no data takes. The reencryption of an open volume (--active-name) is refused.",
 			},
 			Examples: []cli.Example{
 				{
@@ -102,10 +104,14 @@ func onlyResumes(inv *cli.Invocation) string {
 		return "reencryption"
 	case o.ActiveName.Set:
 		return "reencryption of an open volume"
-	case o.Resilience.Set || o.ResilienceHash.Set:
-		return "another resilience for a reencryption that is under way"
 	}
 	return ""
+}
+
+func resilienceRule(inv *cli.Invocation) string {
+	o := inv.Options
+	known := !o.Resilience.Set || o.Resilience.V == "checksum" || o.Resilience.V == "journal"
+	return cli.Refuse(!known, "Option --resilience takes checksum or journal for a reencryption that is resumed.")
 }
 
 func resumeRun(ctx context.Context, c *verb.Command) error {
