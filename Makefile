@@ -73,7 +73,7 @@ pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector ./luks/unlock $(wildcard ./luks/signature) ./luks/fault ./luks/layout ./luks/plaintext \
 	./luks/restore ./luks/view ./cmd/internal/cli ./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Those of them that take minutes where an emulator runs them.
-dear32  := luks/(foreign/bitlk|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
+dear32  := luks/(foreign/(bitlk|tcrypt)|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.
 rooted  := $(module)/(cmd/orthrus|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
@@ -173,7 +173,7 @@ test-vm: setup
 dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
 	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
 	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel|$\
-	TestVerity.*|TestBitLocker.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
+	TestVerity.*|TestBitLocker.*|TestTrueCrypt.*|TestVeraCrypt.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
 	TestMappingsAreNamedByNameAndByPath|TestPersistentFlagsAreShared|TestUdev.*|TestDeferredClose|$\
 	TestLoopDevicesGoWithTheMapping|TestFullDisk|TestOthersThanRootAreTold|TestPlainMappingsAreThoseOfCryptsetup|$\
 	TestManyAtOnce|TestLongNamesCutTheUUID|TestCookiesWithRealUdev|TestHoldersNamesMappingMountAndProcess|$\

@@ -23,6 +23,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/bitlkimage"
+	"github.com/orthrus-luks/orthrus/test/tcryptimage"
 	"github.com/orthrus-luks/orthrus/test/vectors/interrupted"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
@@ -62,7 +63,7 @@ func TestScript(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "costs": costs,
-			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume,
+			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume, "tcrypt": tcryptVolume,
 			"interrupted": recorded,
 			"keys":        recordedKeys,
 		},
@@ -163,6 +164,22 @@ func bitlkVolume(ts *testscript.TestScript, _ bool, args []string) {
 	im := bitlkimage.Make(o)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), im.Bytes, 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".bek"), im.BEK, 0o600))
+}
+
+// tcryptVolume makes a TrueCrypt or VeraCrypt volume by the options that a word stands for: "tcrypt t.img vera".
+func tcryptVolume(ts *testscript.TestScript, _ bool, args []string) {
+	o := map[string]tcryptimage.Options{
+		"cascade": {Ciphers: "serpent-twofish-aes", Hash: "whirlpool"},
+		"vera":    {VeraCrypt: true, PIM: 3, Ciphers: "camellia", KeyFiles: []string{ts.ReadFile("k1"), ts.ReadFile("k2")}},
+		"hidden":  {Hidden: 128 << 10, Version: 3},
+		"backup":  {Backup: true},
+		"argon2":  {VeraCrypt: true, PIM: 1, Hash: "argon2id"},
+		"system":  {System: true, Start: 64 << 10, Length: 128 << 10, Hash: "ripemd160"},
+		"legacy":  {Version: 1, Mode: "cbci-tcrypt", Ciphers: "twofish-aes"},
+		"wrong":   {Alter: func(header []byte) { header[131] = 1 }}, // sectors of an odd size
+	}[args[1]]
+	o.Passphrase = "pass one"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), tcryptimage.Make(o).Bytes, 0o600))
 }
 
 // holds puts a file system of so many blocks of 1 KiB into a volume, or the start of one:

@@ -15,6 +15,13 @@ type Image struct {
 	FirstBlock uint64      // where the tree begins, in hash blocks from the start of Hash
 	FEC        *FEC        // or nil
 
+	// Former is an earlier version, for Build; or nil.
+	Former *Former
+	// Hashed is how many data blocks have their digests in Hash already, from a Build of the same data that was
+	// interrupted. Reached is told that number as it grows, one call at a time; or nil.
+	Hashed  uint64
+	Reached func(blocks uint64)
+
 	Workers  int              // 0: as many as there are processors
 	Progress func(done int64) // called with the bytes that have been worked on, one call at a time; or nil
 }

@@ -98,7 +98,7 @@ func (m *mending) mendTree(ctx context.Context) error {
 // mendHashBlock repairs one block of the tree from the parity or from what lies below it.
 func (m *mending) mendHashBlock(layer int, block uint64) bool {
 	if m.im.FEC != nil {
-		for _, mended := range m.round(m.roundOf(layer, block)) {
+		for _, mended := range m.rounds(m.roundOf(layer, block), 1) {
 			if mended.layer > 0 {
 				m.accept(mended)
 			}
@@ -157,7 +157,7 @@ func (m *mending) rebuilt(layer int, block uint64) []byte {
 		} else if readFull(below.from, p, below.at(child)) != nil {
 			return nil
 		}
-		content = m.geometry.digests(content, h, p, below.size, child, child == first+n-1, false)
+		content = m.geometry.digests(content, h, hashed{blocks: p}, below.size, child, child == first+n-1)
 	}
 	return content
 }
@@ -173,30 +173,34 @@ func (m *mending) mendData(ctx context.Context, out io.WriterAt) error {
 			rounds.Add(m.roundOf(0, block))
 		}
 	}
-	queue := make(chan uint64)
+	queue := make(chan runOfRounds)
 	go func() {
 		defer close(queue)
-		for round := range rounds.All() {
-			select {
-			case queue <- round:
-			case <-ctx.Done():
-				return
+		for first, n := range rounds.Runs() {
+			for ; n > 0; first, n = first+min(n, mostRounds), n-min(n, mostRounds) {
+				select {
+				case queue <- runOfRounds{first, min(n, mostRounds)}:
+				case <-ctx.Done():
+					return
+				}
 			}
 		}
 	}()
 	err := parallel(ctx, m.im.Workers, rounds.Len(), func() func(uint64) error {
 		return func(uint64) error {
-			round, more := <-queue
+			run, more := <-queue
 			if !more {
 				return context.Cause(ctx)
 			}
-			return m.keep(m.round(round), out)
+			return m.keep(m.rounds(run.first, run.n), out)
 		}
 	})
 	for range queue { // after an error: let the sender end
 	}
 	return err
 }
+
+type runOfRounds struct{ first, n uint64 }
 
 // keep writes proven data blocks.
 func (m *mending) keep(mended []mendedBlock, out io.WriterAt) error {

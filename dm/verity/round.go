@@ -22,46 +22,58 @@ type round struct {
 	syndromes [][]byte
 }
 
-// round computes the bad blocks of a round, and returns those whose hash is right. It tries in turn what the code can
-// do with the known places of the errors and without, and begins again with what it has proven.
-func (m *mending) round(number uint64) []mendedBlock {
-	r := &round{mending: m, number: number, hash: newHasher(&m.im.Params)}
-	if !r.load() {
-		return nil
+// mostRounds are worked on at once: their columns lie beside each other, and are read as one.
+const mostRounds = 32
+
+// rounds computes the bad blocks of n rounds from one on, and returns those whose hash is right. It tries in turn what
+// the code can do with the known places of the errors and without, and begins again with what it has proven.
+func (m *mending) rounds(first, n uint64) (mended []mendedBlock) {
+	h := newHasher(&m.im.Params)
+	list := make([]*round, n)
+	for i := range list {
+		list[i] = &round{mending: m, number: first + uint64(i), hash: h}
 	}
-	var mended []mendedBlock
-	for {
-		proven := r.try()
-		if len(proven) == 0 {
-			return mended
+	m.load(list)
+	for _, r := range list {
+		if !r.loadParity() {
+			continue
 		}
-		mended = append(mended, proven...)
+		for proven := r.try(); len(proven) > 0; proven = r.try() {
+			mended = append(mended, proven...)
+		}
 	}
+	return mended
 }
 
-// load reads the round's columns, folds them into the syndromes, and keeps those that hashes can judge and that are
-// bad or not proven.
-func (r *round) load() bool {
-	size := int(r.im.DataBlockSize)
-	roots := r.code.Roots()
-	r.syndromes = split(make([]byte, roots*size), roots, int64(size))
-	column := make([]byte, size)
-	for j := range r.code.MessageColumns() {
-		number := uint64(j)*r.layout.Rounds + r.number
-		_, err := r.message.read(column, int64(number)*int64(size))
-		if err != nil {
-			clear(column)
-		}
-		r.code.Fold(r.syndromes, column)
-		if number < r.layout.Blocks {
-			r.look(j, number, column, err != nil)
+// load reads the columns of adjacent rounds, folds them into the syndromes, and keeps those that hashes can judge and
+// that are bad or not proven.
+func (m *mending) load(list []*round) {
+	size, roots := int(m.im.DataBlockSize), m.code.Roots()
+	for _, r := range list {
+		r.syndromes = split(make([]byte, roots*size), roots, int64(size))
+	}
+	columns := make([]byte, size*len(list))
+	for j := range m.code.MessageColumns() {
+		at := uint64(j)*m.layout.Rounds + list[0].number
+		_, err := m.message.read(columns, int64(at)*int64(size))
+		for i, r := range list {
+			column, failed := columns[i*size:][:size], err
+			if failed != nil {
+				if _, failed = m.message.read(column, int64(at+uint64(i))*int64(size)); failed != nil {
+					clear(column)
+				}
+			}
+			m.code.Fold(r.syndromes, column)
+			if number := at + uint64(i); number < m.layout.Blocks {
+				r.look(j, number, column, failed != nil)
+			}
 		}
 	}
-	return r.loadParity(size, roots)
 }
 
 // loadParity folds in the parity, which has to be readable.
-func (r *round) loadParity(size, roots int) bool {
+func (r *round) loadParity() bool {
+	size, roots := int(r.im.DataBlockSize), r.code.Roots()
 	raw := make([]byte, size*roots)
 	at := r.im.FEC.Offset + int64(r.number)*int64(len(raw))
 	if readFull(r.im.FEC.Device, raw, at) != nil {

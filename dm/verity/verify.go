@@ -94,24 +94,50 @@ func (im *Image) verify(ctx context.Context, root []byte, copyTo io.WriterAt) (*
 		return nil, &FieldError{"root hash length", len(root), "the hash has another one"}
 	}
 	d := newDamage(t)
-	layers := im.layers(t)
 	progress := &meter{tell: im.Progress}
-	for i := range layers {
-		c := &comparison{im: im, tree: t, below: layers[i], bad: d.set(i), progress: progress}
+	for i := range len(t.Levels) + 1 {
+		c := im.comparison(d, i, root)
+		c.progress = progress
 		if i == 0 {
 			c.copyTo = copyTo
-		} else {
-			c.stray, c.children = &d.Stray[i-1], layers[i-1].blocks
 		}
-		c.wanted = func([]byte, uint64, uint64) ([]byte, error) { return root, nil }
-		if i+1 < len(layers) {
-			c.wanted = layers[i+1].digestReader(t)
-		}
-		if err := parallel(ctx, im.Workers, layers[i].units(), c.worker); err != nil {
+		if err := parallel(ctx, im.Workers, c.below.units(), c.worker); err != nil {
 			return nil, err
 		}
 	}
 	return d, nil
+}
+
+// VerifyTree compares the blocks of the tree with the hashes above them, without data and root hash: it finds damage
+// of the tree, and proves nothing.
+func (im *Image) VerifyTree(ctx context.Context) (*Damage, error) {
+	t, err := im.Tree()
+	if err != nil {
+		return nil, err
+	}
+	d := newDamage(t)
+	for i := 1; i < len(t.Levels); i++ {
+		c := im.comparison(d, i, nil)
+		c.progress = &meter{tell: im.Progress}
+		if err := parallel(ctx, im.Workers, c.below.units(), c.worker); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// comparison is that of a layer, 0 for the data, with what is above it.
+func (im *Image) comparison(d *Damage, number int, root []byte) *comparison {
+	layers := im.layers(d.tree)
+	c := &comparison{im: im, tree: d.tree, below: layers[number], bad: d.set(number)}
+	if number > 0 {
+		c.stray, c.children = &d.Stray[number-1], layers[number-1].blocks
+	}
+	c.wanted = func([]byte, uint64, uint64) ([]byte, error) { return root, nil }
+	if number+1 < len(layers) {
+		c.wanted = layers[number+1].digestReader(d.tree)
+	}
+	return c
 }
 
 // digestReader returns a function that reads the part of a level where the digests of n blocks from first on lie, a

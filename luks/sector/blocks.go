@@ -19,11 +19,11 @@ type blockCipher interface {
 
 const blockSize = 16 // of all ciphers computed here, in bytes
 
-// blockKeySizes are the key sizes that AES, Serpent and Twofish take, in bytes.
+// blockKeySizes are the key sizes that the ciphers computed here take, in bytes.
 func blockKeySizes() []int { return []int{16, 24, 32} }
 
 func builtinCipher(name string) bool {
-	return name == "aes" || name == "serpent" || name == "twofish"
+	return name == "aes" || name == "serpent" || name == "twofish" || name == "camellia"
 }
 
 // blockSize returns the bytes in a block of the cipher.
@@ -42,6 +42,8 @@ func newBlockCipher(s Spec, key []byte) (blockCipher, error) {
 	switch s.Cipher {
 	case "serpent":
 		return newSerpent(key)
+	case "camellia":
+		return newCamellia(key), nil
 	case "twofish":
 		b, err := twofish.NewCipher(key)
 		return twofishBlocks{oneByOne{b}, b}, err

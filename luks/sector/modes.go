@@ -40,7 +40,10 @@ var modes = []modeRow{
 	},
 	{name: "ctr", ciphers: blockCiphers, make: newCTR, ivSize: ofBlock, keys: 1, inKeyslots: true},
 	{name: "ecb", ciphers: blockCiphers, make: newECB, ivSize: 0, keys: 1, inKeyslots: true},
-	{name: "lrw", ciphers: blockCiphers, ivSize: ofBlock, keys: 1, inKeyslots: true, boot: []string{"benbi"}},
+	{
+		name: "lrw", ciphers: blockCiphers, make: newLRW, ivSize: ofBlock, keys: 1, inKeyslots: true,
+		boot: []string{"benbi"},
+	},
 	{
 		name: "adiantum", ciphers: []string{"xchacha12,aes", "xchacha20,aes"}, ivSize: maxIVSize, keys: 1,
 		inKeyslots: true, boot: []string{"plain64"}, modules: []string{"nhpoly1305"},

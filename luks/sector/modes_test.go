@@ -14,7 +14,8 @@ func TestKernelModulesAreThoseOfTheWholeWay(t *testing.T) {
 		"aes-xts-plain64":      "crypto-xts(aes) crypto-xts crypto-aes",
 		"aes":                  "crypto-cbc(aes) crypto-cbc crypto-aes",
 		"aes:64-cbc-plain64":   "crypto-cbc(aes) crypto-cbc crypto-aes", // AF_ALG has no key counts
-		"camellia-xts-plain64": "crypto-xts(camellia) crypto-xts crypto-camellia algif_skcipher",
+		"camellia-xts-plain64": "crypto-xts(camellia) crypto-xts crypto-camellia",
+		"aria-xts-plain64":     "crypto-xts(aria) crypto-xts crypto-aria algif_skcipher",
 		"aes-cbc-essiv:sha256": "crypto-essiv(cbc(aes),sha256) crypto-essiv crypto-cbc(aes) crypto-cbc crypto-aes " +
 			"crypto-sha256",
 		"xchacha12,aes-adiantum-plain64": "crypto-adiantum(xchacha12,aes) crypto-adiantum crypto-xchacha12 " +

@@ -46,10 +46,18 @@ func (m xtsMode) decrypt(dst, src, ivs []byte, size int, work *[MaxSize]byte) er
 
 func (m xtsMode) whiten(dst, src, ivs []byte, size int, work *[MaxSize]byte, blocks func(dst, src []byte)) {
 	m.tweak.encrypt(ivs, ivs)
+	whitened(dst, src, size, work, blocks, func(tweaks []byte, at int) { fillTweaks(tweaks, ivs[at:]) })
+}
+
+// whitened adds tweaks to the blocks of each sector before and after they go through the cipher. fill makes those of
+// a sector, whose vector begins at byte `at` of the vectors.
+func whitened(dst, src []byte, size int, work *[MaxSize]byte, blocks func(dst, src []byte),
+	fill func(tweaks []byte, at int),
+) {
 	tweaks := work[:size]
 	defer clear(tweaks)
 	for at := 0; at < len(src); at += size {
-		fillTweaks(tweaks, ivs[at/size*blockSize:])
+		fill(tweaks, at/size*blockSize)
 		out := dst[at : at+size]
 		subtle.XORBytes(out, src[at:at+size], tweaks)
 		blocks(out, out)

@@ -29,6 +29,7 @@ install() {
 	inst_binary "$orthrus" /usr/sbin/orthrus
 	# shellcheck disable=SC2154 # initdir, kernel, moddir and the others are dracut's
 	"$orthrus" mkinitramfs --kernel "$kernel" ${orthrus_keys:+--include-keys} --list crypttab >"$initdir/etc/crypttab"
+	"$orthrus" mkinitramfs --kernel "$kernel" --list veritytab >"$initdir/etc/veritytab"
 	while read -r file; do
 		inst_simple "$file"
 	done < <("$orthrus" mkinitramfs --kernel "$kernel" ${orthrus_keys:+--include-keys} --list files)

@@ -32,6 +32,7 @@ var rules = []rule{
 	{pkg: "dm/sm3", pure: true},
 	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
 	{pkg: "dm/verity", may: []string{"dm/sm3", "dm/verity/rs"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
+	{pkg: "dm/verity/content", pure: true},
 	{pkg: "dm", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/target"}, other: []string{xsys}},
 	{pkg: "udev", may: []string{"dm/uuid"}, other: []string{xsys}},
 
@@ -57,6 +58,7 @@ var rules = []rule{
 
 	// Formats of others: each a room of its own.
 	{pkg: "luks/foreign/bitlk", may: []string{"dm/secret", "dm/target", "dm/uuid", "luks/header", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/tcrypt", may: []string{"dm/secret", "dm/target", "luks/hashalg", "luks/header", "luks/kdf", "luks/kdf/pbkdf2", "luks/sector"}, pure: true},
 
 	// What a volume is, and its key.
 	{pkg: "luks/fault", pure: true},
@@ -95,7 +97,7 @@ var rules = []rule{
 	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
 	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
-	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/target", "dm/secret", "luks", "luks/..."}},
+	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "dm/target", "luks", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
@@ -105,12 +107,13 @@ var rules = []rule{
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/verity"}},
-	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verity", may: []string{"dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "dm/verity/content", "cmd/internal/boot/fstab", "cmd/internal/printable", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/fstab", pure: true},
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},
+	{pkg: "cmd/internal/boot/veritytab", may: []string{"cmd/internal/boot/fstab"}, pure: true},
 	{pkg: "cmd/internal/boot/cmdline", may: []string{"cmd/internal/boot/crypttab"}, pure: true},
-	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "dm/target", "luks/sector"}, pure: true},
+	{pkg: "cmd/internal/boot/plan", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/crypttab", "cmd/internal/boot/veritytab", "dm/target", "luks/sector"}, pure: true},
 	{pkg: "cmd/internal/boot/units", may: []string{"cmd/internal/boot/crypttab", "cmd/internal/boot/plan"}},
 	{pkg: "cmd/internal/guard/policy", may: []string{"dm/uuid"}, pure: true},
 	{pkg: "cmd/internal/guard/queue", pure: true},
@@ -119,12 +122,12 @@ var rules = []rule{
 	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy", "cmd/internal/guard/identity"}, pure: true},
 	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/partition", may: []string{"dm/extent"}, pure: true},
-	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "dm/block", "luks/signature", "udev"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "dm/block", "dm/verity", "luks/signature", "udev"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", may: []string{"cmd/internal/ui"}, other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/uuid", "luks/sector"}, other: []string{xsys}},
-	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/kmod", "cmd/internal/ui", "luks/signature"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/boot/veritytab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/uuid", "luks/foreign/tcrypt", "luks/sector"}, other: []string{xsys}},
+	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/boot/plan", "cmd/internal/kmod", "cmd/internal/ui", "luks/signature"}, other: []string{xsys}},
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/volume", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo"}, other: []string{xsys}},
@@ -146,7 +149,7 @@ var rules = []rule{
 	{pkg: "scripts/release"}, // makes releases; no part of the program
 
 	// Test support: may use everything, is used by tests only.
-	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid"}},
+	{pkg: "test/...", may: []string{"dm/...", "luks/...", "udev", "cmd/...", "test/..."}, other: []string{xcrypto, xsys, "pgregory.net/rapid", "github.com/aead/serpent"}},
 }
 
 // impure are the standard packages that a pure one may not import.

@@ -168,6 +168,10 @@ var inTheGuest = []string{"close", "resize", "status", "luksSuspend", "luksResum
 // ofBitLocker are the actions that TestBitLockerVolumesOfTheTestsAreThoseThatCryptsetupReads covers.
 var ofBitLocker = []string{"bitlkDump"}
 
+// ofTrueCrypt are the actions that the tests of TrueCrypt and VeraCrypt volumes in test/vm cover: cryptsetup decrypts
+// headers through the kernel.
+var ofTrueCrypt = []string{"tcryptDump"}
+
 // print shows the table and fails for an action that nothing covers: neither a row here, nor another test, nor a
 // refusal.
 func (c *covered) print(t *testing.T) {
@@ -181,6 +185,8 @@ func (c *covered) print(t *testing.T) {
 			how = "in the virtual machine"
 		case slices.Contains(ofBitLocker, action):
 			how = "by tests of BitLocker volumes"
+		case slices.Contains(ofTrueCrypt, action):
+			how = "by tests of TrueCrypt and VeraCrypt volumes in the virtual machine"
 		case refusedByName(t, action):
 			how = "refused by name"
 		default:

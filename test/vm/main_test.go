@@ -32,13 +32,13 @@ var modules = []string{
 	"algif_skcipher", "algif_hash", "crypto_user",
 	"aesni-intel", "xts", "cbc", "ecb", "ctr", "essiv", "lrw", "adiantum", "nhpoly1305", "chacha_generic", "authenc", "hmac",
 	"crypto_null", "serpent_generic", "twofish_generic", "camellia_generic", "cast5_generic", "cast6_generic", "blowfish_generic", "des_generic",
-	"sha1_generic", "sha256_generic", "sha512_generic", "sha3_generic", "rmd160", "wp512", "blake2b_generic", "streebog_generic",
+	"crc32_generic", "sha1_generic", "sha256_generic", "sha512_generic", "sha3_generic", "rmd160", "wp512", "blake2b_generic", "streebog_generic",
 }
 
 var programs = []string{
 	"cryptsetup", "veritysetup", "dmsetup", "blkid", "losetup", "blockdev", "mount", "umount",
 	"mkfs.ext4", "e2fsck", "resize2fs", "dumpe2fs", "sh", "cat", "grep", "head", "ls", "dd", "sync", "stat",
-	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate",
+	"mkfs.xfs", "mkfs.btrfs", "mkfs.vfat", "wipefs", "sha256sum", "cmp", "truncate", "tcplay",
 }
 
 func TestMain(m *testing.M) { machine.Main(m, config()) }

@@ -35,16 +35,23 @@ func main() {
 		if strings.Contains(line, " / ") {
 			fmt.Print("the root is ", line)
 		}
+		if strings.Contains(line, " /usr ") {
+			fmt.Print("/usr is ", line)
+		}
 	}
 	content, err := os.ReadFile("/content")
 	fmt.Println("the content has", len(content), "bytes:", err)
+	if said, err := os.ReadFile("/usr/said"); err == nil {
+		fmt.Print("/usr says ", string(said))
+	}
 	_ = syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
 }
 `
 
-// verifiedRoot is a disk image with a root, its tree and its parity in three partitions, and what makes it start.
+// verifiedRoot is a disk image with a root, its tree and its parity in three partitions, a signature of its root hash,
+// a /usr with its tree in two, and what makes it start.
 type verifiedRoot struct {
-	dir, orthrus, image, disk, root string
+	dir, orthrus, image, disk, root, usr string
 }
 
 const (
@@ -53,7 +60,14 @@ const (
 	partitionAt = 1 << 20
 	rootHashAt  = partitionAt + rootBytes
 	rootFECAt   = rootHashAt + 2<<20
+	signatureAt = rootFECAt + 2<<20
+	usrAt       = signatureAt + 1<<20
+	usrBytes    = 8 << 20
+	usrHashAt   = usrAt + usrBytes
 )
+
+// The type of a partition with the signature of a root.
+const signatureType = "41092b05-9fc8-4523-994f-2def0408b176"
 
 func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 	t.Helper()
@@ -65,8 +79,8 @@ func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	v.tool(t, "mkdir", "-p", "tree/sbin", "tree/proc", "tree/dev", "tree/sys", "tree/run", "tree/etc", "system/etc",
-		"system/lib/modules")
+	v.tool(t, "mkdir", "-p", "tree/sbin", "tree/proc", "tree/dev", "tree/sys", "tree/run", "tree/etc", "tree/usr",
+		"system/etc", "system/lib/modules")
 	v.write(t, "init.go", []byte(verifiedInit))
 	v.tool(t, "go", "build", "-o", "tree/sbin/init", "init.go")
 	v.write(t, "tree/content", bytes.Repeat([]byte("what nobody changes\n"), contentSize/20))
@@ -75,6 +89,12 @@ func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 	v.tool(t, v.orthrus, "verity", "format", "root.img", "hash.img", "--fec-device", "fec.img",
 		"--root-hash-file", "roothash")
 	v.root = string(v.read(t, "roothash"))
+	v.tool(t, "mkdir", "-p", "usr")
+	v.write(t, "usr/said", []byte("hello\n"))
+	v.tool(t, "mkfs.ext4", "-q", "-b", "4096", "-d", "usr", "-O", "^has_journal", "usr.img", fmt.Sprint(usrBytes/4096))
+	v.tool(t, v.orthrus, "verity", "format", "usr.img", "usrhash.img", "--root-hash-file", "usrroothash")
+	v.usr = string(v.read(t, "usrroothash"))
+	v.write(t, "signature.img", []byte(`{"rootHash":"`+v.root+`","signature":"`+strangersSignature+`"}`))
 	v.assemble(t)
 	v.makeImage(t)
 	return v
@@ -84,20 +104,54 @@ func makeVerifiedRoot(t *testing.T) *verifiedRoot {
 func (v *verifiedRoot) assemble(t *testing.T) {
 	t.Helper()
 	v.disk = filepath.Join(v.dir, "disk")
-	v.tool(t, "truncate", "-s", "64M", "disk")
+	v.tool(t, "truncate", "-s", "72M", "disk")
 	part := func(at, size int, id string) string {
 		return fmt.Sprintf("start=%d, size=%d, type=L%s\n", at/512, size/512, id)
 	}
-	uuid := func(x string) string {
-		return ", uuid=" + x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
-	}
+	uuid := func(digits string) string { return ", uuid=" + partUUID(digits) }
 	hash := len(v.read(t, "hash.img")) // no more: parity is of the hash device up to its end
 	v.write(t, "partitions", []byte("label: gpt\n"+part(partitionAt, rootBytes, uuid(v.root[:32]))+
-		part(rootHashAt, hash, uuid(v.root[32:]))+part(rootFECAt, 2<<20, ", name=fec")))
+		part(rootHashAt, hash, uuid(v.root[32:]))+part(rootFECAt, 2<<20, ", name=fec")+
+		"start="+fmt.Sprint(signatureAt/512)+", size=2048, type="+signatureType+"\n"+
+		part(usrAt, usrBytes, uuid(v.usr[:32]))+part(usrHashAt, len(v.read(t, "usrhash.img")), uuid(v.usr[32:]))))
 	v.tool(t, "sh", "-c", "sfdisk -q disk <partitions")
-	for name, at := range map[string]int64{"root.img": partitionAt, "hash.img": rootHashAt, "fec.img": rootFECAt} {
+	for name, at := range map[string]int64{
+		"root.img": partitionAt, "hash.img": rootHashAt, "fec.img": rootFECAt, "signature.img": signatureAt,
+		"usr.img": usrAt, "usrhash.img": usrHashAt,
+	} {
 		v.overwrite(t, "disk", at, v.read(t, name))
 	}
+}
+
+func partUUID(x string) string {
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+}
+
+// seal encrypts the root on a disk of its own, which a key file of the system opens.
+func (v *verifiedRoot) seal(t *testing.T) machine.Disk {
+	t.Helper()
+	v.write(t, "system/etc/key", []byte("a key file\n"))
+	v.tool(t, "truncate", "-s", fmt.Sprint(rootBytes+16<<20), "sealed.img")
+	disk := machine.Disk{Name: "sealed", File: filepath.Join(v.dir, "sealed.img")}
+	m, err := machine.Start(t.Context(), machine.Config{
+		Modules:  []string{"dm-mod", "dm-crypt", "xts", "aes_generic", "sha256_generic"},
+		Programs: []string{"sh", "dd"},
+		Build:    []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
+		Files:    map[string]string{"/key": filepath.Join(v.dir, "system/etc/key")},
+		Disks:    []machine.Disk{disk, {Name: "root", File: filepath.Join(v.dir, "root.img"), ReadOnly: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	const script = "orthrus luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file /key /dev/vda && " +
+		"orthrus open --key-file /key /dev/vda below && dd if=/dev/vdb of=/dev/mapper/below bs=1M && " +
+		"orthrus close below && dd if=/dev/null of=/dev/vda conv=fsync,notrunc"
+	code, err := m.Run(t.Context(), machine.Command{Args: []string{"sh", "-ec", script}})
+	if err != nil || code != 0 {
+		t.Fatalf("exit %d, %v\n%s", code, err, m.Console().Tail(30))
+	}
+	return machine.Disk{Name: "sealed", File: disk.File, ReadOnly: true}
 }
 
 // makeImage runs mkinitramfs for a system that has the kernel's modules and no tables.
@@ -111,8 +165,21 @@ func (v *verifiedRoot) makeImage(t *testing.T) {
 	if err := os.Symlink(modules, filepath.Join(v.dir, "system/lib/modules", version)); err != nil {
 		t.Fatal(err)
 	}
-	v.image = filepath.Join(v.dir, "image")
-	v.tool(t, v.orthrus, "mkinitramfs", "--sysroot", "system", "--kernel", version, "-o", "image")
+	v.image = v.makeAnother(t, "image", "")
+}
+
+// makeAnother makes an image with other tables of the system.
+func (v *verifiedRoot) makeAnother(t *testing.T, name, veritytab string, options ...string) string {
+	t.Helper()
+	v.write(t, "system/etc/veritytab", []byte(veritytab))
+	modules, err := machine.KernelModules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.tool(t, v.orthrus, append([]string{
+		"mkinitramfs", "--sysroot", "system", "--kernel", filepath.Base(modules), "-o", name,
+	}, options...)...)
+	return filepath.Join(v.dir, name)
 }
 
 func (v *verifiedRoot) tool(t *testing.T, name string, args ...string) {
@@ -155,8 +222,17 @@ func (v *verifiedRoot) overwrite(t *testing.T, name string, at int64, content []
 // boots powers a machine on and waits for what its console is to show.
 func (v *verifiedRoot) boots(t *testing.T, kernelArgs []string, shows ...string) {
 	t.Helper()
+	v.bootsFrom(t, v.image, nil, kernelArgs, shows...)
+}
+
+// bootsFrom takes another image, and more disks.
+func (v *verifiedRoot) bootsFrom(
+	t *testing.T, image string, disks []machine.Disk, kernelArgs []string, shows ...string,
+) {
+	t.Helper()
 	m, err := machine.Start(t.Context(), machine.Config{
-		Initramfs: v.image, Memory: 256, Disks: []machine.Disk{{Name: "disk", File: v.disk, ReadOnly: true}},
+		Initramfs: image, Memory: 256,
+		Disks:      append([]machine.Disk{{Name: "disk", File: v.disk, ReadOnly: true}}, disks...),
 		KernelArgs: append([]string{"quiet", "loglevel=4"}, kernelArgs...),
 	})
 	if err != nil {
@@ -194,7 +270,32 @@ func TestVerityRootBootsFromPowerOn(t *testing.T) {
 	})
 	t.Run("an option that is not known", func(t *testing.T) {
 		v.boots(t, []string{upper + "roothash=" + v.root + " systemd.verity_root_options=trust-all"},
-			`"trust-all" is no option of a verified root`, "The machine goes down")
+			`"trust-all" is no option of veritytab(5)`, "The machine goes down")
+	})
+	t.Run("a /usr of its own", func(t *testing.T) {
+		v.boots(t, []string{"rw", "roothash=" + v.root + " usrhash=" + v.usr}, "the root is /dev/mapper/root / ext4 ro",
+			"/usr is /dev/mapper/usr /usr ext4 ro", whole, "/usr says hello")
+	})
+	t.Run("signatures that nobody trusts", func(t *testing.T) {
+		for _, args := range []string{
+			"roothash=-", "roothash=" + v.root + " systemd.verity_root_options=root-hash-signature=auto",
+		} {
+			v.boots(t, []string{args}, "The kernel trusts no key that the root hash is signed with.",
+				"The machine goes down")
+		}
+	})
+	t.Run("a table", func(t *testing.T) {
+		image := v.makeAnother(t, "tabled", "system PARTUUID="+partUUID(v.root[:32])+" /dev/vda2 "+v.root+
+			" x-initrd.attach\nother /dev/vdz /dev/vdz 00 x-initrd.attach,nofail\nlater /dev/vdy /dev/vdy 00\n")
+		v.bootsFrom(t, image, nil, []string{"root=/dev/mapper/system"}, "veritytab line 2: the data:",
+			"the root is /dev/mapper/system / ext4 ro", whole)
+	})
+	t.Run("LUKS below", func(t *testing.T) {
+		disk := v.seal(t)
+		v.write(t, "system/etc/crypttab", []byte("below /dev/vdb /etc/key luks,x-initrd.attach\n"))
+		v.bootsFrom(t, v.makeAnother(t, "sealed", "", "--include-keys"), []machine.Disk{disk}, []string{
+			"roothash=" + v.root, "systemd.verity_root_data=/dev/mapper/below",
+		}, "the root is /dev/mapper/root / ext4 ro", whole)
 	})
 	content := v.read(t, "root.img")
 	at := int64(bytes.LastIndex(content, []byte("what nobody changes\n")))

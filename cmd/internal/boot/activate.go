@@ -16,6 +16,9 @@ func (t *task) activate(ctx context.Context) error {
 		return err
 	}
 	name := t.share.settle()
+	if t.tcrypt != nil {
+		return t.activateTcrypt(ctx, name)
+	}
 	m, err := t.mapping(name)
 	if err != nil {
 		return err

@@ -78,9 +78,19 @@ type Outcome struct {
 
 // Result is what became of a plan.
 type Result struct {
-	Volumes  []Outcome     `json:"volumes"`
-	Degraded bool          `json:"degraded,omitempty"` // a required volume is missing and may be
-	Took     time.Duration `json:"took_ns"`
+	Volumes  []Outcome         `json:"volumes"`
+	Verified []VerifiedOutcome `json:"verified,omitempty"`
+	Degraded bool              `json:"degraded,omitempty"` // a required volume is missing and may be
+	Took     time.Duration     `json:"took_ns"`
+}
+
+// VerifiedOutcome is what came of an image that dm-verity was to map.
+type VerifiedOutcome struct {
+	Name     string `json:"name"`
+	State    State  `json:"state"`
+	Node     string `json:"node,omitempty"` // of the mapping
+	Required bool   `json:"required"`
+	Reason   string `json:"reason,omitempty"` // why it is not mapped
 }
 
 // Target is the volume that a source is to find a key for.

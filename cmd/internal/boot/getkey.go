@@ -91,7 +91,10 @@ func (l *losses) worst() error {
 
 // attempt turns a secret into the volume key, and keeps what opened the volume where that was asked for.
 func (t *task) attempt(ctx context.Context, s open.Secret) (*luks.Key, error) {
-	if t.target.LUKS == nil {
+	switch {
+	case t.tcrypt != nil:
+		return t.tcryptKey(ctx, s)
+	case t.target.LUKS == nil:
 		return t.plainKey(s)
 	}
 	key, err := t.derive(ctx, s)

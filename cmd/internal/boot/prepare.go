@@ -13,7 +13,11 @@ import (
 
 // prepare does all that needs no key, so that nobody is asked in vain.
 func (t *task) prepare(ctx context.Context) error {
-	if t.target.Options.Type != crypttab.AnyLUKS {
+	switch t.target.Options.Type {
+	case crypttab.AnyLUKS:
+	case crypttab.Tcrypt:
+		return t.prepareTcrypt()
+	default:
 		return t.preparePlain()
 	}
 	if err := t.inspect(ctx); err != nil {

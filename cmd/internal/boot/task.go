@@ -27,6 +27,7 @@ type task struct {
 	keyslots open.Keyslots
 	opening  *open.Opening
 	share    *share
+	tcrypt   *tcryptVolume  // of that format alone
 	far      *far.Found     // stands in for the heads, which are lost
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.
@@ -160,7 +161,8 @@ func (t *task) locate(ctx context.Context) (device.Identity, error) {
 	}
 	t.target.Node, t.target.Header, t.outcome.Device = found.Node, found.Node, found.Node
 	t.report(Event{Kind: Found, Volume: t.target.Name, Text: found.Node})
-	if t.target.Volume.Header.IsZero() || t.target.Options.Type != crypttab.AnyLUKS {
+	kind := t.target.Options.Type
+	if t.target.Volume.Header.IsZero() || kind != crypttab.AnyLUKS && kind != crypttab.Tcrypt {
 		return found, nil
 	}
 	err = t.locateHeader(waiting)

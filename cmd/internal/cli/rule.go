@@ -5,8 +5,8 @@ package cli
 // everyAction holds the rules on combinations that do not depend on the action.
 var everyAction = [...]Rule{
 	func(inv *Invocation) string {
-		return Refuse(len(inv.Options.KeyFiles) > 1 && (inv.Options.Type.V != TypeTcrypt || inv.verb.AnyFormat),
-			"Only one --key-file argument is allowed.")
+		several := inv.verb.AnyKeyFiles || inv.Options.Type.V == TypeTcrypt && !inv.verb.AnyFormat
+		return Refuse(len(inv.Options.KeyFiles) > 1 && !several, "Only one --key-file argument is allowed.")
 	},
 	func(inv *Invocation) string {
 		return Refuse(inv.Options.PBKDF.Set && !knownPBKDF(inv.Options.PBKDF.V),
@@ -33,6 +33,12 @@ func Refuse(when bool, reason string) string {
 		return reason
 	}
 	return ""
+}
+
+// PIMOnce: it is given or asked for.
+func PIMOnce(inv *Invocation) string {
+	return Refuse(inv.Options.VeracryptPIM.Set && inv.Options.VeracryptQueryPIM,
+		"The options --veracrypt-pim and --veracrypt-query-pim are mutually exclusive.")
 }
 
 // IsType tells whether --type is one of kinds.

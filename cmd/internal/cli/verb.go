@@ -28,14 +28,15 @@ type Verb struct {
 	Lacks   string // what this program does not do; empty for an action that it carries out
 	Partly  Rule   // names what of the action this program does not do, where that is asked for; "" where it is not
 
-	Takes     string   // names of common options that it takes or that mean something to it, blanks between
-	Options   []Option // its own, which no other action takes
-	Answers   []string // names of common options that it refuses itself, since it has more to say
-	AnyFormat bool     // it works on mappings of formats that this program does not read
-	Reads     []string // values of --type beside LUKS and plain that it carries out
-	Rules     []Rule   // on combinations, in the order in which they are reported
-	Needs     []Need   // what it must know before it starts
-	Remark    Rule     // what is legal but may surprise; nil for nothing
+	Takes       string   // names of common options that it takes or that mean something to it, blanks between
+	Options     []Option // its own, which no other action takes
+	Answers     []string // names of common options that it refuses itself, since it has more to say
+	AnyKeyFiles bool     // --key-file may be given several times, whatever the format
+	AnyFormat   bool     // it works on mappings of formats that this program does not read
+	Reads       []string // values of --type beside LUKS and plain that it carries out
+	Rules       []Rule   // on combinations, in the order in which they are reported
+	Needs       []Need   // what it must know before it starts
+	Remark      Rule     // what is legal but may surprise; nil for nothing
 
 	About    []string // paragraphs of its page, the first of which says what it does
 	Report   Report   // what --json prints; the zero value for none

@@ -13,6 +13,7 @@
 //	/init                              this program
 //	/dev/console                       for the first messages
 //	/etc/crypttab, /etc/fstab          the lines that concern the root
+//	/etc/veritytab                     likewise, and those with x-initrd.attach
 //	/lib/modules/VERSION/modules.dep   the modules in the order of loading, each with those it needs
 //	/lib/modules/VERSION/…             their files
 package initramfs

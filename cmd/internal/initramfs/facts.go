@@ -19,8 +19,8 @@ type Facts struct {
 	Root Mount
 	// Volumes are the encrypted mappings the root lies on, outermost first.
 	Volumes []Volume
-	// Verity tells that the root, or a volume below it, is mapped by dm-verity.
-	Verity bool
+	// Verity are mappings by dm-verity: the root's, or of what is below it.
+	Verity []string
 	// Foreign are mappings and arrays below the root that this program cannot
 	// start: "LVM", "md".
 	Foreign []string
@@ -30,9 +30,10 @@ type Facts struct {
 	// Generic asks for the modules of common hardware instead.
 	Generic bool
 
-	Crypttab string
-	Modules  []string // asked for by name
-	Keys     bool     // key files may come into the image
+	Crypttab  string
+	Veritytab string
+	Modules   []string // asked for by name
+	Keys      bool     // key files may come into the image
 	// Part is for the image of another program: what the root lies on besides
 	// encrypted volumes is that one's business, and a key file that may not come
 	// into the image is left out instead of refused.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/veritytab"
+	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
@@ -37,10 +39,13 @@ var generic = []string{
 // fileSystems are those of a root whose own is not known.
 var fileSystems = []string{"ext4", "xfs", "btrfs", "f2fs"}
 
+// imageFileSystems are those that are made for images, besides.
+var imageFileSystems = []string{"squashfs", "erofs"}
+
 // wanted lists the names of the modules that the image needs, each of which the
 // kernel has. Only those asked for by name, and the root's file system, must
 // exist: what is not there may be built in under a name the lists do not tell.
-func (f Facts) wanted(lines []crypttab.Entry) []string {
+func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string {
 	w := want{facts: f}
 	w.ask(always...)
 	w.ask(sector.KernelModules(usualCipher)...)
@@ -50,14 +55,25 @@ func (f Facts) wanted(lines []crypttab.Entry) []string {
 	for _, v := range f.Volumes {
 		w.ask(sector.KernelModules(v.Cipher)...)
 	}
-	if f.Verity || f.Generic {
+	// An image of another program is often made where the root is no verified image yet.
+	if len(f.Verity) > 0 || len(images) > 0 || f.Generic || f.Part {
 		w.ask(verified...)
+		for _, e := range images {
+			if hash, named := e.Value("hash"); named {
+				w.ask("crypto-" + hash)
+			}
+		}
 	}
 	w.ask(f.Drivers...)
 	w.ask(f.Modaliases...)
 	if f.Generic {
 		w.ask(generic...)
 		w.ask(sector.BootModules()...)
+	}
+	if slices.ContainsFunc(lines, isTcrypt) {
+		for _, cipher := range tcrypt.Specifications() {
+			w.ask(sector.KernelModules(cipher)...)
+		}
 	}
 	if slices.ContainsFunc(lines, needsKeyDisk) {
 		w.ask(keyDisk...)
@@ -67,9 +83,13 @@ func (f Facts) wanted(lines []crypttab.Entry) []string {
 	}
 	if (f.Root.Type == "" || f.Root.Type == "auto") && !f.Part {
 		w.ask(fileSystems...)
+		w.ask(imageFileSystems...)
 	}
 	return w.names
 }
+
+// isTcrypt: which ciphers such a volume has, only its passphrase tells.
+func isTcrypt(l crypttab.Entry) bool { return l.Options.Type == crypttab.Tcrypt }
 
 func needsKeyDisk(l crypttab.Entry) bool {
 	_, _, key := onDevice(l.Key)

@@ -17,8 +17,10 @@ type Plan struct {
 	Modules  []kmod.Module `json:"modules"` // files below /lib/modules/VERSION, in the order of loading
 	Crypttab string        `json:"crypttab"`
 	Fstab    string        `json:"fstab"`
-	Files    []File        `json:"files,omitempty"`
-	Left     []string      `json:"left_out,omitempty"` // key files
+	// Veritytab are the lines of it that the image needs.
+	Veritytab string   `json:"veritytab,omitempty"`
+	Files     []File   `json:"files,omitempty"`
+	Left      []string `json:"left_out,omitempty"` // key files
 }
 
 // File is one of the machine's, brought to the same place.
@@ -44,8 +46,12 @@ func (f Facts) Plan() (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	if p.Modules, err = f.Index.Resolve(append(f.wanted(lines), f.Modules...)...); err != nil {
+	images := p.chooseImages(f)
+	if p.Modules, err = f.Index.Resolve(append(f.wanted(lines, images), f.Modules...)...); err != nil {
 		return Plan{}, err
+	}
+	for _, e := range images {
+		p.Veritytab += e.String() + "\n"
 	}
 	for _, l := range lines {
 		p.Crypttab += l.String() + "\n"

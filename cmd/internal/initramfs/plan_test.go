@@ -94,6 +94,22 @@ func TestLinesAreChosen(t *testing.T) {
 	}
 }
 
+func TestLinesOfTheVeritytabAreChosen(t *testing.T) {
+	f := machineFacts()
+	f.Verity = []string{"below"}
+	f.Veritytab = "below /dev/a /dev/b 00 root-hash-signature=/etc/sig,hash=sha512\nother /dev/c /dev/d 00\n" +
+		"early /dev/e /dev/f - x-initrd.attach,root-hash-signature=auto,fec-device=/dev/g\n"
+	p, err := f.Plan()
+	want := "below /dev/a /dev/b 00 root-hash-signature=/etc/sig,hash=sha512\n" +
+		"early /dev/e /dev/f - x-initrd.attach,root-hash-signature=auto,fec-device=/dev/g\n"
+	if err != nil || p.Veritytab != want {
+		t.Errorf("%q, %v", p.Veritytab, err)
+	}
+	if len(p.Files) != 1 || p.Files[0] != (File{Path: "/etc/sig"}) {
+		t.Errorf("files %+v", p.Files)
+	}
+}
+
 func TestModulesFollowTheQuestion(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -49,6 +49,9 @@ func (s System) Read(ctx context.Context) (Facts, error) {
 	if f.Crypttab, err = readIfThere(ctx, filepath.Join(s.Root, "/etc/crypttab")); err != nil {
 		return f, err
 	}
+	if f.Veritytab, err = readIfThere(ctx, filepath.Join(s.Root, "/etc/veritytab")); err != nil {
+		return f, err
+	}
 	mounts, err := readIfThere(ctx, filepath.Join(s.Root, "/etc/fstab"))
 	if err != nil {
 		return f, err
@@ -57,6 +60,9 @@ func (s System) Read(ctx context.Context) (Facts, error) {
 	if filepath.Clean(s.Root) != "/" {
 		f.Generic = true
 		f.Volumes = namedVolumes(f.Root.Source)
+		for _, v := range f.Volumes { // it may be of either kind
+			f.Verity = append(f.Verity, v.Name)
+		}
 		return f, nil
 	}
 	return f, s.readMachine(&f)
@@ -202,7 +208,7 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 	kind, _, _ := strings.Cut(id, "-")
 	switch {
 	case strings.HasPrefix(id, "CRYPT-VERITY-"):
-		w.facts.Verity = true
+		w.facts.Verity = append(w.facts.Verity, name)
 	case kind == "CRYPT":
 		v := Volume{Name: name, UUID: headerUUID(id)}
 		if w.system.Cipher != nil && len(below) == 1 {

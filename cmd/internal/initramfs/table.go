@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/veritytab"
 )
 
 // parseTable reads the lines that can be used; what is wrong with others is said at boot.
@@ -50,6 +51,24 @@ func (p *Plan) choose(f Facts) ([]crypttab.Entry, error) {
 		lines = append(lines, l)
 	}
 	return lines, nil
+}
+
+// chooseImages picks the lines of the veritytab that the root needs, and notes the files they need.
+func (p *Plan) chooseImages(f Facts) (lines []veritytab.Entry) {
+	table, _ := veritytab.Parse([]byte(f.Veritytab)) // what is wrong with lines is said at boot
+	for _, e := range table {
+		if !e.Initrd && !slices.Contains(f.Verity, e.Name) {
+			continue
+		}
+		for _, option := range []string{"root-hash-signature", "fec-device"} {
+			value, _ := e.Value(option)
+			if file, is := brought(value); is {
+				p.Files = append(p.Files, File{Path: file})
+			}
+		}
+		lines = append(lines, e)
+	}
+	return lines
 }
 
 // below tells whether the root lies on the mapping of that name.

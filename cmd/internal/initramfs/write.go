@@ -53,6 +53,9 @@ func (p Plan) fill(ctx context.Context, c *cpio.Writer, root, self string) error
 	if p.Crypttab != "" {
 		c.File("/etc/crypttab", 0o644, []byte(p.Crypttab))
 	}
+	if p.Veritytab != "" {
+		c.File("/etc/veritytab", 0o644, []byte(p.Veritytab))
+	}
 	if p.Fstab != "" {
 		c.File("/etc/fstab", 0o644, []byte(p.Fstab))
 	}

@@ -8,7 +8,7 @@
 //
 //	/lib/modules/VERSION/modules.dep   the modules to load, in this order, each with those it needs
 //	/etc/fstab                         the line of "/", for a kernel command line without root=
-//	/etc/crypttab                      read by what unlocks
+//	/etc/crypttab, /etc/veritytab      read by what unlocks
 //
 // # What the kernel command line says
 //
@@ -21,7 +21,10 @@
 //	roothash=        the root is a dm-verity image of this root hash, mapped at /dev/mapper/root, which is then
 //	                 the root unless root= names another one; its partitions are found by the hash, or named by
 //	                 systemd.verity_root_data= and systemd.verity_root_hash=; systemd.verity_root_options= is a list
-//	                 as in veritytab(5), and systemd.verity=no leaves all of it out
+//	                 as in veritytab(5), and systemd.verity=no leaves all of it out; a root hash of - is that of the
+//	                 signature partition, whose signature the kernel must trust
+//	usrhash=         the same for /usr, mapped at /dev/mapper/usr, with systemd.verity_usr_data= and its like
+//	mount.usr=       a /usr of its own, with mount.usrfstype= and mount.usrflags=; the mapping where usrhash= is there
 //	resume=          where a hibernated system may lie, with resume_offset= and noresume
 //
 // There is no shell here, and none is ever started: what fails is said, and

@@ -37,7 +37,8 @@ func (e *MountError) Unwrap() error { return e.Err }
 // system.
 var ErrNoFileSystem = errors.New("the kernel has no such file system: its module is missing in the image")
 
-func mountRoot(device string, root Root) error {
+// mountAt mounts the root, or another file system, at a directory that is made where it has to be.
+func mountAt(point, device string, root Root) error {
 	kinds := root.Types
 	if len(kinds) == 0 {
 		kind, err := kindOf(device)
@@ -46,7 +47,7 @@ func mountRoot(device string, root Root) error {
 		}
 		kinds = []string{kind}
 	}
-	if err := os.MkdirAll(newRoot, 0o755); err != nil {
+	if err := os.MkdirAll(point, 0o755); err != nil {
 		return err
 	}
 	bits, data := mountOptions(root.Options, root.ReadOnly)
@@ -55,7 +56,7 @@ func mountRoot(device string, root Root) error {
 		if kind == "btrfs" {
 			data = withMembers(data, device)
 		}
-		if err = unix.Mount(device, newRoot, kind, bits, data); err == nil {
+		if err = unix.Mount(device, point, kind, bits, data); err == nil {
 			return nil
 		}
 	}

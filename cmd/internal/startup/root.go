@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 )
 
 // Root is the file system to hand over to.
@@ -20,8 +21,11 @@ type Root struct {
 	Init     string // a path in the root; "": the usual ones
 }
 
-// VerityRoot is the mapping of a root on dm-verity.
-const VerityRoot = "/dev/mapper/root"
+// The mappings of a root and a /usr on dm-verity.
+const (
+	VerityRoot = "/dev/mapper/" + plan.RootMapping
+	VerityUsr  = "/dev/mapper/" + plan.UsrMapping
+)
 
 // ErrNoRoot says that neither the kernel command line nor the image names a
 // root.
@@ -35,7 +39,7 @@ func RootOf(line cmdline.Settings, table []fstab.Mount) (Root, error) {
 		ReadOnly: !line.Writable, Init: line.Init,
 	}
 	own := fstab.At("/", table)
-	if line.Verity.Wanted() {
+	if line.Verity.RootWanted() {
 		root.ReadOnly = true
 		if root.Source == "" {
 			root.Source = VerityRoot
@@ -52,6 +56,20 @@ func RootOf(line cmdline.Settings, table []fstab.Mount) (Root, error) {
 		root.complete(own)
 	}
 	return root, nil
+}
+
+// UsrOf takes a /usr of its own from the kernel command line; without a source there is none.
+func UsrOf(line cmdline.Settings) Root {
+	usr := Root{
+		Source: line.Usr.Source, Types: types(line.Usr.Types), Options: line.Usr.Flags, ReadOnly: !line.Writable,
+	}
+	if line.Verity.UsrWanted() {
+		usr.ReadOnly = true
+		if usr.Source == "" {
+			usr.Source = VerityUsr
+		}
+	}
+	return usr
 }
 
 func (r *Root) complete(own fstab.Mount) {

@@ -4,7 +4,7 @@ package startup
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -21,8 +21,9 @@ type Steps struct {
 	Unlock func(ctx context.Context) error
 	// Find waits for a device and returns its node.
 	Find func(ctx context.Context, source string) (string, error)
-	// Verity maps the root at VerityRoot, where the kernel's command line has its root hash.
-	Verity func(ctx context.Context, v cmdline.Verity) error
+	// Verity maps what dm-verity is to verify: the root at VerityRoot and /usr at VerityUsr, where the kernel's command
+	// line has root hashes, and what the image's veritytab names.
+	Verity func(ctx context.Context) error
 	// Report is told what goes wrong but stops nothing.
 	Report func(error)
 }
@@ -53,7 +54,8 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err := s.unlock(ctx, needed(root, line.Verity)); err != nil {
 		return err
 	}
-	if err := s.verity(ctx, line.Verity); err != nil {
+	// What is not verified is not booted: there is no other way to the root then.
+	if err := s.Verity(ctx); err != nil {
 		return err
 	}
 	if err := resume(ctx, line.Resume, s.Find); err != nil {
@@ -63,7 +65,10 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := mountRoot(device, root); err != nil {
+	if err := mountAt(newRoot, device, root); err != nil {
+		return err
+	}
+	if err := s.usr(ctx, UsrOf(line)); err != nil {
 		return err
 	}
 	if err := restore(); err != nil {
@@ -72,26 +77,28 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	return handOver(root, args)
 }
 
-// errUsr is about a file system that this program does not mount.
-var errUsr = errors.New("usrhash=: this image starts a root on dm-verity, and no /usr of its own")
-
-// verity maps the root. What is not verified is not booted: there is no other way to the root then.
-func (s Steps) verity(ctx context.Context, v cmdline.Verity) error {
-	if v.Usr != "" && !v.Off {
-		s.Report(errUsr)
-	}
-	if !v.Wanted() {
+// usr mounts a /usr of its own.
+func (s Steps) usr(ctx context.Context, usr Root) error {
+	if usr.Source == "" {
 		return nil
 	}
-	return s.Verity(ctx, v)
+	device, err := s.Find(ctx, usr.Source)
+	if err == nil {
+		err = mountAt(newRoot+"/usr", device, usr)
+	}
+	if err != nil {
+		return fmt.Errorf("/usr: %w", err)
+	}
+	return nil
 }
 
 // glance is how long a root is looked for that may be there although a volume is not.
 const glance = 2 * time.Second
 
-// needed is the device that has to be there once volumes are open: the root, or what it is mapped from.
+// needed is the device that has to be there once volumes are open: the root, or what it is mapped from; "" where that
+// is not known yet.
 func needed(root Root, v cmdline.Verity) string {
-	if data, _ := v.Devices(); v.Wanted() {
+	if data, _ := v.Root.Devices(); v.RootWanted() {
 		return data
 	}
 	return root.Source
@@ -105,8 +112,10 @@ func (s Steps) unlock(ctx context.Context, needed string) error {
 	}
 	looking, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
-	if _, err := s.Find(looking, needed); err != nil {
-		return failed
+	if needed != "" {
+		if _, err := s.Find(looking, needed); err != nil {
+			return failed
+		}
 	}
 	s.Report(failed)
 	return nil

@@ -11,12 +11,13 @@ import (
 
 // KeyDump is what luksDump shows with --dump-volume-key, or with --unbound.
 type KeyDump struct {
-	Format string // "" for LUKS, whose data begin somewhere, or "BITLK"
+	Format string // "" for LUKS, whose data begin somewhere, "BITLK" or "TCRYPT"
 	Device string // as given
 	UUID   string
 
 	// A volume key.
-	Cipher     string // "aes-xts-plain64"
+	Cipher     string // "aes-xts-plain64"; of TCRYPT the mode alone
+	Chain      string // "twofish-aes", of TCRYPT
 	DataOffset uint64 // 512-byte sectors
 
 	// The key of an unbound keyslot.
@@ -50,6 +51,10 @@ func (d KeyDump) head() (head, label string) {
 	bits := len(d.Key) * 8
 	if d.Unbound {
 		return head + said("UUID:    \t%s\nKeyslot: \t%d\nKey bits:\t%d\n", d.UUID, d.Keyslot, bits), "Unbound Key:\t"
+	}
+	if d.Format == "TCRYPT" {
+		head += said("Cipher chain:  \t%s\nCipher mode:   \t%s\n", d.Chain, d.Cipher)
+		return head + said("Payload offset:\t%d\nMK bits:       \t%d\n", d.DataOffset, bits), "MK dump:\t"
 	}
 	cipher, mode, _ := strings.Cut(d.Cipher, "-")
 	head += said("Cipher name:   \t%s\nCipher mode:   \t%s\n", cipher, mode)

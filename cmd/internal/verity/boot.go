@@ -13,8 +13,9 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
-// BootMapping is a mapping that the kernel's command line asks for, in the words of veritytab(5).
+// BootMapping is a mapping that the kernel's command line or a veritytab ask for, in the words of veritytab(5).
 type BootMapping struct {
+	From             string // what asks for it, for messages
 	Name, Data, Hash string // of the mapping; nodes of devices
 	Root             string // hash, hexadecimal
 	Options          string // with commas
@@ -45,7 +46,7 @@ func (m BootMapping) Open(ctx context.Context, u *ui.UI, find Find) error {
 	for word := range strings.SplitSeq(m.Options, ",") {
 		option, remove, err := bootOption(ctx, word, find)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", m.From, err)
 		}
 		defer remove()
 		if option != "" {
@@ -68,7 +69,7 @@ func bootOption(ctx context.Context, word string, find Find) (option string, rem
 		option = "--no-superblock"
 	case name == "fec-device":
 		if option, err = find(ctx, value); err != nil {
-			return "", nil, fmt.Errorf("the FEC data of the verified root: %w", err)
+			return "", nil, fmt.Errorf("the FEC data: %w", err)
 		}
 		option = "--fec-device=" + option
 	case name == "root-hash-signature":
@@ -77,7 +78,7 @@ func bootOption(ctx context.Context, word string, find Find) (option string, rem
 		}
 		option = "--root-hash-signature=" + option
 	default:
-		return "", nil, fmt.Errorf("systemd.verity_root_options=: %q is no option of a verified root", word)
+		return "", nil, fmt.Errorf("%q is no option of veritytab(5)", word)
 	}
 	return option, remove, nil
 }
@@ -88,7 +89,7 @@ func (m BootMapping) open(ctx context.Context, argv []string, u *ui.UI) error {
 		err = (&run{call: c, ui: u}).openMapping(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("the verified root %s: %w", m.Root, err)
+		return fmt.Errorf("%s: mapping %s: %w", m.From, m.Name, err)
 	}
 	return nil
 }

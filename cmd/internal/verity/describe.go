@@ -18,10 +18,25 @@ func Actions() (list []ActionDoc) {
 
 // Options lists the options in the order of help, our own at the end.
 func Options() (list []OptionDoc) {
+	kernels := kernelOf()
 	for _, o := range table() {
-		list = append(list, OptionDoc{o.long, o.arg, o.term(), o.help + "."})
+		about := o.help + "."
+		if since := kernels[o.long]; since != "" {
+			about += " The kernel does it from Linux " + since + " on."
+		}
+		list = append(list, OptionDoc{o.long, o.arg, o.term(), about})
 	}
 	return list
+}
+
+// kernelOf is the first kernel that maps with an option.
+func kernelOf() map[string]string {
+	r := &run{call: &call{}}
+	all := map[string]string{}
+	for _, f := range append(r.features(), r.withValues()...) {
+		all[f.long] = f.kernel
+	}
+	return all
 }
 
 func (o *option) term() string {

@@ -17,17 +17,25 @@ import (
 
 // formatImage makes tree and parity, and the superblock last: an image that was not finished has none.
 func (r *run) formatImage(ctx context.Context) error {
-	im, made, err := r.planFormat()
+	im, made, err := r.planFormat(ctx)
 	if err != nil {
 		return err
 	}
 	defer im.close()
 	root, err := r.write(ctx, im)
-	if err != nil {
+	switch {
+	case err != nil && im.resumption != nil:
+		return r.interrupted(im, im.resumption, explainWrite(err))
+	case err != nil:
 		return firstError(explainWrite(err), made.remove())
 	}
 	if err := r.writeRootFile(root); err != nil {
 		return err
+	}
+	if im.resumption != nil {
+		if err := im.resumption.done(); err != nil {
+			return err
+		}
 	}
 	return r.print(im, root)
 }
@@ -45,17 +53,20 @@ func (c created) remove() error {
 }
 
 // planFormat checks everything before anything is created.
-func (r *run) planFormat() (_ *image, made created, err error) {
+func (r *run) planFormat(ctx context.Context) (_ *image, made created, err error) {
 	p, err := r.params()
 	if err != nil {
 		return nil, nil, err
 	}
 	im := &image{offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots), fecAt: int64(r.fecOffset)}
+	if im.former, err = r.openFormer(&p); err != nil {
+		return nil, nil, err
+	}
 	im.Params = p
 	if im.UUID, err = r.newUUID(); err != nil {
 		return nil, nil, err
 	}
-	if !r.given["salt"] {
+	if !r.given["salt"] && im.former == nil {
 		im.Salt = make([]byte, 32)
 		_, _ = rand.Read(im.Salt) // it never fails
 	}
@@ -74,7 +85,14 @@ func (r *run) planFormat() (_ *image, made created, err error) {
 	if err := r.planAreas(im); err != nil {
 		return nil, nil, err
 	}
+	state, err := r.resumeState(ctx, im)
+	if err != nil {
+		return nil, nil, err
+	}
 	if err := r.openOutputs(im, &made); err != nil {
+		return nil, made, err
+	}
+	if im.resumption, err = r.resumable(im, state); err != nil {
 		return nil, made, err
 	}
 	return im, made, nil
@@ -231,6 +249,12 @@ func (r *run) write(ctx context.Context, im *image) ([]byte, error) {
 		total *= 2
 	}
 	v.Progress = r.progress(im.data.path, total, "hashed")
+	if im.former != nil {
+		v.Former = &im.former.Former
+	}
+	if im.resumption != nil {
+		v.Hashed, v.Reached = im.resumption.Blocks, im.resumption.reached
+	}
 	root, err := v.Build(ctx, im.hash)
 	if err != nil {
 		return nil, err

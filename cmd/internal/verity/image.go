@@ -22,9 +22,14 @@ type image struct {
 	fecAt  int64 // bytes
 
 	superblock bool
+	root       []byte // hash, once it is known
+
+	former     *formerImage // or nil
+	resumption *resumption  // or nil
 }
 
 func (im *image) close() {
+	im.former.close()
 	for _, d := range []*device{im.data, im.hash, im.fec} {
 		if d != nil {
 			d.Close()

@@ -45,14 +45,21 @@ func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
 // run is a command line being carried out.
 type run struct {
 	*call
-	ui *ui.UI
+	ui      *ui.UI
+	reports *[]any // collects JSON where there are several images; or nil
 }
 
 func (r *run) do(ctx context.Context) error {
 	switch r.action {
 	case actionFormat:
+		if r.batchFile != "" {
+			return r.batch(ctx, (*run).formatImage)
+		}
 		return r.formatImage(ctx)
 	case actionVerify:
+		if r.batchFile != "" {
+			return r.batch(ctx, (*run).verifyImage)
+		}
 		return r.verifyImage(ctx)
 	case actionOpen:
 		return r.openMapping(ctx)

@@ -78,6 +78,7 @@ func (r *run) control() (*dm.Control, error) {
 
 // feature is an option of the table, and the first version of the kernel's target that knows it.
 type feature struct {
+	long   string // of the command line
 	wanted bool
 	option string
 	major  uint32
@@ -86,15 +87,24 @@ type feature struct {
 }
 
 func (r *run) features() []feature {
+	const onError = "error-as-corruption"
 	return []feature{
-		{r.ignoreCorruption, "ignore_corruption", 1, 2, "4.1"},
-		{r.restartOnCorruption, "restart_on_corruption", 1, 2, "4.1"},
-		{r.panicOnCorruption, "panic_on_corruption", 1, 7, "5.9"},
-		{r.errorAsCorruption && r.panicOnCorruption, "panic_on_error", 1, 10, "6.12"},
-		{r.errorAsCorruption && r.restartOnCorruption, "restart_on_error", 1, 10, "6.12"},
-		{r.ignoreZeroBlocks, "ignore_zero_blocks", 1, 3, "4.5"},
-		{r.checkAtMostOnce, "check_at_most_once", 1, 4, "4.17"},
-		{r.useTasklets, "try_verify_in_tasklet", 1, 9, "6.0"},
+		{"ignore-corruption", r.ignoreCorruption, "ignore_corruption", 1, 2, "4.1"},
+		{"restart-on-corruption", r.restartOnCorruption, "restart_on_corruption", 1, 2, "4.1"},
+		{"panic-on-corruption", r.panicOnCorruption, "panic_on_corruption", 1, 7, "5.9"},
+		{onError, r.errorAsCorruption && r.panicOnCorruption, "panic_on_error", 1, 10, "6.12"},
+		{onError, r.errorAsCorruption && r.restartOnCorruption, "restart_on_error", 1, 10, "6.12"},
+		{"ignore-zero-blocks", r.ignoreZeroBlocks, "ignore_zero_blocks", 1, 3, "4.5"},
+		{"check-at-most-once", r.checkAtMostOnce, "check_at_most_once", 1, 4, "4.17"},
+		{"use-tasklets", r.useTasklets, "try_verify_in_tasklet", 1, 9, "6.0"},
+	}
+}
+
+// withValues are features that are no switches.
+func (r *run) withValues() []feature {
+	return []feature{
+		{"fec-device", r.fecDevice != "", "use_fec_from_device", 1, 3, "4.5"},
+		{"root-hash-signature", r.rootHashSignature != "", "root_hash_sig_key_desc", 1, 5, "5.4"},
 	}
 }
 
@@ -107,9 +117,7 @@ func (r *run) checkVersion(control *dm.Control) error {
 	if err != nil {
 		return nil // before Linux 5.4 it does not tell; it refuses the table then
 	}
-	features := append(r.features(), feature{r.fecDevice != "", "use_fec_from_device", 1, 3, "4.5"},
-		feature{r.rootHashSignature != "", "root_hash_sig_key_desc", 1, 5, "5.4"})
-	for _, f := range features {
+	for _, f := range append(r.features(), r.withValues()...) {
 		if f.wanted && !version.AtLeast(f.major, f.minor, 0) {
 			return failure(ui.InUse, "The kernel's dm-verity %v does not know %s, which Linux %s has.", version,
 				f.option, f.kernel)

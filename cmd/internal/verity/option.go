@@ -17,9 +17,12 @@ type options struct {
 
 	verbose, debug, help, usage, version bool
 
-	json, where, checkFEC bool
-	repair, repairHash    string
-	given                 map[string]bool // long names
+	json, where, checkFEC         bool
+	partitionUUIDs                bool
+	repair, repairHash            string
+	batchFile, resume             string
+	oldData, oldHash, oldRootHash string
+	given                         map[string]bool // long names
 }
 
 // option is one entry of the table.
@@ -62,6 +65,8 @@ var (
 	onlyOpen  = []action{actionOpen}
 	onlyClose = []action{actionClose}
 	onlyCheck = []action{actionVerify}
+	onlyMake  = []action{actionFormat}
+	ofImages  = []action{actionFormat, actionVerify}
 )
 
 // table lists the options in the order of help.
@@ -169,11 +174,36 @@ func table() []option {
 			into: func(o *options) any { return &o.verbose },
 		},
 		{
+			long: "batch", own: true, arg: "FILE",
+			help: "Do it for each image of a list; a line has data and hash device, root hash file, FEC device",
+			only: ofImages, into: func(o *options) any { return &o.batchFile },
+		},
+		{
 			long: "check-fec", own: true, help: "Compare good data with the error correction data as well",
 			only: onlyCheck,
 			into: func(o *options) any { return &o.checkFEC },
 		},
 		{long: "json", own: true, help: "Report as JSON", into: func(o *options) any { return &o.json }},
+		{
+			long: "old-data", own: true, arg: "path", only: onlyMake,
+			help: "Data of a former version: blocks that have not changed are not hashed again",
+			into: func(o *options) any { return &o.oldData },
+		},
+		{
+			long: "old-hash", own: true, arg: "path", only: onlyMake,
+			help: "Hash device of the former version, with its superblock at the same --hash-offset",
+			into: func(o *options) any { return &o.oldHash },
+		},
+		{
+			long: "old-root-hash", own: true, arg: "hex string", only: onlyMake,
+			help: "Root hash of the former version, which its tree has to give",
+			into: func(o *options) any { return &o.oldRootHash },
+		},
+		{
+			long: "partition-uuids", own: true, only: ofImages,
+			help: "Print the UUIDs of partitions by which the image is found from its root hash",
+			into: func(o *options) any { return &o.partitionUUIDs },
+		},
 		{
 			long: "repair", own: true, arg: "FILE", help: "Write the repaired data to a new file", only: onlyCheck,
 			into: func(o *options) any { return &o.repair },
@@ -184,7 +214,13 @@ func table() []option {
 			into: func(o *options) any { return &o.repairHash },
 		},
 		{
-			long: "where", own: true, help: "Name every bad block", only: onlyCheck,
+			long: "resume", own: true, arg: "FILE", only: onlyMake,
+			help: "Keep in this file how far the work is, and go on from there where it exists",
+			into: func(o *options) any { return &o.resume },
+		},
+		{
+			long: "where", own: true, only: onlyCheck,
+			help: "Name every bad block, and the files of an ext4, erofs or squashfs that lie on them",
 			into: func(o *options) any { return &o.where },
 		},
 	}

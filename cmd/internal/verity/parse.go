@@ -171,7 +171,7 @@ func (c *call) name(words []string) error {
 		if info.name != c.action {
 			continue
 		}
-		if len(c.args) < info.least {
+		if len(c.args) < info.least && !c.given["batch"] {
 			return &usageError{reason: string(info.name) + ": requires " + info.args + " as arguments"}
 		}
 		return c.rules()
@@ -199,6 +199,14 @@ func (c *call) rules() error {
 		{
 			c.errorAsCorruption && !c.panicOnCorruption && !c.restartOnCorruption,
 			"Option --error-as-corruption must be used with --panic-on-corruption or --restart-on-corruption.",
+		},
+		{
+			c.given["batch"] && len(c.args) > 0,
+			"Option --batch takes the devices from its list, not from the command line.",
+		},
+		{
+			(c.oldData == "") != (c.oldHash == "") || (c.oldHash == "") != (c.oldRootHash == ""),
+			"Options --old-data, --old-hash and --old-root-hash are used together.",
 		},
 		{c.deferred && c.cancelDeferred, "Options --cancel-deferred and --deferred cannot be used at the same time."},
 	} {

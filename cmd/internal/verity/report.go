@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
 // header is what format and dump report.
@@ -43,7 +45,7 @@ func (r *run) header(im *image, root []byte) (*header, error) {
 	if im.superblock {
 		h.UUID = uuidText(im.UUID)
 	}
-	if len(root) >= 32 { // the Discoverable Partitions Specification: its first and last 128 bits
+	if len(root) >= 16 { // the Discoverable Partitions Specification: its first and last 128 bits
 		h.RootUUID = uuidText([16]byte(root[:16]))
 		h.HashUUID = uuidText([16]byte(root[len(root)-16:]))
 	}
@@ -77,10 +79,26 @@ func (r *run) print(im *image, root []byte) error {
 		return r.printJSON(h)
 	}
 	_, err = fmt.Fprint(r.ui.Out, h.text())
+	if err == nil && r.partitionUUIDs {
+		err = r.printUUIDs(h)
+	}
+	return err
+}
+
+// printUUIDs names the partitions of the Discoverable Partitions Specification.
+func (r *run) printUUIDs(h *header) error {
+	if h.RootUUID == "" {
+		return failure(ui.Failed, "The root hash is too short to name partitions.")
+	}
+	_, err := fmt.Fprintf(r.ui.Out, "Data partition UUID:\t%s\nHash partition UUID:\t%s\n", h.RootUUID, h.HashUUID)
 	return err
 }
 
 func (r *run) printJSON(v any) error {
+	if r.reports != nil {
+		*r.reports = append(*r.reports, v)
+		return nil
+	}
 	raw, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err

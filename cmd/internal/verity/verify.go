@@ -34,6 +34,10 @@ type verdict struct {
 	Unproven uint64     `json:"unproven_data_blocks"` // that nothing can judge, as hash blocks are lost
 	Bytes    uint64     `json:"repaired_bytes"`
 	Repair   string     `json:"repaired_to,omitempty"`
+	Content  *onFiles   `json:"content,omitempty"` // with --where
+	RootHash string     `json:"root_hash"`
+	DataUUID string     `json:"data_partition_uuid,omitempty"`
+	HashUUID string     `json:"hash_partition_uuid,omitempty"`
 }
 
 // badRange is a run of bad blocks.
@@ -61,6 +65,7 @@ func (r *run) verifyImage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	im.root = root
 	r.warnPartial(im)
 	v := im.verity(r)
 	if err := r.checkMissing(im, v); err != nil {
@@ -114,15 +119,33 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		return err
 	}
 	res.Repair = r.repair
-	if r.json {
-		if err := r.printJSON(res); err != nil {
-			return err
-		}
-	} else if r.where {
-		r.printWhere(res)
+	if r.where && res.BadData > 0 {
+		res.Content = r.whoseBlocks(im, v, &repair.Found.Data, res.Verdict == verdictRepaired)
+	}
+	if err := r.report(im, res, code); err != nil {
+		return err
 	}
 	if code != ui.OK {
 		return &failed{code: code}
+	}
+	return nil
+}
+
+// report says to programs what was found, or to people what they ask for.
+func (r *run) report(im *image, res *verdict, code ui.ExitCode) error {
+	h, err := r.header(im, im.root)
+	if err != nil {
+		return err
+	}
+	res.RootHash, res.DataUUID, res.HashUUID = h.RootHash, h.RootUUID, h.HashUUID
+	if r.json {
+		return r.printJSON(res)
+	}
+	if r.where {
+		r.printWhere(res)
+	}
+	if r.partitionUUIDs && code == ui.OK {
+		return r.printUUIDs(h)
 	}
 	return nil
 }
@@ -291,6 +314,9 @@ func (r *run) printWhere(res *verdict) {
 			what = fmt.Sprintf("tree level %d", b.Level)
 		}
 		r.ui.Printf("%s: block %d, %d blocks, from byte %d", what, b.Block, b.Blocks, b.Offset)
+	}
+	if res.Content != nil {
+		r.printFiles(res.Content)
 	}
 	if res.More > 0 {
 		r.ui.Printf("and %d more runs of blocks", min(res.More, math.MaxInt64))

@@ -53,6 +53,25 @@ func Key(ctx context.Context, out, password, salt []byte, iterations uint32, has
 	return nil
 }
 
+// Block fills out with one block of the key, from 1, or the beginning of it: out is not longer than a digest. It is for
+// those who may be content with part of a key. On error, cancellation of ctx included, out is zeroed.
+func Block(ctx context.Context, out, password, salt []byte, number, iterations uint32, hash string) error {
+	if iterations == 0 {
+		return ErrIterations
+	}
+	factory, err := hashalg.Factory(hash)
+	if err != nil {
+		return err
+	}
+	p := newPRF(factory, password)
+	defer p.wipe()
+	if err := p.block(ctx, out, salt, number, iterations); err != nil {
+		clear(out)
+		return fmt.Errorf("pbkdf2: %w", err)
+	}
+	return nil
+}
+
 // split cuts out into pieces of size bytes, the last of which may be shorter.
 func split(out []byte, size int) [][]byte {
 	var blocks [][]byte

@@ -127,3 +127,34 @@ func TestBadParametersAreErrors(t *testing.T) {
 		t.Error("no output wanted:", err)
 	}
 }
+
+func TestBlocksAreThoseOfTheKey(t *testing.T) {
+	for _, hash := range []string{"sha256", "sha512", "whirlpool", "ripemd160"} {
+		size, err := hashalg.Size(hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, one := make([]byte, 3*size), make([]byte, size)
+		if err := Key(t.Context(), key, []byte("password"), []byte("salt"), 100, hash); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			if err := Block(t.Context(), one, []byte("password"), []byte("salt"), uint32(i)+1, 100, hash); err != nil ||
+				!bytes.Equal(one, key[i*size:][:size]) {
+				t.Errorf("%s, block %d: %x, %v", hash, i+1, one, err)
+			}
+		}
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	one := []byte{1, 2, 3}
+	if err := Block(stopped, one, nil, nil, 1, 1e9, "sha256"); !errors.Is(err, context.Canceled) || one[0] != 0 {
+		t.Errorf("%v, %x", err, one)
+	}
+	if err := Block(t.Context(), one, nil, nil, 1, 0, "sha256"); !errors.Is(err, ErrIterations) {
+		t.Error(err)
+	}
+	if err := Block(t.Context(), one, nil, nil, 1, 1, "no such"); !errors.Is(err, hashalg.ErrUnknown) {
+		t.Error(err)
+	}
+}

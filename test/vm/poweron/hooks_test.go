@@ -21,6 +21,7 @@ const fakeOrthrus = `#!/bin/sh
 echo "orthrus $*" >>"$LOG"
 case "$*" in
 *"--list crypttab") echo "root UUID=1 none luks" ;;
+*"--list veritytab") echo "usr UUID=2 UUID=3 00ff x-initrd.attach" ;;
 *"--list modules") printf 'dm_mod\ndm_crypt\nxts\n' ;;
 *"--list files") echo /etc/head ;;
 boot) exit "${BOOT:-0}" ;;
@@ -163,7 +164,7 @@ done
 KERNELVERSION=6.9.1-arch1
 . ./hook
 build
-cat "$BUILDROOT/etc/crypttab" >>"$LOG"
+cat "$BUILDROOT/etc/crypttab" "$BUILDROOT/etc/veritytab" >>"$LOG"
 help | grep -q cryptdevice=
 `
 
@@ -171,7 +172,8 @@ func TestMkinitcpioInstallHookBringsWhatTheRootNeeds(t *testing.T) {
 	log := hook(t, "bash", "mkinitcpio/install", mkinitcpioFunctions)
 	wantLines(t, log,
 		"add_module dm_mod", "add_module dm_crypt", "add_module xts", "add_binary DIR/orthrus /usr/bin/orthrus", "add_file /etc/head",
-		"add_udev_rule 10-dm.rules", "add_runscript", "root UUID=1 none luks", "orthrus mkinitramfs --kernel 6.9.1-arch1 --list modules")
+		"add_udev_rule 10-dm.rules", "add_runscript", "root UUID=1 none luks",
+		"usr UUID=2 UUID=3 00ff x-initrd.attach", "orthrus mkinitramfs --kernel 6.9.1-arch1 --list modules")
 	if strings.Contains(log, "--include-keys") {
 		t.Errorf("key files were asked for:\n%s", log)
 	}

@@ -121,6 +121,12 @@ func (p *parser) general(q parameter) bool {
 		p.s.Resume.Device = strings.ReplaceAll(q.value, `"`, "")
 	case "resume-offset":
 		p.s.Resume.Offset = q.value
+	case "mount.usr":
+		p.s.Usr.Source = strings.ReplaceAll(q.value, `"`, "")
+	case "mount.usrfstype":
+		p.s.Usr.Types = q.value
+	case "mount.usrflags":
+		p.s.Usr.Flags = q.value
 	case "noresume":
 		p.s.Resume.Never = true
 	case "console":

@@ -30,6 +30,7 @@ type Settings struct {
 	Init      string // init=
 	Resume    Resume
 	Verity    Verity
+	Usr       Usr
 	Consoles  []string // console=, names in /dev, without their modes
 	Keymap    string
 
@@ -47,6 +48,13 @@ type Resume struct {
 	Device string // as in fstab(5); "" for none
 	Offset string // of a swap file, in pages
 	Never  bool   // noresume
+}
+
+// Usr is a /usr of its own.
+type Usr struct {
+	Source string // mount.usr=, as in fstab(5); "" for none
+	Types  string // mount.usrfstype=
+	Flags  string // mount.usrflags=
 }
 
 // Volume is a volume that the command line names, by uuid or by device.

@@ -2,7 +2,10 @@
 
 package cmdline
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestPartitionsOfAVerifiedRootAreNamedByItsHash(t *testing.T) {
 	const hash = "00112233445566778899AABBCCDDEEFFffeeddccbbaa99887766554433221100"
@@ -21,11 +24,17 @@ func TestPartitionsOfAVerifiedRootAreNamedByItsHash(t *testing.T) {
 		{"roothash=0011 systemd.verity_root_data=/dev/a", "/dev/a", "", true},
 		{"roothash=0011 systemd.verity=no", "", "", false},
 		{"root=/dev/a", "", "", false},
+		{"roothash=-", "", "", true},
+		{"roothash=", "", "", false},
 	}
 	for _, test := range tests {
 		v := Parse(test.line, true).Verity
-		if data, tree := v.Devices(); data != test.data || tree != test.tree || v.Wanted() != test.wanted {
-			t.Errorf("%s: %q, %q, wanted: %v", test.line, data, tree, v.Wanted())
+		if data, tree := v.Root.Devices(); data != test.data || tree != test.tree || v.RootWanted() != test.wanted {
+			t.Errorf("%s: %q, %q, wanted: %v", test.line, data, tree, v.RootWanted())
+		}
+		usr := strings.NewReplacer("roothash", "usrhash", "verity_root", "verity_usr").Replace(test.line)
+		if got := Parse(usr, true).Verity; got.Usr != v.Root || got.RootWanted() || got.UsrWanted() != test.wanted {
+			t.Errorf("%s: %+v", usr, got)
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // otherwise.
 type Options struct {
 	Type   Type
-	Format string // of Other: "tcrypt", "bitlk", "fvault2"
+	Format string // of Other: "bitlk", "fvault2"
 
 	// Of plain volumes.
 	Cipher     string
@@ -24,6 +24,8 @@ type Options struct {
 	Offset     uint64 // 512-byte sectors
 	Skip       uint64 // 512-byte sectors
 	TmpFS      string // file system of Tmp
+
+	Tcrypt TcryptOptions // of TrueCrypt and VeraCrypt volumes
 
 	// Keys.
 	Header         string // device or file of a detached header, may end in ":DEVICE"
@@ -103,9 +105,25 @@ var table = [...]option{
 	{name: "swap", set: func(o *Options, _ string, _ bool) bool { return o.become(Swap) }},
 	{name: "tmp", set: func(o *Options, v string, _ bool) bool { o.TmpFS = v; return o.become(Tmp) }},
 	{
-		name: "tcrypt",
-		also: []string{"tcrypt-hidden", "tcrypthidden", "tcrypt-system", "tcryptsystem", "tcrypt-veracrypt", "veracrypt", "tcrypt-keyfile", "veracrypt-pim", "veracrypt-query-pim"}, kind: refused, why: "tcrypt",
+		name: "tcrypt", also: []string{"tcrypt-veracrypt", "veracrypt"},
+		set: func(o *Options, _ string, _ bool) bool { return o.become(Tcrypt) },
 	},
+	{
+		name: "tcrypt-hidden", also: []string{"tcrypthidden"},
+		set: func(o *Options, _ string, _ bool) bool { o.Tcrypt.Hidden = true; return o.become(Tcrypt) },
+	},
+	{
+		name: "tcrypt-system", also: []string{"tcryptsystem"},
+		set: func(o *Options, _ string, _ bool) bool { o.Tcrypt.System = true; return o.become(Tcrypt) },
+	},
+	{name: "tcrypt-keyfile", needsValue: true, set: func(o *Options, v string, _ bool) bool {
+		o.Tcrypt.KeyFiles = append(o.Tcrypt.KeyFiles, v)
+		return o.become(Tcrypt)
+	}},
+	{name: "veracrypt-pim", needsValue: true, set: func(o *Options, v string, _ bool) bool {
+		return o.become(Tcrypt) && integer(v, 0, 1<<31-1, &o.Tcrypt.PIM)
+	}},
+	{name: "veracrypt-query-pim", kind: refused, why: "tcrypt with a PIM that is asked for"},
 	{name: "bitlk", kind: refused, why: "bitlk"},
 	{name: "fvault2", kind: refused, why: "fvault2"},
 
@@ -272,6 +290,13 @@ func flag(f target.CryptFlags) func(*Options, string, bool) bool {
 	}
 }
 
+// TcryptOptions are those of TrueCrypt and VeraCrypt volumes.
+type TcryptOptions struct {
+	Hidden, System bool
+	KeyFiles       []string `json:",omitempty"`
+	PIM            int      `json:",omitzero"`
+}
+
 // Type is the format that an entry asks for.
 type Type int
 
@@ -279,13 +304,14 @@ type Type int
 const (
 	AnyLUKS Type = iota // none named, or "luks"
 	Plain
-	Swap  // plain, with a random key and swap space made on it
-	Tmp   // plain, with a random key and a file system made on it
+	Swap // plain, with a random key and swap space made on it
+	Tmp  // plain, with a random key and a file system made on it
+	Tcrypt
 	Other // a format this program has not; see Options.Format
 )
 
 func (t Type) String() string {
-	return [...]string{"luks", "plain", "swap", "tmp", "other"}[t]
+	return [...]string{"luks", "plain", "swap", "tmp", "tcrypt", "other"}[t]
 }
 
 // become: swap and tmp imply a plain volume; the word plain beside them changes nothing.

@@ -140,25 +140,26 @@ func TestOptionsThatConcernOthersKeepTheirValues(t *testing.T) {
 
 func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 	for text, want := range map[string]Problem{
-		"frobnicate=1":       {Option: "frobnicate", Kind: Unknown},
-		"size=12":            {Option: "size", Kind: Malformed, Why: "12"},
-		"size=":              {Option: "size", Kind: Malformed, Why: "a value is missing"},
-		"size":               {Option: "size", Kind: Malformed, Why: "a value is missing"},
-		"key-slot=-1":        {Option: "key-slot", Kind: Malformed, Why: "-1"},
-		"sector-size=1000":   {Option: "sector-size", Kind: Malformed, Why: "1000"},
-		"offset=1e3":         {Option: "offset", Kind: Malformed, Why: "1e3"},
-		"tries=many":         {Option: "tries", Kind: Malformed, Why: "many"},
-		"timeout=soon":       {Option: "timeout", Kind: Malformed, Why: "soon"},
-		"headless=perhaps":   {Option: "headless", Kind: Malformed, Why: "perhaps"},
-		"password-cache=x":   {Option: "password-cache", Kind: Malformed, Why: "x"},
-		"password-echo=loud": {Option: "password-echo", Kind: Malformed, Why: "loud"},
-		"discard=x":          {Option: "discard", Kind: Malformed, Why: "x"},
-		"x-orthrus.fat=no":   {Option: "x-orthrus.fat", Kind: Unknown},
-		"x-orthrus.far=yes":  {Option: "x-orthrus.far", Kind: Malformed, Why: "yes"},
-		"x-orthrus.pin=abcd": {Option: "x-orthrus.pin", Kind: Malformed, Why: "abcd"},
-		"noearly":            {Option: "noearly", Kind: Obsolete},
-		"tcrypt-hidden":      {Option: "tcrypt-hidden", Kind: Unsupported},
-		"bitlk":              {Option: "bitlk", Kind: Unsupported},
+		"frobnicate=1":        {Option: "frobnicate", Kind: Unknown},
+		"size=12":             {Option: "size", Kind: Malformed, Why: "12"},
+		"size=":               {Option: "size", Kind: Malformed, Why: "a value is missing"},
+		"size":                {Option: "size", Kind: Malformed, Why: "a value is missing"},
+		"key-slot=-1":         {Option: "key-slot", Kind: Malformed, Why: "-1"},
+		"sector-size=1000":    {Option: "sector-size", Kind: Malformed, Why: "1000"},
+		"offset=1e3":          {Option: "offset", Kind: Malformed, Why: "1e3"},
+		"tries=many":          {Option: "tries", Kind: Malformed, Why: "many"},
+		"timeout=soon":        {Option: "timeout", Kind: Malformed, Why: "soon"},
+		"headless=perhaps":    {Option: "headless", Kind: Malformed, Why: "perhaps"},
+		"password-cache=x":    {Option: "password-cache", Kind: Malformed, Why: "x"},
+		"password-echo=loud":  {Option: "password-echo", Kind: Malformed, Why: "loud"},
+		"discard=x":           {Option: "discard", Kind: Malformed, Why: "x"},
+		"x-orthrus.fat=no":    {Option: "x-orthrus.fat", Kind: Unknown},
+		"x-orthrus.far=yes":   {Option: "x-orthrus.far", Kind: Malformed, Why: "yes"},
+		"x-orthrus.pin=abcd":  {Option: "x-orthrus.pin", Kind: Malformed, Why: "abcd"},
+		"noearly":             {Option: "noearly", Kind: Obsolete},
+		"veracrypt-query-pim": {Option: "veracrypt-query-pim", Kind: Unsupported},
+		"veracrypt-pim=many":  {Option: "veracrypt-pim", Kind: Malformed, Why: "many"},
+		"bitlk":               {Option: "bitlk", Kind: Unsupported},
 	} {
 		o := ParseOptions(text)
 		if len(o.Problems) != 1 || o.Problems[0] != want {
@@ -166,6 +167,19 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		}
 		if want.Kind == Unsupported && o.Type != Other {
 			t.Errorf("%q: type %v", text, o.Type)
+		}
+	}
+}
+
+func TestOptionsOfTrueCryptVolumesAreTakenInBothSpellings(t *testing.T) {
+	for text, want := range map[string]TcryptOptions{
+		"tcrypt": {}, "veracrypt": {}, "tcrypt-veracrypt": {}, "tcrypt-hidden": {Hidden: true},
+		"tcrypt,tcrypthidden": {Hidden: true}, "tcryptsystem": {System: true}, "tcrypt-system,tcrypt": {System: true},
+		"tcrypt-keyfile=/a,tcrypt-keyfile=/b": {KeyFiles: []string{"/a", "/b"}}, "veracrypt-pim=485": {PIM: 485},
+	} {
+		o := ParseOptions(text)
+		if o.Type != Tcrypt || len(o.Problems) > 0 || !reflect.DeepEqual(o.Tcrypt, want) {
+			t.Errorf("%s: %v, %+v, %v", text, o.Type, o.Tcrypt, o.Problems)
 		}
 	}
 }

@@ -19,6 +19,7 @@ type Identity struct {
 	UUID, Label  string
 	PartUUID     string
 	PartLabel    string
+	Signs        string // USAGE:HASH where it is a signature partition of the Discoverable Partitions Specification
 	Serial       string
 	IDs          []string // names of /dev/disk/by-id
 	Ports        []string // names of /dev/disk/by-path
@@ -41,6 +42,8 @@ func (i *Identity) Answers(r plan.Reference) bool {
 		return i.PartUUID != "" && strings.EqualFold(i.PartUUID, r.Value)
 	case plan.PartLabel:
 		return i.PartLabel != "" && i.PartLabel == r.Value
+	case plan.Signature:
+		return i.signs(r.Value)
 	case plan.Serial:
 		return i.Serial != "" && i.Serial == r.Value
 	case plan.ID:

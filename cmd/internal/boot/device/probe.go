@@ -86,6 +86,7 @@ func (p prober) table(i *Identity, disk string, number int) {
 	defer dev.Close()
 	if entry, err := partition.Read(dev, dev.Size(), int64(dev.LogicalSector()), number); err == nil {
 		i.PartUUID, i.PartLabel = entry.UUID, entry.Name
+		i.Signs = signed(i.Node, entry.Type)
 	}
 }
 

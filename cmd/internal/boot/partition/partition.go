@@ -40,6 +40,7 @@ var ErrNone = errors.New("no such partition in a GPT or MBR")
 type Entry struct {
 	UUID string // in lower case
 	Name string // of GPT; may be empty
+	Type string // guid of GPT, in lower case; may be empty
 }
 
 const (
@@ -87,7 +88,7 @@ func readGPT(disk io.ReaderAt, at, sector int64, n int) (Entry, error) {
 	if bytes.Equal(entry[:16], make([]byte, 16)) {
 		return Entry{}, ErrNone
 	}
-	return Entry{guid(entry[16:32]), name(entry[56:128])}, nil
+	return Entry{guid(entry[16:32]), name(entry[56:128]), guid(entry[:16])}, nil
 }
 
 // checksum: of the header with its own field taken for zeros.

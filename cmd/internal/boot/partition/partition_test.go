@@ -35,16 +35,21 @@ func disk(t *testing.T, script string) (*os.File, int64) {
 	return f, size
 }
 
+// What sfdisk gives a partition without a type, and the type of a signature of a root.
+const (
+	linux     = "0fc63daf-8483-4772-8e79-3d69d8477de4"
+	signature = "41092b05-9fc8-4523-994f-2def0408b176"
+)
+
 const gpt = `label: gpt
 start=2048, size=2048, uuid=11111111-2222-4333-8444-555555555555, name="root fs"
-start=4096, size=2048, uuid=AAAAAAAA-BBBB-4CCC-8DDD-EEEEEEEEEEEE
-`
+start=4096, size=2048, uuid=AAAAAAAA-BBBB-4CCC-8DDD-EEEEEEEEEEEE, type=` + signature + "\n"
 
 func TestPartitionsOfAGPT(t *testing.T) {
 	f, size := disk(t, gpt)
 	for n, want := range map[int]Entry{
-		1: {"11111111-2222-4333-8444-555555555555", "root fs"},
-		2: {"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", ""},
+		1: {"11111111-2222-4333-8444-555555555555", "root fs", linux},
+		2: {"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", "", signature},
 	} {
 		if got, err := Read(f, size, 512, n); err != nil || got != want {
 			t.Errorf("%d: %+v, %v", n, got, err)

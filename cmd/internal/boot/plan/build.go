@@ -14,8 +14,9 @@ import (
 
 // Request is what a plan is made of.
 type Request struct {
-	Crypttab []byte           // contents of the file, may be nil
-	Settings cmdline.Settings // of the kernel's command line
+	Crypttab  []byte           // contents of the file, may be nil
+	Veritytab []byte           // likewise
+	Settings  cmdline.Settings // of the kernel's command line
 	// Names restricts the plan to these mappings, which may then be marked noauto; nil for all.
 	Names []string
 	// Taken are names of mappings that are there already; they are left out.
@@ -28,6 +29,7 @@ func Make(r Request) Plan {
 	b.plan.Policy = policyOf(r.Settings)
 	b.plan.Initrd = r.Settings.Initrd
 	b.plan.Keymap, b.plan.Consoles = r.Settings.Keymap, r.Settings.Consoles
+	b.verified()
 	if b.plan.Disabled = r.Settings.Disabled; b.plan.Disabled {
 		b.note("the command line says that no volume is to be unlocked")
 		return b.plan
@@ -73,6 +75,7 @@ type builder struct {
 	request  Request
 	settings cmdline.Settings
 	plan     Plan
+	images   []string // names of all that dm-verity could map
 }
 
 func (b *builder) note(format string, args ...any) {

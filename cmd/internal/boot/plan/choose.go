@@ -11,7 +11,8 @@ import (
 func (b *builder) choose() {
 	names := b.request.Names
 	for _, name := range names {
-		if !slices.ContainsFunc(b.plan.Volumes, func(v Volume) bool { return v.Called(name) }) {
+		if !slices.ContainsFunc(b.plan.Volumes, func(v Volume) bool { return v.Called(name) }) &&
+			!slices.Contains(b.images, name) {
 			b.plan.Unknown = append(b.plan.Unknown, name)
 		}
 	}

@@ -21,6 +21,9 @@ const (
 	Port      Kind = "PATH"   // a name of /dev/disk/by-path
 	Serial    Kind = "SERIAL" // the serial number of a disk
 	Beginning Kind = "UUID…"  // of the uuid of a LUKS volume, in lower case
+	// Signature is a partition with the signature of a root hash, of which the value is USAGE:DIGITS: root or usr, or
+	// nothing for either, and the first digits of the hash in lower case, or none for any.
+	Signature Kind = "SIGNATURE"
 )
 
 // Reference names a device that may not be there yet. The zero value names none.

@@ -11,8 +11,9 @@ import (
 // Plan is what a boot has to unlock.
 type Plan struct {
 	Volumes  []Volume
-	Notes    []string // what was passed over, for people
-	Unknown  []string `json:",omitempty"` // names that were asked for and that nothing is known of
+	Verified []Verified `json:",omitempty"` // once the volumes are open
+	Notes    []string   // what was passed over, for people
+	Unknown  []string   `json:",omitempty"` // names that were asked for and that nothing is known of
 	Policy   Policy
 	Keymap   string   `json:",omitempty"` // named on the command line
 	Consoles []string `json:",omitempty"` // of the kernel, names in /dev

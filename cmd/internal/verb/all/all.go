@@ -53,7 +53,7 @@ func Verbs() []verb.Verb {
 		header.LuksUUID(),
 		header.IsLuks(),
 		header.LuksDump(),
-		refused.TcryptDump(),
+		foreign.TcryptDump(),
 		foreign.BitlkDump(),
 		refused.FVault2Dump(),
 		mapping.LuksSuspend(),

@@ -28,6 +28,8 @@ import (
 // bootOptions are those that only boot takes.
 type bootOptions struct {
 	crypttab      cli.Value[string]
+	veritytab     cli.Value[string]
+	volumesOnly   bool // what dm-verity maps comes later
 	commandLine   cli.Value[string]
 	mainSystem    bool
 	deviceTimeout cli.Value[uint32]
@@ -50,6 +52,10 @@ func Boot() verb.Verb {
 				{
 					Long: "crypttab", Arg: "FILE", Into: &o.crypttab,
 					Help: "another table of volumes than /etc/crypttab",
+				},
+				{
+					Long: "veritytab", Arg: "FILE", Into: &o.veritytab,
+					Help: "another table of verified images than /etc/veritytab",
 				},
 				{
 					Long: "cmdline", Arg: "FILE", Into: &o.commandLine,
@@ -110,6 +116,13 @@ func Boot() verb.Verb {
 					"minute more, unless timeout= says otherwise. --degraded, rd.orthrus.degraded and rootflags=degraded " +
 					"let the boot go on without disks that stay away; rd.orthrus.ciphers= says which ciphers are accepted " +
 					"instead of the usual ones where the crypttab does not.",
+				"Then it maps what dm-verity is to verify: the lines of veritytab(5), and roothash= and " +
+					"usrhash= of the kernel's command line with systemd.verity_root_data=, " +
+					"systemd.verity_root_hash=, systemd.verity_root_options= and the same for usr. Where no device " +
+					"is named it takes the partitions whose UUIDs are the two ends of the root hash. " +
+					"root-hash-signature=auto takes the signature from the signature partition for that hash, and " +
+					"a root hash of - takes the hash from there, too: then the kernel must trust its signature. An " +
+					"option that is not known ends the boot.",
 				"Keyslots that need more memory than there is are named with what they need, and the others are " +
 					"used. When a required volume stays closed, --on-failure or rd.orthrus.on-failure= decides: exit " +
 					"(the default), retry, reboot, halt. There is no shell.",
@@ -168,6 +181,9 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 	}
 	for {
 		result, err := boot.Run(ctx, bootConfig(c, o, p, frontends))
+		if err == nil && !o.volumesOnly && !c.Opt.TestPassphrase {
+			result.Verified, err = mapVerified(ctx, c, p)
+		}
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {
 			return errors.Join(printOutcomes(c, result), endBoot(ctx, c, p.Policy.OnFailure, err))
 		}
@@ -197,8 +213,12 @@ func writeUnits(ctx context.Context, o *bootOptions) error {
 
 // table reads the crypttab; one that is not there has no lines.
 func (o *bootOptions) table(ctx context.Context) ([]byte, error) {
-	tab, err := ui.ReadNamed(ctx, o.crypttab.Or("/etc/crypttab"), fstab.MaxSize)
-	if err != nil && !o.crypttab.Set && errors.Is(err, fs.ErrNotExist) {
+	return tableOf(ctx, o.crypttab, "/etc/crypttab")
+}
+
+func tableOf(ctx context.Context, named cli.Value[string], usual string) ([]byte, error) {
+	tab, err := ui.ReadNamed(ctx, named.Or(usual), fstab.MaxSize)
+	if err != nil && !named.Set && errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	return tab, err
@@ -210,12 +230,17 @@ func bootPlan(ctx context.Context, c *verb.Command, o *bootOptions) (plan.Plan, 
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	images, err := tableOf(ctx, o.veritytab, "/etc/veritytab")
+	if err != nil {
+		return plan.Plan{}, err
+	}
 	line, err := ui.ReadNamed(ctx, o.commandLine.Or("/proc/cmdline"), fstab.MaxSize)
 	if err != nil {
 		return plan.Plan{}, err
 	}
 	p := plan.Make(plan.Request{
-		Crypttab: tab, Settings: cmdline.Parse(string(line), !o.mainSystem), Names: c.Args, Taken: mappedNames(),
+		Crypttab: tab, Veritytab: images, Settings: cmdline.Parse(string(line), !o.mainSystem), Names: c.Args,
+		Taken: mappedNames(),
 	})
 	amendPolicy(c, o, &p.Policy)
 	return p, nil
@@ -352,10 +377,13 @@ func printPlan(c *verb.Command, p plan.Plan) error {
 		}
 		c.UI.Printf("  from %s, %s%s", v.From, necessity(v), map[bool]string{true: ", the root", false: ""}[v.Root])
 	}
+	for _, v := range p.Verified {
+		printVerified(c, v)
+	}
 	for _, note := range p.Notes {
 		c.UI.Printf("note: %s", note)
 	}
-	if len(p.Volumes) == 0 {
+	if len(p.Volumes)+len(p.Verified) == 0 {
 		c.UI.Printf("Nothing to unlock.")
 	}
 	return nil

@@ -26,6 +26,12 @@ func bootReport() cli.Report {
 			{Path: "volumes[].reason", Type: "string", About: "why it is not open; may be absent"},
 			{Path: "volumes[].waited_ns", Type: "integer", About: "nanoseconds until its devices were there"},
 			{Path: "volumes[].derived_ns", Type: "integer", About: "nanoseconds in key derivation"},
+			{Path: "verified", Type: "list of object", About: "images that dm-verity was to map; may be absent"},
+			{Path: "verified[].name", Type: "string", About: "of the mapping"},
+			{Path: "verified[].state", Type: "string", About: "opened or failed"},
+			{Path: "verified[].node", Type: "string", About: "node of the mapping; may be absent"},
+			{Path: "verified[].required", Type: "boolean", About: "the boot does not go on without it"},
+			{Path: "verified[].reason", Type: "string", About: "why it is not mapped; may be absent"},
 			{Path: "degraded", Type: "boolean", About: "the boot goes on without a volume that was required; may " +
 				"be absent"},
 			{Path: "took_ns", Type: "integer", About: "nanoseconds in all"},

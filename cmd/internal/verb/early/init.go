@@ -64,31 +64,30 @@ func failedStart() plan.Ending {
 func startupSteps(c *verb.Command) startup.Steps {
 	return startup.Steps{
 		Quiet:  func() (restore func() error) { return ask.Hush("/dev/console") },
-		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{}) },
-		Verity: func(ctx context.Context, v cmdline.Verity) error { return mapVerity(ctx, c, v) },
+		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{volumesOnly: true}) },
+		Verity: func(ctx context.Context) error { return verifyAtStart(ctx, c) },
 		Find: func(ctx context.Context, source string) (string, error) {
-			node, err := findDevice(ctx, source)
+			found, err := findDevice(ctx, plan.ParseReference(source), plan.DefaultDeviceTimeout)
 			if err != nil {
 				return "", fmt.Errorf("the root file system: %w", err)
 			}
-			return node, nil
+			return found.Node, nil
 		},
 		Report: func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) },
 	}
 }
 
 // findDevice waits for a device, which may be a volume that was unlocked or any other.
-func findDevice(ctx context.Context, source string) (node string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, plan.DefaultDeviceTimeout)
-	defer cancel()
+func findDevice(ctx context.Context, r plan.Reference, patience time.Duration) (found device.Identity, err error) {
+	if patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
 	watcher, err := device.Watch(ctx, udev.System{})
 	if err != nil {
-		return "", err
+		return device.Identity{}, err
 	}
 	defer func() { err = errors.Join(err, watcher.Close()) }()
-	found, err := watcher.Find(ctx, plan.ParseReference(source), plan.RefuseTwins)
-	if err != nil {
-		return "", err
-	}
-	return found.Node, nil
+	return watcher.Find(ctx, r, plan.RefuseTwins)
 }

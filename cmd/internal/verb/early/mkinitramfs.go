@@ -49,9 +49,10 @@ func MkInitramfs() verb.Verb {
 				},
 				{
 					Long: "list", Arg: "WHAT", Into: &o.list,
-					Check: cli.Among(&o.list, "Option --list takes crypttab, modules or files.", "crypttab",
-						"modules", "files"),
-					Help: "make no image, but list what one by another program needs: crypttab, modules or files",
+					Check: cli.Among(&o.list, "Option --list takes crypttab, veritytab, modules or files.", "crypttab",
+						"veritytab", "modules", "files"),
+					Help: "make no image, but list what one by another program needs: crypttab, veritytab, " +
+						"modules or files",
 				},
 				{
 					Long: "include-keys", Into: &o.includeKeys,
@@ -67,7 +68,9 @@ func MkInitramfs() verb.Verb {
 					"it are this program as the init, the kernel modules that the machine needs to reach its root " +
 					"and its keyboard, the lines of crypttab and fstab that concern the root, and nothing else: no " +
 					"shell, no other program. The same machine gives the same bytes.",
-				"The root may be a dm-verity image: roothash= on the kernel's command line, see veritysetup(8).",
+				"The root or /usr may be dm-verity images: roothash= and usrhash= on the kernel's command line, see " +
+					"veritysetup(8), or lines of veritytab(5) that the root lies on or that are marked " +
+					"x-initrd.attach.",
 				"Otherwise it must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
 					"there is, use the distribution's own maker of images, with the hook that is installed for it.",
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
@@ -134,8 +137,12 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 // listNeeds prints a part of the plan for the hook of another maker of images, one item a line.
 func listNeeds(c *verb.Command, o *mkinitramfsOptions, p initramfs.Plan) error {
 	switch o.list.V {
-	case "crypttab":
-		for line := range strings.Lines(p.Crypttab) {
+	case "crypttab", "veritytab":
+		table := p.Crypttab
+		if o.list.V == "veritytab" {
+			table = p.Veritytab
+		}
+		for line := range strings.Lines(table) {
 			c.UI.Printf("%s", strings.TrimSuffix(line, "\n"))
 		}
 	case "modules":
@@ -165,6 +172,9 @@ func tellImage(c *verb.Command, m madeImage) error {
 		c.UI.Printf("kernel:   %s", m.Kernel)
 		for _, line := range rows(m.Crypttab) {
 			c.UI.Printf("crypttab: %s", line)
+		}
+		for line := range strings.Lines(m.Veritytab) {
+			c.UI.Printf("veritytab: %s", strings.TrimSuffix(line, "\n"))
 		}
 		for _, line := range rows(m.Fstab) {
 			c.UI.Printf("fstab:    %s", line)

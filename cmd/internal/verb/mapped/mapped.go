@@ -43,7 +43,7 @@ func Find(c *verb.Command, arg string) (*Mapped, error) {
 		return nil, errors.Join(err, control.Close())
 	}
 	m := &Mapped{Current: now, Control: control, Kind: MappingType(now.Info.UUID)}
-	if m.Kind == "" {
+	if m.Kind == "" || m.Kind == activate.Tcrypt || m.Kind == activate.Lower {
 		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.",
 			name), m.Close())
 	}

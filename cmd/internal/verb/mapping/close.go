@@ -13,6 +13,8 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
 	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 // closePatience is how long a busy device is tried again, since udev's own looks at a device last
@@ -79,22 +81,52 @@ func closeVolume(ctx context.Context, c *verb.Command, o *closeOptions) error {
 		return err
 	}
 	defer control.Close()
-	if o.cancelDeferred {
-		return closeError(arg, control.CancelDeferred(name))
-	}
 	info, err := control.Status(name)
 	if err != nil {
+		return closeError(arg, err)
+	}
+	below, err := belowOf(control, info)
+	if err != nil {
+		return err
+	}
+	if o.cancelDeferred {
+		err := control.CancelDeferred(name)
+		for _, level := range below {
+			err = errors.Join(err, control.CancelDeferred(level.Name))
+		}
 		return closeError(arg, err)
 	}
 	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: o.deferred})
 	if err != nil {
 		return closeError(arg, err)
 	}
+	for _, level := range below {
+		o := dm.RemoveOptions{Retry: closePatience, Deferred: o.deferred, Udev: dm.UdevPrivate}
+		if _, err := control.Remove(ctx, level.Name, o); err != nil {
+			return closeError(level.Name, err)
+		}
+	}
 	if scheduled {
 		c.UI.Printf("Device %s is still active and scheduled for deferred removal.", name)
 		return nil
 	}
 	return guarded.ReleaseKey(c, guarded.MappedVolume(info.UUID))
+}
+
+// belowOf are the devices of a cascade that go with the mapping; none for other mappings.
+func belowOf(control *dm.Control, info dm.Info) ([]mapped.Level, error) {
+	if mapped.MappingType(info.UUID) != activate.Tcrypt {
+		return nil, nil
+	}
+	table, _, err := control.Table(info.Name, dm.Active)
+	if err != nil {
+		return nil, err
+	}
+	defer table.Close()
+	if crypt, ok := table[0].(*target.Crypt); ok {
+		return mapped.Below(control, info.Name, crypt), nil
+	}
+	return nil, nil
 }
 
 // closeError names who holds the device.

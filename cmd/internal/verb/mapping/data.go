@@ -27,14 +27,17 @@ func openData(c *verb.Command, v *volume.Volume, readOnly bool) (*dataDevice, er
 	if err != nil {
 		return nil, err
 	}
-	d := &dataDevice{shown: keys.ShownAs(path)}
 	request := open.Request{Data: path, ReadOnly: readOnly, Shared: c.Opt.Shared}
 	if v == nil {
-		d.Opening = open.Of(nil, request)
-	} else {
-		request.Header = v.Path
-		d.Opening = open.Of(v.Volume, request)
+		return claim(open.Of(nil, request), path)
 	}
+	request.Header = v.Path
+	return claim(open.Of(v.Volume, request), path)
+}
+
+// claim makes sure that nothing else holds what is at the path.
+func claim(o *open.Opening, path string) (*dataDevice, error) {
+	d := &dataDevice{Opening: o, shown: keys.ShownAs(path)}
 	if err := d.Claim(); err != nil {
 		return nil, errors.Join(verb.DeviceError(cmp.Or(d.Path, path), err), d.Close())
 	}

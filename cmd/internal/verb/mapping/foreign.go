@@ -17,6 +17,7 @@ var foreignFormats = [...]struct {
 	open func(ctx context.Context, c *verb.Command) error
 }{
 	{kind: cli.TypeBitlk, open: openBitlk},
+	{kind: cli.TypeTcrypt, open: openTcrypt},
 }
 
 // foreignTypes are their values of --type.
@@ -35,11 +36,12 @@ func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 	if !foreignType(o.Type.V) {
 		return ""
 	}
+	tcrypt := o.Type.V == cli.TypeTcrypt
 	for _, given := range []struct {
 		name string
 		is   bool
 	}{
-		{"header", o.Header.Set},
+		{"header", o.Header.Set && !tcrypt},
 		{"header-from-far", o.HeaderFromFar},
 		{"key-slot", o.KeySlot.Set},
 		{"token-id", o.TokenID.Set},
@@ -51,6 +53,8 @@ func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 		{"device-size", o.DeviceSize.Set},
 		{"link-vk-to-keyring", len(o.LinkVKToKeyring) > 0},
 		{"link-for-guard", own.linkForGuard},
+		{"volume-key-file", tcrypt && len(o.VolumeKeyFiles) > 0},
+		{"volume-key-keyring", tcrypt && len(o.VolumeKeyKeyrings) > 0},
 	} {
 		if given.is {
 			return "Option --" + given.name + " is not supported with --type " + o.Type.V + "."

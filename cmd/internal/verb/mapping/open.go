@@ -62,8 +62,17 @@ func Open() verb.Verb {
 				"With --type bitlk the device is a BitLocker volume. It opens by its passphrase, by the recovery " +
 					"password of 48 digits, or by a startup key file (--key-file FILE.BEK); one whose protection is " +
 					"suspended opens without any. What is still being encrypted or decrypted is refused, and a " +
-					"volume that only a TPM or a smart card opens. In crypttab such a volume is refused, and the " +
-					"types tcrypt, loopaes and fvault2 are refused everywhere.",
+					"volume that only a TPM or a smart card opens. In crypttab such a volume is refused.",
+				"With --type tcrypt the device is a TrueCrypt or VeraCrypt volume. Nothing marks one: a wrong " +
+					"passphrase and a device that is none look alike. --key-file names its key files, any number, " +
+					"beside the passphrase, which comes from the terminal or a line of standard input. " +
+					"--veracrypt-pim or --veracrypt-query-pim gives the PIM, --tcrypt-hidden opens the hidden " +
+					"volume, --tcrypt-backup uses the copy of the header at the end, --tcrypt-system that of an " +
+					"encrypted system, --header another device or file. --hash and --cipher shorten the search. A " +
+					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
+					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
+					"which no kernel has, and Streebog are not tried.",
+				"The types loopaes and fvault2 are refused.",
 				"A volume on which a reencryption was interrupted opens with both of its keys, by one passphrase or " +
 					"two, each part of the data under its own. Where a zone was being rewritten it opens with " +
 					"--readonly only, as it is; repair brings the zone to its end.",

@@ -65,14 +65,15 @@ func openRules(o *openOptions) []cli.Rule {
 				"Option --tcrypt-hidden, --tcrypt-system or --tcrypt-backup is supported only for TCRYPT device.")
 		},
 		func(inv *cli.Invocation) string {
+			discards := inv.Options.TcryptHidden && inv.Options.Flags&target.AllowDiscards != 0
+			return cli.Refuse(discards, "Option --tcrypt-hidden cannot be combined with --allow-discards.")
+		},
+		func(inv *cli.Invocation) string {
 			veracrypt := inv.Options.Veracrypt || inv.Options.DisableVeracrypt
 			return cli.Refuse(veracrypt && !inv.IsType(cli.TypeTcrypt),
 				"Option --veracrypt or --disable-veracrypt is supported only for TCRYPT device type.")
 		},
-		func(inv *cli.Invocation) string {
-			return cli.Refuse(inv.Options.VeracryptPIM.Set && inv.Options.VeracryptQueryPIM,
-				"The options --veracrypt-pim and --veracrypt-query-pim are mutually exclusive.")
-		},
+		cli.PIMOnce,
 	}
 }
 

@@ -41,8 +41,8 @@ func Status() verb.Verb {
 					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
 					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
 					{Path: "read_only", Type: "boolean", About: "writes are refused"},
-					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN or BITLK; absent for mappings of " +
-						"others and where the header is elsewhere"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN, BITLK or TCRYPT; absent for " +
+						"mappings of others and where the header is elsewhere"},
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
@@ -119,13 +119,15 @@ func fillStatus(ctx context.Context, c *verb.Command, arg, name string, s *text.
 		if err = fromHeader(ctx, c, s); err != nil {
 			return err
 		}
-	} else if s.Type != "" && s.Type != activate.Plain && s.Type != activate.Bitlk &&
-		fromDevice(ctx, c, s, table, info.UUID) {
+	} else if s.Type != "" && !headerless(s.Type) && fromDevice(ctx, c, s, table, info.UUID) {
 		s.Type = ""
 	}
 	if crypt := lowest(table); crypt != nil {
 		describeCrypt(s, crypt)
 		s.Size = table.Sectors()
+		if s.Type == activate.Tcrypt {
+			describeCascade(s, mapped.Below(control, name, crypt))
+		}
 	}
 	return nil
 }
@@ -188,18 +190,44 @@ func describeCrypt(s *text.Status, crypt *target.Crypt) {
 	s.Cipher, s.KeyBits, s.Keyring = crypt.Cipher, crypt.Key.Size()*8, crypt.Key.Ring != nil
 	s.SectorSize = max(crypt.SectorSize, 512)
 	s.Offset = crypt.Offset
-	if s.Type == activate.Plain || s.Type == activate.Bitlk {
+	if headerless(s.Type) {
 		s.Skipped = crypt.IVOffset
 	}
-	s.Device = mapped.DevicePath(crypt.Device)
-	if file, err := block.LoopBacking(s.Device); err == nil {
-		s.Loop = file
-	}
+	onDevice(s, crypt.Device)
 	for _, f := range crypt.Flags.List() {
 		if f.Status != "" {
 			s.Flags = append(s.Flags, f.Status)
 		}
 	}
+}
+
+// headerless: nothing on the device is read for the status of such a mapping.
+func headerless(kind string) bool {
+	return kind == activate.Plain || kind == activate.Bitlk || kind == activate.Tcrypt
+}
+
+func onDevice(s *text.Status, number string) {
+	s.Device = mapped.DevicePath(number)
+	if file, err := block.LoopBacking(s.Device); err == nil {
+		s.Loop = file
+	}
+}
+
+// describeCascade adds what lies below: the ciphers, their keys, and the device of the data.
+func describeCascade(s *text.Status, below []mapped.Level) {
+	if len(below) == 0 {
+		return
+	}
+	ciphers, mode, _ := strings.Cut(s.Cipher, "-")
+	for _, level := range below {
+		one, _, _ := strings.Cut(level.Cipher, "-")
+		ciphers += "-" + one
+		s.KeyBits += level.KeyBits
+	}
+	s.Cipher = ciphers + "-" + mode
+	lowest := below[len(below)-1]
+	s.Offset = lowest.Offset
+	onDevice(s, lowest.Device)
 }
 
 // statusJSON is the report of status --json; sizes in bytes.

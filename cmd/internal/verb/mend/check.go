@@ -28,9 +28,11 @@ type checked struct {
 	*inspect.Report
 	// BitLocker is there instead of the rest for a volume of that.
 	BitLocker *bitlkChecked `json:"bitlocker,omitempty"`
-	code      ui.ExitCode
-	hint      string // where the way goes on from an error, under our own name
-	regions   []inspect.Region
+	// Verity is there instead of the rest for a hash device of dm-verity.
+	Verity  *verityChecked `json:"verity,omitempty"`
+	code    ui.ExitCode
+	hint    string // where the way goes on from an error, under our own name
+	regions []inspect.Region
 }
 
 // checkOptions are those that only check takes.
@@ -57,7 +59,9 @@ func Check() verb.Verb {
 				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
 					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
 					"the volume still opens, 7 that what is left does not open it.",
-				"Of a BitLocker volume it looks at the three copies of the metadata.",
+				"Of a BitLocker volume it looks at the three copies of the metadata, and of a hash device of " +
+					"dm-verity at the superblock and at whether the levels of the tree fit each other: verity verify " +
+					"tells whether data are those of a root hash.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{
@@ -147,6 +151,10 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if errors.Is(err, inspect.ErrNotLUKS) {
 		if found := checkBitlk(name); found != nil {
 			one.BitLocker, one.code = found, found.code
+			return one
+		}
+		if found := checkVerity(ctx, name); found != nil {
+			one.Verity, one.code = found, found.code
 			return one
 		}
 		err = verb.DeviceError(name, luks.ErrNotLUKS)

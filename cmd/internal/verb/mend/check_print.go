@@ -22,6 +22,10 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 		printBitlk(c, one)
 		return
 	}
+	if one.Verity != nil {
+		printVerity(c, one)
+		return
+	}
 	if one.Report == nil {
 		c.UI.Errorf("%s", one.Error)
 		if one.hint != "" {

@@ -193,6 +193,17 @@ func checkReport() cli.Report {
 				About: "what is wrong with it; may be absent",
 			},
 			{Path: "devices[].bitlocker.findings", Type: "list of string", About: "what was noticed"},
+			{
+				Path: "devices[].verity", Type: "object",
+				About: "for a hash device of dm-verity, instead of all else; may be absent",
+			},
+			{Path: "devices[].verity.verdict", Type: "string", About: "healthy or healable"},
+			{Path: "devices[].verity.uuid", Type: "string", About: "may be absent"},
+			{Path: "devices[].verity.hash", Type: "string", About: "its name; may be absent"},
+			{Path: "devices[].verity.data_blocks", Type: "integer", About: "that are hashed"},
+			{Path: "devices[].verity.data_block_size", Type: "integer", About: "bytes"},
+			{Path: "devices[].verity.hash_blocks", Type: "integer", About: "of the tree"},
+			{Path: "devices[].verity.findings", Type: "list of string", About: "what was noticed"},
 		},
 	}
 }

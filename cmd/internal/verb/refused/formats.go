@@ -7,19 +7,6 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 )
 
-// TcryptDump declares the verb.
-func TcryptDump() verb.Verb {
-	return verb.Verb{
-		Verb: cli.Verb{
-			Name: "tcryptDump", Group: cli.GroupRefused, Args: "<device>", MinArgs: 1,
-			Summary: "show TCRYPT metadata",
-			Lacks:   "the TCRYPT format",
-			Takes: "disable-veracrypt tcrypt-backup tcrypt-hidden tcrypt-system veracrypt-pim veracrypt-query-pim " +
-				"",
-		},
-	}
-}
-
 // FVault2Dump declares the verb.
 func FVault2Dump() verb.Verb {
 	return verb.Verb{

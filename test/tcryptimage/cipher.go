@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tcryptimage
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/subtle"
+	"encoding/binary"
+	"hash/crc32"
+	"math/big"
+	"strings"
+
+	"github.com/aead/serpent"
+	"golang.org/x/crypto/twofish" //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/xts"
+
+	"github.com/orthrus-luks/orthrus/luks/sector"
+)
+
+// chain are ciphers in a mode; the first encrypts first.
+type chain struct{ ciphers, mode string }
+
+func (c chain) list() []string { return strings.Split(c.ciphers, "-") }
+
+// block is a cipher by its name.
+func block(name string, key []byte) cipher.Block {
+	var b cipher.Block
+	var err error
+	switch name {
+	case "aes":
+		b, err = aes.NewCipher(key)
+	case "serpent":
+		b, err = serpent.NewCipher(key)
+	case "twofish":
+		b, err = twofish.NewCipher(key)
+	case "camellia":
+		c, failed := sector.New("camellia-ecb", key, sectorSize)
+		b, err = single{c}, failed
+	default:
+		panic("no cipher " + name)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// single makes a cipher for sectors one for blocks.
+type single struct{ c *sector.Cipher }
+
+func (s single) BlockSize() int { return 16 }
+
+func (s single) Encrypt(dst, src []byte) {
+	var p [sectorSize]byte
+	copy(p[:], src[:16])
+	if err := s.c.Encrypt(p[:], p[:], 0); err != nil {
+		panic(err)
+	}
+	copy(dst[:16], p[:])
+}
+
+func (s single) Decrypt(dst, src []byte) {
+	var p [sectorSize]byte
+	copy(p[:], src[:16])
+	if err := s.c.Decrypt(p[:], p[:], 0); err != nil {
+		panic(err)
+	}
+	copy(dst[:16], p[:])
+}
+
+// header encrypts what lies behind the salt.
+func (c chain) header(key, plain []byte) []byte {
+	out := append([]byte{}, plain...)
+	body := out[64:]
+	switch c.mode {
+	case "xts-plain64":
+		c.xts(key, body, 0)
+	case "lrw-benbi":
+		c.lrw(key, body, 1)
+	default:
+		c.cbc(key, body, key[:16])
+		for i := range body {
+			body[i] ^= key[8+i%8]
+		}
+	}
+	return out
+}
+
+// data encrypts sectors.
+func (c chain) data(area, data []byte, number int) {
+	for at := 0; at < len(data); at, number = at+sectorSize, number+1 {
+		one := data[at : at+sectorSize]
+		switch c.mode {
+		case "xts-plain64":
+			c.xts(area, one, uint64(number))
+		case "lrw-benbi":
+			c.lrw(area, one, int64(number)*32+1)
+		default:
+			c.tcw(area, one, uint64(number))
+		}
+	}
+}
+
+func (c chain) xts(area, p []byte, number uint64) {
+	list := c.list()
+	for i, name := range list {
+		key := append(append([]byte{}, area[32*i:][:32]...), area[32*(len(list)+i):][:32]...)
+		x, err := xts.NewCipher(func(key []byte) (cipher.Block, error) { return block(name, key), nil }, key)
+		if err != nil {
+			panic(err)
+		}
+		x.Encrypt(p, p, number)
+	}
+}
+
+// lrw multiplies with big integers.
+func (c chain) lrw(area, p []byte, first int64) {
+	tweak := new(big.Int).SetBytes(area[:16])
+	for i, name := range c.list() {
+		b := block(name, area[32*(1+i):][:32])
+		for at := 0; at < len(p); at += 16 {
+			t := product(tweak, first+int64(at/16)).FillBytes(make([]byte, 16))
+			one := p[at : at+16]
+			subtle.XORBytes(one, one, t)
+			b.Encrypt(one, one)
+			subtle.XORBytes(one, one, t)
+		}
+	}
+}
+
+// product multiplies polynomials modulo x¹²⁸+x⁷+x²+x+1.
+func product(a *big.Int, n int64) *big.Int {
+	out := new(big.Int)
+	for bit := range 63 {
+		if n>>bit&1 == 1 {
+			out.Xor(out, new(big.Int).Lsh(a, uint(bit)))
+		}
+	}
+	modulus := new(big.Int).SetBit(big.NewInt(0x87), 128, 1)
+	for out.BitLen() > 128 {
+		out.Xor(out, new(big.Int).Lsh(modulus, uint(out.BitLen()-129)))
+	}
+	return out
+}
+
+// cbc chains around all ciphers.
+func (c chain) cbc(area, p, iv []byte) {
+	var blocks []cipher.Block
+	for i, name := range c.list() {
+		blocks = append(blocks, block(name, area[32*(1+i):][:32]))
+	}
+	for at := 0; at < len(p); at += 16 {
+		one := p[at : at+16]
+		subtle.XORBytes(one, one, iv)
+		for _, b := range blocks {
+			b.Encrypt(one, one)
+		}
+		iv = one
+	}
+}
+
+func (c chain) tcw(area, p []byte, number uint64) {
+	n := binary.LittleEndian.AppendUint64(nil, number)
+	n = append(n, n...)
+	iv, white := make([]byte, 16), make([]byte, 16)
+	subtle.XORBytes(iv, area[:16], n)
+	c.cbc(area, p, iv)
+	subtle.XORBytes(white, area[16:32], n)
+	for at := 0; at < 16; at += 4 {
+		sum := ^crc32.Update(^uint32(0), crc32.IEEETable, white[at:at+4])
+		binary.LittleEndian.PutUint32(white[at:], sum)
+	}
+	subtle.XORBytes(white[:4], white[:4], white[12:])
+	subtle.XORBytes(white[4:8], white[4:8], white[8:12])
+	for at := range p {
+		p[at] ^= white[at%8]
+	}
+}

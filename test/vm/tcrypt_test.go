@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package vm
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
+	"github.com/orthrus-luks/orthrus/test/tcryptimage"
+	"github.com/orthrus-luks/orthrus/test/vm/machine"
+)
+
+// tcryptSize is of the volumes, bytes: a disk that is exactly as large.
+const tcryptSize = 2 << 20
+
+// tcplayKinds are the volumes that tcplay makes: every chain it has, and every hash.
+var tcplayKinds = []struct{ hash, ciphers, chain string }{
+	{"RIPEMD160", "AES-256-XTS", "aes"},
+	{"SHA512", "SERPENT-256-XTS", "serpent"},
+	{"whirlpool", "TWOFISH-256-XTS", "twofish"},
+	{"RIPEMD160", "AES-256-XTS,TWOFISH-256-XTS", "twofish-aes"},
+	{"SHA512", "AES-256-XTS,TWOFISH-256-XTS,SERPENT-256-XTS", "serpent-twofish-aes"},
+	{"whirlpool", "SERPENT-256-XTS,AES-256-XTS", "aes-serpent"},
+	{"RIPEMD160", "SERPENT-256-XTS,TWOFISH-256-XTS,AES-256-XTS", "aes-twofish-serpent"},
+	{"SHA512", "TWOFISH-256-XTS,SERPENT-256-XTS", "serpent-twofish"},
+}
+
+// TestTrueCryptVolumesOfTcplayAreMappedAsByCryptsetup: by tables that are cryptsetup's, and what the kernel encrypts
+// user space reads.
+func TestTrueCryptVolumesOfTcplayAreMappedAsByCryptsetup(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		disk := machine.Plug(t, machine.Disk{Name: "locked", Size: tcryptSize})
+		t.Cleanup(func() { machine.Unplug(t, "locked") })
+		equal := 0
+		for _, kind := range tcplayKinds {
+			passed := t.Run(kind.chain, func(t *testing.T) {
+				b := newBench(t)
+				b.tcplay("secret\nsecret\ny\n", "-c", "-d", disk, "-a", kind.hash, "-b", kind.ciphers, "-z", "-w")
+				v := tcryptVolume{passphrase: "secret", chain: kind.chain}
+				b.tcryptAsByAll(disk, v)
+			})
+			if passed {
+				equal++
+			}
+		}
+		fmt.Printf("TrueCrypt: %d of %d volumes of tcplay are mapped as by cryptsetup, and read alike\n", equal, len(tcplayKinds))
+	})
+}
+
+// TestTrueCryptHiddenVolumesAndKeyFilesOfTcplay: the outer volume, the hidden one, and both copies at the end.
+func TestTrueCryptHiddenVolumesAndKeyFilesOfTcplay(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		disk := machine.Plug(t, machine.Disk{Name: "locked", Size: tcryptSize})
+		t.Cleanup(func() { machine.Unplug(t, "locked") })
+		b := newBench(t)
+		b.tcplay("outer\nouter\ninner\ninner\n512K\ny\n", "-c", "-d", disk, "-g", "-a", "SHA512", "-b", "AES-256-XTS",
+			"-z", "-w", "-k", "k1", "-f", "k2")
+		for name, v := range map[string]tcryptVolume{
+			"outer":         {passphrase: "outer", keys: "k1", chain: "aes"},
+			"hidden":        {passphrase: "inner", keys: "k2", chain: "aes", options: "--tcrypt-hidden"},
+			"outer backup":  {passphrase: "outer", keys: "k1", chain: "aes", options: "--tcrypt-backup"},
+			"hidden backup": {passphrase: "inner", keys: "k2", chain: "aes", options: "--tcrypt-hidden --tcrypt-backup"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				(&bench{t, b.dir}).tcryptAsByAll(disk, v)
+			})
+		}
+	})
+}
+
+// tcplay runs with answers to what it asks.
+func (b *bench) tcplay(answers string, args ...string) {
+	b.t.Helper()
+	cmd := exec.Command("tcplay", args...)
+	cmd.Dir, cmd.Stdin = b.dir, strings.NewReader(answers)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		b.t.Fatalf("tcplay %q: %v\n%s", args, err, said)
+	}
+}
+
+// tcryptVolume is what it takes to open a volume.
+type tcryptVolume struct {
+	passphrase, keys, options string
+	chain, mode               string // that it has; mode "" is xts-plain64
+	pim                       uint32
+}
+
+func (v tcryptVolume) args() string {
+	text := v.options
+	for _, key := range words(v.keys) {
+		text += " --key-file " + key
+	}
+	if v.pim > 0 {
+		text += fmt.Sprintf(" --veracrypt-pim %d", v.pim)
+	}
+	return text
+}
+
+// tcryptRun runs a program with the passphrase on its standard input.
+func (b *bench) tcryptRun(p program, v tcryptVolume, args string) string {
+	b.t.Helper()
+	cmd := exec.Command(p.path, words(args+" "+v.args())...)
+	cmd.Dir, cmd.Stdin = b.dir, strings.NewReader(v.passphrase+"\n")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		b.t.Fatalf("%s %s: %v\n%s", p.name, args, err, stderr.String())
+	}
+	return stdout.String()
+}
+
+// tcryptAsByAll compares ours with two releases of cryptsetup: what they say of the header, their tables and status. Each
+// removes what the other made. Then it compares the kernel and user space.
+func (b *bench) tcryptAsByAll(disk string, v tcryptVolume) {
+	b.t.Helper()
+	us := ours()
+	dump := b.tcryptRun(us, v, "tcryptDump "+disk)
+	if !strings.Contains(dump, "Cipher chain:\t"+v.chain+"\n") {
+		b.t.Errorf("no chain %s:\n%s", v.chain, dump)
+	}
+	key := b.tcryptRun(us, v, "tcryptDump -q --dump-volume-key "+disk)
+	seen := b.tcryptSeen(us, us, disk, v)
+	for _, release := range []string{"bookworm", "trixie"} {
+		them := real(b.t, release)
+		if other := b.tcryptRun(them, v, "tcryptDump "+disk); tcryptOld(dump) != tcryptOld(other) {
+			b.t.Errorf("tcryptDump of orthrus:\n%s\nof %s:\n%s", dump, release, other)
+		}
+		if other := b.tcryptRun(them, v, "tcryptDump -q --dump-volume-key "+disk); key != other {
+			b.t.Errorf("volume key of orthrus:\n%s\nof %s:\n%s", key, release, other)
+		}
+		if other := b.tcryptSeen(them, us, disk, v); other != seen {
+			b.t.Errorf("orthrus:\n%s\n%s:\n%s", seen, release, other)
+		}
+		if other := b.tcryptSeen(us, them, disk, v); other != seen {
+			b.t.Errorf("orthrus, before %s removed it:\n%s\nwas:\n%s", release, other, seen)
+		}
+	}
+	b.tcryptPlain(disk, v)
+}
+
+// tcryptOld leaves out what cryptsetup has from 2.8 on.
+func tcryptOld(dump string) string {
+	var kept []string
+	for _, line := range strings.Split(strings.ReplaceAll(dump, " [bytes]", ""), "\n") {
+		new := false
+		for _, label := range []string{"Flags:", "Volume size:", "Hidden size:"} {
+			new = new || strings.HasPrefix(line, label)
+		}
+		if !new {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// tcryptSeen maps by one program, looks at all levels and the status, and removes by another.
+func (b *bench) tcryptSeen(by, removes program, disk string, v tcryptVolume) string {
+	b.t.Helper()
+	levels := []string{"tab", "tab_1", "tab_2"}[:strings.Count(v.chain, "-")+1]
+	for _, level := range levels {
+		b.t.Cleanup(func() { _ = exec.Command("dmsetup", "remove", "--retry", level).Run() })
+	}
+	b.tcryptRun(by, v, "open --type tcrypt "+disk+" tab")
+	var seen string
+	for i, level := range levels {
+		one := lookAt(b.t, level)
+		if i > 0 { // since 2.8.1
+			one.info = strings.Replace(one.info, "CRYPT-SUBDEV-", "CRYPT-TCRYPT-", 1)
+		}
+		seen += fmt.Sprintf("%+v\n", one)
+	}
+	mode := v.mode
+	if mode == "" {
+		mode = "xts-plain64"
+	}
+	status := plainStatus(b.must(ours(), "status", "tab"))
+	if other := plainStatus(b.must(real(b.t, "trixie"), "status", "tab")); status != other {
+		b.t.Errorf("status:\n%s\ncryptsetup's:\n%s", status, other)
+	}
+	if !strings.Contains(status, v.chain+"-"+mode) || !strings.Contains(status, "TCRYPT") {
+		b.t.Errorf("status:\n%s", status)
+	}
+	for _, verb := range []string{"resize", "refresh", "luksSuspend"} {
+		b.refuses(ours(), 1, "is not a mapping that this program can change", verb, "tab")
+	}
+	b.must(removes, "close", "tab")
+	for _, level := range levels {
+		b.exits(ours(), 4, "status", level)
+	}
+	return seen + status
+}
+
+// tcryptPlain writes through the kernel and reads in user space, and compares the whole.
+func (b *bench) tcryptPlain(disk string, v tcryptVolume) {
+	b.t.Helper()
+	b.tcryptRun(ours(), v, "open --type tcrypt "+disk+" tab")
+	f, err := os.OpenFile("/dev/mapper/tab", os.O_RDWR, 0)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer f.Close()
+	_, err = f.WriteAt(pattern("through the kernel"), 4096)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	want, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	f.Close()
+	b.must(ours(), "close", "tab")
+	if got := b.tcryptReads(disk, v); !bytes.Equal(got, want) {
+		b.t.Errorf("user space reads %d bytes, and not the %d of the kernel", len(got), len(want))
+	}
+}
+
+// tcryptReads is what user space reads of the volume.
+func (b *bench) tcryptReads(disk string, v tcryptVolume) []byte {
+	b.t.Helper()
+	check := func(err error) {
+		b.t.Helper()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	b.must(program{"blockdev", "blockdev"}, "--flushbufs", disk)
+	f, err := os.Open(disk)
+	check(err)
+	defer f.Close()
+	places, err := tcrypt.Wanted{
+		Hidden: strings.Contains(v.options, "hidden"), Backup: strings.Contains(v.options, "backup"),
+	}.Places(tcryptSize)
+	check(err)
+	headers, err := tcrypt.Read(f, places)
+	check(err)
+	var files []io.Reader
+	for _, key := range words(v.keys) {
+		k, err := os.Open(b.path(key))
+		check(err)
+		defer k.Close()
+		files = append(files, k)
+	}
+	password, err := tcrypt.Password([]byte(v.passphrase), files, true)
+	check(err)
+	defer password.Close()
+	found, err := tcrypt.Search(b.t.Context(), headers, password.Bytes(), tcrypt.Trial{PIM: v.pim})
+	check(err)
+	defer found.Close()
+	segment, err := found.Segment(tcryptSize)
+	check(err)
+	p, err := found.Plaintext(f, segment)
+	check(err)
+	defer p.Close()
+	got, err := io.ReadAll(io.NewSectionReader(p, 0, p.Size()))
+	check(err)
+	return got
+}
+
+// veraKinds are volumes of our own making, which nothing in Debian makes.
+var veraKinds = []struct {
+	name, options string
+	keys          string
+	o             tcryptimage.Options
+}{
+	{"VeraCrypt, SHA-512, AES", "", "", tcryptimage.Options{VeraCrypt: true, PIM: 1}},
+	{"VeraCrypt, SHA-256, Camellia", "--hash sha256", "", tcryptimage.Options{VeraCrypt: true, PIM: 1, Hash: "sha256", Ciphers: "camellia"}},
+	{"VeraCrypt, three ciphers", "", "", tcryptimage.Options{VeraCrypt: true, PIM: 1, Ciphers: "serpent-twofish-aes"}},
+	{"VeraCrypt, Serpent over Camellia", "", "", tcryptimage.Options{VeraCrypt: true, PIM: 1, Ciphers: "serpent-camellia"}},
+	{"VeraCrypt, hidden, key files", "--tcrypt-hidden", "k1 k2", tcryptimage.Options{VeraCrypt: true, PIM: 1, Hidden: 512 << 10}},
+	{"VeraCrypt, long passphrase, key file", "", "k3", tcryptimage.Options{VeraCrypt: true, PIM: 1, Passphrase: strings.Repeat("long ", 20)}},
+	{"VeraCrypt, large sectors", "", "", tcryptimage.Options{VeraCrypt: true, PIM: 1, Sector: 4096}},
+	{"LRW, three ciphers", "", "", tcryptimage.Options{Version: 2, Mode: "lrw-benbi", Ciphers: "aes-twofish-serpent", Hash: "sha1"}},
+	{"LRW, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 2, Mode: "lrw-benbi", Hidden: 512 << 10}},
+	{"CBC", "", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "twofish"}},
+	{"CBC, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "serpent", Hidden: 512 << 10}},
+	{"XTS before TrueCrypt 6", "", "", tcryptimage.Options{Version: 3}},
+	{"XTS before TrueCrypt 6, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 3, Hidden: 512 << 10}},
+}
+
+// TestVeraCryptAndLegacyVolumesAreMappedAsByCryptsetup: the volumes of our tests, which thereby are what they seem.
+func TestVeraCryptAndLegacyVolumesAreMappedAsByCryptsetup(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		disk := machine.Plug(t, machine.Disk{Name: "locked", Size: tcryptSize})
+		t.Cleanup(func() { machine.Unplug(t, "locked") })
+		equal := 0
+		for _, kind := range veraKinds {
+			passed := t.Run(kind.name, func(t *testing.T) {
+				b, o := newBench(t), kind.o
+				o.Size = tcryptSize
+				if o.Passphrase == "" {
+					o.Passphrase = "secret"
+				}
+				for _, key := range words(kind.keys) {
+					o.KeyFiles = append(o.KeyFiles, "the key "+key)
+				}
+				im := tcryptimage.Make(o)
+				if err := os.WriteFile(disk, im.Bytes, 0); err != nil {
+					t.Fatal(err)
+				}
+				b.must(program{"blockdev", "blockdev"}, "--flushbufs", disk)
+				v := tcryptVolume{
+					passphrase: o.Passphrase, keys: kind.keys, options: kind.options, chain: o.Ciphers, mode: o.Mode,
+					pim: uint32(o.PIM),
+				}
+				if v.chain == "" {
+					v.chain = "aes"
+				}
+				if got := b.tcryptReads(disk, v); !bytes.Equal(got, im.Plain) {
+					t.Fatal("user space reads something else than was written")
+				}
+				b.tcryptAsByAll(disk, v)
+			})
+			if passed {
+				equal++
+			}
+		}
+		fmt.Printf("VeraCrypt and legacy: %d of %d kinds of volume are mapped as by cryptsetup, and read alike\n", equal,
+			len(veraKinds))
+	})
+}
