@@ -77,7 +77,7 @@ func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
 				t.Errorf("%s lacks %s", name, word)
 			}
 		}
-		for _, word := range []string{"tcrypt", "hw-opal", "hotzone-size", "write-log", "external-tokens-path"} {
+		for _, word := range []string{"fvault2", "hw-opal", "hotzone-size", "write-log", "external-tokens-path"} {
 			if strings.Contains(text, word) {
 				t.Errorf("%s offers %s", name, word)
 			}
