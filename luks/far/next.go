@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -54,7 +55,7 @@ func (d *Desired) keep(head luks2.Copy, old Found) {
 		}
 		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
 		copied := old.Body[e.Offset:e.End()]
-		if bytes.Equal(copied, d.Body[e.Offset:e.End()]) || !old.Locator.Vouches(e, copied) {
+		if bytes.Equal(copied, d.Body[e.Offset:e.End()]) || !old.Vouches(e, copied) {
 			continue
 		}
 		copy(d.Body[e.Offset:], copied)
@@ -70,10 +71,32 @@ func SameMaterial(a, b luks2.Keyslot) bool {
 		a.KDF.Type == b.KDF.Type && bytes.Equal(a.KDF.Salt, b.KDF.Salt)
 }
 
-// Vouches tells whether the locator has the sum of these bytes of the body for exactly that part. What an update that
-// is under way takes away is not vouched for: its keyslot was being removed.
+// Vouches tells whether the locator has the sum of these bytes of the body for exactly that part, whichever keyslot
+// they are of. What an update that is under way takes away is not vouched for: its keyslot was being removed.
 func (l Locator) Vouches(e luks2.Extent, p []byte) bool {
 	return l.Holds(e, p) || l.Old != nil && l.Old.Holds(e, p) && l.stays(e)
+}
+
+// Vouches tells whether bytes of the body are, by their sum, the material that the head in the body speaks of. In the
+// middle of an update the head there may be the new one already while the part is still as it was, or the reverse: then
+// the sum is that of other material, of a keyslot that may have lain there before.
+func (f Found) Vouches(e luks2.Extent, p []byte) bool {
+	l := f.Locator
+	if l.Old == nil || l.Holds(e, p) && l.Old.Holds(e, p) {
+		return l.Holds(e, p)
+	}
+	return f.speaksOf(l.Contents) && l.Holds(e, p) || f.speaksOf(*l.Old) && l.Old.Holds(e, p) && l.stays(e)
+}
+
+// speaksOf tells whether the head in the body that counts is the one of those contents.
+func (f Found) speaksOf(c Contents) bool {
+	choice, err := header.Choose(header.Read(bodyDevice{f.Body}))
+	if err != nil {
+		return false
+	}
+	size := choice.Copy.Header.Size
+	e := luks2.Extent{Offset: uint64(choice.Place) * size, Size: size}
+	return e.End() <= uint64(len(f.Body)) && c.Holds(e, f.Body[e.Offset:e.End()])
 }
 
 // stays tells whether exactly that part is one of the body that is to be.

@@ -148,12 +148,12 @@ func (p *Plan) addAreas(dev io.ReaderAt, f far.Found, m *luks2.Metadata, why str
 			return damaged, fmt.Errorf("%w: keyslot %d lies outside it", ErrNoFar, k.ID)
 		}
 		material := f.Body[e.Offset:e.End()]
-		if !f.Locator.Vouches(e, material) {
-			damaged = append(damaged, k.ID)
+		now := make([]byte, len(material))
+		if n, _ := dev.ReadAt(now, int64(e.Offset)); n == len(now) && (bytes.Equal(now, material) || f.Vouches(e, now)) {
 			continue
 		}
-		now := make([]byte, len(material))
-		if n, _ := dev.ReadAt(now, int64(e.Offset)); n == len(now) && bytes.Equal(now, material) {
+		if !f.Vouches(e, material) {
+			damaged = append(damaged, k.ID)
 			continue
 		}
 		p.add(fmt.Sprintf("area of keyslot %d", k.ID), e.Offset, material, why)

@@ -330,11 +330,16 @@ func (j *drawnJudge) checkFar(c crash.Case, verdict crash.Verdict, hit bool) cra
 		return broken("acknowledged, and the far header is %v", f.Standing)
 	case f.Exposed, len(f.Forgotten) > 0:
 		return broken("the data reach over the far header, or a copy of it is forgotten")
-	case c.Acknowledged && f.Standing == far.InStep:
+	case len(f.Damaged) > 0 && firm(verdict):
+		return broken("the far header takes keyslots %v for damaged, which nothing struck", f.Damaged)
+	case f.Standing == far.InStep && (c.Acknowledged || firm(verdict)):
 		return j.lossOfHeads(c, f, verdict)
 	}
 	return verdict
 }
+
+// firm tells whether a state is wholly the one before or the one after.
+func firm(v crash.Verdict) bool { return v.Outcome == crash.Old || v.Outcome == crash.New }
 
 // lossOfHeads zeroes both heads: the far header alone brings the volume back, with every passphrase.
 func (j *drawnJudge) lossOfHeads(c crash.Case, f luks.FarHeader, verdict crash.Verdict) crash.Verdict {
@@ -352,8 +357,12 @@ func (j *drawnJudge) lossOfHeads(c crash.Case, f luks.FarHeader, verdict crash.V
 	if err != nil {
 		return broken("unlocking: %v", err)
 	}
-	if names(open) != names(j.new.open) {
-		return broken("both heads lost, and the far header brings back what %q open, not %q", names(open), names(j.new.open))
+	want := j.new.open
+	if verdict.Outcome == crash.Old && !c.Acknowledged {
+		want = j.old.open
+	}
+	if names(open) != names(want) {
+		return broken("both heads lost, and the far header brings back what %q open, not %q", names(open), names(want))
 	}
 	return verdict
 }

@@ -95,6 +95,8 @@ func drawnFar() []drawn {
 		{name: "far: resize header", deed: resizes, moves: true, mids: true, again: true},
 		{name: "far: disable", deed: simple(disableFar), again: true},
 		{name: "far: sync", deed: syncs, sync: true, again: true},
+		{name: "far: add key to one left behind", deed: behind(addsKey)},
+		{name: "far: change key of one left behind", deed: behind(changesKey), moves: true, mids: true},
 	}
 	for i := range list {
 		list[i].far, list[i].fit = true, withFar(list[i].fit)
@@ -331,25 +333,41 @@ func converts(version int) func(*scene) (deed, error) {
 }
 
 // syncs lets a tool that knows nothing of far headers change a key first.
-func syncs(s *scene) (deed, error) {
+func syncs(s *scene) (deed, error) { return deed{run: syncFar}, s.leaveFarBehind() }
+
+// behind has a deed follow what such a tool did.
+func behind(then func(*scene) (deed, error)) func(*scene) (deed, error) {
+	return func(s *scene) (deed, error) {
+		if err := s.leaveFarBehind(); err != nil {
+			return deed{}, err
+		}
+		return then(s)
+	}
+}
+
+// leaveFarBehind changes a key, and the far header does not follow. After two changes the material lies where the far
+// header has that of the first keyslot.
+func (s *scene) leaveFarBehind() error {
 	before := s.base
 	v, err := load(before)
 	if err != nil {
-		return deed{}, err
+		return err
 	}
-	if err := s.take(changeKey(s.one())); err != nil {
-		return deed{}, err
+	for range 1 + s.rng.IntN(3) {
+		if err := s.take(changeKey(s.one())); err != nil {
+			return err
+		}
 	}
 	j, err := newDrawnJudge(before, s.base, nil)
 	if err != nil {
-		return deed{}, err
+		return err
 	}
 	for _, r := range j.far(v) {
 		p := make([]byte, r.Length)
 		if _, err := before.ReadAt(p, r.Offset); err != nil {
-			return deed{}, err
+			return err
 		}
 		s.base = s.base.WithBytes(p, r.Offset)
 	}
-	return deed{run: syncFar}, nil
+	return nil
 }
