@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/test/vectors/interrupted"
@@ -56,7 +57,7 @@ func (b *bench) midway(f interrupted.Family, s interrupted.State) []string {
 	for name, key := range map[string][]byte{"old": f.Old.Key, "new": f.New.Key} {
 		if key != nil && !(name == "new" && bytes.Equal(f.Old.Key, f.New.Key)) {
 			b.write(name, key)
-			line = append(line, "--volume-key-file", name)
+			line = append(line, "--volume-key-file", name, "--key-size", strconv.Itoa(8*len(key)))
 		}
 	}
 	return append(line, "a.img")
