@@ -21,6 +21,9 @@ const midwaySize = 1 << 20
 // and a state that was brought home opens as any volume does.
 func TestInterruptedReencryptionsOpen(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
+		for _, module := range []string{"loop", "dm-crypt", "xts", "cbc", "ecb", "essiv", "sha256_generic"} {
+			machine.LoadModule(t, module)
+		}
 		opened, written := 0, 0
 		for _, f := range interrupted.Families() {
 			for _, s := range f.States {
