@@ -56,9 +56,10 @@ module  := github.com/orthrus-luks/orthrus
 tool    := $(GO) tool -modfile=scripts/tools/go.mod
 # Copies of small functions in their callers are worth their bytes where much is computed, and nowhere else: without
 # them elsewhere the program is half a MiB smaller.
-busy    := dm/integrity/... dm/kernelhash dm/parallel dm/sm3 dm/verity/... luks/af luks/digest luks/foreign/... luks/hashalg \
-	luks/inspect luks/kdf/... luks/keyslot luks/plaintext luks/rescue luks/sector/...
-compact  = -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
+busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
+	luks/sector/...
+cold    := encoding/json log/... log os/... os time reflect compress/...
+compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false $(compact) \
 	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $(linker)"
 # What runs while building runs here, whatever is built for. It is compiled as the program is, and so only once.

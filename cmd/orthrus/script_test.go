@@ -65,6 +65,7 @@ func TestScript(t *testing.T) {
 			"exits": exits, "costs": costs,
 			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume, "tcrypt": tcryptVolume,
 			"interrupted": recorded,
+			"keys":        recordedKeys,
 		},
 	})
 }
@@ -90,6 +91,18 @@ func recorded(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("no such state")
+}
+
+// recordedKeys writes the volume keys of such a family into the files old and new.
+func recordedKeys(ts *testscript.TestScript, _ bool, args []string) {
+	for _, f := range interrupted.Families() {
+		if f.Name == args[0] {
+			ts.Check(os.WriteFile(ts.MkAbs("old"), f.Old.Key, 0o600))
+			ts.Check(os.WriteFile(ts.MkAbs("new"), f.New.Key, 0o600))
+			return
+		}
+	}
+	ts.Fatalf("no such family")
 }
 
 // exits runs a program and wants this very exit code: "exits 2 cryptsetup open …".

@@ -40,7 +40,11 @@ func (s *Session) plan(c Change) (Plan, header.Plan, error) {
 	if err := checkRoom(now, c, s.size()); err != nil {
 		return p, header.Plan{}, err
 	}
-	heads, err := header.PlanUpdate(s.heads, s.choice, c.Next, s.random)
+	update := header.PlanUpdate
+	if s.o.Settles {
+		update = header.PlanSettled
+	}
+	heads, err := update(s.heads, s.choice, c.Next, s.random)
 	if err != nil {
 		return p, heads, err
 	}

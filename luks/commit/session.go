@@ -48,6 +48,9 @@ type Options struct {
 	// Ends tells that what both heads name is to be destroyed: where they contradict each other under one sequence
 	// number, it does not matter which of them counts, and the primary does.
 	Ends bool
+	// Settles tells that the heads of a reencryption were judged, both together: that they differ is then no reason
+	// to leave them alone.
+	Settles bool
 }
 
 // Begin reads the heads, for a caller that holds the exclusive lock, and makes sure that they are fit to be
@@ -69,13 +72,40 @@ func Begin(dev header.Device, o Options) (*Session, error) {
 	if o.Ends {
 		s.settle()
 	}
-	if _, err := planHeal(dev, s.heads, s.choice, o.Force); err != nil {
+	if err := s.changeable(); err != nil {
 		return nil, err
 	}
 	if s.choice.Copy.Header.SeqID == math.MaxUint64 && !o.Heals {
 		return s, s.wrap()
 	}
 	return s, nil
+}
+
+// changeable refuses heads that are not fit to be changed.
+func (s *Session) changeable() error {
+	_, err := planHeal(s.dev, s.heads, s.choice, s.o.Force)
+	if !s.o.Settles || !errors.Is(err, header.ErrReencrypting) {
+		return err
+	}
+	if !header.Damage(s.heads) || s.o.Force {
+		return nil
+	}
+	foreign, err := ForeignSignatures(s.dev)
+	if err == nil && len(foreign) > 0 {
+		err = &header.ForeignError{Foreign: foreign[0]}
+	}
+	return err
+}
+
+// GoBy puts the head at that place in force, although the other one is newer, for Options.Settles: the next change
+// goes over the other one first, and bears a number beyond both.
+func (s *Session) GoBy(p header.Place) {
+	c := header.Choice{Place: p, Reason: header.PrimaryNewer, Copy: s.heads.At(p).Copy}
+	if p == header.Secondary {
+		c.Reason = header.SecondaryNewer
+	}
+	c.Copy.Header.SeqID = s.choice.Copy.Header.SeqID
+	s.choice = c
 }
 
 // wrap makes the sequence number begin anew. The far header follows, since who is refused afterwards leaves it as it

@@ -113,10 +113,15 @@ func PlanHeal(h Heads, c Choice, foreign []Foreign, random io.Reader) (Plan, err
 // PlanUpdate says how to bring next to both copies. next is what the chosen copy is to become; its
 // sequence number is set here. It refuses conflicting copies, and unequal heads in the middle of a reencryption.
 func PlanUpdate(h Heads, c Choice, next luks2.Copy, random io.Reader) (Plan, error) {
-	switch {
-	case LeftAlone(h, c):
+	if LeftAlone(h, c) {
 		return Plan{}, ErrReencrypting
-	case c.Reason == Conflicting:
+	}
+	return PlanSettled(h, c, next, random)
+}
+
+// PlanSettled is PlanUpdate where somebody has judged unequal heads of a reencryption, and chose by what they prove.
+func PlanSettled(h Heads, c Choice, next luks2.Copy, random io.Reader) (Plan, error) {
+	if c.Reason == Conflicting {
 		return Plan{}, ErrConflict
 	}
 	next.Header.SeqID = c.Copy.Header.SeqID + 1

@@ -69,13 +69,28 @@ func Before(now, next luks2.Copy, deviceSize uint64, writes ...luks2.Extent) err
 		for _, r := range l.In(w) {
 			switch {
 			case r.Owner == Free, r.Owner == Spare:
-			case r.Owner == Area && !Keeps(now, next, r.Keyslot):
+			case r.Owner == Area && (!Keeps(now, next, r.Keyslot) || records(now, r.Keyslot)):
 			default:
 				return owned(w, r)
 			}
 		}
 	}
 	return nil
+}
+
+// records tells whether the area is that of a reencryption, and between two of its steps: what it holds is of no use
+// any more, and the record of the next step goes there before the heads announce that.
+func records(now luks2.Copy, id int) bool {
+	k, err := now.Metadata.Keyslot(id)
+	if err != nil || k.Type != luks2.TypeReencrypt {
+		return false
+	}
+	for _, s := range now.Metadata.Segments() {
+		if s.HasFlag("in-reencryption") {
+			return false
+		}
+	}
+	return true
 }
 
 // After refuses material that is overwritten once the heads say `next`: no byte that they name.

@@ -96,6 +96,12 @@ func (m *Metadata) AddDigest(d Digest) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("digests: %w", err)
 	}
+	m.SetDigest(id, d)
+	return id, nil
+}
+
+// SetDigest puts a digest of type "pbkdf2" at that id, in the place of one that is there.
+func (m *Metadata) SetDigest(id int, d Digest) {
 	o := &object{}
 	o.set("type", quote(d.Type))
 	o.set("keyslots", list(names(d.Keyslots)))
@@ -105,7 +111,6 @@ func (m *Metadata) AddDigest(d Digest) (int, error) {
 	o.set("salt", base64Text(d.Salt))
 	o.set("digest", base64Text(d.Value))
 	m.digests.set(strconv.Itoa(id), o.text())
-	return id, nil
 }
 
 func names(ids []int) []string {

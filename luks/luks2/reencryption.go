@@ -45,3 +45,20 @@ func (m *Metadata) Reencryption() (Reencryption, bool) {
 	}
 	return Reencryption{}, false
 }
+
+// SetResilience changes how the zones of a run that moves no data are recorded: its Area.Type and, with checksums, Hash
+// and UnitSize.
+func (m *Metadata) SetResilience(r Reencryption) error {
+	return m.keyslots.edit(strconv.Itoa(r.Keyslot), func(slot *object) error {
+		return slot.edit("area", func(o *object) error {
+			o.set("type", quote(r.Area.Type))
+			o.remove("hash")
+			o.remove("sector_size")
+			if r.Area.Type == "checksum" {
+				o.set("hash", quote(r.Hash))
+				o.set("sector_size", number(uint64(r.UnitSize)))
+			}
+			return nil
+		})
+	})
+}

@@ -107,19 +107,30 @@ func (m *Metadata) Segments() []Segment {
 // AddCrypt appends a segment of type "crypt" at the lowest free id and returns that.
 func (m *Metadata) AddCrypt(s Segment) int {
 	id := len(m.segments.members)
+	s.Type, s.Flags = "crypt", nil
+	m.segments.set(strconv.Itoa(id), s.encode().text())
+	return id
+}
+
+// encode writes members in the order in which cryptsetup creates them.
+func (s Segment) encode() *object {
 	o := &object{}
-	o.set("type", quote("crypt"))
+	o.set("type", quote(s.Type))
 	o.set("offset", number64(s.Offset))
 	if s.Dynamic {
 		o.set("size", quote(dynamic))
 	} else {
 		o.set("size", number64(s.Size))
 	}
-	o.set("iv_tweak", number64(s.IVTweak))
-	o.set("encryption", quote(s.Encryption))
-	o.set("sector_size", number(uint64(s.SectorSize)))
-	m.segments.set(strconv.Itoa(id), o.text())
-	return id
+	if s.Type == "crypt" {
+		o.set("iv_tweak", number64(s.IVTweak))
+		o.set("encryption", quote(s.Encryption))
+		o.set("sector_size", number(uint64(s.SectorSize)))
+	}
+	if len(s.Flags) > 0 {
+		o.set("flags", list(s.Flags))
+	}
+	return o
 }
 
 // SetSegmentSize changes the size (bytes) of a segment; 0 makes it dynamic.

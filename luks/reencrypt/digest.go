@@ -21,10 +21,7 @@ type Keys struct{ Old, New []byte }
 // Verify tells whether the keys are those of the run, and whether its metadata are those that a holder of the keys
 // wrote. Errors: ErrKey, ErrDigest, a kdf.CostError for digests that no sane header has, the context's.
 func (r *Run) Verify(ctx context.Context, keys Keys) error {
-	if err := r.Old.verify(ctx, "old", keys.Old); err != nil {
-		return err
-	}
-	if err := r.New.verify(ctx, "new", keys.New); err != nil {
+	if err := r.VerifyKeys(ctx, keys); err != nil {
 		return err
 	}
 	if r.Digest == nil {
@@ -39,6 +36,14 @@ func (r *Run) Verify(ctx context.Context, keys Keys) error {
 		return failed(ErrDigest, err)
 	}
 	return nil
+}
+
+// VerifyKeys is Verify but for the metadata.
+func (r *Run) VerifyKeys(ctx context.Context, keys Keys) error {
+	if err := r.Old.verify(ctx, "old", keys.Old); err != nil {
+		return err
+	}
+	return r.New.verify(ctx, "new", keys.New)
 }
 
 // verify holds the key against the end's digest. Plain data need none.
@@ -59,6 +64,9 @@ func failed(refusal, err error) error {
 	}
 	return refusal
 }
+
+// KeyOf tells whether a key is the one that the digest was made of.
+func KeyOf(ctx context.Context, d luks2.Digest, key []byte) (bool, error) { return verify(ctx, d, key) }
 
 func verify(ctx context.Context, d luks2.Digest, password []byte) (bool, error) {
 	if err := kdf.OpeningLimits().Admit(kdf.Params{Type: kdf.PBKDF2, Iterations: d.Iterations}); err != nil {

@@ -2,7 +2,10 @@
 
 package reencrypt
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The kinds of failure.
 var (
@@ -27,3 +30,13 @@ func (e *ForeignError) Error() string { return e.Field + ": " + e.Why }
 func (e *ForeignError) Unwrap() error { return ErrForeign }
 
 func foreign(field, why string) error { return &ForeignError{Field: field, Why: why} }
+
+// OddError says that the metadata call all data new, and that more of them makes sense under the old key.
+type OddError struct{ Senses Senses }
+
+func (e *OddError) Error() string {
+	return fmt.Sprintf("the data contradict the header, which calls them new: of the samples %d pieces of 512 bytes "+
+		"make sense under the new key only, and %d under the old one only", e.Senses.New, e.Senses.Old)
+}
+
+func (e *OddError) Unwrap() error { return ErrUnknowable }

@@ -3,6 +3,7 @@
 package reencrypt
 
 import (
+	"io"
 	"math"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
@@ -61,4 +62,35 @@ func (r *Run) source(hot *Part) uint64 {
 		return r.Moved.Offset
 	}
 	return r.Old.Offset + hot.Start
+}
+
+// Readable lists the data as pieces that are old or new, a hot zone too, for who reads them and writes nothing. Errors:
+// those of Pieces, Mender, Mender.Readable and of Verify; ErrUnknowable where the run is not to be read.
+func (v Verdict) Readable(area, data io.ReaderAt, device uint64, keys Keys) (*Run, []Piece, error) {
+	run, err := v.readable()
+	if err != nil {
+		return nil, nil, err
+	}
+	pieces, err := run.Pieces(device)
+	if err != nil || run.Hot() == nil {
+		return run, pieces, err
+	}
+	m, err := run.Mender(area, data, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer m.Close()
+	hot, err := m.Readable()
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []Piece
+	for _, p := range pieces {
+		if p.Side == Between {
+			list = append(list, hot...)
+		} else {
+			list = append(list, p)
+		}
+	}
+	return run, list, nil
 }

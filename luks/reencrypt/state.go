@@ -128,7 +128,7 @@ func (r *Run) state() (State, Step, string) {
 func (v *Verdict) weighHeads(h header.Heads, c header.Choice) {
 	other := h.At(otherThan(c.Place))
 	switch {
-	case c.Healthy():
+	case c.Healthy(), v.repeats(other, c):
 	case other.State == header.Damaged && c.Place == header.Secondary:
 		// What tears the primary is the write that comes after the data.
 	case other.State != header.Valid || c.Place == header.Secondary:
@@ -140,6 +140,19 @@ func (v *Verdict) weighHeads(h header.Heads, c header.Choice) {
 		v.Heads, v.Step = Disagree, Refuse
 		v.Reason += "; the other head tells neither this nor what came before it"
 	}
+}
+
+// repeats: the other head announces the same zone, under an older number: both did, before one was written again.
+func (v *Verdict) repeats(other header.Found, c header.Choice) bool {
+	if other.State != header.Valid || other.Copy.Header.UUID != c.Copy.Header.UUID {
+		return false
+	}
+	o := OfMetadata(other.Copy.Metadata)
+	if o.State != Hot || !o.Run.Same(v.Run) || !slices.Equal(o.Run.done(), v.Run.done()) {
+		return false
+	}
+	a, b := o.Run.Hot(), v.Run.Hot()
+	return a.Start == b.Start && a.Size == b.Size
 }
 
 // alone: a record in the area may not have reached the disk.

@@ -73,6 +73,7 @@ var rules = []rule{
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
 	{pkg: "luks/plain", may: []string{"dm/secret", "luks/hashalg", "luks/sector"}, pure: true},
 	{pkg: "luks/reencrypt", may: []string{"dm/extent", "dm/secret", "luks/digest", "luks/fault", "luks/hashalg", "luks/header", "luks/kdf", "luks/luks2", "luks/sector"}, pure: true},
+	{pkg: "luks/reencrypt/run", may: []string{"dm/extent", "luks/commit", "luks/digest", "luks/far", "luks/header", "luks/luks2", "luks/reencrypt"}, pure: true},
 	{pkg: "luks/rescue", may: []string{"dm/extent", "dm/uuid", "luks/hashalg", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/inspect", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/reencrypt", "luks/rescue", "luks/sector", "luks/signature"}, pure: true},
 	{pkg: "luks/repair", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/luks1", "luks/luks2", "luks/sealed"}, pure: true},
@@ -190,6 +191,7 @@ var dataWriters = []string{
 	"cmd/internal/verity/format.go",      // a verity tree
 	"cmd/internal/verity/repairfile.go",  // the repaired copy of an image
 	"luks/plaintext/plaintext.go",        // the data
+	"luks/reencrypt/run/data.go",         // the data of a zone that is being rewritten
 }
 
 // folders are the top-level ones.

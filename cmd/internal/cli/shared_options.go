@@ -207,15 +207,15 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "refresh", Into: &o.Refresh, Help: "give an active mapping new parameters"},
 		{
-			Long: "resilience", Arg: "STRING", All: true, Into: &o.Resilience, Unlisted: true,
+			Long: "resilience", Arg: "STRING", All: true, Into: &o.Resilience, Values: []string{"checksum", "journal"},
 			Help: "how a reencryption survives a crash",
 		},
 		{
-			Long: "resilience-hash", Arg: "STRING", All: true, Into: &o.ResilienceHash, Unlisted: true,
+			Long: "resilience-hash", Arg: "STRING", All: true, Into: &o.ResilienceHash,
 			Help: "hash of its checksums",
 		},
 		{
-			Long: "resume-only", All: true, Into: &o.ResumeOnly, Unlisted: true,
+			Long: "resume-only", All: true, Into: &o.ResumeOnly,
 			Help: "go on with a reencryption, start none",
 		},
 		{

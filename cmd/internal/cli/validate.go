@@ -77,6 +77,11 @@ func (inv *Invocation) lacks(options []Option) string {
 	if inv.verb.Lacks != "" {
 		return inv.verb.Lacks
 	}
+	if inv.verb.Partly != nil {
+		if what := inv.verb.Partly(inv); what != "" {
+			return what
+		}
+	}
 	kind := inv.Options.Type.V
 	if format := formatName(kind); format != "" && !inv.verb.AnyFormat && !slices.Contains(inv.verb.Reads, kind) {
 		return "the " + format + " format"

@@ -26,6 +26,7 @@ type Verb struct {
 	Unasked bool   // one that is unknown under the name cryptsetup
 	First   int    // its place, from 1, among the few that a newcomer is shown first; 0 for none
 	Lacks   string // what this program does not do; empty for an action that it carries out
+	Partly  Rule   // names what of the action this program does not do, where that is asked for; "" where it is not
 
 	Takes       string   // names of common options that it takes or that mean something to it, blanks between
 	Options     []Option // its own, which no other action takes

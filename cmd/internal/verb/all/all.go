@@ -39,7 +39,7 @@ func Verbs() []verb.Verb {
 		measure.Benchmark(),
 		mend.Fix(),
 		mend.Repair(),
-		refused.Reencrypt(),
+		mend.Reencrypt(),
 		keyslot.Erase(),
 		header.Convert(),
 		header.Config(),

@@ -77,7 +77,7 @@ func reencryption(c *verb.Command, v *volume.Volume) string {
 		return ""
 	}
 	told := volume.Interruption(verdict)
-	lines := append([]string{"Reencryption:", told.State}, told.Next(v.Path)...)
+	lines := append([]string{"Reencryption:", told.State}, told.Next(c.Program, v.Path)...)
 	return strings.Join(lines, "\n\t") + "\n"
 }
 

@@ -73,6 +73,9 @@ func Open() verb.Verb {
 					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
 					"which no kernel has, is not tried, nor are CAST5, Triple DES and Blowfish.",
 				"The types loopaes and fvault2 are refused.",
+				"A volume on which a reencryption was interrupted opens with both of its keys, by one passphrase or " +
+					"two, each part of the data under its own. Where a zone was being rewritten it opens with " +
+					"--readonly only, as it is; repair brings the zone to its end.",
 				"Where both copies of a LUKS2 header are sound nothing is written. A damaged copy is mended from " +
 					"the other one, unless the device bears the signature of something else.",
 			},
@@ -152,6 +155,9 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 		return err
 	}
 	defer v.Close()
+	if v.Version == 2 && v.Metadata().Reencrypting() {
+		return openMidway(ctx, c, v)
+	}
 	if err := volume.Supported(v); err != nil {
 		return err
 	}

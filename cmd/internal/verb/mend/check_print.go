@@ -160,7 +160,7 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 	}
 	switch {
 	case one.Reencryption != nil && one.code < verb.Lost:
-		for _, line := range volume.Interruption(one.Reencryption.Verdict).Next(one.Device) {
+		for _, line := range volume.Interruption(one.Reencryption.Verdict).Next(c.Program, one.Device) {
 			c.UI.Printf("  %s", line)
 		}
 	case one.code == verb.Lost && one.Chosen != "":

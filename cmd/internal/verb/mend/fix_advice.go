@@ -38,11 +38,7 @@ func (a advice) line(program, device string) string {
 	if a.command == "" {
 		return ""
 	}
-	line := strings.ReplaceAll(a.command, "{device}", device)
-	if strings.HasPrefix(line, "cryptsetup ") {
-		return line
-	}
-	return program + " " + line
+	return program + " " + strings.ReplaceAll(a.command, "{device}", device)
 }
 
 // advise decides by what is worst, and by what risks least.
@@ -210,7 +206,7 @@ func (s situation) healthy() advice {
 // reencrypting: between two steps of a reencryption, in one, or behind the last.
 func (s situation) reencrypting(code ui.ExitCode) advice {
 	i := volume.Interruption(s.report.Reencryption.Verdict)
-	return advice{state: i.State, command: i.Command, note: i.Note, code: code}
+	return advice{state: i.State, command: i.Command, writes: i.Command != "", note: i.Note, code: code}
 }
 
 func (s situation) copyIs(state string) bool {

@@ -75,10 +75,10 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
 		})}, "luksAddKey d", true, verb.Healable},
-		"a reencryption":                 {situation{report: interrupted(inspect.Note, reencrypt.Clean, reencrypt.Resume, false)}, "cryptsetup reencrypt --resume-only d", false, ui.OK},
-		"one with unequal heads":         {situation{report: interrupted(inspect.Healable, reencrypt.Clean, reencrypt.Resume, true)}, "cryptsetup reencrypt --resume-only d", false, verb.Healable},
-		"one within a step":              {situation{report: interrupted(inspect.Healable, reencrypt.Hot, reencrypt.Recover, false)}, "cryptsetup repair d", false, verb.Healable},
-		"one that is concluded":          {situation{report: interrupted(inspect.Healable, reencrypt.Concluded, reencrypt.Conclude, false)}, "", false, verb.Healable},
+		"a reencryption":                 {situation{report: interrupted(inspect.Note, reencrypt.Clean, reencrypt.Resume, false)}, "reencrypt --resume-only d", true, ui.OK},
+		"one with unequal heads":         {situation{report: interrupted(inspect.Healable, reencrypt.Clean, reencrypt.Resume, true)}, "reencrypt --resume-only d", true, verb.Healable},
+		"one within a step":              {situation{report: interrupted(inspect.Healable, reencrypt.Hot, reencrypt.Recover, false)}, "repair d", true, verb.Healable},
+		"one that is concluded":          {situation{report: interrupted(inspect.Healable, reencrypt.Concluded, reencrypt.Conclude, false)}, "repair d", true, verb.Healable},
 		"one that nobody understands":    {situation{report: interrupted(inspect.Healable, reencrypt.Foreign, reencrypt.Refuse, false)}, "", false, verb.Healable},
 		"anything else":                  {situation{report: reported(inspect.Healable, nil)}, "check d", false, verb.Healable},
 		"erased":                         {situation{report: reported(inspect.Note, nil), closed: true}, "luksHeaderRestore --header-backup-file FILE d", true, verb.Lost},

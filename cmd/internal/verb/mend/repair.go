@@ -35,7 +35,7 @@ func Repair() verb.Verb {
 		Verb: cli.Verb{
 			Name: "repair", Group: cli.GroupRepair, Args: "<device>", MinArgs: 1,
 			Summary: "mend LUKS metadata from what is still valid",
-			Takes:   cli.OfWriter,
+			Takes:   cli.OfWriter + cli.OfPassphrase + cli.OfVolumeKey,
 			Options: []cli.Option{
 				{
 					Long: "choose", Arg: "COPY", Into: &o.choose,
@@ -62,6 +62,11 @@ func Repair() verb.Verb {
 				"Makes both copies of a LUKS2 header equal again, from the one that is sound and newer. Copies " +
 					"that differ under the same number, and one that cannot be read and may be newer than the other, " +
 					"are left alone until --choose names the one to keep.",
+				"In the middle of a reencryption it brings the zone that was being rewritten to its end, and takes a " +
+					"run whose data are all new out of the header. It asks for the passphrase, or for both where " +
+					"they differ, and proves of each unit of the zone whether it is old or new. --dry-run says what " +
+					"is under which key, and what would be written. A run that stopped between two steps is left there: see " +
+					"reencrypt.",
 			},
 			Examples: []cli.Example{
 				{What: "See what would be written, changing nothing:", Line: "orthrus repair --dry-run /dev/sdb2"},
@@ -70,7 +75,7 @@ func Repair() verb.Verb {
 					Line: "orthrus repair --choose primary /dev/sdb2",
 				},
 			},
-			SeeAlso: []string{"check", "rescue", "far"},
+			SeeAlso: []string{"check", "reencrypt", "rescue", "far"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return repair(ctx, c, &o) },
 	}
@@ -100,6 +105,11 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	}
 	if o.undo.Set && volume.Exists(o.undo.V) {
 		return volume.GoBack(ctx, c, path, o.undo.V)
+	}
+	if !o.choose.Set && !o.fromFar {
+		if handled, err := repairMidway(ctx, c, path); handled || err != nil {
+			return err
+		}
 	}
 	planner := choosePlanner(c, o)
 	plan, err := planRepair(ctx, c, path, planner)
