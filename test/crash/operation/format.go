@@ -89,8 +89,14 @@ func (f format) operation() (crash.Operation, error) {
 		Check: j.check,
 		Owned: f.owned(base),
 
-		Copies: j.heads, Areas: j.area, Lone: f.version == 1,
+		Copies: j.heads, Areas: j.area, Lone: f.version == 1, Unequal: lone(base),
 	}, nil
+}
+
+// lone tells whether a volume has one header: what strikes that before the format is no fault of the format.
+func lone(m *disk.Image) bool {
+	v, err := load(m)
+	return err == nil && v.Version == 1
 }
 
 // owned is all in front of the data, and heads and a far header of the old volume.
