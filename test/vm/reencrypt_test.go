@@ -13,9 +13,6 @@ import (
 	"github.com/orthrus-luks/orthrus/test/vm/machine"
 )
 
-// midwaySize is of the disk, bytes: that of the largest image, in whole MiB.
-const midwaySize = 1 << 20
-
 // TestInterruptedReencryptionsOpen: the kernel reads each recorded state as it was written, by a table of several
 // lines, a hot zone read-only; what is written through a mapping between two steps is there when it is opened again;
 // and a state that was brought home opens as any volume does.
