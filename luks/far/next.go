@@ -140,9 +140,12 @@ func (f Found) Damage(source []byte, head luks2.Copy) []int {
 	return ids
 }
 
-// copied: one of the heads in source is, byte for byte, the one in the far header.
+// copied: one of the heads in source is, byte for byte, the one in the far header. Heads of another size are another's.
 func (f Found) copied(source []byte, size uint64) bool {
-	differing := f.Locator.Differing(source[:min(2*size, uint64(len(source)))])
-	return !slices.Contains(differing, luks2.Extent{Size: size}) ||
-		!slices.Contains(differing, luks2.Extent{Offset: size, Size: size})
+	for _, e := range []luks2.Extent{{Size: size}, {Offset: size, Size: size}} {
+		if e.End() <= uint64(len(source)) && f.Locator.Holds(e, source[e.Offset:e.End()]) {
+			return true
+		}
+	}
+	return false
 }

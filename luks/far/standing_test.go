@@ -155,3 +155,20 @@ func TestMaterialThatTheHeadsDoNotNameIsRevoked(t *testing.T) {
 		t.Errorf("%v", j.Revoked)
 	}
 }
+
+func TestHeadsOfAnotherSizeAreNotThoseThatWereCopied(t *testing.T) {
+	source := make([]byte, 2*luks2.MinSize+mib)
+	f := whole(placeOn(512), 7)
+	if f.copied(source, luks2.MinSize) {
+		t.Error("heads with other sums pass for copied")
+	}
+	f.Locator.Contents = Sums(source, []luks2.Extent{{Size: luks2.MinSize}, {Offset: luks2.MinSize, Size: luks2.MinSize}}, 7)
+	if !f.copied(source, luks2.MinSize) {
+		t.Error("heads with the same sums do not pass for copied")
+	}
+	f.Locator.Contents = contents(7)
+	f.Locator.Parts = []Part{part(0, 64<<10, "p"), part(64<<10, 64<<10, "s"), part(128<<10, 4096, "area")}
+	if f.copied(source, luks2.MinSize) {
+		t.Error("heads of 16 KiB pass for copied by a far header of heads of 64 KiB")
+	}
+}

@@ -98,6 +98,28 @@ func TestWeEndWhatCryptsetupBegan(t *testing.T) {
 	})
 }
 
+// TestADetachedHeaderIsNotTheDataOfItsRun: the run of a detached header begins at byte 0 of its data, which is where
+// the header itself lies, if that is named alone.
+func TestADetachedHeaderIsNotTheDataOfItsRun(t *testing.T) {
+	eachPeer(t, func(t *testing.T, peer tool) {
+		b := newBed(t)
+		b.image("a.img", 5<<20)
+		b.must(peer, words("luksFormat -q --type luks2 --key-file k1 --luks2-keyslots-size 1m "+costs+
+			" --header h.img a.img")...)
+		b.must(peer, words("reencrypt -q --init-only --force-offline-reencrypt --key-file k1 --pbkdf-force-iterations 1000 "+
+			"--pbkdf pbkdf2 --resilience journal --header h.img a.img")...)
+		before := b.read("h.img")
+		for _, line := range []string{"reencrypt -q --resume-only --key-file k1 h.img", "repair -q --key-file k1 h.img"} {
+			b.exits(bench.ours, 1, words(line)...)
+			if !bytes.Equal(before, b.read("h.img")) {
+				t.Fatalf("%s: the header is another", line)
+			}
+		}
+		b.must(bench.ours, words("reencrypt -q --resume-only --key-file k1 --header h.img a.img")...)
+		b.exits(peer, 0, words("open --test-passphrase --key-file k1 --header h.img a.img")...)
+	})
+}
+
 // TestCryptsetupGoesOnWhereWeWereKilled: our run, killed at any moment, is one of cryptsetup's own, but for the last
 // zone of a backward run, which its repair does not end.
 func TestCryptsetupGoesOnWhereWeWereKilled(t *testing.T) {

@@ -77,9 +77,12 @@ func fix(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return err
 	}
-	a := s.advise()
+	a, at := s.advise(), name
+	if c.Opt.Header.Set { // both are named, or the header would be taken for the data
+		at = fmt.Sprintf("--header %s %s", c.Opt.Header.V, c.Args[0])
+	}
 	r := fixed{
-		Device: name, Verdict: "none", State: a.state, Command: a.line(c.Program, name), Writes: a.writes,
+		Device: name, Verdict: "none", State: a.state, Command: a.line(c.Program, at), Writes: a.writes,
 		Notes: a.note,
 	}
 	if s.report != nil {

@@ -34,7 +34,7 @@ func openMidway(ctx context.Context, c *verb.Command, path string) (*midway, err
 	if err != nil {
 		return nil, verb.DeviceError(path, err)
 	}
-	loaded, err := luks.Load(ctx, file)
+	loaded, err := volume.LoadPatiently(ctx, path, file)
 	m.Volume = &volume.Volume{Volume: loaded, File: file, Path: path}
 	if err != nil {
 		return nil, errors.Join(verb.DeviceError(path, err), file.Close())
@@ -86,7 +86,7 @@ func (m *midway) writable(ctx context.Context, c *verb.Command) error {
 			return verb.DeviceError(m.Path, err)
 		}
 	}
-	loaded, err := luks.Load(ctx, file)
+	loaded, err := volume.LoadPatiently(ctx, m.Path, file)
 	if err != nil || loaded.UUID != m.UUID {
 		return errors.Join(err, verb.DeviceError(m.Path, header.ErrChanged))
 	}
@@ -147,6 +147,22 @@ func (m *midway) refuse() error {
 	if m.verdict.State == reencrypt.Foreign && m.verdict.Step == reencrypt.Refuse {
 		err := &reencrypt.ForeignError{Field: "reencryption", Why: m.verdict.Reason}
 		return midwayError(m.name, err)
+	}
+	return m.overItself()
+}
+
+// overItself refuses a run whose data would lie over its own header: that one is detached, and the device that was
+// named is not the one with the data.
+func (m *midway) overItself() error {
+	if m.data != m.File || m.Version != 2 {
+		return nil
+	}
+	for _, s := range m.Metadata().Segments() {
+		if s.Offset < m.MetadataEnd() && (!s.Backup() || s.HasFlag("backup-final")) {
+			return verb.Failure(ui.Failed, "The data of this run begin at byte %d, and header and keyslots of %s end at "+
+				"byte %d: this is a detached header. Name it with --header, and the device with the data. Nothing was "+
+				"written.", s.Offset, m.name, m.MetadataEnd())
+		}
 	}
 	return nil
 }

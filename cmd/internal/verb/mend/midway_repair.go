@@ -4,7 +4,9 @@ package mend
 
 import (
 	"context"
+	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 )
 
@@ -12,6 +14,10 @@ import (
 // without a valid head.
 func repairMidway(ctx context.Context, c *verb.Command, path string) (handled bool, err error) {
 	m, err := openMidway(ctx, c, path)
+	var busy *verb.Notice
+	if errors.As(err, &busy) && busy.Code == ui.InUse {
+		return false, err
+	}
 	if err != nil {
 		return false, nil // what is wrong with it is what repair is for
 	}

@@ -29,15 +29,31 @@ func WithHeader(ctx context.Context, c *verb.Command, path string, write bool, d
 	waiting, cancel := context.WithTimeout(ctx, LockPatience)
 	defer cancel()
 	release, err := file.LockMetadata(waiting, write)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return verb.Failure(ui.InUse, "Somebody else holds the lock on the header of %s%s; run this again when "+
-			"they are done.", path, users(file))
-	}
 	if err != nil {
-		return err
+		return held(ctx, path, file, err)
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	return do(file)
+}
+
+// LoadPatiently loads the volume, and waits no longer for its lock than a report does.
+func LoadPatiently(ctx context.Context, path string, file *luks.File) (*luks.Volume, error) {
+	waiting, cancel := context.WithTimeout(ctx, LockPatience)
+	defer cancel()
+	v, err := luks.Load(waiting, file)
+	if err != nil {
+		return v, held(ctx, path, file, err)
+	}
+	return v, nil
+}
+
+// held says who kept a lock for longer than somebody was to wait for it, where that is the error.
+func held(ctx context.Context, path string, file *luks.File, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return err
+	}
+	return verb.Failure(ui.InUse, "Somebody else holds the lock on the header of %s%s; run this again when "+
+		"they are done.", path, users(file))
 }
 
 // users names the processes that have a block device open.
