@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
@@ -55,6 +56,9 @@ func (r *run) batch(ctx context.Context, one func(*run, context.Context) error) 
 	if err != nil {
 		return err
 	}
+	if err := r.linesApart(lines); err != nil {
+		return err
+	}
 	reports := []any{}
 	code := ui.OK
 	for _, line := range lines {
@@ -84,6 +88,36 @@ func (r *run) batch(ctx context.Context, one func(*run, context.Context) error) 
 		return &failed{code: code}
 	}
 	return nil
+}
+
+// linesApart refuses a list of which one line would write what another one reads or writes, or the list itself. Lines
+// that are only verified write nothing.
+func (r *run) linesApart(lines []batchLine) error {
+	if len(lines) == 0 {
+		return failure(ui.Failed, "The list %s names no image.", r.batchFile)
+	}
+	if r.action != actionFormat {
+		return nil
+	}
+	for i, line := range lines {
+		for _, out := range []string{line.hash, line.root, line.fec} {
+			if samePath(out, r.batchFile) {
+				return failure(ui.Failed, "The list %s would be overwritten by one of its own lines.", r.batchFile)
+			}
+			others := slices.Concat(lines[:i], lines[i+1:])
+			if out != "" && slices.ContainsFunc(others, func(l batchLine) bool { return l.names(out) }) {
+				return failure(ui.Failed, "Two lines of the list have %s, and one of them would write there.", out)
+			}
+		}
+	}
+	return nil
+}
+
+// names tells whether one of the line's files is that one.
+func (l batchLine) names(path string) bool {
+	return slices.ContainsFunc([]string{l.data, l.hash, l.root, l.fec}, func(own string) bool {
+		return own != "" && samePath(own, path)
+	})
 }
 
 // forImage is the command line for one image of a list, whose JSON is collected.

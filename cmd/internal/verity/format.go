@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -24,6 +25,8 @@ func (r *run) formatImage(ctx context.Context) error {
 	defer im.close()
 	root, err := r.write(ctx, im)
 	switch {
+	case errors.Is(err, errTrusted):
+		return firstError(err, im.discard(made))
 	case err != nil && im.resumption != nil:
 		return r.interrupted(im, im.resumption, explainWrite(err))
 	case err != nil:
@@ -38,6 +41,17 @@ func (r *run) formatImage(ctx context.Context) error {
 		}
 	}
 	return r.print(im, root)
+}
+
+// errTrusted is the kind of a tree that digests of before made wrong: the data were not what they were said to be.
+var errTrusted = errors.New("digests of before are not those of the data")
+
+// discard takes what was made of digests that were trusted away.
+func (im *image) discard(made created) error {
+	if im.resumption != nil {
+		return firstError(made.remove(), im.resumption.done())
+	}
+	return made.remove()
 }
 
 // created are the files that were not there before, which a failure takes away again.
@@ -148,6 +162,9 @@ func (r *run) planAreas(im *image) error {
 	im.first = im.FirstBlock(im.offset, im.superblock)
 	end := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
 	hash := r.args[1]
+	if err := r.outputsApart(); err != nil {
+		return err
+	}
 	if samePath(r.args[0], hash) && im.offset < im.DataSize() {
 		return failure(ui.Failed, "Data area overlaps with hash area.")
 	}
@@ -159,6 +176,23 @@ func (r *run) planAreas(im *image) error {
 	}
 	if samePath(r.args[0], r.fecDevice) && im.fecAt < im.DataSize() {
 		return failure(ui.Failed, "Data area overlaps with FEC area.")
+	}
+	return nil
+}
+
+// outputsApart refuses outputs that would go over inputs, or over each other where no offset keeps them apart.
+func (r *run) outputsApart() error {
+	for _, in := range []struct{ option, path string }{{"old-data", r.oldData}, {"old-hash", r.oldHash}} {
+		for _, out := range []string{r.args[1], r.fecDevice, r.rootHashFile} {
+			if in.path != "" && out != "" && samePath(in.path, out) {
+				return failure(ui.Failed, "The file of --%s, %s, would be overwritten.", in.option, in.path)
+			}
+		}
+	}
+	for _, other := range []string{r.args[0], r.args[1], r.fecDevice, r.resume} {
+		if r.rootHashFile != "" && other != "" && samePath(r.rootHashFile, other) {
+			return failure(ui.Failed, "The root hash would be written over %s.", other)
+		}
 	}
 	return nil
 }
@@ -255,7 +289,11 @@ func (r *run) write(ctx context.Context, im *image) ([]byte, error) {
 	if im.resumption != nil {
 		v.Hashed, v.Reached = im.resumption.Blocks, im.resumption.reached
 	}
+	trusted := im.former != nil || im.resumption != nil && im.resumption.Blocks > 0
 	root, err := v.Build(ctx, im.hash)
+	if err == nil && trusted {
+		err = prove(ctx, im, v, root)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -285,6 +323,20 @@ func (r *run) write(ctx context.Context, im *image) ([]byte, error) {
 		return nil, err
 	}
 	return root, im.hash.Sync()
+}
+
+// prove holds the whole tree against the data, where digests of before were taken into it.
+func prove(ctx context.Context, im *image, v *verity.Image, root []byte) error {
+	silent := *v
+	silent.Progress = nil
+	damage, err := silent.Verify(ctx, root)
+	if err != nil || damage.None() {
+		return err
+	}
+	at, _ := damage.Data.First()
+	return &failed{ui.Failed, fmt.Sprintf("The digests of before are not those of %s, at byte %d and maybe elsewhere: the "+
+		"data have changed since, or the former image has. There is no tree: make it from nothing.", im.data.path,
+		at*uint64(im.DataBlockSize)), errTrusted}
 }
 
 // explainWrite leaves an interruption as it is.

@@ -114,6 +114,10 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		if out.any() && res.Verdict == verdictCan {
 			res.Verdict, code = verdictRepaired, ui.OK
 			r.ui.Errorf("The repaired copy is verified.")
+			if repair.Found.Data.Len() > 0 && r.repair == "" {
+				code = ui.Denied
+				r.ui.Errorf("The data stay corrupt: --repair FILE writes them repaired.")
+			}
 		}
 	} else if err := out.discard(); err != nil {
 		return err
