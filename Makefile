@@ -90,7 +90,7 @@ apart   := $(module)/test/(vm|interop|referee|crash|monkey)
 
 .PHONY: all build demo setup help clean man completions install install-cryptsetup uninstall release tarballs sources deb \
 	test test-long test-unit test-guard test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
-	test-vm test-vm-slice test-vm-dear test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine test-release \
+	test-vm test-vm-slice test-vm-dear test-vm-slow test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine test-release \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
 ## all                what make install installs
@@ -117,7 +117,7 @@ demo: setup
 
 # Parts of make test, the longest first, and the tests that .ci/run has beside them.
 parts   := test-unit test-vm-slice test-interop-slice test-crash test-monkey
-later   := test-guard test-386 test-referee test-vm-dear test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
+later   := test-guard test-386 test-referee test-vm-dear test-vm-slow test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
 
 ## test               unit tests, slices of interoperability, crashes and monkey, one virtual machine
 test: setup
@@ -180,16 +180,24 @@ test-vm: setup
 dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMissingModules|TestTablesAreThoseOfCryptsetup|$\
 	TestNothingIsLoadedOverASuspendedMapping|TestAnUnpluggedMappingHangsNothing|TestAFlakyDiskIsNoSuccess|$\
 	TestABadSectorInTheHeadsStopsNothing|TestEveryMappingActionInBothDirections|TestRecordedSessionsOnARealKernel|$\
-	TestVerity.*|TestIntegrity.*|TestInterruptedReencryptionsOpen|TestBitLocker.*|TestTrueCrypt.*|TestVeraCrypt.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
+	TestVerity.*|TestInterruptedReencryptionsOpen|TestBitLocker.*|TestMountedVolumeFollows.*|TestFailedAndReadOnlyMappings|TestImagesOnAReadOnlyFileSystem|$\
 	TestMappingsAreNamedByNameAndByPath|TestPersistentFlagsAreShared|TestUdev.*|TestDeferredClose|$\
 	TestLoopDevicesGoWithTheMapping|TestFullDisk|TestOthersThanRootAreTold|TestPlainMappingsAreThoseOfCryptsetup|$\
 	TestManyAtOnce|TestLongNamesCutTheUUID|TestCookiesWithRealUdev|TestHoldersNamesMappingMountAndProcess|$\
 	TestConversionsOfMappedVolumesAreRefused|TestWhatIsInUseIsRefused)$$
+# Those that take an hour where no processor helps: their derivations and sums run on an emulated one.
+slowvm  := ^(TestIntegrity|TestTrueCrypt|TestVeraCrypt)
 test-vm-slice: quiet = 20m
 test-vm-slice: setup
-	$(test) -skip '$(dearvm)' ./test/vm
+	$(test) -skip '$(dearvm)|$(slowvm)' ./test/vm
 test-vm-dear:
 	@$(MAKE) --no-print-directory test-vm RUN='$(subst $$,$$$$,$(dearvm))'
+	@echo 'make test-vm-slow: not run' >>"$${ORTHRUS_NOT_RUN:-/dev/stderr}"
+
+## test-vm-slow       mappings of dm-integrity, TrueCrypt and VeraCrypt beside their peers, in the virtual machine
+test-vm-slow: quiet = 120m
+test-vm-slow:
+	@$(MAKE) --no-print-directory test-vm RUN='$(slowvm)'
 
 ## test-machine       the virtual machine itself: outcomes, disks, power cuts
 test-machine: setup
