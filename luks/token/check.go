@@ -31,20 +31,7 @@ func Check(ctx context.Context, t luks2.Token, help Help) (notes []string, err e
 // Check goes the way of Passphrase up to the PIN, and loads the sealed objects, which the TPM takes only where it made
 // them.
 func (h tpm2) Check(ctx context.Context, t luks2.Token, help Help) (notes []string, err error) {
-	v, err := parseTPM2(t)
-	if err != nil {
-		return nil, err
-	}
-	f := judging(t)
-	v.judge(f)
-	if f.err != nil {
-		return nil, f.err
-	}
-	device, err := v.permitted(help)
-	if err != nil {
-		return nil, err
-	}
-	client, err := openTPM(ctx, device, help.Patience)
+	v, client, err := judgedTPM2(ctx, t, help)
 	if err != nil {
 		return nil, err
 	}

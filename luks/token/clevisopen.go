@@ -79,6 +79,15 @@ func (clevis) Effort(luks2.Token) Effort { return Patient }
 //
 // Errors are of ErrBroken, ErrForbidden, ErrAbsent, ErrPin and the kinds of packages tpm and tang.
 func (h clevis) Passphrase(ctx context.Context, t luks2.Token, help Help) (*secret.Buffer, error) {
+	j, err := h.judged(t)
+	if err != nil {
+		return nil, err
+	}
+	return j.open(ctx, help)
+}
+
+// judged is the JWE of a token whose form was judged.
+func (h clevis) judged(t luks2.Token) (*parts, error) {
 	if _, err := h.Read(t); err != nil {
 		return nil, err
 	}
@@ -88,7 +97,7 @@ func (h clevis) Passphrase(ctx context.Context, t luks2.Token, help Help) (*secr
 	if err := json.Unmarshal(t.Raw, &text); err != nil {
 		return nil, ErrBroken
 	}
-	return text.JWE.open(ctx, help)
+	return &text.JWE, nil
 }
 
 // open decrypts a JWE whose form was judged.
@@ -318,16 +327,11 @@ func octetKey(text []byte) (*secret.Buffer, error) {
 // Check asks the server for its advertisement where that is allowed, and the TPM whether it would take the object; of
 // shared secrets, whether enough shares would come.
 func (h clevis) Check(ctx context.Context, t luks2.Token, help Help) (notes []string, err error) {
-	if _, err := h.Read(t); err != nil {
+	j, err := h.judged(t)
+	if err != nil {
 		return nil, err
 	}
-	var text struct {
-		JWE parts `json:"jwe"`
-	}
-	if err := json.Unmarshal(t.Raw, &text); err != nil {
-		return nil, ErrBroken
-	}
-	return text.JWE.check(ctx, help)
+	return j.check(ctx, help)
 }
 
 func (j *parts) check(ctx context.Context, help Help) (notes []string, err error) {

@@ -37,25 +37,31 @@ func (tpm2) Effort(t luks2.Token) Effort {
 //
 // Errors are of ErrBroken, ErrForbidden, ErrAbsent, ErrNoPIN and the kinds of package tpm.
 func (h tpm2) Passphrase(ctx context.Context, t luks2.Token, help Help) (*secret.Buffer, error) {
-	v, err := parseTPM2(t)
-	if err != nil {
-		return nil, err
-	}
-	f := judging(t)
-	v.judge(f)
-	if f.err != nil {
-		return nil, f.err
-	}
-	device, err := v.permitted(help)
-	if err != nil {
-		return nil, err
-	}
-	client, err := openTPM(ctx, device, help.Patience)
+	v, client, err := judgedTPM2(ctx, t, help)
 	if err != nil {
 		return nil, err
 	}
 	passphrase, err := v.unsealAll(ctx, client, t.ID, help)
 	return passphrase, errors.Join(err, client.Close())
+}
+
+// judgedTPM2 reads the token, judges its text and whether the TPM may be asked, and opens that only then.
+func judgedTPM2(ctx context.Context, t luks2.Token, help Help) (*TPM2, *tpm.Client, error) {
+	v, err := parseTPM2(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := judging(t)
+	v.judge(f)
+	if f.err != nil {
+		return nil, nil, f.err
+	}
+	device, err := v.permitted(help)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := openTPM(ctx, device, help.Patience)
+	return &v, client, err
 }
 
 // openTPM waits for one that the kernel may still bring up, and tells with ErrAbsent that there is none.
