@@ -119,11 +119,12 @@ var rules = []rule{
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/popt", pure: true}, // command lines of the tools beside cryptsetup
+	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/ui", "dm"}},
 	{
 		pkg: "cmd/internal/integrity", other: []string{xsys},
-		may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/ui", "dm", "dm/block", "dm/integrity", "dm/target", "luks/signature"},
+		may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/setup", "cmd/internal/ui", "dm", "dm/block", "dm/integrity", "dm/target", "luks/signature"},
 	},
-	{pkg: "cmd/internal/verity", may: []string{"cmd/internal/popt", "dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "dm/verity/content", "cmd/internal/boot/fstab", "cmd/internal/printable", "cmd/internal/ui"}, other: []string{xsys}},
+	{pkg: "cmd/internal/verity", may: []string{"cmd/internal/popt", "cmd/internal/setup", "dm", "dm/block", "dm/extent", "dm/keyring", "dm/target", "dm/verity", "dm/verity/content", "cmd/internal/boot/fstab", "cmd/internal/printable", "cmd/internal/ui"}, other: []string{xsys}},
 	{pkg: "cmd/cpio", pure: true}, // not internal: the test machine packs its guest with it
 	{pkg: "cmd/internal/boot/fstab", pure: true},
 	{pkg: "cmd/internal/boot/crypttab", may: []string{"cmd/internal/boot/fstab", "dm/target"}, pure: true},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
 )
@@ -54,18 +55,18 @@ func (r *run) readAlgorithms(ctx context.Context) (err error) {
 func (r *run) readAlgorithm(ctx context.Context, name, file string, size uint64) (*integrity.Algorithm, error) {
 	kernel, err := integrity.KernelName(name)
 	if err != nil {
-		return nil, &failed{ui.Failed, "No known integrity specification pattern detected.", err}
+		return nil, setup.Because(ui.Failed, "No known integrity specification pattern detected.", err)
 	}
 	a := &integrity.Algorithm{Name: kernel}
 	if file == "" {
 		if integrity.Keyed(kernel) {
-			return nil, failure(ui.Failed, "The algorithm %s needs a key file.", name)
+			return nil, setup.Failure(ui.Failed, "The algorithm %s needs a key file.", name)
 		}
 		return a, nil
 	}
 	a.Key, err = r.ui.Secret(ctx, ui.Request{KeyFile: file, Size: size})
 	if err != nil {
-		return nil, &failed{ui.Failed, "Cannot read keyfile " + file + ".", err}
+		return nil, setup.Because(ui.Failed, "Cannot read keyfile "+file+".", err)
 	}
 	return a, nil
 }
@@ -80,16 +81,14 @@ func explainField(err error, device string) error {
 	}
 	switch {
 	case errors.As(err, &size):
-		return &failed{ui.Failed, "Device " + device + " is too small.", err}
+		return setup.Because(ui.Failed, "Device "+device+" is too small.", err)
 	case field == nil:
 		return err
 	case field.Field == "version":
-		return &failed{
-			ui.Failed, "Incompatible kernel dm-integrity metadata (version " + value + ") detected on " +
-				device + ".", err,
-		}
+		return setup.Because(ui.Failed, "Incompatible kernel dm-integrity metadata (version "+value+") detected on "+
+			device+".", err)
 	case field.Field == "integrity":
-		return &failed{ui.Failed, "The algorithm " + value + " is not known to this program.", err}
+		return setup.Because(ui.Failed, "The algorithm "+value+" is not known to this program.", err)
 	}
-	return &failed{ui.Failed, device + ": " + field.Error() + ".", err}
+	return setup.Because(ui.Failed, device+": "+field.Error()+".", err)
 }

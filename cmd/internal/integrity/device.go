@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
@@ -50,7 +51,7 @@ func (r *run) openPair(flags block.Flags) (_ *pair, err error) {
 		return nil, err
 	}
 	if at, same := p.data.StartIn(p.meta); same && at == 0 {
-		return nil, failure(ui.Failed, "Data and metadata lie on the same device %s.", r.dataDevice)
+		return nil, setup.Failure(ui.Failed, "Data and metadata lie on the same device %s.", r.dataDevice)
 	}
 	return p, nil
 }
@@ -61,15 +62,14 @@ func openDevice(path string, flags block.Flags) (*block.Device, error) {
 	case err == nil:
 		return d, nil
 	case errors.Is(err, block.ErrNotBlock):
-		return nil, &failed{ui.NoDevice, "Device " + path + " is not a compatible device.", err}
+		return nil, setup.Because(ui.NoDevice, "Device "+path+" is not a compatible device.", err)
 	case errors.Is(err, block.ErrBusy):
-		return nil, &failed{
-			ui.InUse, "Cannot use device " + path + " which is in use (already mapped or mounted).", err,
-		}
+		return nil, setup.Because(ui.InUse,
+			"Cannot use device "+path+" which is in use (already mapped or mounted).", err)
 	case errors.Is(err, block.ErrReadOnly):
-		return nil, &failed{ui.Failed, "Cannot write to device " + path + ", it is read-only.", err}
+		return nil, setup.Because(ui.Failed, "Cannot write to device "+path+", it is read-only.", err)
 	}
-	return nil, &failed{ui.NoDevice, "Device " + path + " does not exist or access denied.", err}
+	return nil, setup.Because(ui.NoDevice, "Device "+path+" does not exist or access denied.", err)
 }
 
 // zero makes a range of the data read as zeros: a hole in a file, else as the device does it.
@@ -97,9 +97,10 @@ func (r *run) layout(p *pair) (*integrity.Layout, error) {
 	}
 	if sb.Separate() != p.separate() {
 		if sb.Separate() {
-			return nil, failure(ui.Failed, "The data of device %s lie on another one: give --data-device.", r.args[0])
+			return nil, setup.Failure(ui.Failed,
+				"The data of device %s lie on another one: give --data-device.", r.args[0])
 		}
-		return nil, failure(ui.Failed, "Device %s holds its data itself.", r.args[0])
+		return nil, setup.Failure(ui.Failed, "Device %s holds its data itself.", r.args[0])
 	}
 	return l, explainField(l.CheckSize(p.dataSectors(), p.metaSectors()), p.data.Path())
 }
@@ -109,9 +110,9 @@ func (r *run) superblock(meta *block.Device) (*integrity.Superblock, error) {
 	if err == nil {
 		return sb, nil
 	}
-	var said *failed
+	var said *setup.Failed
 	if explained := explainField(err, meta.Path()); errors.As(explained, &said) {
-		r.ui.Errorf("%s", said.text)
+		r.ui.Errorf("%s", said.Text)
 	}
-	return nil, &failed{ui.Failed, "Device " + meta.Path() + " is not a valid INTEGRITY device.", err}
+	return nil, setup.Because(ui.Failed, "Device "+meta.Path()+" is not a valid INTEGRITY device.", err)
 }

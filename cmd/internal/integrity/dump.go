@@ -4,10 +4,10 @@ package integrity
 
 import (
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
 )
 
@@ -44,7 +44,7 @@ func (r *run) dumpDevice() error {
 	}
 	h := headerOf(r.args[0], l)
 	if r.json {
-		return r.printJSON(h)
+		return setup.JSON(r.ui.Out, h)
 	}
 	_, err = fmt.Fprint(r.ui.Out, h.text())
 	return err
@@ -63,15 +63,6 @@ func headerOf(device string, l *integrity.Layout) *header {
 		h.Salt = hex.EncodeToString(l.Salt[:])
 	}
 	return h
-}
-
-func (r *run) printJSON(v any) error {
-	raw, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(r.ui.Out, "%s\n", raw)
-	return err
 }
 
 // text is what integritysetup prints.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
@@ -17,7 +18,8 @@ import (
 // formatDevice lays a device out and writes what the kernel would write.
 func (r *run) formatDevice(ctx context.Context) error {
 	if r.inline {
-		return failure(ui.Failed, "Inline mode is formatted by the kernel alone, which this program does not ask for.")
+		return setup.Failure(ui.Failed,
+			"Inline mode is formatted by the kernel alone, which this program does not ask for.")
 	}
 	if err := r.readAlgorithms(ctx); err != nil {
 		return err
@@ -65,7 +67,7 @@ func (r *run) params() (*integrity.Params, error) {
 	}
 	const inRange = math.MaxUint32
 	if r.interleave > inRange || r.buffer > inRange {
-		return nil, failure(ui.Failed, "Invalid number of sectors.")
+		return nil, setup.Failure(ui.Failed, "Invalid number of sectors.")
 	}
 	return &integrity.Params{
 		TagSize: tag, BlockSize: int(min(r.sectorSize, 1<<20)), JournalSectors: r.journalSize / integrity.SectorSize,

@@ -5,12 +5,10 @@ package integrity
 import (
 	"context"
 	"errors"
-	"path/filepath"
-	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -21,21 +19,18 @@ import (
 // uuidPrefix begins the device-mapper's uuid of a mapping.
 const uuidPrefix = "CRYPT-INTEGRITY-"
 
-// closePatience is how long a busy device is tried again.
-const closePatience = 5 * time.Second
-
 // openMapping maps a device. The superblock has been read and fits the devices before the kernel is asked.
 func (r *run) openMapping(ctx context.Context) error {
 	if err := r.readAlgorithms(ctx); err != nil {
 		return err
 	}
-	control, err := r.control()
+	control, err := setup.Control()
 	if err != nil {
 		return err
 	}
 	defer control.Close()
 	if _, err := control.Status(r.args[1]); err == nil {
-		return failure(ui.InUse, "Device %s already exists.", r.args[1])
+		return setup.Failure(ui.InUse, "Device %s already exists.", r.args[1])
 	}
 	devices, err := r.openPair(0)
 	if err != nil {
@@ -47,21 +42,13 @@ func (r *run) openMapping(ctx context.Context) error {
 		return err
 	}
 	if (l.Flags&integrity.HaveJournalMAC != 0) != (r.keys.mac != nil) {
-		return failure(ui.Failed, "The journal of %s has a MAC where --journal-integrity is given, and only "+
+		return setup.Failure(ui.Failed, "The journal of %s has a MAC where --journal-integrity is given, and only "+
 			"there.", r.args[0])
 	}
 	if err := r.checkVersion(control, l); err != nil {
 		return err
 	}
 	return r.activate(ctx, control, devices, l)
-}
-
-func (r *run) control() (*dm.Control, error) {
-	control, err := dm.Open()
-	if err != nil {
-		return nil, &failed{ui.Failed, "Cannot initialize device-mapper. Is dm_mod kernel module loaded?", err}
-	}
-	return control, nil
 }
 
 // feature is an option of the table, and the first version of the kernel's target that knows it.
@@ -76,7 +63,7 @@ type feature struct {
 func (r *run) checkVersion(control *dm.Control, l *integrity.Layout) error {
 	version, err := control.TargetVersion("integrity")
 	if errors.Is(err, dm.ErrUnknownTarget) {
-		return &failed{ui.InUse, "The kernel has no dm-integrity.", err}
+		return setup.Because(ui.InUse, "The kernel has no dm-integrity.", err)
 	}
 	if err != nil {
 		return nil // before Linux 5.4 it does not tell; it refuses the table then
@@ -93,7 +80,8 @@ func (r *run) checkVersion(control *dm.Control, l *integrity.Layout) error {
 		{l.Flags&integrity.Inline != 0, "inline mode", 12, "6.11"},
 	} {
 		if f.wanted && !version.AtLeast(1, f.minor, 0) {
-			return failure(ui.InUse, "The kernel's dm-integrity %v does not know %s, which Linux %s has.", version,
+			return setup.Failure(ui.InUse,
+				"The kernel's dm-integrity %v does not know %s, which Linux %s has.", version,
 				f.option, f.kernel)
 		}
 	}
@@ -192,7 +180,7 @@ func attach(d *block.Device) (*backing, error) {
 	}
 	loop, err := block.AttachLoop(d.Path(), block.LoopOptions{AutoClear: true})
 	if err != nil {
-		return nil, &failed{ui.NoDevice, "Cannot use a loop device for " + d.Path() + ".", err}
+		return nil, setup.Because(ui.NoDevice, "Cannot use a loop device for "+d.Path()+".", err)
 	}
 	return &backing{loop.Path, loop}, nil
 }
@@ -206,7 +194,7 @@ func (b *backing) close() {
 func (b *backing) number() (string, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(b.path, &st); err != nil {
-		return "", &failed{ui.NoDevice, "Device " + b.path + " does not exist or access denied.", err}
+		return "", setup.Because(ui.NoDevice, "Device "+b.path+" does not exist or access denied.", err)
 	}
 	return dm.Number{Major: unix.Major(uint64(st.Rdev)), Minor: unix.Minor(uint64(st.Rdev))}.String(), nil
 }
@@ -216,52 +204,21 @@ func (r *run) explainActivate(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, dm.ErrExists):
-		return &failed{ui.InUse, "Device " + r.args[1] + " already exists.", err}
+		return setup.Because(ui.InUse, "Device "+r.args[1]+" already exists.", err)
 	case errors.Is(err, dm.ErrBusy):
-		return &failed{
-			ui.InUse, "Cannot use device " + r.args[0] + " which is in use (already mapped or mounted).", err,
-		}
+		return setup.Because(ui.InUse,
+			"Cannot use device "+r.args[0]+" which is in use (already mapped or mounted).", err)
 	case errors.Is(err, unix.EOPNOTSUPP):
 		return insecureRecalculation(err)
 	}
-	return &failed{ui.InUse, err.Error(), err}
+	return setup.Because(ui.InUse, err.Error(), err)
 }
 
 func insecureRecalculation(err error) error {
 	const text = "Kernel refuses to activate insecure recalculate option (see legacy activation options to override)."
-	return &failed{ui.Failed, text, err}
+	return setup.Because(ui.Failed, text, err)
 }
 
 func (r *run) closeMapping(ctx context.Context) error {
-	control, err := r.control()
-	if err != nil {
-		return err
-	}
-	defer control.Close()
-	name := filepath.Base(r.args[0])
-	if r.cancel {
-		return r.explainClose(control.CancelDeferred(name))
-	}
-	info, err := control.Status(name)
-	if err != nil {
-		return r.explainClose(err)
-	}
-	if !strings.HasPrefix(info.UUID, uuidPrefix) {
-		return failure(ui.NoDevice, "Device %s is not active.", r.args[0])
-	}
-	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: r.deferred})
-	if err == nil && scheduled {
-		r.ui.Printf("Device %s is still active and scheduled for deferred removal.", name)
-	}
-	return r.explainClose(err)
-}
-
-func (r *run) explainClose(err error) error {
-	switch {
-	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName):
-		return &failed{ui.NoDevice, "Device " + r.args[0] + " is not active.", err}
-	case errors.Is(err, dm.ErrBusy):
-		return &failed{ui.InUse, "Device " + r.args[0] + " is still in use.", err}
-	}
-	return err
+	return setup.Close(ctx, r.ui, r.args[0], setup.Removal{UUID: uuidPrefix, Deferred: r.deferred, Cancel: r.cancel})
 }

@@ -5,11 +5,11 @@ package integrity
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -19,22 +19,22 @@ import (
 
 // resizeMapping lets a mapping follow its device, or makes it as long as was asked for.
 func (r *run) resizeMapping(ctx context.Context) error {
-	control, err := r.control()
+	control, err := setup.Control()
 	if err != nil {
 		return err
 	}
 	defer control.Close()
-	name := filepath.Base(r.args[0])
+	name := setup.Name(r.args[0])
 	table, info, err := control.Table(name, dm.Active)
 	if err != nil {
-		return r.explainClose(err)
+		return setup.Explain(r.args[0], err)
 	}
 	defer table.Close()
 	if len(table) != 1 || table[0].Type() != "integrity" || !strings.HasPrefix(info.UUID, uuidPrefix) {
 		if strings.HasPrefix(info.UUID, "CRYPT-LUKS") || strings.HasPrefix(info.UUID, "CRYPT-SUBDEV-") {
-			return failure(ui.Failed, "Resize of LUKS2 device with integrity protection is not supported.")
+			return setup.Failure(ui.Failed, "Resize of LUKS2 device with integrity protection is not supported.")
 		}
-		return failure(ui.NoDevice, "Device %s is not active.", r.args[0])
+		return setup.Failure(ui.NoDevice, "Device %s is not active.", r.args[0])
 	}
 	wanted, err := r.wantedSectors()
 	if err != nil {
@@ -46,7 +46,7 @@ func (r *run) resizeMapping(ctx context.Context) error {
 // wantedSectors is the length that the command line names; 0 for all there is.
 func (r *run) wantedSectors() (uint64, error) {
 	if r.deviceSize%integrity.SectorSize != 0 {
-		return 0, failure(ui.Failed, "Device size must be multiple of 512 bytes sector.")
+		return 0, setup.Failure(ui.Failed, "Device size must be multiple of 512 bytes sector.")
 	}
 	return max(r.size, r.deviceSize/integrity.SectorSize), nil
 }
@@ -71,10 +71,10 @@ func (r *run) resize(ctx context.Context, control *dm.Control, name string, t *t
 	}
 	if wanted > provided {
 		node, _ := block.Node(t.Device)
-		return failure(ui.Failed, "Device %s is too small.", node)
+		return setup.Failure(ui.Failed, "Device %s is too small.", node)
 	}
 	if wanted%uint64(max(t.BlockSize, 512)/integrity.SectorSize) != 0 {
-		return failure(ui.Failed, "The size is no multiple of the sector size of %d bytes.", t.BlockSize)
+		return setup.Failure(ui.Failed, "The size is no multiple of the sector size of %d bytes.", t.BlockSize)
 	}
 	if wanted == before {
 		return nil
@@ -120,7 +120,7 @@ func providedSectors(control *dm.Control, name string) (uint64, error) {
 		return 0, err
 	}
 	if len(states) != 1 {
-		return 0, failure(ui.Failed, "Device %s is not a dm-integrity mapping.", name)
+		return 0, setup.Failure(ui.Failed, "Device %s is not a dm-integrity mapping.", name)
 	}
 	s, err := target.ParseIntegrityStatus([]byte(states[0].Text))
 	return s.ProvidedSectors, err
@@ -130,7 +130,7 @@ func (r *run) explainResize(err error) error {
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return insecureRecalculation(err)
 	}
-	return &failed{ui.InUse, "Cannot resize " + r.args[0] + ": " + err.Error() + ".", err}
+	return setup.Because(ui.InUse, "Cannot resize "+r.args[0]+": "+err.Error()+".", err)
 }
 
 // wipePiece is what is written between two looks at whether to go on, bytes.

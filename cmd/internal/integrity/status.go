@@ -5,9 +5,9 @@ package integrity
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -50,22 +50,22 @@ func modes(letter byte) string {
 
 // statusOfMapping shows a mapping as the kernel has it.
 func (r *run) statusOfMapping() error {
-	control, err := r.control()
+	control, err := setup.Control()
 	if err != nil {
 		return err
 	}
 	defer control.Close()
-	s := &state{Name: filepath.Base(r.args[0])}
+	s := &state{Name: setup.Name(r.args[0])}
 	if err := s.fill(control); err != nil {
 		return err
 	}
 	if r.json {
-		err = r.printJSON(s)
+		err = setup.JSON(r.ui.Out, s)
 	} else {
 		_, err = fmt.Fprint(r.ui.Out, s.text())
 	}
 	if err == nil && !s.Active {
-		return &failed{code: ui.NoDevice}
+		return setup.Silent(ui.NoDevice)
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func (s *state) fill(control *dm.Control) error {
 	defer table.Close()
 	s.Active, s.InUse, s.ReadOnly = true, info.OpenCount > 0, info.ReadOnly
 	if len(table) != 1 || table[0].Type() != "integrity" {
-		return failure(ui.Failed, "Device %s is not a dm-integrity mapping.", s.Name)
+		return setup.Failure(ui.Failed, "Device %s is not a dm-integrity mapping.", s.Name)
 	}
 	s.Type = "n/a"
 	if strings.HasPrefix(info.UUID, uuidPrefix) {

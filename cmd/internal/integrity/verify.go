@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
@@ -77,7 +78,8 @@ func unused(d *block.Device) error {
 	}
 	for _, face := range faces {
 		if len(face.Above()) > 0 {
-			return failure(ui.InUse, "Cannot use device %s which is in use (already mapped or mounted).", d.Path())
+			return setup.Failure(ui.InUse,
+				"Cannot use device %s which is in use (already mapped or mounted).", d.Path())
 		}
 	}
 	return nil
@@ -88,7 +90,7 @@ func explainJournal(err error, device string) error {
 	if errors.Is(err, integrity.ErrJournal) {
 		text := "The journal of " + device + " cannot be replayed, and the kernel would refuse the device: " +
 			"" + err.Error() + "."
-		return &failed{ui.Denied, text, err}
+		return setup.Because(ui.Denied, text, err)
 	}
 	return explainField(err, device)
 }
@@ -97,7 +99,7 @@ func explainJournal(err error, device string) error {
 func (r *run) judge(volume *integrity.Volume, found *integrity.Report) error {
 	v := verdictOf(r.args[0], volume, found)
 	if r.json {
-		if err := r.printJSON(v); err != nil {
+		if err := setup.JSON(r.ui.Out, v); err != nil {
 			return err
 		}
 	} else {
@@ -111,7 +113,7 @@ func (r *run) judge(volume *integrity.Volume, found *integrity.Report) error {
 	default:
 		return nil
 	}
-	return &failed{code: ui.Denied}
+	return setup.Silent(ui.Denied)
 }
 
 func verdictOf(device string, volume *integrity.Volume, found *integrity.Report) *verdict {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
@@ -28,8 +29,9 @@ func parseBatch(text string) (lines []batchLine, err error) {
 			f = append(f, "")
 			lines = append(lines, batchLine{f[0], f[1], f[2], f[3]})
 		default:
-			return nil, failure(ui.Failed, "Line %d of the list: it has a data device, a hash device, a root hash "+
-				"file and, where there is one, an FEC device.", number)
+			return nil, setup.Failure(ui.Failed,
+				"Line %d of the list: it has a data device, a hash device, a root hash "+
+					"file and, where there is one, an FEC device.", number)
 		}
 	}
 	return lines, nil
@@ -45,12 +47,12 @@ var notInBatch = []string{
 func (r *run) batch(ctx context.Context, one func(*run, context.Context) error) error {
 	for _, option := range notInBatch {
 		if r.given[option] {
-			return failure(ui.Failed, "Option --%s is of one image, and not for --batch.", option)
+			return setup.Failure(ui.Failed, "Option --%s is of one image, and not for --batch.", option)
 		}
 	}
 	text, err := ui.ReadNamed(ctx, r.batchFile, fstab.MaxSize)
 	if err != nil {
-		return &failed{ui.Failed, "Cannot read " + r.batchFile + ": " + causeOf(err) + ".", err}
+		return setup.Because(ui.Failed, "Cannot read "+r.batchFile+": "+causeOf(err)+".", err)
 	}
 	lines, err := parseBatch(string(text))
 	if err != nil {
@@ -64,7 +66,7 @@ func (r *run) batch(ctx context.Context, one func(*run, context.Context) error) 
 	for _, line := range lines {
 		image := r.forImage(line, &reports)
 		err := one(image, ctx)
-		result := image.say(ctx, err)
+		result := setup.Say(ctx, image.ui, err)
 		if code == ui.OK {
 			code = result
 		}
@@ -85,7 +87,7 @@ func (r *run) batch(ctx context.Context, one func(*run, context.Context) error) 
 		}
 	}
 	if code != ui.OK {
-		return &failed{code: code}
+		return setup.Silent(code)
 	}
 	return nil
 }
@@ -94,7 +96,7 @@ func (r *run) batch(ctx context.Context, one func(*run, context.Context) error) 
 // that are only verified write nothing.
 func (r *run) linesApart(lines []batchLine) error {
 	if len(lines) == 0 {
-		return failure(ui.Failed, "The list %s names no image.", r.batchFile)
+		return setup.Failure(ui.Failed, "The list %s names no image.", r.batchFile)
 	}
 	if r.action != actionFormat {
 		return nil
@@ -102,11 +104,13 @@ func (r *run) linesApart(lines []batchLine) error {
 	for i, line := range lines {
 		for _, out := range []string{line.hash, line.root, line.fec} {
 			if samePath(out, r.batchFile) {
-				return failure(ui.Failed, "The list %s would be overwritten by one of its own lines.", r.batchFile)
+				return setup.Failure(ui.Failed,
+					"The list %s would be overwritten by one of its own lines.", r.batchFile)
 			}
 			others := slices.Concat(lines[:i], lines[i+1:])
 			if out != "" && slices.ContainsFunc(others, func(l batchLine) bool { return l.names(out) }) {
-				return failure(ui.Failed, "Two lines of the list have %s, and one of them would write there.", out)
+				return setup.Failure(ui.Failed,
+					"Two lines of the list have %s, and one of them would write there.", out)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
@@ -22,7 +23,7 @@ type device struct {
 }
 
 func noDevice(path string, err error) error {
-	return &failed{ui.NoDevice, "Device " + path + " does not exist or access denied.", err}
+	return setup.Because(ui.NoDevice, "Device "+path+" does not exist or access denied.", err)
 }
 
 // openDevice opens a block device or a regular file.
@@ -49,7 +50,7 @@ func (d *device) measure() error {
 		d.size = info.Size()
 		return nil
 	case info.Mode()&fs.ModeDevice == 0 || info.Mode()&fs.ModeCharDevice != 0:
-		return failure(ui.NoDevice, "Device %s is not a compatible device.", d.path)
+		return setup.Failure(ui.NoDevice, "Device %s is not a compatible device.", d.path)
 	}
 	if d.size, err = d.Seek(0, io.SeekEnd); err != nil {
 		return noDevice(d.path, err)
@@ -93,7 +94,7 @@ func exists(path string) bool {
 func createFile(path string) (*device, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, &failed{ui.Failed, "Cannot create " + path + ": " + causeOf(err) + ".", err}
+		return nil, setup.Because(ui.Failed, "Cannot create "+path+": "+causeOf(err)+".", err)
 	}
 	return &device{File: f, path: path}, nil
 }

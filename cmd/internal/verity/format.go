@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/dm/verity"
@@ -120,7 +121,7 @@ func (r *run) newUUID() (uuid [16]byte, err error) {
 	}
 	raw, err := hex.DecodeString(strings.ReplaceAll(r.uuid, "-", ""))
 	if err != nil || len(raw) != len(uuid) || len(r.uuid) != 36 {
-		return uuid, failure(ui.Failed, "Wrong VERITY UUID format provided on device %s.", r.args[1])
+		return uuid, setup.Failure(ui.Failed, "Wrong VERITY UUID format provided on device %s.", r.args[1])
 	}
 	copy(uuid[:], raw)
 	return uuid, nil
@@ -142,10 +143,10 @@ func (r *run) planData(im *image) error {
 		}
 	}
 	if im.DataBlocks == 0 || im.data.size < 512 {
-		return failure(ui.Failed, "Header detected but device %s is too small.", im.data.path)
+		return setup.Failure(ui.Failed, "Header detected but device %s is too small.", im.data.path)
 	}
 	if im.DataBlocks > whole {
-		return failure(ui.Failed, "Input/output error while creating hash area.")
+		return setup.Failure(ui.Failed, "Input/output error while creating hash area.")
 	}
 	if page := uint32(os.Getpagesize()); im.DataBlockSize > page {
 		r.ui.Errorf("WARNING: Kernel cannot activate device if data block size exceeds page size (%d).", page)
@@ -166,16 +167,16 @@ func (r *run) planAreas(im *image) error {
 		return err
 	}
 	if samePath(r.args[0], hash) && im.offset < im.DataSize() {
-		return failure(ui.Failed, "Data area overlaps with hash area.")
+		return setup.Failure(ui.Failed, "Data area overlaps with hash area.")
 	}
 	if r.fecDevice == "" {
 		return nil
 	}
 	if samePath(hash, r.fecDevice) && im.fecAt < end {
-		return failure(ui.Failed, "Hash area overlaps with FEC area.")
+		return setup.Failure(ui.Failed, "Hash area overlaps with FEC area.")
 	}
 	if samePath(r.args[0], r.fecDevice) && im.fecAt < im.DataSize() {
-		return failure(ui.Failed, "Data area overlaps with FEC area.")
+		return setup.Failure(ui.Failed, "Data area overlaps with FEC area.")
 	}
 	return nil
 }
@@ -185,13 +186,13 @@ func (r *run) outputsApart() error {
 	for _, in := range []struct{ option, path string }{{"old-data", r.oldData}, {"old-hash", r.oldHash}} {
 		for _, out := range []string{r.args[1], r.fecDevice, r.rootHashFile} {
 			if in.path != "" && out != "" && samePath(in.path, out) {
-				return failure(ui.Failed, "The file of --%s, %s, would be overwritten.", in.option, in.path)
+				return setup.Failure(ui.Failed, "The file of --%s, %s, would be overwritten.", in.option, in.path)
 			}
 		}
 	}
 	for _, other := range []string{r.args[0], r.args[1], r.fecDevice, r.resume} {
 		if r.rootHashFile != "" && other != "" && samePath(r.rootHashFile, other) {
-			return failure(ui.Failed, "The root hash would be written over %s.", other)
+			return setup.Failure(ui.Failed, "The root hash would be written over %s.", other)
 		}
 	}
 	return nil
@@ -266,10 +267,10 @@ func (d *device) reach(size int64) error {
 		return nil
 	}
 	if d.isBlock() {
-		return failure(ui.Failed, "Device %s is too small. Need at least %d bytes.", d.path, size)
+		return setup.Failure(ui.Failed, "Device %s is too small. Need at least %d bytes.", d.path, size)
 	}
 	if err := d.Truncate(size); err != nil {
-		return &failed{ui.Failed, "Cannot grow " + d.path + ": " + causeOf(err) + ".", err}
+		return setup.Because(ui.Failed, "Cannot grow "+d.path+": "+causeOf(err)+".", err)
 	}
 	d.size = size
 	return nil
@@ -334,18 +335,19 @@ func prove(ctx context.Context, im *image, v *verity.Image, root []byte) error {
 		return err
 	}
 	at, _ := damage.Data.First()
-	return &failed{ui.Failed, fmt.Sprintf("The digests of before are not those of %s, at byte %d and maybe elsewhere: the "+
-		"data have changed since, or the former image has. There is no tree: make it from nothing.", im.data.path,
-		at*uint64(im.DataBlockSize)), errTrusted}
+	return setup.Because(ui.Failed,
+		fmt.Sprintf("The digests of before are not those of %s, at byte %d and maybe elsewhere: the "+
+			"data have changed since, or the former image has. There is no tree: make it from nothing.", im.data.path,
+			at*uint64(im.DataBlockSize)), errTrusted)
 }
 
 // explainWrite leaves an interruption as it is.
 func explainWrite(err error) error {
-	var said *failed
+	var said *setup.Failed
 	if errors.As(err, &said) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &failed{ui.Failed, "Input/output error while creating hash area: " + err.Error() + ".", err}
+	return setup.Because(ui.Failed, "Input/output error while creating hash area: "+err.Error()+".", err)
 }
 
 // progress reports on a terminal how far a long work is, but not where programs expect veritysetup's output.

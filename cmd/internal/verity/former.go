@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
@@ -47,17 +48,17 @@ func (r *run) openFormer(p *verity.Params) (_ *formerImage, err error) {
 	}
 	sb, err := verity.ReadSuperblock(f.hash, int64(r.hashOffset))
 	if err != nil {
-		return nil, &failed{ui.Failed, "Device " + f.hash.path + " is not a valid VERITY device.", err}
+		return nil, setup.Because(ui.Failed, "Device "+f.hash.path+" is not a valid VERITY device.", err)
 	}
 	if f.Root, err = hex.DecodeString(r.oldRootHash); err != nil || len(f.Root) != sb.DigestSize() {
-		return nil, failure(ui.Failed, "Invalid root hash string specified.")
+		return nil, setup.Failure(ui.Failed, "Invalid root hash string specified.")
 	}
 	f.Image = &verity.Image{
 		Params: sb.Params, Data: f.data, Hash: f.hash, FirstBlock: sb.FirstBlock(int64(r.hashOffset), true),
 	}
 	if _, err := verity.NewReader(f.Image, f.Root); err != nil {
 		const said = " does not give the root hash of the former image."
-		return nil, &failed{ui.Denied, "The tree of " + f.hash.path + said, err}
+		return nil, setup.Because(ui.Denied, "The tree of "+f.hash.path+said, err)
 	}
 	return f, r.inherit(p, &sb.Params)
 }
@@ -75,7 +76,8 @@ func (r *run) inherit(p, old *verity.Params) error {
 		{"salt", bytes.Equal(p.Salt, old.Salt)},
 	} {
 		if r.given[x.option] && !x.same {
-			return failure(ui.Failed, "Option --%s is not as in the former image, whose hashes could not be used.",
+			return setup.Failure(ui.Failed,
+				"Option --%s is not as in the former image, whose hashes could not be used.",
 				x.option)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
@@ -45,24 +46,24 @@ func explainField(err error) error {
 	}
 	switch field.Field {
 	case "version", "hash type":
-		return failure(ui.Failed, "Unsupported VERITY %s %v.", field.Field, field.Value)
+		return setup.Failure(ui.Failed, "Unsupported VERITY %s %v.", field.Field, field.Value)
 	case "data block size", "hash block size":
 		if strings.Contains(field.Why, "parity") {
-			return failure(ui.Failed, "Block sizes must match for FEC.")
+			return setup.Failure(ui.Failed, "Block sizes must match for FEC.")
 		}
-		return failure(ui.Failed, "Unsupported VERITY block size.")
+		return setup.Failure(ui.Failed, "Unsupported VERITY block size.")
 	case "hash":
-		return failure(ui.Failed, "Hash algorithm %v not supported.", field.Value)
+		return setup.Failure(ui.Failed, "Hash algorithm %v not supported.", field.Value)
 	case "salt length":
-		return failure(ui.Failed, "VERITY header corrupted.")
+		return setup.Failure(ui.Failed, "VERITY header corrupted.")
 	case "hash offset":
-		return failure(ui.Failed, "Unsupported VERITY hash offset.")
+		return setup.Failure(ui.Failed, "Unsupported VERITY hash offset.")
 	case "parity bytes":
-		return failure(ui.Failed, "Invalid number of parity bytes.")
+		return setup.Failure(ui.Failed, "Invalid number of parity bytes.")
 	case "parity offset":
-		return failure(ui.Failed, "Unsupported VERITY FEC offset.")
+		return setup.Failure(ui.Failed, "Unsupported VERITY FEC offset.")
 	case "data blocks":
-		return failure(ui.Failed, "VERITY header corrupted.")
+		return setup.Failure(ui.Failed, "VERITY header corrupted.")
 	}
 	return err
 }
@@ -71,10 +72,10 @@ func explainField(err error) error {
 func (r *run) params() (verity.Params, error) {
 	p := verity.Params{Algorithm: strings.ToLower(r.hash), DataBlocks: r.dataBlocks}
 	if r.hashOffset%512 != 0 {
-		return p, failure(ui.Failed, "Unsupported VERITY hash offset.")
+		return p, setup.Failure(ui.Failed, "Unsupported VERITY hash offset.")
 	}
 	if r.fecOffset%512 != 0 {
-		return p, failure(ui.Failed, "Unsupported VERITY FEC offset.")
+		return p, setup.Failure(ui.Failed, "Unsupported VERITY FEC offset.")
 	}
 	p.Format, p.DataBlockSize, p.HashBlockSize = uint32(min(r.format,
 		99)), clamp(r.dataBlockSize), clamp(r.hashBlockSize)
@@ -106,10 +107,10 @@ func parseSalt(text string) ([]byte, error) {
 	}
 	salt, err := hex.DecodeString(text)
 	if err != nil {
-		return nil, failure(ui.Failed, "Invalid salt string specified.")
+		return nil, setup.Failure(ui.Failed, "Invalid salt string specified.")
 	}
 	if len(salt) > verity.MaxSaltSize {
-		return nil, failure(ui.Failed, "The salt is longer than %d bytes.", verity.MaxSaltSize)
+		return nil, setup.Failure(ui.Failed, "The salt is longer than %d bytes.", verity.MaxSaltSize)
 	}
 	return salt, nil
 }
@@ -172,11 +173,11 @@ func (r *run) describe(im *image) error {
 	}
 	sb, err := verity.ReadSuperblock(im.hash, im.offset)
 	if err != nil {
-		var said *failed
+		var said *setup.Failed
 		if errors.As(explainField(err), &said) {
-			r.ui.Errorf("%s", said.text)
+			r.ui.Errorf("%s", said.Text)
 		}
-		return &failed{ui.Failed, "Device " + im.hash.path + " is not a valid VERITY device.", err}
+		return setup.Because(ui.Failed, "Device "+im.hash.path+" is not a valid VERITY device.", err)
 	}
 	im.Superblock = *sb
 	if r.given["data-blocks"] && r.dataBlocks != 0 && r.dataBlocks != sb.DataBlocks {

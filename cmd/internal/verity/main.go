@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
@@ -38,7 +39,7 @@ func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
 	}
 	u.Verbose, u.Debug, u.Own = c.verbose, c.debug, !compatible(c.program)
 	r := &run{call: c, ui: u}
-	code := r.say(ctx, r.do(ctx))
+	code := setup.Say(ctx, r.ui, r.do(ctx))
 	u.Conclude(code)
 	return int(code)
 }
@@ -70,41 +71,4 @@ func (r *run) do(ctx context.Context) error {
 		return r.statusOfMapping()
 	}
 	return r.dumpImage()
-}
-
-// failed is an error whose text is shown as it is. An empty text: all has been said.
-type failed struct {
-	code ui.ExitCode
-	text string
-	err  error // the cause, or nil
-}
-
-func (e *failed) Error() string { return e.text }
-func (e *failed) Unwrap() error { return e.err }
-
-func failure(code ui.ExitCode, format string, args ...any) error {
-	return &failed{code: code, text: fmt.Sprintf(format, args...)}
-}
-
-// say prints an error and returns its exit code.
-func (r *run) say(ctx context.Context, err error) ui.ExitCode {
-	if err == nil {
-		return ui.OK
-	}
-	var f *failed
-	if errors.As(err, &f) {
-		if f.text != "" {
-			r.ui.Errorf("%s", f.text)
-		}
-		return f.code
-	}
-	if errors.Is(err, context.Canceled) {
-		r.ui.Errorf("Interrupted.")
-		if r.ui.Own {
-			return ui.Ended(ctx)
-		}
-		return ui.Failed
-	}
-	r.ui.Errorf("%v", err)
-	return ui.CodeOf(err)
 }

@@ -6,13 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -20,9 +19,6 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
-
-// closePatience is how long a busy device is tried again.
-const closePatience = 5 * time.Second
 
 // openMapping maps an image. The top of the tree is compared with the root hash before the kernel is asked, which
 // does it at the first read only.
@@ -42,13 +38,13 @@ func (r *run) openMapping(ctx context.Context) error {
 	if err := r.checkTop(im, root); err != nil {
 		return err
 	}
-	control, err := r.control()
+	control, err := setup.Control()
 	if err != nil {
 		return err
 	}
 	defer control.Close()
 	if _, err := control.Status(r.args[1]); err == nil {
-		return failure(ui.InUse, "Device %s already exists.", r.args[1])
+		return setup.Failure(ui.InUse, "Device %s already exists.", r.args[1])
 	}
 	if err := r.checkVersion(control); err != nil {
 		return err
@@ -63,17 +59,9 @@ func (r *run) checkTop(im *image, root []byte) error {
 		return nil
 	}
 	if _, err := verity.NewReader(im.verity(r), root); err != nil {
-		return &failed{ui.Failed, "Verification of root hash failed.", err}
+		return setup.Because(ui.Failed, "Verification of root hash failed.", err)
 	}
 	return nil
-}
-
-func (r *run) control() (*dm.Control, error) {
-	control, err := dm.Open()
-	if err != nil {
-		return nil, &failed{ui.Failed, "Cannot initialize device-mapper. Is dm_mod kernel module loaded?", err}
-	}
-	return control, nil
 }
 
 // feature is an option of the table, and the first version of the kernel's target that knows it.
@@ -112,14 +100,14 @@ func (r *run) withValues() []feature {
 func (r *run) checkVersion(control *dm.Control) error {
 	version, err := control.TargetVersion("verity")
 	if errors.Is(err, dm.ErrUnknownTarget) {
-		return &failed{ui.InUse, "The kernel has no dm-verity.", err}
+		return setup.Because(ui.InUse, "The kernel has no dm-verity.", err)
 	}
 	if err != nil {
 		return nil // before Linux 5.4 it does not tell; it refuses the table then
 	}
 	for _, f := range append(r.features(), r.withValues()...) {
 		if f.wanted && !version.AtLeast(f.major, f.minor, 0) {
-			return failure(ui.InUse, "The kernel's dm-verity %v does not know %s, which Linux %s has.", version,
+			return setup.Failure(ui.InUse, "The kernel's dm-verity %v does not know %s, which Linux %s has.", version,
 				f.option, f.kernel)
 		}
 	}
@@ -152,7 +140,7 @@ func attach(d *device, blockSize uint32) (*backing, error) {
 		loop, err = block.AttachLoop(d.path, options)
 	}
 	if err != nil {
-		return nil, &failed{ui.NoDevice, "Cannot use a loop device for " + d.path + ".", err}
+		return nil, setup.Because(ui.NoDevice, "Cannot use a loop device for "+d.path+".", err)
 	}
 	return &backing{loop.Path, loop}, nil
 }
@@ -225,7 +213,7 @@ func (r *run) tableOptions(im *image, paths map[*device]string) (options []strin
 		return nil, explainField(err)
 	}
 	if im.fecAt%int64(im.DataBlockSize) != 0 {
-		return nil, failure(ui.Failed, "The kernel wants FEC data at a multiple of the block size.")
+		return nil, setup.Failure(ui.Failed, "The kernel wants FEC data at a multiple of the block size.")
 	}
 	number, err := deviceNumber(paths[im.fec])
 	if err != nil {
@@ -245,7 +233,7 @@ func (r *run) withSignature(ctx context.Context, im *image, load func(descriptio
 	}
 	signature, err := ui.ReadNamed(ctx, r.rootHashSignature, maxSignature)
 	if err != nil || len(signature) == 0 {
-		return &failed{ui.Failed, "Invalid signature file " + r.rootHashSignature + ".", err}
+		return setup.Because(ui.Failed, "Invalid signature file "+r.rootHashSignature+".", err)
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -255,7 +243,7 @@ func (r *run) withSignature(ctx context.Context, im *image, load func(descriptio
 	}
 	id, err := keyring.Add(keyring.TypeUser, description, signature, keyring.Thread)
 	if err != nil {
-		return &failed{ui.Failed, "Failed to load the signature into the kernel keyring.", err}
+		return setup.Because(ui.Failed, "Failed to load the signature into the kernel keyring.", err)
 	}
 	return firstError(load(description), keyring.Unlink(id, keyring.Thread))
 }
@@ -265,48 +253,16 @@ func (r *run) explainActivate(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, dm.ErrExists):
-		return &failed{ui.InUse, "Device " + r.args[1] + " already exists.", err}
+		return setup.Because(ui.InUse, "Device "+r.args[1]+" already exists.", err)
 	case errors.Is(err, dm.ErrNoKey):
-		return &failed{ui.Failed, "The kernel trusts no key that the root hash is signed with.", err}
+		return setup.Because(ui.Failed, "The kernel trusts no key that the root hash is signed with.", err)
 	case r.rootHashSignature != "" && errors.Is(err, unix.EBADMSG):
-		return &failed{ui.InUse, "The kernel refuses the signature " + r.rootHashSignature + ".", err}
+		return setup.Because(ui.InUse, "The kernel refuses the signature "+r.rootHashSignature+".", err)
 	}
-	return &failed{ui.InUse, err.Error(), err}
+	return setup.Because(ui.InUse, err.Error(), err)
 }
-
-// mappingName is the name of a mapping, which may be given as a path.
-func mappingName(arg string) string { return filepath.Base(arg) }
 
 func (r *run) closeMapping(ctx context.Context) error {
-	control, err := r.control()
-	if err != nil {
-		return err
-	}
-	defer control.Close()
-	name := mappingName(r.args[0])
-	if r.cancelDeferred {
-		return r.explainClose(control.CancelDeferred(name))
-	}
-	info, err := control.Status(name)
-	if err != nil {
-		return r.explainClose(err)
-	}
-	if !strings.HasPrefix(info.UUID, "CRYPT-VERITY-") {
-		return failure(ui.NoDevice, "Device %s is not active.", r.args[0])
-	}
-	scheduled, err := control.Remove(ctx, name, dm.RemoveOptions{Retry: closePatience, Deferred: r.deferred})
-	if err == nil && scheduled {
-		r.ui.Printf("Device %s is still active and scheduled for deferred removal.", name)
-	}
-	return r.explainClose(err)
-}
-
-func (r *run) explainClose(err error) error {
-	switch {
-	case errors.Is(err, dm.ErrNotFound), errors.Is(err, dm.ErrName):
-		return &failed{ui.NoDevice, "Device " + r.args[0] + " is not active.", err}
-	case errors.Is(err, dm.ErrBusy):
-		return &failed{ui.InUse, "Device " + r.args[0] + " is still in use.", err}
-	}
-	return err
+	removal := setup.Removal{UUID: "CRYPT-VERITY-", Deferred: r.deferred, Cancel: r.cancelDeferred}
+	return setup.Close(ctx, r.ui, r.args[0], removal)
 }

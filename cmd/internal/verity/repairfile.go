@@ -5,6 +5,7 @@ package verity
 import (
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
@@ -23,7 +24,7 @@ func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 	f := &repairFiles{dataTo: r.repair, hashTo: r.repairHash, hashIsData: im.data.same(im.hash)}
 	for _, path := range []string{f.dataTo, f.hashTo} {
 		if path != "" && exists(path) {
-			return nil, failure(ui.Failed, "Requested file %s already exists.", path)
+			return nil, setup.Failure(ui.Failed, "Requested file %s already exists.", path)
 		}
 	}
 	if f.dataTo != "" {

@@ -5,10 +5,10 @@ package verity
 import (
 	"cmp"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
@@ -88,7 +88,7 @@ func (r *run) print(im *image, root []byte) error {
 // printUUIDs names the partitions of the Discoverable Partitions Specification.
 func (r *run) printUUIDs(h *header) error {
 	if h.RootUUID == "" {
-		return failure(ui.Failed, "The root hash is too short to name partitions.")
+		return setup.Failure(ui.Failed, "The root hash is too short to name partitions.")
 	}
 	_, err := fmt.Fprintf(r.ui.Out, "Data partition UUID:\t%s\nHash partition UUID:\t%s\n", h.RootUUID, h.HashUUID)
 	return err
@@ -99,12 +99,7 @@ func (r *run) printJSON(v any) error {
 		*r.reports = append(*r.reports, v)
 		return nil
 	}
-	raw, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(r.ui.Out, "%s\n", raw)
-	return err
+	return setup.JSON(r.ui.Out, v)
 }
 
 // text is what veritysetup prints.

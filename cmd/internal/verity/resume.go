@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
@@ -83,22 +84,24 @@ func (r *run) resumeState(ctx context.Context, im *image) (*progressState, error
 		err = json.Unmarshal(text, state)
 	}
 	if err != nil {
-		return nil, &failed{ui.Failed, "Cannot read " + r.resume + ": " + causeOf(err) + ".", err}
+		return nil, setup.Because(ui.Failed, "Cannot read "+r.resume+": "+causeOf(err)+".", err)
 	}
 	sb, err := verity.ParseSuperblock(state.Superblock)
 	if err != nil {
-		return nil, &failed{ui.Failed, "Cannot read " + r.resume + ": " + err.Error() + ".", err}
+		return nil, setup.Because(ui.Failed, "Cannot read "+r.resume+": "+err.Error()+".", err)
 	}
 	data, err := im.data.identify(true)
 	if err != nil {
 		return nil, err
 	}
 	if data != state.Data {
-		return nil, failure(ui.Failed, "%s is not what it was when %s was written. Remove that file to begin anew.",
+		return nil, setup.Failure(ui.Failed,
+			"%s is not what it was when %s was written. Remove that file to begin anew.",
 			im.data.path, r.resume)
 	}
 	if !r.continues(im, sb) || state.Blocks > sb.DataBlocks {
-		return nil, failure(ui.Failed, "%s is of an image of other parameters. Remove it to begin anew.", r.resume)
+		return nil, setup.Failure(ui.Failed,
+			"%s is of an image of other parameters. Remove it to begin anew.", r.resume)
 	}
 	im.Salt, im.UUID = sb.Salt, sb.UUID
 	return state, nil
@@ -123,7 +126,7 @@ func (r *run) resumable(im *image, state *progressState) (*resumption, error) {
 	}
 	if state != nil {
 		if state.Hash != hash {
-			return nil, failure(ui.Failed, "%s is not the file that %s is about. Remove that to begin anew.",
+			return nil, setup.Failure(ui.Failed, "%s is not the file that %s is about. Remove that to begin anew.",
 				im.hash.path, r.resume)
 		}
 		return &resumption{path: r.resume, hash: im.hash, saved: time.Now(), progressState: *state}, nil
@@ -176,7 +179,7 @@ func (s *resumption) save() error {
 // interrupted keeps what was done. Nothing that was made is taken away then.
 func (r *run) interrupted(im *image, s *resumption, cause error) error {
 	if err := s.save(); err != nil {
-		return &failed{ui.Failed, "Cannot write " + s.path + ": " + causeOf(err) + ".", err}
+		return setup.Because(ui.Failed, "Cannot write "+s.path+": "+causeOf(err)+".", err)
 	}
 	r.ui.Errorf("%d of %d blocks are hashed. The same command goes on from there.", s.Blocks, im.DataBlocks)
 	return cause
@@ -185,7 +188,7 @@ func (r *run) interrupted(im *image, s *resumption, cause error) error {
 // done takes the file away.
 func (s *resumption) done() error {
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &failed{ui.Failed, "Cannot remove " + s.path + ": " + causeOf(err) + ".", err}
+		return setup.Because(ui.Failed, "Cannot remove "+s.path+": "+causeOf(err)+".", err)
 	}
 	return nil
 }

@@ -7,13 +7,14 @@ import (
 	"io"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
 // needRoot is said early, before a device is looked at.
 func (r *run) needRoot(at int) error {
 	if r.rootHashFile == "" && len(r.args) <= at {
-		return failure(ui.Failed, "Command requires <root_hash> or --root-hash-file option as argument.")
+		return setup.Failure(ui.Failed, "Command requires <root_hash> or --root-hash-file option as argument.")
 	}
 	return nil
 }
@@ -31,7 +32,7 @@ func (r *run) root(at, size int) ([]byte, error) {
 	}
 	root, err := hex.DecodeString(text)
 	if err != nil || len(root) != size {
-		return nil, failure(ui.Failed, "Invalid root hash string specified.")
+		return nil, setup.Failure(ui.Failed, "Invalid root hash string specified.")
 	}
 	return root, nil
 }
@@ -40,19 +41,19 @@ func (r *run) readRootFile(size int) (string, error) {
 	path := r.rootHashFile
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", &failed{ui.Failed, "Cannot read root hash file " + path + ".", err}
+		return "", setup.Because(ui.Failed, "Cannot read root hash file "+path+".", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() < int64(2*size) {
-		return "", failure(ui.Failed, "Invalid root hash file %s.", path)
+		return "", setup.Failure(ui.Failed, "Invalid root hash file %s.", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", &failed{ui.Failed, "Cannot read root hash file " + path + ".", err}
+		return "", setup.Because(ui.Failed, "Cannot read root hash file "+path+".", err)
 	}
 	defer f.Close()
 	text := make([]byte, 2*size)
 	if _, err := io.ReadFull(f, text); err != nil {
-		return "", &failed{ui.Failed, "Cannot read root hash file " + path + ".", err}
+		return "", setup.Because(ui.Failed, "Cannot read root hash file "+path+".", err)
 	}
 	return string(text), nil
 }
@@ -68,7 +69,7 @@ func (r *run) writeRootFile(root []byte) error {
 		err = firstError(err, f.Sync(), f.Close())
 	}
 	if err != nil {
-		return &failed{ui.Failed, "Cannot write root hash file " + r.rootHashFile + ": " + causeOf(err) + ".", err}
+		return setup.Because(ui.Failed, "Cannot write root hash file "+r.rootHashFile+": "+causeOf(err)+".", err)
 	}
 	return nil
 }

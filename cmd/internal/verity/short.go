@@ -3,6 +3,7 @@
 package verity
 
 import (
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
@@ -27,7 +28,7 @@ func (r *run) checkMissing(im *image, v *verity.Image) error {
 		}
 	}
 	r.ui.Errorf("Verification of data area failed.")
-	return &failed{code: ui.Failed}
+	return setup.Silent(ui.Failed)
 }
 
 // unreadable tells whether a device ends before the first bad block: that ends with another status than corruption.

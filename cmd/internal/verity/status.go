@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -44,12 +45,12 @@ type state struct {
 
 // statusOfMapping shows a mapping as the kernel has it.
 func (r *run) statusOfMapping() error {
-	control, err := r.control()
+	control, err := setup.Control()
 	if err != nil {
 		return err
 	}
 	defer control.Close()
-	s := &state{Name: mappingName(r.args[0])}
+	s := &state{Name: setup.Name(r.args[0])}
 	if err := s.fill(control); err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (r *run) statusOfMapping() error {
 		_, err = fmt.Fprint(r.ui.Out, s.text())
 	}
 	if err == nil && !s.Active {
-		return &failed{code: ui.NoDevice}
+		return setup.Silent(ui.NoDevice)
 	}
 	return err
 }
@@ -75,7 +76,7 @@ func (s *state) fill(control *dm.Control) error {
 	defer table.Close()
 	s.Active, s.InUse = true, info.OpenCount > 0
 	if len(table) != 1 || table[0].Type() != "verity" {
-		return failure(ui.Failed, "Device %s is not a dm-verity mapping.", s.Name)
+		return setup.Failure(ui.Failed, "Device %s is not a dm-verity mapping.", s.Name)
 	}
 	s.describe(table[0].(*target.Verity))
 	states, _, err := control.TableStatus(s.Name, true)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
 )
@@ -130,7 +131,7 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		return err
 	}
 	if code != ui.OK {
-		return &failed{code: code}
+		return setup.Silent(code)
 	}
 	return nil
 }
