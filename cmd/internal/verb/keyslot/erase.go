@@ -73,13 +73,15 @@ func erase(ctx context.Context, c *verb.Command) error {
 
 // tellWhatStays says what an erasing that failed has come to: the same error of a disk may come before it or after it.
 func tellWhatStays(ctx context.Context, c *verb.Command, v *volume.Volume) {
-	switch n := v.Found.BoundKeyslots(); {
-	case v.Reload(context.WithoutCancel(ctx)) != nil || c.Opt.DryRun:
-	case v.BoundKeyslots() == 0 && n > 0:
-		c.UI.Errorf("All keyslots of %s are destroyed all the same: nothing in its header opens it any more.", v.Path)
-	case n > 0:
-		c.UI.Errorf("%d of %d keyslots of %s are still there.", v.BoundKeyslots(), n, v.Path)
+	before := v.Found.BoundKeyslots()
+	if c.Opt.DryRun || before == 0 || v.Reload(context.WithoutCancel(ctx)) != nil {
+		return
 	}
+	if left := v.BoundKeyslots(); left > 0 {
+		c.UI.Errorf("%d of %d keyslots of %s are still there.", left, before, v.Path)
+		return
+	}
+	c.UI.Errorf("All keyslots of %s are destroyed all the same: nothing in its header opens it any more.", v.Path)
 }
 
 // tellOthers names far headers of volumes that lay on the device before, and that another program formatted over: they
