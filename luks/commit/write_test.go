@@ -295,3 +295,50 @@ func areasOfSecondary(t *testing.T, p Plan) (areas []Area) {
 	}
 	return areas
 }
+
+// TestABadSectorThatTakesNoWriteCostsNoTitle: the JSON of a copy cannot be read and not be written, and what wants to
+// heal or to change the copy leaves its binary header as it was.
+func TestABadSectorThatTakesNoWriteCostsNoTitle(t *testing.T) {
+	plans := map[string]func(h header.Heads, c header.Choice) (header.Plan, error){
+		"healing": func(h header.Heads, c header.Choice) (header.Plan, error) {
+			return header.PlanHeal(h, c, nil, rand.Reader)
+		},
+		"an update": func(h header.Heads, c header.Choice) (header.Plan, error) {
+			return header.PlanUpdate(h, c, c.Copy, rand.Reader)
+		},
+	}
+	for name, plan := range plans {
+		for _, start := range []int64{0, luks2.MinSize} {
+			t.Run(fmt.Sprintf("%s, copy at %d", name, start), func(t *testing.T) {
+				d := volume(t)
+				d.bad[start/512+luks2.BinarySize/512] = true
+				before := slices.Clone(d.image)
+				heads, err := plan(chosen(t, d))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first := planOf(heads).Stages[0].Areas[0]; first.Offset != uint64(start)+luks2.BinarySize {
+					t.Errorf("first is written at byte %d, not the JSON", first.Offset)
+				}
+				if err := Apply(deafDisk{d}, planOf(heads)); !errors.Is(err, syscall.EIO) {
+					t.Errorf("got %v", err)
+				}
+				if !slices.Equal(d.image, before) {
+					t.Error("the disk has changed")
+				}
+			})
+		}
+	}
+}
+
+// deafDisk takes no write to a bad sector.
+type deafDisk struct{ *disk }
+
+func (d deafDisk) WriteAt(p []byte, off int64) (int, error) {
+	for sector := off / 512; sector*512 < off+int64(len(p)); sector++ {
+		if d.bad[sector] {
+			return 0, syscall.EIO
+		}
+	}
+	return d.disk.WriteAt(p, off)
+}

@@ -175,8 +175,17 @@ func rewrite(h Heads, place Place, next luks2.Copy, why string, random io.Reader
 	if err != nil {
 		return Write{}, err
 	}
-	blank := h.At(place.other()).State == Valid && halfWritten(old, next.Header.Offset)
+	other := h.At(place.other())
+	blank := other.State == Valid && halfWritten(old, next.Header.Offset) && !old.agrees(other.Copy)
 	return Write{Place: place, Offset: next.Header.Offset, Bytes: p, Why: why, Blank: blank}, nil
+}
+
+// agrees tells whether the binary header is one of c's generation whose JSON has been lost: its checksum is that of c's
+// JSON. No cut-off made it, and completed it says what c does, so that it may stay where a bad sector lets no JSON in.
+func (f Found) agrees(c luks2.Copy) bool {
+	h := f.Copy.Header
+	h.Salt, h.Offset = c.Header.Salt, c.Header.Offset
+	return f.Titled && h == c.Header && luks2.Vouches(f.title, c.Metadata)
 }
 
 // halfWritten tells whether a copy that was cut off may lie at offset (bytes), where old is what Read found. It did

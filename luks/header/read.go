@@ -53,6 +53,7 @@ type Found struct {
 	// Titled tells that the binary header was read and is a LUKS2 one: its fields are in Copy.Header, with no
 	// checksum to vouch for them unless State is Valid.
 	Titled bool
+	title  []byte // the bytes that hold the binary header's fields, where Titled
 }
 
 // Heads is what Read found.
@@ -126,15 +127,14 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 		f.readTitle(dev)
 		return f.failed(err)
 	}
-	header, err := luks2.DecodeHeader(p, offset)
-	f.Copy.Header, f.Titled = header, err == nil
-	if err != nil {
+	if err := f.decodeTitle(p[:titleSize:titleSize]); err != nil {
 		return f.failed(err)
 	}
-	p = append(p, make([]byte, header.Size-luks2.BinarySize)...)
+	p = append(p, make([]byte, f.Copy.Header.Size-luks2.BinarySize)...)
 	if err := ReadFull(dev, p[luks2.BinarySize:], offset+luks2.BinarySize); err != nil {
 		return f.failed(err)
 	}
+	var err error
 	f.Copy, err = luks2.Decode(p, offset)
 	if err != nil {
 		return f.failed(err)
@@ -143,14 +143,22 @@ func readCopy(dev io.ReaderAt, offset uint64) Found {
 	return f
 }
 
+func (f *Found) decodeTitle(title []byte) error {
+	h, err := luks2.DecodeHeader(title, f.Offset)
+	f.Copy.Header = h
+	if err == nil {
+		f.Titled, f.title = true, title
+	}
+	return err
+}
+
 // readTitle reads the first sector alone, which holds all fields, where one of the others is bad.
 func (f *Found) readTitle(dev io.ReaderAt) {
 	p := make([]byte, titleSize)
 	if ReadFull(dev, p, f.Offset) != nil {
 		return
 	}
-	h, err := luks2.DecodeHeader(p, f.Offset)
-	f.Copy.Header, f.Titled = h, err == nil
+	_ = f.decodeTitle(p) // what is no title is none
 }
 
 // titleSize is the smallest unit a disk reads: it holds every field of a binary header, bytes.

@@ -4,6 +4,7 @@ package luks2
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 )
@@ -62,6 +63,21 @@ func Encode(c Copy) ([]byte, error) {
 	p = append(c.Header.append(p), text...)
 	p = p[:c.Header.Size]
 	return p, Seal(p)
+}
+
+// Vouches tells whether the checksum of a binary header, whose fields lie in the first 512 bytes of title, is that of a
+// copy with the JSON of m and zeros behind it.
+func Vouches(title []byte, m *Metadata) bool {
+	h, err := DecodeHeader(title, binary.BigEndian.Uint64(title[atOffset:]))
+	text := m.Text()
+	if err != nil || uint64(len(text)) >= h.Size-BinarySize {
+		return false
+	}
+	p := make([]byte, h.Size)
+	copy(p, title)
+	copy(p[BinarySize:], text)
+	sum, err := checksum(h.Algorithm, p)
+	return err == nil && bytes.Equal(sum, p[atChecksum:atChecksum+len(sum)])
 }
 
 // Seal makes the checksum of a whole encoded copy true again, whatever its padding holds: readers
