@@ -49,6 +49,9 @@ func (w FarWrite) run(s *Session) error {
 	if w.Keep && found.State != far.Unreadable && !far.Ours(found, now) {
 		return nil
 	}
+	if err := s.overwriteLeft(found); err != nil {
+		return err
+	}
 	want, err := w.desired(s, found)
 	if err != nil {
 		return err
@@ -221,7 +224,7 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	if err := wipeFar(s.dev, old, now); err != nil {
+	if err := errors.Join(s.overwriteLeft(old), wipeFar(s.dev, old, now)); err != nil {
 		return &FarError{Place: w.Place, Err: err}
 	}
 	return nil
@@ -289,7 +292,7 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	case f.Place.Start() < layout.Metadata(s.choice.Copy):
 		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
 	}
-	return wipeFar(s.dev, f, s.choice.Copy)
+	return errors.Join(s.overwriteLeft(f), wipeFar(s.dev, f, s.choice.Copy))
 }
 
 // CatchUp brings the far header into step where that may be done, and tells why it was not.

@@ -170,6 +170,11 @@ func (s *Session) Do(c Change) error {
 		return err
 	}
 	c.Before = append(stray, c.Before...)
+	left, err := LeftBehind(s.dev, s.heads, s.choice, c.Next)
+	if err != nil {
+		return err
+	}
+	c.After = append(c.After, left...)
 	p, heads, err := s.plan(c)
 	if err != nil {
 		return err

@@ -142,6 +142,7 @@ type Status struct {
 	Want     Desired
 	// Damaged are the keyslots whose material on the device is not what the far header says it was.
 	Damaged []int
+	Left    []luks2.Extent // see Found.Left
 }
 
 // Examine gathers the evidence and judges it, for a caller that holds the lock. live lists the ranges that
@@ -161,6 +162,7 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 		}
 		f.Want, f.Damaged = e.Want, e.Recorded.Damage(source.Bytes, head)
 	}
+	f.Left = e.Recorded.Left(dev, head)
 	if !e.Token.Far.None() {
 		var err error
 		if e.Live, err = live(); err != nil {
