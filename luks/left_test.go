@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -164,4 +165,85 @@ func TestFreeRoomIsLeftAloneUnderRequirementsOfOthers(t *testing.T) {
 	if !errors.Is(err, luks2.ErrRequirements) || !bytes.Equal(dev.image, before) {
 		t.Errorf("%v", err)
 	}
+}
+
+// cutByOne takes the last MiB away, in which the locator lies.
+func cutByOne(dev *limited) { dev.resize(dev.Size() - mib) }
+
+// TestTheBodyOfACutOffFarHeaderGoesToo: what the device lost is the locator alone.
+func TestTheBodyOfACutOffFarHeaderGoesToo(t *testing.T) {
+	for name, does := range map[string]func(v *luks.Volume) error{
+		"disable": func(v *luks.Volume) error { return v.DisableFar(ctx) },
+		"kill":    killTwo,
+		"erase":   func(v *luks.Volume) error { return errors.Join(v.EraseFar(ctx), v.Erase(ctx)) },
+		"format": func(v *luks.Volume) error {
+			o := farOptions()
+			o.FarHeader = false
+			_, err := luks.Format(ctx, v.Device(), []byte("new"), o)
+			return err
+		},
+	} {
+		dev, v := twoKeys(t, 8*mib)
+		two, place := materialOf(t, dev, v, 1), farOf(t, v).Token.Far
+		from := v.Data.Offset
+		data := slices.Clone(dev.image[from:place.Start()])
+		cutByOne(dev)
+		v = loaded(t, dev)
+		if f := farOf(t, v); f.Standing != far.CutOff || !f.Severed {
+			t.Fatalf("%v, severed %v", f.Standing, f.Severed)
+		}
+		if err := does(v); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if bytes.Contains(dev.image, two) != (name == "disable") || bytes.Contains(dev.image[place.Start():], two) {
+			t.Errorf("%s leaves the material", name)
+		}
+		if name != "format" && !bytes.Equal(data, dev.image[from:place.Start()]) {
+			t.Errorf("%s went over the data", name)
+		}
+	}
+}
+
+// TestBytesOfOthersInACutOffFarHeaderStay: one byte in what must be zero, or data that reach there, and nothing goes.
+func TestBytesOfOthersInACutOffFarHeaderStay(t *testing.T) {
+	for name, spoil := range map[string]func(dev *limited, p far.Place){
+		"a byte between the areas": func(dev *limited, p far.Place) { dev.image[p.Body.End()-512] = 1 },
+		"a head":                   func(dev *limited, p far.Place) { clear(dev.image[p.Start() : p.Start()+64<<10]) },
+		"a mapping": func(dev *limited, p far.Place) {
+			dev.live = []luks2.Extent{{Offset: mib, Size: p.Start()}}
+		},
+	} {
+		dev, v := twoKeys(t, 8*mib)
+		p := farOf(t, v).Token.Far
+		cutByOne(dev)
+		spoil(dev, p)
+		before := slices.Clone(dev.image[p.Start():])
+		if err := loaded(t, dev).DisableFar(ctx); err == nil {
+			t.Errorf("%s: it was disabled as if nothing were left", name)
+		}
+		if !bytes.Equal(before, dev.image[p.Start():]) {
+			t.Errorf("%s: it was wiped", name)
+		}
+		if v := loaded(t, dev); farOf(t, v).HasToken {
+			t.Errorf("%s: it is not forgotten", name)
+		}
+	}
+}
+
+// TestForgettingACutOffFarHeaderGoesOn cuts that off at each of its writes.
+func TestForgettingACutOffFarHeaderGoesOn(t *testing.T) {
+	dev, _ := twoKeys(t, 8*mib)
+	cutByOne(dev)
+	before := slices.Clone(dev.image)
+	for writes := range 40 {
+		copy(dev.image, before)
+		err := loaded(t, &limited{elastic: dev.elastic, torn: writes}).DisableFar(ctx)
+		if _, err := loaded(t, dev).Resume(ctx, nil); err != nil {
+			t.Errorf("after %d writes: %v", writes, err)
+		}
+		if err == nil {
+			return
+		}
+	}
+	t.Error("it was never carried out")
 }

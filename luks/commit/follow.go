@@ -223,6 +223,9 @@ func (f *following) bring(s *Session, c Change, heads header.Plan) (lag, err err
 	if !f.has {
 		return nil, nil
 	}
+	if errors.Is(f.refused, far.ErrCutOff) && len(f.revoked) > 0 {
+		err = s.wipeSevered(f.token.Far)
+	}
 	if f.refused != nil {
 		for _, old := range f.copies {
 			if left := kept(f.dev, old, f.revoked); len(left) > 0 {

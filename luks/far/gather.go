@@ -17,6 +17,7 @@ import (
 func Gather(dev header.Device, head luks2.Copy) Evidence {
 	e := Evidence{Head: head, DeviceSize: uint64(max(dev.Size(), 0))}
 	e.Token, _, e.HasToken, e.TokenErr = Find(head.Metadata)
+	_, e.Severed = Severed(dev, head, e.Token.Far)
 	seen := map[uint64]bool{}
 	if e.TokenErr == nil && !e.Token.Far.None() {
 		e.Recorded = Read(dev, e.Token.Far)
@@ -143,6 +144,7 @@ type Status struct {
 	// Damaged are the keyslots whose material on the device is not what the far header says it was.
 	Damaged []int
 	Left    []luks2.Extent // see Found.Left
+	Severed bool           // see Evidence
 }
 
 // Examine gathers the evidence and judges it, for a caller that holds the lock. live lists the ranges that
@@ -151,7 +153,7 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 	live func() ([]luks2.Extent, error),
 ) (Status, error) {
 	e := Gather(dev, head)
-	f := Status{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded}
+	f := Status{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded, Severed: e.Severed}
 	if e.Recorded.State == Whole {
 		source, err := Gathered(dev, heads, head, e.Recorded)
 		if err != nil {

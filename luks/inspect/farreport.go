@@ -17,6 +17,7 @@ type FarEvidence struct {
 	Recorded far.Found      // at the place that the heads name; its body is not needed
 	Damaged  []int          // keyslots whose material is damaged on the device, and whole there
 	Left     []luks2.Extent // see far.Found.Left
+	Severed  bool           // see far.Evidence
 	// Lost is what lies at the device's end where no head is valid.
 	Lost *far.Found
 }
@@ -88,6 +89,10 @@ func (r *Report) farFindings(e *FarEvidence) {
 		r.add(Healable, "the far header is stale: another tool changed the header; far sync brings it into step")
 	case e.Standing == far.Interrupted:
 		r.add(Healable, "an update of the far header was cut off; far sync finishes it")
+	}
+	if e.Severed {
+		r.add(Healable, fmt.Sprintf("the far header's body is still there, with key material, from byte %d on: far "+
+			"disable wipes it", e.Token.Far.Start()))
 	}
 	if e.Exposed {
 		r.add(Healable, reachesOver)

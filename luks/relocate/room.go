@@ -80,7 +80,7 @@ func Disable(dev header.Device, now luks2.Copy) (steps []Step, left, err error) 
 		return nil, nil, err
 	}
 	steps, gone, err := PlanDisable(e)
-	if gone != nil {
+	if gone != nil && (!e.Severed || far.Reaches(e.Live, e.Token.Far)) {
 		left = &commit.FarError{Place: e.Token.Far, Err: gone}
 	}
 	return steps, left, err
