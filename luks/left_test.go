@@ -247,3 +247,36 @@ func TestForgettingACutOffFarHeaderGoesOn(t *testing.T) {
 	}
 	t.Error("it was never carried out")
 }
+
+// withOlderHeads is a volume onto which another tool put the heads of before a keyslot was added.
+func withOlderHeads(t *testing.T) (*limited, *luks.Volume) {
+	t.Helper()
+	dev, v := twoKeys(t, 8*mib)
+	was := slices.Clone(dev.image[:2*v.Choice.Copy.Header.Size])
+	for _, p := range []string{"three", "four"} {
+		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte(p), cheap); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copy(dev.image, was)
+	v = loaded(t, dev)
+	if f := farOf(t, v); f.Standing != far.Restored {
+		t.Fatalf("%v", f.Standing)
+	}
+	return dev, v
+}
+
+// TestErasingSaysNothingOfAFarHeaderThatIsGone: the newer one is wiped first, and nothing is left to be changed along.
+func TestErasingSaysNothingOfAFarHeaderThatIsGone(t *testing.T) {
+	dev, v := withOlderHeads(t)
+	place := farOf(t, v).Token.Far
+	if err := errors.Join(v.EraseFar(ctx), v.Erase(ctx)); err != nil || v.FarLag != nil {
+		t.Errorf("%v, lag %v", err, v.FarLag)
+	}
+	if v = loaded(t, dev); farOf(t, v).HasToken || v.BoundKeyslots() != 0 {
+		t.Error("the heads are not as they should be")
+	}
+	if len(bytes.Trim(dev.image[place.Start():], "\x00")) != 0 {
+		t.Error("it is not wiped")
+	}
+}

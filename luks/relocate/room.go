@@ -141,6 +141,11 @@ func eraseRecorded(s *commit.Session, now luks2.Copy, t far.Token) error {
 			all = append(all, named(p, eraseAt(s, p)))
 		}
 	}
+	if errors.Join(all...) == nil && errors.Is(err, far.ErrRestored) { // it has gone, and the heads forget it
+		if steps, _, err = Disable(s.Device(), now); err == nil {
+			return named(t.Far, s.Run(now, steps))
+		}
+	}
 	return errors.Join(all...)
 }
 
