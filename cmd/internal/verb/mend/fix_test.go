@@ -77,7 +77,8 @@ func TestAdviceRisksLeast(t *testing.T) {
 		})}, "luksAddKey d", true, verb.Healable},
 		"one that another was added for": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{
-				{ID: 0, State: inspect.Plausible, Bound: true}, {ID: 3, State: inspect.Ruined, Bound: true},
+				{ID: 0, State: inspect.Plausible, Bound: true},
+				{ID: 3, State: inspect.Ruined, Bound: true},
 				{ID: 4, State: inspect.Plausible, Bound: true},
 			}
 		})}, "luksKillSlot d 3", true, verb.Healable},
