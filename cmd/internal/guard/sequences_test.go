@@ -335,10 +335,34 @@ func (w *world) rightly(now []byte) bool {
 	rest := func(p []byte) []byte { return p[2*headSize : 1<<20] }
 	asLeft := bytes.Equal(rest(now), rest(w.left))
 	_, err := luks.Load(w.t.Context(), still(w.left))
-	if err == nil && bytes.Equal(rest(now), rest(w.sound)) {
+	asSound := w.areasComeBack(now)
+	if err == nil && asSound {
 		w.keyless = false // a head was left, and the far header vouched for the areas
 	}
-	return asLeft && (err == nil || !w.keyless) || bytes.Equal(rest(now), rest(w.sound)) && !w.keyless
+	return asLeft && (err == nil || !w.keyless) || asSound && !w.keyless
+}
+
+// areasComeBack: the areas of all keyslots are as a person left them, and what is nobody's is so too, or as the last
+// event left it.
+func (w *world) areasComeBack(now []byte) bool {
+	v, err := luks.Load(w.t.Context(), still(w.sound))
+	if err != nil {
+		return false
+	}
+	free := bytes.Clone(now[2*headSize : 1<<20])
+	for _, k := range v.Keyslots {
+		from, to := k.Area.Offset, k.Area.Offset+k.Area.Size
+		if !bytes.Equal(now[from:to], w.sound[from:to]) {
+			return false
+		}
+		copy(free[from-2*headSize:], w.left[from:to])
+	}
+	for i, c := range free {
+		if at := 2*headSize + i; c != w.left[at] && c != w.sound[at] {
+			return false
+		}
+	}
+	return true
 }
 
 // superblock is the beginning of an ext2 file system of 1,000 blocks.
