@@ -53,8 +53,8 @@ func (s situation) advise() advice {
 			state: "No keyslot opens the data any more, but the far header still does: an erasing was cut off, or " +
 				"another program's knows nothing of it.",
 			command: "erase {device}", writes: true, code: verb.Lost,
-			note: "it destroys the keyslots of the far header too; to have them back instead, cut its body out with dd " +
-				"and give it to luksHeaderRestore",
+			note: "it destroys the keyslots of the far header too; to have them back instead, cut its body out " +
+				"with dd and give it to luksHeaderRestore",
 		}
 	case s.closed:
 		return advice{
@@ -128,7 +128,8 @@ func (s situation) wayBack() advice {
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
 	case s.remains.Ruined != nil:
-		a.state = "No valid header is left: neither at its start nor in the far header, which is damaged or was never finished."
+		a.state = "No valid header is left: neither at its start nor in the far header, which is damaged or was never " +
+			"finished."
 		a.command, a.note = "rescue {device}", "it lists what is left; of a luksFormat that was cut off that is nothing"
 	default:
 		a.state, a.command = "No valid header is left.", "rescue {device}"
