@@ -138,7 +138,8 @@ var advice = []struct {
 		"away since, cut the body out with dd and give it to luksHeaderRestore."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{luks.ErrFarLeft, "It may hold key material. Once the device takes writes again, {program} repair {device} " +
-		"or the same command wipes it; where those say that it is something else and you are certain that it is not, overwrite it."},
+		"or the same command wipes it; where those say that it is something else and you are certain that it " +
+		"is not, overwrite it."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
 		"makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Give the device its size back; data may be missing too: {program} check {device}. If that " +
