@@ -183,8 +183,8 @@ func (m *midway) overFar(c *verb.Command, resume bool) error {
 		!far.Ours(far.Read(m.data, t.Far), m.Choice.Copy) {
 		return nil
 	}
-	return verb.Failure(ui.Failed, "The data of this run reach over the far header of %s, which would be lost. Give it up "+
-		"first: %s far disable %s. When the run is over, far enable makes a new one.", m.name, c.Program, m.name)
+	return verb.Failure(ui.Failed, "The data of this run reach over the far header of %s, which would be lost. Give "+
+		"it up first: %s far disable %s. When the run is over, far enable makes a new one.", m.name, c.Program, m.name)
 }
 
 // agree asks before anything is written.
