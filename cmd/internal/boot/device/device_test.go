@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 	"github.com/orthrus-luks/orthrus/test/pace"
@@ -266,5 +268,31 @@ func TestAPartitionFromSectorZeroIsNoTwinOfItsDisk(t *testing.T) {
 	}
 	if real := probe("/devices/x/block/sdb/sdb2", map[string]string{"size": "100", "partition": "2", "start": "2048"}); real.UUID == "" {
 		t.Errorf("a partition has no uuid: %+v", real)
+	}
+}
+
+func TestAMappingWithoutATableIsNotThereYet(t *testing.T) {
+	root := t.TempDir()
+	const path = "/devices/virtual/block/dm-7"
+	put := func(name, text string) {
+		file := filepath.Join(root, "sys", path, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("dm/name", "vg-root")
+	put("dm/uuid", "LVM-"+strings.Repeat("x", 64))
+	for size, want := range map[string]bool{"0": false, "2048": true} {
+		put("size", size)
+		i := prober{system: udev.System{Root: root}}.probe(udev.Event{DevPath: path, DevName: "/dev/dm-7", Major: 254, Minor: 7})
+		for _, name := range []string{"/dev/dm-7", "/dev/mapper/vg-root", "/dev/vg/root"} {
+			if got := i.Answers(plan.ParseReference(name)); got != want {
+				t.Errorf("%s sectors: %s answers: %v", size, name, got)
+			}
+		}
+		w := knowing(i)
+		if got := len(w.numbered(unix.Mkdev(254, 7), "/dev/link")) > 0; got != want {
+			t.Errorf("%s sectors: by its number: %v", size, got)
+		}
 	}
 }

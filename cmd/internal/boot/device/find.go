@@ -179,6 +179,9 @@ func (w *Watcher) numbered(rdev uint64, path string) []Identity {
 	major, minor := unix.Major(rdev), unix.Minor(rdev)
 	for _, d := range w.devices {
 		if d.known && d.identity.Major == major && d.identity.Minor == minor {
+			if d.identity.unmapped {
+				return nil
+			}
 			return []Identity{d.identity}
 		}
 	}

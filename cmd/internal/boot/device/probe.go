@@ -50,6 +50,7 @@ func (p prober) probe(e udev.Event) Identity {
 	}
 	hidden := false
 	if name := p.attribute(e.DevPath + "/dm/name"); name != "" {
+		i.unmapped = p.attribute(e.DevPath+"/size") == "0"
 		i.Links = append(i.Links, "/dev/mapper/"+name)
 		var volume string
 		if volume, hidden = tools.LogicalVolume(name, p.attribute(e.DevPath+"/dm/uuid")); volume != "" {
