@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -244,6 +245,9 @@ func (w *walk) logical(name string) {
 			w.foreign("LVM's " + target + " (" + name + ")")
 		}
 		add(&w.facts.Drivers, "dm-"+target)
+		if target == "raid" { // which asks for a level's module when it is too late for it
+			w.facts.Drivers = append(w.facts.Drivers, tools.Named("mdadm").Modules...)
+		}
 	}
 }
 

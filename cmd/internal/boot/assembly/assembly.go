@@ -7,6 +7,7 @@ package assembly
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,10 +98,15 @@ func (s *starter) run(ctx context.Context) {
 
 // startRest does without what has not come, where there is such.
 func (s *starter) startRest(ctx context.Context) {
-	out, err := s.call(ctx, s.tool.Rest())
-	if out != "" || err != nil {
-		s.report(fmt.Errorf("after %v without all its devices: %s: %.400s %w", Patience, s.tool.Name, out, err))
+	said, err := s.call(ctx, s.tool.Rest())
+	if said == "" && err == nil {
+		return
 	}
+	text := fmt.Sprintf("after %v, what lacks a device is started without it: %.400s", Patience, strings.TrimSpace(said))
+	if err != nil {
+		text += fmt.Sprintf(": %s: %v", s.tool.Name, err)
+	}
+	s.report(errors.New(text))
 }
 
 // call runs the program to its end, whatever becomes of ctx, and returns what it complains of.

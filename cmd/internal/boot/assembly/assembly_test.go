@@ -90,7 +90,7 @@ func TestOnlyTheLastComplaintIsPassedOn(t *testing.T) {
 		s.watcher = &stages{all: [][]string{{"/dev/a"}}}
 		s.run(ctx)
 	})
-	if len(*said) != 1 || !strings.Contains((*said)[0], "lvm: no such disk") || strings.Contains((*said)[0], "well") {
+	if len(*said) != 1 || !strings.Contains((*said)[0], "without it: no such disk: lvm: exit status 5") || strings.Contains((*said)[0], "well") {
 		t.Errorf("%q", *said)
 	}
 }

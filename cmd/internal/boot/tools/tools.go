@@ -41,7 +41,7 @@ var All = []*Tool{
 	{
 		Name: "lvm", Package: "lvm2", Contents: "LVM2_member",
 		Config:  []string{"/etc/lvm/lvm.conf", "/etc/lvm/lvmlocal.conf"},
-		Modules: []string{"dm_mirror", "dm_snapshot", "dm_raid"},
+		Modules: []string{"dm_mirror", "dm_snapshot", "dm_raid", "raid0", "raid1", "raid10"},
 		start:   []string{"vgchange", "-aay", "--sysinit", "--noudevsync", "--activationmode", "complete"},
 		rest:    []string{"vgchange", "-aay", "--sysinit", "--noudevsync", "--activationmode", "degraded"},
 	},
