@@ -46,7 +46,8 @@ func explainField(err error) error {
 	}
 	switch field.Field {
 	case "version", "hash type":
-		return setup.Failure(ui.Failed, "Unsupported VERITY %s %v.", field.Field, field.Value)
+		number, _ := field.Value.(uint32)
+		return setup.Failure(ui.Failed, "Unsupported VERITY %s %d.", field.Field, int32(number)) // signed, as theirs
 	case "data block size", "hash block size":
 		if strings.Contains(field.Why, "parity") {
 			return setup.Failure(ui.Failed, "Block sizes must match for FEC.")

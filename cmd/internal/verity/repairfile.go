@@ -46,8 +46,10 @@ func (r *run) takeOver(im *image, d *device) error {
 	if !info.Mode().IsRegular() || d.same(im.data) || d.same(im.hash) || im.fec != nil && d.same(im.fec) {
 		return setup.Failure(ui.Failed, "Requested file %s already exists.", d.path)
 	}
-	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return setup.Because(ui.InUse, "Another run is writing "+d.path+".", err)
+	err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	now, gone := os.Lstat(d.path)
+	if err != nil || gone != nil || !os.SameFile(info, now) { // a run that has just ended has given it its name
+		return setup.Because(ui.InUse, "Another run is writing "+d.path+".", firstError(err, gone))
 	}
 	if info.Size() > 0 {
 		r.ui.Errorf("%s is left from a run that was interrupted: it is begun anew.", d.path)
