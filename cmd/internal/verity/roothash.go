@@ -67,6 +67,9 @@ func (r *run) writeRootFile(root []byte) error {
 		return nil
 	}
 	f, err := os.OpenFile(r.rootHashFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o600)
+	if err != nil && compatible(r.program) {
+		return setup.Because(ui.Failed, "Cannot create root hash file "+r.rootHashFile+" for writing.", err)
+	}
 	if err == nil {
 		_, err = f.WriteString(hex.EncodeToString(root))
 		sync := f.Sync()
