@@ -14,8 +14,10 @@ type FarEvidence struct {
 	far.Judgement
 	Token    far.Token
 	HasToken bool
-	Recorded far.Found // at the place that the heads name; its body is not needed
-	Damaged  []int     // keyslots whose material is damaged on the device, and whole there
+	Recorded far.Found      // at the place that the heads name; its body is not needed
+	Damaged  []int          // keyslots whose material is damaged on the device, and whole there
+	Left     []luks2.Extent // see far.Found.Left
+	Severed  bool           // see far.Evidence
 	// Lost is what lies at the device's end where no head is valid.
 	Lost *far.Found
 }
@@ -88,6 +90,10 @@ func (r *Report) farFindings(e *FarEvidence) {
 	case e.Standing == far.Interrupted:
 		r.add(Healable, "an update of the far header was cut off; far sync finishes it")
 	}
+	if e.Severed {
+		r.add(Healable, fmt.Sprintf("the far header's body is still there, with key material, from byte %d on: far "+
+			"disable wipes it", e.Token.Far.Start()))
+	}
 	if e.Exposed {
 		r.add(Healable, reachesOver)
 	}
@@ -98,6 +104,10 @@ func (r *Report) farFindings(e *FarEvidence) {
 		r.add(Healable,
 			fmt.Sprintf("the far header holds the material of %d keyslots that the header does not have any more",
 				len(e.Revoked)))
+	}
+	for _, l := range e.Left {
+		r.add(Healable, fmt.Sprintf("bytes %d to %d still hold the material of a keyslot that has gone, which an old "+
+			"header opens: a change was cut off; far sync overwrites it", l.Offset, l.End()-1))
 	}
 	for _, id := range e.Damaged {
 		r.add(Healable,

@@ -80,7 +80,7 @@ func Disable(dev header.Device, now luks2.Copy) (steps []Step, left, err error) 
 		return nil, nil, err
 	}
 	steps, gone, err := PlanDisable(e)
-	if gone != nil {
+	if gone != nil && (!e.Severed || far.Reaches(e.Live, e.Token.Far)) {
 		left = &commit.FarError{Place: e.Token.Far, Err: gone}
 	}
 	return steps, left, err
@@ -139,6 +139,11 @@ func eraseRecorded(s *commit.Session, now luks2.Copy, t far.Token) error {
 	for i, p := range t.Places() {
 		if i == 0 || p.Locator != t.Far.Locator {
 			all = append(all, named(p, eraseAt(s, p)))
+		}
+	}
+	if errors.Join(all...) == nil && errors.Is(err, far.ErrRestored) { // it has gone, and the heads forget it
+		if steps, _, err = Disable(s.Device(), now); err == nil {
+			return named(t.Far, s.Run(now, steps))
 		}
 	}
 	return errors.Join(all...)

@@ -45,7 +45,7 @@ func TestTrueCryptVolumesOfTcplayAreMappedAsByCryptsetup(t *testing.T) {
 			passed := t.Run(kind.chain, func(t *testing.T) {
 				b := newBench(t)
 				b.tcplay("secret\nsecret\ny\n", "-c", "-d", disk, "-a", kind.hash, "-b", kind.ciphers, "-z", "-w")
-				v := tcryptVolume{passphrase: "secret", chain: kind.chain}
+				v := tcryptVolume{passphrase: "secret", chain: kind.chain, hash: kind.hash}
 				b.tcryptAsByAll(disk, v)
 			})
 			if passed {
@@ -111,6 +111,7 @@ func (b *bench) tcplay(answers string, args ...string) {
 type tcryptVolume struct {
 	passphrase, keys, options string
 	chain, mode               string // that it has; mode "" is xts-plain64
+	hash                      string // of its key derivation, where it matters to a release; Whirlpool does
 	pim                       uint32
 }
 
@@ -138,6 +139,17 @@ func (b *bench) tcryptRun(p program, v tcryptVolume, args string) string {
 	return stdout.String()
 }
 
+// tcryptRefused is for a release that was built without the volume's hash: it finds no key.
+func (b *bench) tcryptRefused(p program, v tcryptVolume, disk string) {
+	b.t.Helper()
+	cmd := exec.Command(p.path, words("tcryptDump "+disk+" "+v.args())...)
+	cmd.Dir, cmd.Stdin = b.dir, strings.NewReader(v.passphrase+"\n")
+	out, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 2 {
+		b.t.Errorf("%s opens what it has no %s for: exit code %d, %v\n%s", p.name, v.hash, code, err, out)
+	}
+}
+
 // tcryptAsByAll compares ours with two releases of cryptsetup: what they say of the header, their tables and status. Each
 // removes what the other made. Then it compares the kernel and user space.
 func (b *bench) tcryptAsByAll(disk string, v tcryptVolume) {
@@ -151,6 +163,10 @@ func (b *bench) tcryptAsByAll(disk string, v tcryptVolume) {
 	seen := b.tcryptSeen(us, us, disk, v)
 	for _, release := range []string{"bookworm", "trixie"} {
 		them := real(b.t, release)
+		if v.hash == "whirlpool" && release == "trixie" {
+			b.tcryptRefused(them, v, disk)
+			continue
+		}
 		if other := b.tcryptRun(them, v, "tcryptDump "+disk); tcryptOld(dump) != tcryptOld(other) {
 			b.t.Errorf("tcryptDump of orthrus:\n%s\nof %s:\n%s", dump, release, other)
 		}

@@ -131,7 +131,8 @@ var advice = []struct {
 		"{device}"},
 	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} " +
 		"luksHeaderBackup --header-backup-file FILE {device}"},
-	{commit.ErrInForce, "Once the device takes writes again, {program} repair {device} makes both header copies say so."},
+	{commit.ErrInForce, "Once the device takes writes again, {program} repair {device} makes both header copies say " +
+		"so; with --wipe-free it overwrites key material that may be left, too."},
 	{far.ErrRestored, "It keeps every passphrase of its time. If the header on the device counts, wipe it: {program} " +
 		"far disable --forget-newer {device}. If the newer one is to come back, with passphrases that were taken " +
 		"away since, cut the body out with dd and give it to luksHeaderRestore."},

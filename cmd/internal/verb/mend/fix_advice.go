@@ -129,7 +129,7 @@ func (s situation) healable() advice {
 	a := advice{code: verb.Healable}
 	r := s.report
 	switch {
-	case r.Reencryption != nil && (r.LeftAlone || r.Reencryption.Verdict.State != reencrypt.Clean):
+	case r.Reencryption != nil && (r.LeftAlone || r.Reencryption.Verdict.Step != reencrypt.Resume):
 		return s.reencrypting(verb.Healable)
 	case s.copyIs("conflicting"):
 		a.state = "The two copies of the header contradict each other."
@@ -149,6 +149,12 @@ func (s situation) healable() advice {
 		a.command, a.writes, a.note = "repair {device}", true, "it brings the keyslot back from the far header"
 	case s.cutOff:
 		return s.interrupted()
+	case s.dead() >= 0:
+		a.state = fmt.Sprintf("Dead, with no whole copy: %s. Others open the volume.",
+			idList("keyslot", s.damagedKeyslots()))
+		a.command, a.writes = fmt.Sprintf("luksKillSlot {device} %d", s.dead()), true
+		a.note = "it takes the dead keyslot out of the header, and concludes a removal that was cut off; if its " +
+			"passphrase is still wanted, give it a keyslot with luksAddKey"
 	case len(s.damagedKeyslots()) > 0:
 		a.state = fmt.Sprintf("Damaged, with no whole copy: %s. The others open the volume.",
 			idList("keyslot", s.damagedKeyslots()))
@@ -225,6 +231,24 @@ func (s situation) damagedKeyslots() (ids []int) {
 		}
 	}
 	return ids
+}
+
+// dead is the first keyslot whose material is ruined where two whole ones open the data, as they do once another was
+// added in its place; -1 for none.
+func (s situation) dead() int {
+	ruined, whole := -1, 0
+	for _, k := range s.report.Keyslots {
+		if k.State == inspect.Ruined && ruined < 0 {
+			ruined = k.ID
+		}
+		if k.Bound && k.State == inspect.Plausible {
+			whole++
+		}
+	}
+	if whole < 2 {
+		return -1
+	}
+	return ruined
 }
 
 // firstFinding is the first of the worst, as a sentence.
