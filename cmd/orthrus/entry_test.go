@@ -25,7 +25,8 @@ func started(t *testing.T) string {
 		t.Fatalf("the Makefile's flag is %q, want %q", flag, want)
 	}
 	program := filepath.Join(t.TempDir(), "orthrus")
-	if out, err := exec.Command("go", "build", "-ldflags", "-s -w "+string(flag), "-o", program, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-ldflags", "-s -w "+string(flag), "-o", program, ".")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program

@@ -161,7 +161,7 @@ func freePlace(dev header.Device, found far.Found, free bool, except ...luks2.Ex
 			continue
 		}
 		for _, part := range e.Outside(except) {
-			if err := zeros(dev, part); err != nil {
+			if err := Zeros(dev, part); err != nil {
 				return err
 			}
 		}
@@ -169,8 +169,8 @@ func freePlace(dev header.Device, found far.Found, free bool, except ...luks2.Ex
 	return nil
 }
 
-// zeros looks for a byte that is not zero.
-func zeros(dev header.Device, e luks2.Extent) error {
+// Zeros refuses with a NotFreeError where a byte is not zero.
+func Zeros(dev header.Device, e luks2.Extent) error {
 	const piece = 256 << 10
 	p, nothing := make([]byte, piece), make([]byte, piece)
 	for at := e.Offset; at < e.End(); at += piece {

@@ -201,6 +201,13 @@ func (b bodyDevice) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// Usable tells whether a volume's header can be brought back from it: a head in the body is valid, and of the body's
+// length. Parts of the rest may be damaged.
+func (f Found) Usable() bool {
+	head, err := f.Head()
+	return f.State > Unreadable && err == nil && Length(head) == uint64(len(f.Body))
+}
+
 // Device shows the body as what it is, a detached header, for reading only.
 func (f Found) Device() header.Device { return bodyDevice{f.Body} }
 

@@ -32,6 +32,12 @@ type FarReport struct {
 	Forgotten []FarPlace `json:"forgotten,omitempty"`
 }
 
+// What Standing says of a far header where no head at the start is valid.
+const (
+	OnlyCopy      = "the only copy"
+	WithoutHeader = "without a header" // no head in it is left either
+)
+
 // FarPlace is one far header.
 type FarPlace struct {
 	Body    uint64 `json:"body_offset"`
@@ -127,7 +133,13 @@ func (r *Report) judgeLostFar(e *FarEvidence) {
 	f := *e.Lost
 	r.UUID = f.Locator.UUID
 	place := farPlace(f)
-	r.Far = &FarReport{Standing: "the only copy", Place: &place}
+	r.Far = &FarReport{Standing: OnlyCopy, Place: &place}
+	if !f.Usable() {
+		r.Far.Standing = WithoutHeader
+		r.add(Lost, fmt.Sprintf("the far header at byte %d is damaged or was never finished: no header is left in it",
+			f.Place.Start()))
+		return
+	}
 	r.add(Lost, fmt.Sprintf("the far header at byte %d, seqid %d, is %v: repair --from-far brings the header back",
 		f.Place.Start(), f.Locator.SeqID, f.State))
 }
