@@ -156,7 +156,9 @@ func (r *run) planAreas(im *image) error {
 	if err := r.outputsApart(); err != nil {
 		return err
 	}
-	if samePath(r.args[0], hash) && im.offset < im.DataSize() {
+	// Without a superblock the tree begins with the hash block that the offset lies in.
+	start := min(im.offset, int64(im.first)*int64(im.HashBlockSize))
+	if samePath(r.args[0], hash) && start < im.DataSize() {
 		return setup.Failure(ui.Failed, "Data area overlaps with hash area.")
 	}
 	if r.fecDevice == "" {
