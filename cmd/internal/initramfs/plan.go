@@ -19,6 +19,7 @@ type Plan struct {
 	Fstab    string        `json:"fstab"`
 	// Veritytab are the lines of it that the image needs.
 	Veritytab string   `json:"veritytab,omitempty"`
+	Tools     []string `json:"tools,omitempty"` // programs that start arrays and volume groups
 	Files     []File   `json:"files,omitempty"`
 	Left      []string `json:"left_out,omitempty"` // key files
 }
@@ -27,6 +28,8 @@ type Plan struct {
 type File struct {
 	Path    string `json:"path"`
 	Private bool   `json:"private,omitempty"` // for root's eyes
+	// A program or a library; a file that may be absent.
+	program, optional bool
 }
 
 // Plan chooses what the image needs. Errors are of kind ErrForeign, ErrKeyFile
@@ -47,6 +50,10 @@ func (f Facts) Plan() (Plan, error) {
 		return Plan{}, err
 	}
 	images := p.chooseImages(f)
+	if !f.Part {
+		p.Tools = f.tools(lines, images)
+	}
+	f.Tools = p.Tools
 	if p.Modules, err = f.Index.Resolve(append(f.wanted(lines, images), f.Modules...)...); err != nil {
 		return Plan{}, err
 	}
