@@ -98,13 +98,16 @@ func (v *Volume) EnableFar(ctx context.Context, room Room) (p FarPlan, err error
 // DisableFar wipes the far header and gives its room back: a data segment that ends where the far header
 // made it end reaches to the device's end again. Where what lies at its place is not ours to wipe, the
 // heads forget it all the same, and a FarError names what remains. Mappings stay as they are. It refuses
-// with far.ErrRestored, far.ErrCovered, far.ErrUnderWay, far.ErrUnsure or a far.TokenError.
+// with far.ErrRestored, far.ErrCovered, far.ErrUnderWay, far.ErrUnsure, a far.LastCopyError or a far.TokenError.
 func (v *Volume) DisableFar(ctx context.Context) error {
 	if v.Version != 2 {
 		return far.ErrNone
 	}
 	var left error
 	err := v.transact(ctx, commit.Options{}, func(s *commit.Session) (steps []commit.Step, err error) {
+		if err := relocate.CheckLastCopies(v.dev, s.Now()); err != nil {
+			return nil, err
+		}
 		steps, left, err = relocate.Disable(v.dev, s.Now())
 		return steps, err
 	})

@@ -695,3 +695,38 @@ func TestFarHeaderAcrossTheEndOfTheSequenceNumbers(t *testing.T) {
 		}
 	}
 }
+
+// TestTheLastWholeCopyOfAKeyslotIsKept: its area on the device is damaged, and only the far header has it whole. What
+// copies areas as they are, or wipes the far header, is refused before the first write.
+func TestTheLastWholeCopyOfAKeyslotIsKept(t *testing.T) {
+	for name, do := range map[string]func(v *luks.Volume) error{
+		"far disable":   func(v *luks.Volume) error { return v.DisableFar(ctx) },
+		"header resize": func(v *luks.Volume) error { return v.SetMetadataSize(ctx, luks.MetadataSize{Header: 32 << 10}, nil) },
+		"a change in a full area": func(v *luks.Volume) error {
+			_, err := v.ChangeKey(ctx, unlock(t, v, "one"), []byte("new"), cheap)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dev := &reached{memory: &memory{image: make([]byte, 24*mib)}}
+			o := farOptions()
+			o.KeyslotsSize = 512 << 10 // two keyslots, and no room for a third
+			v, err := luks.Format(ctx, dev, []byte("one"), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+				t.Fatal(err)
+			}
+			dev.image[v.Keyslots[1].Area.Offset] ^= 1
+			before := bytes.Clone(dev.image)
+			var last *far.LastCopyError
+			if err := do(loaded(t, dev)); !errors.As(err, &last) || !slices.Equal(last.Keyslots, []int{1}) {
+				t.Errorf("got %v", err)
+			}
+			if !bytes.Equal(dev.image, before) {
+				t.Error("something was written")
+			}
+		})
+	}
+}

@@ -5,9 +5,11 @@ package far
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -154,6 +156,41 @@ func (f Found) Damage(source []byte, head luks2.Copy) []int {
 		}
 	}
 	return ids
+}
+
+// ErrLastCopy is the kind of LastCopyError.
+var ErrLastCopy = errors.New("the far header has the last whole copy")
+
+// LastCopyError refuses to wipe a far header, or to make it anew from the device, which has lost what it still has.
+type LastCopyError struct{ Keyslots []int }
+
+func (e *LastCopyError) Error() string {
+	text := ErrLastCopy.Error() + " of keyslot"
+	for i, id := range e.Keyslots {
+		text += []string{" ", ", "}[min(i, 1)] + strconv.Itoa(id)
+	}
+	return text
+}
+
+func (e *LastCopyError) Unwrap() error { return ErrLastCopy }
+
+// LastCopy returns a LastCopyError where the material of a keyslot is damaged in source, as Damage has it, or could not
+// be read there, and the body's is whole, whatever else of the far header is damaged.
+func (f Found) LastCopy(source []byte, head luks2.Copy) error {
+	if f.State < Foreign || !f.copied(source, head.Header.Size) {
+		return nil
+	}
+	var ids []int
+	for _, k := range head.Metadata.Keyslots() {
+		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
+		if f.Locator.stays(e) && !f.Vouches(e, source[e.Offset:e.End()]) && f.Vouches(e, f.Body[e.Offset:e.End()]) {
+			ids = append(ids, k.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return &LastCopyError{ids}
 }
 
 // copied: one of the heads in source is, byte for byte, the one in the far header. Heads of another size are another's.

@@ -3,6 +3,7 @@
 package relocate
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -111,7 +112,21 @@ func (s Sizes) Plan(dev header.Device, now luks2.Copy) ([]Step, error) {
 	if err != nil || len(steps) == 0 {
 		return nil, err
 	}
-	return steps, CheckMovable(dev, now, nil, true)
+	return steps, errors.Join(CheckMovable(dev, now, nil, true), CheckLastCopies(dev, now))
+}
+
+// CheckLastCopies refuses with a far.LastCopyError to move keyslots, or to wipe the far header, while that has the last
+// whole copy of one of them: what lies on the device would be copied as it is, and the far header made from it.
+func CheckLastCopies(dev header.Device, now luks2.Copy) error {
+	e := far.Gather(dev, now)
+	if e.Recorded.State < far.Foreign {
+		return nil
+	}
+	source, err := far.Gathered(dev, header.Read(dev), now, e.Recorded)
+	if err != nil {
+		return err
+	}
+	return e.Recorded.LastCopy(source.Bytes, now)
 }
 
 // CheckMovable refuses a relocation unless the far header is ours, and both it and the room that steps take

@@ -47,6 +47,14 @@ func (u *UI) Lost() error {
 	return o.lost
 }
 
+// Discarded tells whether nobody can see what is printed: standard output is the null device, which it is too where it
+// was closed.
+func (u *UI) Discarded() bool {
+	var s unix.Stat_t
+	f, ok := fileOf(u.Out)
+	return ok && unix.Fstat(int(f.Fd()), &s) == nil && s.Mode&unix.S_IFMT == unix.S_IFCHR && s.Rdev == unix.Mkdev(1, 3)
+}
+
 // fileOf is the file behind a writer.
 func fileOf(w io.Writer) (*os.File, bool) {
 	if o, ok := w.(*output); ok {

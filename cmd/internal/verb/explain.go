@@ -136,10 +136,10 @@ var advice = []struct {
 	{far.ErrRestored, "It keeps every passphrase of its time. If the header on the device counts, wipe it: {program} " +
 		"far disable --forget-newer {device}. If the newer one is to come back, with passphrases that were taken " +
 		"away since, cut the body out with dd and give it to luksHeaderRestore."},
+	{far.ErrLastCopy, "Bring it back to its place first: {program} repair {device}"},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
-	{luks.ErrFarLeft, "It may hold key material. Once the device takes writes again, {program} repair {device} " +
-		"or the same command wipes it; where those say that it is something else and you are certain that it " +
-		"is not, overwrite it."},
+	{luks.ErrFarLeft, "It may hold key material: repeat the command or, once it is certain that nothing else lies there, " +
+		"overwrite it."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
 		"makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Give the device its size back; data may be missing too: {program} check {device}. If that " +

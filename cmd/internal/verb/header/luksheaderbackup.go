@@ -5,6 +5,10 @@ package header
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -52,9 +56,25 @@ func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
 		return errors.Join(err, incomplete(ctx, c, v))
 	}
-	c.UI.Advisef("Header and keyslots of %s are in %s, %d MiB; it opens with every passphrase of today. Keep it apart.",
-		v.Path, c.Opt.HeaderBackupFile.V, (len(image)+1<<20-1)>>20)
+	opens := "it opens with every passphrase of today"
+	if hurt := hurtKeyslots(ctx, v); len(hurt) > 0 {
+		opens = "it opens with what opens the volume now"
+		c.UI.Errorf("WARNING: damaged on %s, and so in the backup: keyslots %v. See what brings them back: %s fix %s",
+			v.Path, strings.Trim(fmt.Sprint(hurt), "[]"), c.Program, v.Path)
+	}
+	c.UI.Advisef("Header and keyslots of %s are in %s, %d MiB; %s. Keep it apart.",
+		v.Path, c.Opt.HeaderBackupFile.V, (len(image)+1<<20-1)>>20, opens)
 	return incomplete(ctx, c, v)
+}
+
+// hurtKeyslots are those whose material is damaged for certain: by how it looks, or by the far header's sums.
+func hurtKeyslots(ctx context.Context, v *volume.Volume) []int {
+	hurt := v.DamagedKeyslots()
+	if f, err := v.Far(ctx); err == nil {
+		hurt = append(hurt, f.Damaged...)
+	}
+	sort.Ints(hurt)
+	return slices.Compact(hurt)
 }
 
 // incomplete names keyslots that a backup has not, since only what was kept of a change that was cut off has them.

@@ -155,18 +155,22 @@ func enrollRecovery(ctx context.Context, c *verb.Command, v *volume.Volume, key 
 	defer recovery.Close()
 	defer withoutSIGPIPE()()
 	n := luks.NewKeyslot{ID: keys.AnyOrSlot(c), KDF: recoveryCosts, Hash: recoveryCosts.Hash}
+	if !c.Opt.DryRun {
+		c.UI.Sayf("The recovery key, which is shown this once:")
+		if err := showRecovery(c, recovery); err != nil {
+			return err
+		}
+	}
 	id, at, err := v.Enroll(ctx, key, recovery.Bytes(), n, token.NewRecovery())
 	if err != nil {
+		recoveryIsIdle(c, v, err)
 		return enrollError(err)
 	}
 	if c.Opt.DryRun {
 		return nil
 	}
-	c.UI.Sayf("Keyslot %d created%s, with token %d. Its recovery key, which is shown this once:", id, v.AndFar(), at)
-	if err := showRecovery(c, recovery); err != nil {
-		return takeBack(ctx, v, id, key, err)
-	}
-	c.UI.Advisef("Keep it where the volume is not. It is typed like a passphrase.")
+	c.UI.Sayf("Keyslot %d created for it%s, with token %d.", id, v.AndFar(), at)
+	c.UI.Advisef("Keep the key where the volume is not. It is typed like a passphrase.")
 	c.AdviseBackup("Header backups from before lack it; make a new one:", v.Path)
 	return nil
 }

@@ -178,6 +178,8 @@ func printFixed(c *verb.Command, s situation, r fixed) {
 	switch {
 	case r.Command == "" && s.report != nil && s.report.Reencryption != nil:
 		c.UI.Printf("action: none that is safe")
+	case r.Command == "" && r.Verdict == inspect.Lost.String():
+		c.UI.Printf("action: none on this device as it is")
 	case r.Command == "":
 		c.UI.Printf("action: none is needed")
 	case r.Writes:

@@ -62,6 +62,12 @@ func (s situation) advise() advice {
 			command: "luksHeaderRestore --header-backup-file FILE {device}", writes: true, code: verb.Lost,
 			note: "only a header backup from before the keyslots were destroyed opens it",
 		}
+	case s.report.Grade() == inspect.Lost && s.report.Chosen != "" && s.remains.Far == nil:
+		return advice{
+			state:   "The header is in order, and no keyslot that opens the data is whole.",
+			command: "luksHeaderRestore --header-backup-file FILE {device}", writes: true, code: verb.Lost,
+			note: "a header backup from before the damage brings the keyslots back; check tells what is damaged",
+		}
 	case s.report.Grade() == inspect.Lost:
 		return s.lost()
 	case s.report.Grade() == inspect.Healable:
