@@ -4,7 +4,6 @@ package guard
 
 import (
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,7 +23,7 @@ func BenchmarkFirstLook(b *testing.B) {
 	}
 	for b.Loop() {
 		g := New(Options{
-			Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Log:    &Log{w: io.Discard, least: info, format: asText},
 			Store:  store.Store{State: filepath.Join(b.TempDir(), "state"), Volatile: filepath.Join(dir, "run")},
 			Config: policy.Default(),
 		})

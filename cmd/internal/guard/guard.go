@@ -3,7 +3,6 @@
 package guard
 
 import (
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,7 @@ const (
 
 // Guard looks at devices and remembers what it saw. Its methods may be called by several goroutines.
 type Guard struct {
-	log      *slog.Logger
+	log      *Log
 	dryRun   bool
 	store    store.Store
 	machine  machine
@@ -45,7 +44,7 @@ type Guard struct {
 
 // Options make a Guard.
 type Options struct {
-	Log    *slog.Logger
+	Log    *Log
 	Store  store.Store
 	Config policy.Config
 	DryRun bool // look and decide, write nothing, remember nothing

@@ -5,7 +5,6 @@ package guard
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +35,7 @@ func newBench(t *testing.T, config string) *bench {
 	}
 	b := &bench{t: t, dir: dir}
 	b.Guard = New(Options{
-		Log:    slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:    &Log{w: &b.log, format: asText},
 		Store:  store.Store{State: filepath.Join(dir, "state"), Volatile: filepath.Join(dir, "run")},
 		Config: c,
 	})

@@ -4,13 +4,16 @@ package guard
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
+	"unicode"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 	"github.com/orthrus-luks/orthrus/cmd/internal/unixsocket"
@@ -18,90 +21,134 @@ import (
 
 const journalSocket = "/run/systemd/journal/socket"
 
-// Logger writes as the configuration says; w is where text and JSON go.
-func Logger(c policy.Config, w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.Level)) // checked by the parser
-	options := &slog.HandlerOptions{Level: level}
-	plain := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		a.Value = inWords(a.Value)
-		return a
-	}}
-	kind := c.Log
-	if kind == policy.LogAuto {
-		kind = policy.LogText
-		if os.Getenv("JOURNAL_STREAM") != "" {
-			kind = policy.LogJournal
+// level says how much a record matters.
+type level int
+
+const (
+	debug level = iota
+	info
+	warn
+	failure
+)
+
+// levels are the names in the log and, in small letters, in the configuration.
+var levels = [...]string{"DEBUG", "INFO", "WARN", "ERROR"}
+
+// Log takes records: a message, and pairs of a name and a value, which is a string, a number, an error or a list of
+// strings. Goroutines may share it.
+type Log struct {
+	mu     sync.Mutex
+	w      io.Writer
+	least  level
+	format func(b *bytes.Buffer, at level, message string, pairs []any)
+}
+
+// Debug takes what is of use to whoever looks for a fault.
+func (l *Log) Debug(message string, pairs ...any) { l.take(debug, message, pairs) }
+
+// Info takes what went as it should.
+func (l *Log) Info(message string, pairs ...any) { l.take(info, message, pairs) }
+
+// Warn takes what somebody should look at.
+func (l *Log) Warn(message string, pairs ...any) { l.take(warn, message, pairs) }
+
+// Error takes what is lost, failed, or was written to a device.
+func (l *Log) Error(message string, pairs ...any) { l.take(failure, message, pairs) }
+
+func (l *Log) take(at level, message string, pairs []any) {
+	if at < l.least {
+		return
+	}
+	var b bytes.Buffer
+	l.format(&b, at, message, pairs)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = l.w.Write(b.Bytes()) // there is nobody else to tell
+}
+
+// NewLog writes as the configuration says; w is where text and JSON go.
+func NewLog(c policy.Config, w io.Writer) *Log {
+	l := &Log{w: w, least: info, format: asText}
+	for i, name := range levels {
+		if strings.EqualFold(name, c.Level) {
+			l.least = level(i)
 		}
+	}
+	kind := c.Log
+	if kind == policy.LogAuto && os.Getenv("JOURNAL_STREAM") != "" {
+		kind = policy.LogJournal
 	}
 	switch kind {
 	case policy.LogJSON:
-		return slog.New(slog.NewJSONHandler(w, options))
+		l.format = asJSON
 	case policy.LogJournal:
-		c, err := unixsocket.DialDatagram(journalSocket)
-		if err == nil {
-			return slog.New(&journal{w: c, level: level})
+		if socket, err := unixsocket.DialDatagram(journalSocket); err == nil {
+			l.w, l.format = socket, asJournal
 		}
 	}
-	return slog.New(slog.NewTextHandler(w, plain))
+	return l
 }
 
-// inWords makes a list a line for people. In JSON it stays a list.
-func inWords(v slog.Value) slog.Value {
-	if list, ok := v.Any().([]string); ok {
-		return slog.StringValue(strings.Join(list, "; "))
+// asText is a line for people, of names and values.
+func asText(b *bytes.Buffer, at level, message string, pairs []any) {
+	fmt.Fprintf(b, "time=%s level=%s msg=%s", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), levels[at],
+		quoted(message))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fmt.Fprintf(b, " %v=%s", pairs[i], quoted(inWords(pairs[i+1])))
 	}
-	return v
+	b.WriteByte('\n')
 }
 
-// journal sends records in the journal's own protocol (systemd, "Native Journal Protocol"): a field a
+// quoted puts quotes around what would not be read as one word.
+func quoted(text string) string {
+	odd := func(r rune) bool { return r == '"' || r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	if text == "" || strings.ContainsFunc(text, odd) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// asJSON is an object a line. A list stays one.
+func asJSON(b *bytes.Buffer, at level, message string, pairs []any) {
+	fmt.Fprintf(b, `{"time":"%s","level":"%s","msg":%s`, time.Now().Format(time.RFC3339Nano), levels[at], inJSON(message))
+	for i := 0; i+1 < len(pairs); i += 2 {
+		fmt.Fprintf(b, ",%s:%s", inJSON(pairs[i]), inJSON(pairs[i+1]))
+	}
+	b.WriteString("}\n")
+}
+
+func inJSON(value any) []byte {
+	if err, ok := value.(error); ok {
+		value = err.Error()
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		text, _ = json.Marshal(fmt.Sprint(value))
+	}
+	return text
+}
+
+// inWords makes a list a line for people.
+func inWords(value any) string {
+	if list, ok := value.([]string); ok {
+		return strings.Join(list, "; ")
+	}
+	return fmt.Sprint(value)
+}
+
+// asJournal is a record in the journal's own protocol (systemd, "Native Journal Protocol"): a field a
 // line, and where a value has newlines of its own its length as a 64-bit little-endian number.
-type journal struct {
-	w     io.Writer
-	level slog.Level
-	attrs []slog.Attr // their keys with the groups that they are in
-	group string
-}
-
-func (j *journal) Enabled(_ context.Context, level slog.Level) bool { return level >= j.level }
-
-func (j *journal) Handle(_ context.Context, r slog.Record) error {
-	var b bytes.Buffer
-	text := r.Message
-	field(&b, "PRIORITY", priority(r.Level))
-	field(&b, "SYSLOG_IDENTIFIER", "orthrus-guard")
-	add := func(key string, a slog.Attr) {
-		value := inWords(a.Value.Resolve()).String()
-		field(&b, "ORTHRUS_"+fieldName(key), value)
+func asJournal(b *bytes.Buffer, at level, message string, pairs []any) {
+	field(b, "PRIORITY", [...]string{"7", "6", "4", "3"}[at]) // syslog's numbers
+	field(b, "SYSLOG_IDENTIFIER", "orthrus-guard")
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, value := fmt.Sprint(pairs[i]), inWords(pairs[i+1])
+		field(b, "ORTHRUS_"+fieldName(name), value)
 		if value != "" {
-			text += fmt.Sprintf(" %s=%s", key, value)
+			message += fmt.Sprintf(" %s=%s", name, value)
 		}
 	}
-	for _, a := range j.attrs {
-		add(a.Key, a)
-	}
-	r.Attrs(func(a slog.Attr) bool {
-		add(j.group+a.Key, a)
-		return true
-	})
-	field(&b, "MESSAGE", text)
-	_, err := j.w.Write(b.Bytes())
-	return err
-}
-
-func (j *journal) WithAttrs(attrs []slog.Attr) slog.Handler {
-	next := *j
-	next.attrs = append([]slog.Attr{}, j.attrs...)
-	for _, a := range attrs {
-		next.attrs = append(next.attrs, slog.Attr{Key: j.group + a.Key, Value: a.Value})
-	}
-	return &next
-}
-
-func (j *journal) WithGroup(name string) slog.Handler {
-	next := *j
-	next.group += name + "_"
-	return &next
+	field(b, "MESSAGE", message)
 }
 
 func field(b *bytes.Buffer, name, value string) {
@@ -126,17 +173,4 @@ func fieldName(name string) string {
 		}
 		return '_'
 	}, name)
-}
-
-// priority is syslog's number.
-func priority(level slog.Level) string {
-	switch {
-	case level >= slog.LevelError:
-		return "3"
-	case level >= slog.LevelWarn:
-		return "4"
-	case level >= slog.LevelInfo:
-		return "6"
-	}
-	return "7"
 }

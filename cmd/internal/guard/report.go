@@ -3,9 +3,7 @@
 package guard
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -113,11 +111,11 @@ func (g *Guard) tell(v *Volume) {
 	case v.Verdict == "healthy":
 		what = "" // the mapping lags: no damage
 	}
-	level := slog.LevelWarn
+	take := g.log.Warn
 	if what == store.Lost {
-		level = slog.LevelError
+		take = g.log.Error
 	}
-	g.log.Log(context.Background(), level, v.Verdict, "device", v.Device, "uuid", v.UUID, "findings", v.Findings,
+	take(v.Verdict, "device", v.Device, "uuid", v.UUID, "findings", v.Findings,
 		"would", v.Would, "because", v.Because)
 	if what != "" {
 		g.note(v.UUID, store.Entry{

@@ -179,7 +179,7 @@ func guardDaemon(ctx context.Context, c *verb.Command, o *guardOptions) error {
 	signal.Notify(hangup, unix.SIGHUP)
 	defer signal.Stop(hangup)
 	d := &guard.Daemon{
-		Guard:  guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(c), Config: config}),
+		Guard:  guard.New(guard.Options{Log: guard.NewLog(config, c.UI.Err), Store: guarded.Store(c), Config: config}),
 		Socket: guarded.Socket(), Reload: hangup, Read: func(ctx context.Context) (policy.Config,
 			error,
 		) {
@@ -204,7 +204,7 @@ func guardOnce(ctx context.Context, c *verb.Command, o *guardOptions) error {
 		return verb.DeviceError(path, err)
 	}
 	g := guard.New(guard.Options{
-		Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(c), Config: config,
+		Log: guard.NewLog(config, c.UI.Err), Store: guarded.Store(c), Config: config,
 		DryRun: c.Opt.DryRun,
 	})
 	v := g.LookThrough(ctx, id)

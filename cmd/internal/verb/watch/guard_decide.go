@@ -28,7 +28,7 @@ func guardAccept(ctx context.Context, c *verb.Command, o *guardOptions, device s
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	g := guard.New(guard.Options{Log: guard.Logger(config, c.UI.Err), Store: guarded.Store(c), Config: config})
+	g := guard.New(guard.Options{Log: guard.NewLog(config, c.UI.Err), Store: guarded.Store(c), Config: config})
 	uuid, err := g.Accept(ctx, id)
 	g.Flush()
 	if errors.Is(err, guard.ErrNothingToAccept) {
