@@ -185,6 +185,7 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 			result.Verified, err = mapVerified(ctx, c, p)
 		}
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {
+			conclude(frontends, err)
 			return errors.Join(printOutcomes(c, result), endBoot(ctx, c, p.Policy.OnFailure, err))
 		}
 		c.UI.Errorf("%s", newPlaceholders(c.Program).fill(verb.Explain(err).Lines[0]))
@@ -195,6 +196,19 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 		}
 		if p, err = bootPlan(ctx, c, o); err != nil {
 			return err
+		}
+	}
+}
+
+// conclude tells those who answer at the socket what came of it.
+func conclude(frontends []ask.Frontend, err error) {
+	how := ask.Opened
+	if err != nil {
+		how = ask.Failed
+	}
+	for _, f := range frontends {
+		if socket, ok := f.(*ask.Socket); ok {
+			socket.Conclude(how)
 		}
 	}
 }
@@ -327,7 +341,7 @@ func bootFrontends(named []string, p plan.Plan) (all []ask.Frontend, closeAll fu
 	all = append(all, splash)
 	if os.Geteuid() == 0 {
 		all = append(all, ask.Agents{Directory: ask.AgentDirectory})
-		if socket, err := ask.Listen(ask.SocketPath); err == nil {
+		if socket, err := ask.Listen(socketPath()); err == nil {
 			all, closers = append(all, socket), append(closers, socket.Close)
 		}
 	}
