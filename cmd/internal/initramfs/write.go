@@ -3,6 +3,7 @@
 package initramfs
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -50,6 +51,12 @@ func (p Plan) fill(ctx context.Context, c *cpio.Writer, root, self string) error
 			return err
 		}
 	}
+	if len(p.Remote) > 0 {
+		for _, text := range p.remoteTexts() {
+			c.File(text[0], 0o644, []byte(text[1]))
+		}
+		c.Symlink(remoteShell, "/init")
+	}
 	if p.Crypttab != "" {
 		c.File("/etc/crypttab", 0o644, []byte(p.Crypttab))
 	}
@@ -88,13 +95,16 @@ func (p Plan) modules(ctx context.Context, c *cpio.Writer, root string) error {
 const maxFile = 64 << 20
 
 func bring(ctx context.Context, c *cpio.Writer, root string, f File) error {
-	data, err := ui.ReadNamed(ctx, filepath.Join(root, f.Path), maxFile)
+	data, err := ui.ReadNamed(ctx, filepath.Join(root, cmp.Or(f.From, f.Path)), maxFile)
 	if err != nil {
 		return err
 	}
 	mode := fs.FileMode(0o644)
-	if f.Private {
+	switch {
+	case f.Private:
 		mode = 0o400
+	case f.Program:
+		mode = 0o755
 	}
 	c.File(f.Path, mode, data)
 	return nil

@@ -51,7 +51,9 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.unlock(ctx, needed(root, line.Verity)); err != nil {
+	stop := listen(ctx, ipParameter(string(text)), s.Report)
+	err = s.unlock(ctx, needed(root, line.Verity))
+	if stop(); err != nil {
 		return err
 	}
 	// What is not verified is not booted: there is no other way to the root then.
