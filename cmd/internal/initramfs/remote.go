@@ -70,7 +70,7 @@ func (s System) remote(ctx context.Context) (r Remote) {
 			return Remote{Err: &RemoteError{p.lacks + ": " + r.Err.Error()}}
 		}
 	}
-	if r.Err = r.configuration(ctx); r.Err != nil {
+	if r.Err = r.configuration(ctx, remoteFolders); r.Err != nil {
 		return r
 	}
 	r.hardware()
@@ -114,13 +114,13 @@ func libraries(listed string) (files []string) {
 }
 
 // configuration takes keys and options.
-func (r *Remote) configuration(ctx context.Context) error {
+func (r *Remote) configuration(ctx context.Context, folders []string) error {
 	found, authorized := false, false
-	for _, dir := range remoteFolders {
+	for _, dir := range folders {
 		keys, _ := filepath.Glob(dir + "/dropbear_*_host_key")
 		for _, key := range keys {
-			r.Files = append(r.Files, File{Path: filepath.Join("/etc/dropbear", filepath.Base(key)), From: key, Private: true})
-			found = true
+			name := "/etc/dropbear/" + filepath.Base(key)
+			r.Files, found = append(r.Files, File{Path: name, From: key, Private: true}), true
 		}
 		text, err := readIfThere(ctx, dir+"/authorized_keys")
 		if err != nil {
@@ -139,7 +139,7 @@ func (r *Remote) configuration(ctx context.Context) error {
 			break
 		}
 	}
-	switch dir := remoteFolders[0]; {
+	switch dir := folders[0]; {
 	case !found:
 		return &RemoteError{"no host key: dropbearkey -t ed25519 -f " + dir + "/dropbear_ed25519_host_key"}
 	case !authorized:

@@ -109,7 +109,10 @@ func Boot() verb.Verb {
 					"later, PATH:DEVICE in the crypttab; it is mounted read-only for as long as it is read), a key " +
 					"script, and people at the console, on plymouth, through the agents of systemd's ask-password " +
 					"protocol, and on the socket /run/orthrus/ask, on which orthrus boot --answer speaks, as over " +
-					"ssh. The first that fits ends the others. One passphrase is tried on all volumes. At the " +
+					"ssh: it asks here, says what came of each answer, and ends when the boot goes on, with 0 " +
+					"where the volumes are open; lines of a pipe are one answer each. By the name " +
+					"cryptroot-unlock the program does this and nothing else. The first that fits ends the " +
+					"others. One passphrase is tried on all volumes. At the " +
 					"console Tab shows and hides the stars; Ctrl-U empties the line; the keyboard's layout and the " +
 					"capitals lock are shown where the kernel tells.",
 				"A volume marked nofail is waited for as long as the others take, and its passphrase for half a " +
