@@ -31,11 +31,9 @@ func answers(t *testing.T, dir, stdin string, as *syscall.Credential) (said stri
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// TestABootIsAnsweredFromElsewhere: two volumes with two passphrases, asked for at a console and answered at the socket.
-func TestABootIsAnsweredFromElsewhere(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Fatal("the socket is root's: run this as root")
-	}
+// twoLocked returns a folder with a crypttab of two volumes: "pass one" opens one, "pass two" the other.
+func twoLocked(t *testing.T) string {
+	t.Helper()
 	dir := formatted(t)
 	for name, text := range map[string]string{
 		"tab": "one a.img none\ntwo b.img none\n", "line": "quiet", "key": "pass two", "b.img": "",
@@ -48,6 +46,48 @@ func TestABootIsAnsweredFromElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	onTerminal(t, dir, append(cheap, "luksFormat", "-q", "b.img", "key")...).ends(0, "")
+	return dir
+}
+
+// byTinyssh has a boot answered by dbclient through tinysshd, which have a /root and a /run of their own.
+const byTinyssh = `
+mount -t tmpfs -o mode=700 none /root
+mount -t tmpfs none /run
+mkdir -m 700 /root/.ssh
+dropbearkey -t ed25519 -f person >/dev/null
+dropbearkey -y -f person | grep ^ssh-ed25519 >/root/.ssh/authorized_keys
+chmod 600 /root/.ssh/authorized_keys
+tinysshd-makekey keys >/dev/null
+PATH=$PWD:$PATH
+unset ORTHRUS_RUN_DIR
+orthrus boot --test-passphrase --crypttab tab --cmdline line </dev/null >boot.log 2>&1 &
+printf 'wrong\npass one\npass two\n' | dbclient -y -y -T -i person -J "tinysshd -e cryptroot-unlock $PWD/keys" root@far
+echo "answered: $?"
+wait $!
+echo "booted: $?"
+`
+
+func TestABootIsAnsweredThroughTinyssh(t *testing.T) {
+	dir := twoLocked(t)
+	for _, name := range []string{"orthrus", "cryptroot-unlock"} {
+		copyProgram(t, filepath.Join(dir, name))
+	}
+	cmd := exec.Command("unshare", "-m", "sh", "-c", byTinyssh)
+	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	for _, want := range []string{"Wrong passphrase for one.", "one is unlocked", "two is unlocked", "answered: 0\n", "booted: 0\n"} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("%v: nobody said %q: %s", err, want, out)
+		}
+	}
+}
+
+// TestABootIsAnsweredFromElsewhere: two volumes with two passphrases, asked for at a console and answered at the socket.
+func TestABootIsAnsweredFromElsewhere(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("the socket is root's: run this as root")
+	}
+	dir := twoLocked(t)
 	t.Setenv("ORTHRUS_RUN_DIR", filepath.Join(dir, "state", "run"))
 	boot := calledOnTerminal(t, "orthrus", dir, "boot", "--test-passphrase", "--crypttab", "tab", "--cmdline", "line")
 	if said, code := answers(t, dir, "pass one\n", &syscall.Credential{Uid: nobody, Gid: nobody}); code == 0 || !strings.Contains(said, "denied") {

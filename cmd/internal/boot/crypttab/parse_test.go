@@ -115,7 +115,7 @@ func TestOptions(t *testing.T) {
 		"x-orthrus.degraded,x-orthrus.ciphers=aes-xts-plain64,x-orthrus.pin=" + strings.Repeat("ab", 20): with(func(o *Options) {
 			o.Degraded, o.Ciphers, o.Pin = true, "aes-xts-plain64", strings.Repeat("ab", 20)
 		}),
-		"x-orthrus.remote": with(func(o *Options) { o.Remote = true }),
+		"x-orthrus.remote":                      with(func(o *Options) { o.Remote = true }),
 		"x-orthrus.far=no,fixate-volume-key=ab": with(func(o *Options) { o.Far, o.Fixed = FarNo, "ab" }),
 		"tpm2-device=auto,fido2-pin=yes,quiet":  with(func(o *Options) { o.Kept = []string{"tpm2-device=auto", "fido2-pin=yes", "quiet"} }),
 	} {
