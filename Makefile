@@ -61,7 +61,7 @@ busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg 
 cold    := encoding/json fmt log/... log os/... os time reflect compress/... syscall internal/poll golang.org/x/sys/...
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false $(compact) \
-	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $(linker)"
+	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $$(GO='$(GO)' ./scripts/entry $$arch) $(linker)"
 # What runs while building runs here, whatever is built for. It is compiled as the program is, and so only once.
 run      = GOOS= GOARCH= GOFLAGS='$(packagers)' $(GO) run -trimpath -buildvcs=false
 # How long one package's tests take at most on a quiet machine; test/pace makes the limit for this one of it.

@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
 const mib = 1 << 20
@@ -278,6 +279,36 @@ func TestEnableRefusesBeforeTheFirstWrite(t *testing.T) {
 				t.Errorf("%d writes", dev.writes-before)
 			}
 		})
+	}
+}
+
+// TestEnableLeavesWhatLiesBehindDataOfAFixedSize: nothing says whose it is.
+func TestEnableLeavesWhatLiesBehindDataOfAFixedSize(t *testing.T) {
+	dev := &reached{memory: &memory{image: make([]byte, 64*mib)}}
+	o := farOptions()
+	o.FarHeader = false
+	v, err := luks.Format(ctx, dev, []byte("one"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := v.Choice.Copy
+	now.Metadata = now.Metadata.Clone()
+	if err := now.Metadata.SetSegmentSize(0, 20*mib); err != nil {
+		t.Fatal(err)
+	}
+	_, p, err := relocate.Enable(dev, now, luks.Room{})
+	if err != nil {
+		t.Fatalf("with zeros behind the data: %v", err)
+	}
+	for _, e := range p.Place.Extents() {
+		for _, at := range []uint64{e.Offset, e.End() - 1} {
+			dev.image[at] = 0xaa
+			var left *commit.NotFreeError
+			if _, _, err := relocate.Enable(dev, now, luks.Room{}); !errors.As(err, &left) || left.Offset != at {
+				t.Errorf("with something at byte %d: %v", at, err)
+			}
+			dev.image[at] = 0
+		}
 	}
 }
 

@@ -5,11 +5,15 @@ package luks
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
@@ -30,6 +34,29 @@ func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) 
 		return err
 	})
 	return healed, err
+}
+
+// OverwriteFree overwrites the room in which keyslots of LUKS2 may lie and none does with random bytes. A change that
+// was cut off behind its commit leaves the old material there, which a header from before opens; it cannot be told
+// from what a new volume has there. It refuses with luks2.ErrRequirements, as during reencryption, and with
+// far.ErrUnderWay while a transaction waits for Resume: a move may have the only copy there.
+func (v *Volume) OverwriteFree(ctx context.Context) error {
+	if err := v.only2("free room for keyslots"); err != nil {
+		return err
+	}
+	return v.transact(ctx, commit.Options{}, func(s *commit.Session) ([]Step, error) {
+		now := s.Now()
+		_, pending, err := relocate.Pending(v.dev, now.Metadata)
+		if unmet := now.Metadata.Requirements(); len(unmet) > 0 {
+			return nil, &luks2.RequirementsError{Names: unmet}
+		}
+		if err != nil || pending {
+			return nil, errors.Join(err, far.ErrUnderWay)
+		}
+		return []Step{{Act: commit.Wipe{
+			What: "free keyslots area", Ranges: now.Metadata.Holes(now.Header.Size),
+		}}}, nil
+	})
 }
 
 // Foreign returns a header.ForeignError where a copy is damaged and the device bears the signature

@@ -60,6 +60,49 @@ func TestAFailedWriteSaysWhatCameOfTheChange(t *testing.T) {
 	})
 }
 
+// unreadable gives an error for each read after so many.
+type unreadable struct {
+	memory
+	left int
+}
+
+func (u *unreadable) ReadAt(p []byte, off int64) (int, error) {
+	if u.left == 0 {
+		return 0, errBroken
+	}
+	u.left--
+	return u.memory.ReadAt(p, off)
+}
+
+// Each read in turn is the first one that fails: what is in is said to be.
+func TestAFailedReadSaysThatTheChangeIsIn(t *testing.T) {
+	versions(t, func(t *testing.T, version int) {
+		whole, v := formatted(t, version)
+		if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+			t.Fatal(err)
+		}
+		said, done := 0, false
+		for n := 0; !done; n++ {
+			dev := &unreadable{memory{image: bytes.Clone(whole.image)}, -1}
+			v := loaded(t, dev)
+			key := unlock(t, v, "one")
+			dev.left = n
+			_, err := v.AddKey(ctx, key, []byte("three"), cheap)
+			dev.left = -1
+			done = err == nil
+			if errors.Is(err, commit.ErrInForce) {
+				said++
+			}
+			if opens(t, dev, "three") && !done && !errors.Is(err, commit.ErrInForce) {
+				t.Errorf("%d reads: %v, and the key opens", n, err)
+			}
+		}
+		if said == 0 {
+			t.Error("no read failed behind the change")
+		}
+	})
+}
+
 // judgeFailure holds an error against which passphrases open after it.
 func judgeFailure(t *testing.T, what string, err error, now, inForce string) {
 	t.Helper()

@@ -88,7 +88,7 @@ func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Se
 		if err != nil {
 			return v.converted(err)
 		}
-		err = errors.Join(do(s), v.load())
+		err = errors.Join(do(s), s.Since(v.load()))
 		v.FarLag = s.Lag()
 		return err
 	})
@@ -113,7 +113,7 @@ func (v *Volume) enter1(ctx context.Context, do func(*commit.Session1) error) er
 		if err := do(s); err != nil {
 			return err
 		}
-		return v.load()
+		return s.Since(v.load())
 	})
 }
 

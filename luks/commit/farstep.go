@@ -49,6 +49,9 @@ func (w FarWrite) run(s *Session) error {
 	if w.Keep && found.State != far.Unreadable && !far.Ours(found, now) {
 		return nil
 	}
+	if err := s.overwriteLeft(found); err != nil {
+		return err
+	}
 	want, err := w.desired(s, found)
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func freePlace(dev header.Device, found far.Found, free bool, except ...luks2.Ex
 			continue
 		}
 		for _, part := range e.Outside(except) {
-			if err := zeros(dev, part); err != nil {
+			if err := Zeros(dev, part); err != nil {
 				return err
 			}
 		}
@@ -166,8 +169,8 @@ func freePlace(dev header.Device, found far.Found, free bool, except ...luks2.Ex
 	return nil
 }
 
-// zeros looks for a byte that is not zero.
-func zeros(dev header.Device, e luks2.Extent) error {
+// Zeros refuses with a NotFreeError where a byte is not zero.
+func Zeros(dev header.Device, e luks2.Extent) error {
 	const piece = 256 << 10
 	p, nothing := make([]byte, piece), make([]byte, piece)
 	for at := e.Offset; at < e.End(); at += piece {
@@ -200,8 +203,11 @@ func uncovered(dev header.Device, p far.Place) error {
 type FarWipe struct{ Place, InForce far.Place }
 
 func (w FarWipe) run(s *Session) error {
-	if w.Place.None() || w.Place.End() > s.size() {
+	if w.Place.None() {
 		return nil
+	}
+	if w.Place.End() > s.size() {
+		return s.wipeSevered(w.Place)
 	}
 	now := s.choice.Copy
 	old := far.Read(s.dev, w.Place)
@@ -221,10 +227,7 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	if err := wipeFar(s.dev, old, now); err != nil {
-		return &FarError{Place: w.Place, Err: err}
-	}
-	return nil
+	return wrapFar(w.Place, errors.Join(s.overwriteLeft(old), wipeFar(s.dev, old, now)))
 }
 
 // wipeFar wipes a far header that is ours and whole, under no mapping. holds is the head in force, none in LUKS1.
@@ -237,6 +240,36 @@ func wipeFar(dev header.Device, f far.Found, holds luks2.Copy) error {
 		return err
 	}
 	return applySettled(dev, Plan{stages})
+}
+
+// wipeSevered wipes the body of a far header whose locator the device has lost, unless a mapping reaches over it: who
+// asked for that says that it stays.
+func (s *Session) wipeSevered(p far.Place) error {
+	f, found := far.Severed(s.dev, s.choice.Copy, p)
+	if !found {
+		return nil
+	}
+	err := uncovered(s.dev, p)
+	if errors.Is(err, far.ErrCovered) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(s.overwriteLeft(f), applySettled(s.dev, severed(f, s.choice.Copy)))
+	}
+	return wrapFar(p, err)
+}
+
+// severed is the plan of that.
+func severed(f far.Found, holds luks2.Copy) (p Plan) {
+	p.loose(holds, Area{"wiped far header", f.Place.Body.Offset, make([]byte, len(f.Body))})
+	return p
+}
+
+func wrapFar(p far.Place, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &FarError{Place: p, Err: err}
 }
 
 // Preflight holds the rooms that steps are going to fill with a new far header against what lies there
@@ -289,7 +322,7 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	case f.Place.Start() < layout.Metadata(s.choice.Copy):
 		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
 	}
-	return wipeFar(s.dev, f, s.choice.Copy)
+	return errors.Join(s.overwriteLeft(f), wipeFar(s.dev, f, s.choice.Copy))
 }
 
 // CatchUp brings the far header into step where that may be done, and tells why it was not.

@@ -214,14 +214,17 @@ func (f *following) locator() far.Locator {
 // after writes the far header, once the heads are durable, and wipes what the heads forgot. lag is why it was left
 // as it was, where that leaves no revoked material behind; err is made of FarErrors.
 func (f *following) after(s *Session, c Change, heads header.Plan) (lag, err error) {
-	lag, err = f.bring(c, heads)
+	lag, err = f.bring(s, c, heads)
 	return lag, errors.Join(err, disown(s, f.forgotten, f.revoked, f.seqID))
 }
 
 // bring brings the far header that the heads name into step.
-func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
+func (f *following) bring(s *Session, c Change, heads header.Plan) (lag, err error) {
 	if !f.has {
 		return nil, nil
+	}
+	if errors.Is(f.refused, far.ErrCutOff) && len(f.revoked) > 0 {
+		err = s.wipeSevered(f.token.Far)
 	}
 	if f.refused != nil {
 		for _, old := range f.copies {
@@ -234,7 +237,7 @@ func (f *following) bring(c Change, heads header.Plan) (lag, err error) {
 		}
 		return f.refused, nil
 	}
-	if err := f.write(c, heads); err != nil {
+	if err := errors.Join(s.overwriteLeft(f.old), f.write(c, heads)); err != nil {
 		return nil, &FarError{Keyslots: kept(f.dev, f.old, f.revoked), Place: f.token.Far, Err: err, Made: true}
 	}
 	return nil, nil

@@ -117,6 +117,14 @@ func (f Format) far(dev header.Device, heads header.Plan) (Plan, error) {
 // wipeEveryFar wipes the far headers of a device that is about to be formatted. Damaged ones are wiped
 // too, unless the device is but to hold a header: then what overwrote them stays.
 func wipeEveryFar(ctx context.Context, dev header.Device, detached bool) error {
+	if choice, err := header.Choose(header.Read(dev)); err == nil && !detached {
+		t, _, _, _ := far.Find(choice.Copy.Metadata)
+		if f, found := far.Severed(dev, choice.Copy, t.Far); found {
+			if err := Apply(dev, severed(f, luks2.Copy{})); err != nil {
+				return &FarError{Place: t.Far, Err: err}
+			}
+		}
+	}
 	all, err := far.Every(ctx, dev)
 	if err != nil {
 		return err

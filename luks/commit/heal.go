@@ -47,6 +47,11 @@ func (s *Session) Heal() (healed bool, err error) {
 	if err != nil || len(p.Stages) == 0 {
 		return false, err
 	}
+	left, err := LeftBehind(s.dev, s.heads, s.choice, s.choice.Copy)
+	if err != nil {
+		return false, err
+	}
+	p.loose(s.choice.Copy, left...)
 	if err := applySettled(s.dev, p); err != nil {
 		return true, err
 	}
@@ -79,13 +84,14 @@ func ForeignSignatures(dev header.Device) ([]header.Foreign, error) {
 }
 
 // Mending is the plan of a repair: keyslot material that is known to be what its keyslot had, then heads, which
-// may be those of a far header.
-func Mending(areas []Area, heads header.Plan) Plan {
+// may be those of a far header, and then what nobody names any more.
+func Mending(areas []Area, heads header.Plan, left ...Area) Plan {
 	var p Plan
 	p.loose(heads.Now, areas...)
 	for _, w := range heads.Writes {
 		p.head(w, heads.Next)
 	}
+	p.loose(heads.Next, left...)
 	return p
 }
 

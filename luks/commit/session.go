@@ -28,6 +28,8 @@ type Session struct {
 	random io.Reader
 	o      Options
 	lag    error
+	// changed: a change was carried out.
+	changed bool
 }
 
 // Options say what is known beside the device.
@@ -170,6 +172,11 @@ func (s *Session) Do(c Change) error {
 		return err
 	}
 	c.Before = append(stray, c.Before...)
+	left, err := LeftBehind(s.dev, s.heads, s.choice, c.Next)
+	if err != nil {
+		return err
+	}
+	c.After = append(c.After, left...)
 	p, heads, err := s.plan(c)
 	if err != nil {
 		return err
@@ -200,7 +207,21 @@ func (s *Session) carryOut(p Plan, c Change, next luks2.Copy) error {
 	if err := applySettled(s.dev, p); err != nil {
 		return s.cutOff(err, c, next)
 	}
-	return s.read()
+	s.changed = true
+	return s.Since(s.read())
+}
+
+// Since says of an error of reading that a change is in, where one was carried out; nil stays nil.
+func (s *Session) Since(err error) error { return since(s.changed, err) }
+
+// Since does so for LUKS1.
+func (s *Session1) Since(err error) error { return since(s.changed, err) }
+
+func since(changed bool, err error) error {
+	if err == nil || !changed {
+		return err
+	}
+	return fmt.Errorf("%w, and cannot be read again: %w", ErrInForce, err)
 }
 
 // unchanged makes sure that the heads are, byte for byte, those of the last commit.

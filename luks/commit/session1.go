@@ -18,6 +18,8 @@ type Session1 struct {
 	dev header.Device
 	raw []byte
 	now luks1.Header
+	// changed: a change was carried out.
+	changed bool
 }
 
 // Begin1 reads the header, for a caller that holds the exclusive lock, and makes it durable first. uuid is that of
@@ -66,10 +68,11 @@ func (s *Session1) Do(c Change1) error {
 	if err := applySettled(s.dev, p); err != nil {
 		return s.cutOff(err, c)
 	}
+	s.changed = true
 	if len(takenAway(s.now, c.Next)) > 0 {
-		return errors.Join(s.disown(), s.read())
+		return errors.Join(s.disown(), s.Since(s.read()))
 	}
-	return s.read()
+	return s.Since(s.read())
 }
 
 // disown wipes a far header under the volume's uuid at the device's end, which holds keys of the time when the volume
@@ -81,7 +84,7 @@ func (s *Session1) disown() error {
 		return nil
 	}
 	if err := s.wipeFar(f); err != nil {
-		return &FarError{Place: f.Place, Err: err}
+		return &FarError{Place: f.Place, Err: err, Made: true}
 	}
 	return nil
 }

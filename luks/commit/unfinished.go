@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
@@ -97,7 +98,17 @@ func (s *Session) cutOff(failed error, c Change, next luks2.Copy) error {
 		owned[k.ID] = luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
 	}
 	now, err := header.Choose(header.Read(s.dev))
-	return unfinished(s.dev, failed, err == nil && sameWords(now.Copy, next), owned, c.Before, c.After)
+	inForce := err == nil && sameWords(now.Copy, next) ||
+		err != nil && acknowledged(failed, luks2.Extent{Size: 2 * next.Header.Size})
+	return unfinished(s.dev, failed, inForce, owned, c.Before, c.After)
+}
+
+// acknowledged: a header was written and synced, and the device gives an error when it is read again. What is wrong on
+// the medium is no such error.
+func acknowledged(failed error, headers luks2.Extent) bool {
+	var at *WriteError
+	return errors.As(failed, &at) && at.Op == readBack && !errors.Is(failed, ErrReadBack) &&
+		headers.Contains(luks2.Extent{Offset: at.Offset})
 }
 
 // cutOff does so for LUKS1.
@@ -108,5 +119,7 @@ func (s *Session1) cutOff(failed error, c Change1) error {
 		owned[id] = luks2.Extent{Offset: uint64(offset), Size: uint64(length)}
 	}
 	now, err := header.Read1(s.dev)
-	return unfinished(s.dev, failed, err == nil && now == c.Next && s.now != c.Next, owned, c.Before, c.After)
+	inForce := err == nil && now == c.Next && s.now != c.Next ||
+		err != nil && acknowledged(failed, luks2.Extent{Size: luks1.ReservedSize})
+	return unfinished(s.dev, failed, inForce, owned, c.Before, c.After)
 }

@@ -14,10 +14,12 @@ import (
 // ErrReadBack is the kind of a write that was acknowledged and is not on the medium.
 var ErrReadBack = errors.New("what was written does not read back")
 
+const readBack = "read back"
+
 // WriteError says which step of writing failed, and where.
 type WriteError struct {
 	What   string // "primary header", "keyslot area", …
-	Op     string // "write", "sync", "read back"
+	Op     string // "write", "sync", readBack
 	Offset uint64 // bytes
 	Err    error
 }
@@ -118,10 +120,10 @@ func (d doubtful) Unwrap() []error { return []error{d.error, errInDoubt} }
 func compare(dev header.Device, a Area) error {
 	got := make([]byte, len(a.Bytes))
 	if err := header.ReadFull(dev, got, a.Offset); err != nil {
-		return &WriteError{a.What, "read back", a.Offset, err}
+		return &WriteError{a.What, readBack, a.Offset, err}
 	}
 	if !bytes.Equal(got, a.Bytes) {
-		return &WriteError{a.What, "read back", a.Offset, ErrReadBack}
+		return &WriteError{a.What, readBack, a.Offset, ErrReadBack}
 	}
 	return nil
 }

@@ -161,6 +161,27 @@ func (f Found) Head() (luks2.Copy, error) {
 	return choice.Copy, err
 }
 
+// Severed is the far header of a volume at a place whose locator the device has lost with its end, while the whole body
+// is still there: its heads are the volume's, every byte in no area is zero, and the data end before it.
+func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) {
+	size := uint64(max(dev.Size(), 0))
+	if p.None() || p.End() <= size || p.Body.End() > size || p.Body.Size > MaxLength || p.Start() < Length(head) ||
+		DataEnd(head.Metadata, size) > p.Start() {
+		return f, false
+	}
+	f = Found{Place: p, State: Whole, Body: make([]byte, p.Body.Size)}
+	if header.ReadFull(dev, f.Body, p.Body.Offset) != nil {
+		return f, false
+	}
+	own, err := f.Head()
+	if err != nil || !f.Of(head) || Length(own) != p.Body.Size {
+		return f, false
+	}
+	layout, err := Layout(own)
+	f.Locator = Locator{UUID: own.Header.UUID, Place: p, Contents: Sums(f.Body, layout, own.Header.SeqID)}
+	return f, err == nil && bytes.Equal(f.Body, Image(f.Body, layout))
+}
+
 // bodyDevice is a body as a device that cannot be written.
 type bodyDevice struct{ body []byte }
 
@@ -178,6 +199,13 @@ func (b bodyDevice) ReadAt(p []byte, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// Usable tells whether a volume's header can be brought back from it: a head in the body is valid, and of the body's
+// length. Parts of the rest may be damaged.
+func (f Found) Usable() bool {
+	head, err := f.Head()
+	return f.State > Unreadable && err == nil && Length(head) == uint64(len(f.Body))
 }
 
 // Device shows the body as what it is, a detached header, for reading only.

@@ -17,6 +17,7 @@ import (
 func Gather(dev header.Device, head luks2.Copy) Evidence {
 	e := Evidence{Head: head, DeviceSize: uint64(max(dev.Size(), 0))}
 	e.Token, _, e.HasToken, e.TokenErr = Find(head.Metadata)
+	_, e.Severed = Severed(dev, head, e.Token.Far)
 	seen := map[uint64]bool{}
 	if e.TokenErr == nil && !e.Token.Far.None() {
 		e.Recorded = Read(dev, e.Token.Far)
@@ -142,6 +143,8 @@ type Status struct {
 	Want     Desired
 	// Damaged are the keyslots whose material on the device is not what the far header says it was.
 	Damaged []int
+	Left    []luks2.Extent // see Found.Left
+	Severed bool           // see Evidence
 }
 
 // Examine gathers the evidence and judges it, for a caller that holds the lock. live lists the ranges that
@@ -150,7 +153,7 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 	live func() ([]luks2.Extent, error),
 ) (Status, error) {
 	e := Gather(dev, head)
-	f := Status{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded}
+	f := Status{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded, Severed: e.Severed}
 	if e.Recorded.State == Whole {
 		source, err := Gathered(dev, heads, head, e.Recorded)
 		if err != nil {
@@ -161,6 +164,7 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 		}
 		f.Want, f.Damaged = e.Want, e.Recorded.Damage(source.Bytes, head)
 	}
+	f.Left = e.Recorded.Left(dev, head)
 	if !e.Token.Far.None() {
 		var err error
 		if e.Live, err = live(); err != nil {

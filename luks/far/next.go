@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -118,6 +119,21 @@ func (l Locator) Revoked(head luks2.Copy) []luks2.Extent {
 	for _, p := range l.Parts {
 		if p.Offset >= 2*head.Header.Size && !slices.Contains(layout, p.Extent) {
 			list = append(list, p.Extent)
+		}
+	}
+	return list
+}
+
+// Left lists the parts that those heads do not name any more and whose bytes still lie on the device at their own
+// place, by their sums: a change that was cut off left key material there, and nothing else tells of it.
+func (f Found) Left(dev io.ReaderAt, head luks2.Copy) (list []luks2.Extent) {
+	if !Ours(f, head) {
+		return nil
+	}
+	for _, e := range f.Locator.Revoked(head) {
+		p := make([]byte, e.Size)
+		if header.ReadFull(dev, p, e.Offset) == nil && f.Locator.Holds(e, p) {
+			list = append(list, e)
 		}
 	}
 	return list

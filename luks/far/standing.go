@@ -59,6 +59,8 @@ type Evidence struct {
 	Want       Desired // what it should hold; Contents empty where that could not be made
 	// Live are the ranges of the device that mappings reach over.
 	Live []luks2.Extent
+	// Severed: what is cut off at Token.Far is the locator alone; see the function of that name.
+	Severed bool
 }
 
 // Judgement is what follows from the evidence.

@@ -14,8 +14,10 @@ type FarEvidence struct {
 	far.Judgement
 	Token    far.Token
 	HasToken bool
-	Recorded far.Found // at the place that the heads name; its body is not needed
-	Damaged  []int     // keyslots whose material is damaged on the device, and whole there
+	Recorded far.Found      // at the place that the heads name; its body is not needed
+	Damaged  []int          // keyslots whose material is damaged on the device, and whole there
+	Left     []luks2.Extent // see far.Found.Left
+	Severed  bool           // see far.Evidence
 	// Lost is what lies at the device's end where no head is valid.
 	Lost *far.Found
 }
@@ -29,6 +31,12 @@ type FarReport struct {
 	Revoked   int        `json:"revoked_keyslots,omitempty"`
 	Forgotten []FarPlace `json:"forgotten,omitempty"`
 }
+
+// What Standing says of a far header where no head at the start is valid.
+const (
+	OnlyCopy      = "the only copy"
+	WithoutHeader = "without a header" // no head in it is left either
+)
 
 // FarPlace is one far header.
 type FarPlace struct {
@@ -88,6 +96,10 @@ func (r *Report) farFindings(e *FarEvidence) {
 	case e.Standing == far.Interrupted:
 		r.add(Healable, "an update of the far header was cut off; far sync finishes it")
 	}
+	if e.Severed {
+		r.add(Healable, fmt.Sprintf("the far header's body is still there, with key material, from byte %d on: far "+
+			"disable wipes it", e.Token.Far.Start()))
+	}
 	if e.Exposed {
 		r.add(Healable, reachesOver)
 	}
@@ -98,6 +110,10 @@ func (r *Report) farFindings(e *FarEvidence) {
 		r.add(Healable,
 			fmt.Sprintf("the far header holds the material of %d keyslots that the header does not have any more",
 				len(e.Revoked)))
+	}
+	for _, l := range e.Left {
+		r.add(Healable, fmt.Sprintf("bytes %d to %d still hold the material of a keyslot that has gone, which an old "+
+			"header opens: a change was cut off; far sync overwrites it", l.Offset, l.End()-1))
 	}
 	for _, id := range e.Damaged {
 		r.add(Healable,
@@ -117,7 +133,13 @@ func (r *Report) judgeLostFar(e *FarEvidence) {
 	f := *e.Lost
 	r.UUID = f.Locator.UUID
 	place := farPlace(f)
-	r.Far = &FarReport{Standing: "the only copy", Place: &place}
+	r.Far = &FarReport{Standing: OnlyCopy, Place: &place}
+	if !f.Usable() {
+		r.Far.Standing = WithoutHeader
+		r.add(Lost, fmt.Sprintf("the far header at byte %d is damaged or was never finished: no header is left in it",
+			f.Place.Start()))
+		return
+	}
 	r.add(Lost, fmt.Sprintf("the far header at byte %d, seqid %d, is %v: repair --from-far brings the header back",
 		f.Place.Start(), f.Locator.SeqID, f.State))
 }

@@ -75,10 +75,11 @@ func (r *Report) judgeReencryption(e Evidence) {
 	}
 }
 
-// gradeOf: between two steps nothing is at risk, unless the next program destroys it; what only a later program
+// gradeOf: between two steps nothing is at risk, unless the next program destroys it, or nobody can tell that the run
+// is between two; what only a later program
 // understands is its own business.
 func gradeOf(v reencrypt.Verdict, fate reencrypt.Fate) Grade {
-	if v.State == reencrypt.Clean && fate == reencrypt.Continues || v.State == reencrypt.Foreign && v.Run.Version == 0 {
+	if v.Step == reencrypt.Resume && fate == reencrypt.Continues || v.State == reencrypt.Foreign && v.Run.Version == 0 {
 		return Note
 	}
 	return Healable

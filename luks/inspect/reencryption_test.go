@@ -3,10 +3,13 @@
 package inspect
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/test/vectors/interrupted"
 )
@@ -88,6 +91,40 @@ func TestAReportTellsWhereAReencryptionStands(t *testing.T) {
 	if seen != len(tests) {
 		t.Errorf("%d of %d states", seen, len(tests))
 	}
+}
+
+// A run without resilience looks the same whether it was stopped or crashed, and going on would destroy what it did.
+func TestARunWithoutResilienceIsNotHealthy(t *testing.T) {
+	for _, f := range interrupted.Families() {
+		for _, s := range f.States {
+			if f.Name != "reencrypt-checksum" || s.Name != "clean-1" {
+				continue
+			}
+			d := &disk{image: slices.Clone(s.Header), bad: map[int64]bool{}}
+			heads := header.Read(readOnly{d})
+			for _, head := range []header.Found{heads.Primary, heads.Secondary} {
+				p := d.image[head.Offset : head.Offset+head.Copy.Header.Size]
+				edited := bytes.Replace(p, []byte(`"type":"checksum","hash":"sha256","sector_size":4096`),
+					[]byte(`"type":"none"`), 1)
+				edited = append(edited, make([]byte, len(p)-len(edited))...)
+				if err := luks2.Seal(edited); err != nil || bytes.Equal(edited, p) {
+					t.Fatalf("the vector is another: %v", err)
+				}
+				copy(p, edited)
+			}
+			r, err := Judge(Read(d))
+			if err != nil || r.Reencryption == nil || r.Reencryption.Verdict.Step != reencrypt.Confirm {
+				t.Fatalf("%v, %+v", err, r.Reencryption)
+			}
+			if !slices.ContainsFunc(r.Findings, func(f Finding) bool {
+				return f.Grade == Healable && strings.Contains(f.Text, "without resilience")
+			}) {
+				t.Errorf("%v", r.Findings)
+			}
+			return
+		}
+	}
+	t.Error("there is no such state")
 }
 
 func TestAZoneThatCannotBeReadIsSaidSo(t *testing.T) {

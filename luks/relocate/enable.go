@@ -210,6 +210,9 @@ func givenBack(e far.Evidence) uint64 {
 // input: its place must be possible, and apart from heads and keyslots.
 func concludeEnabling(dev header.Device, head luks2.Copy, t far.Token) ([]Step, error) {
 	size := uint64(max(dev.Size(), 0))
+	if t.Phase == far.Disabling && t.To.End() > size {
+		return disabling(head, t)
+	}
 	if err := t.Check(head.Metadata.KeyslotsExtent(head.Header.Size).End(), size); err != nil {
 		return nil, err
 	}

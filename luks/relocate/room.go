@@ -66,10 +66,27 @@ func roomIsFree(dev header.Device, e far.Evidence, p FarPlan, room Room) error {
 		return j.Why
 	}
 	foreign, err := commit.ForeignSignatures(dev)
-	if err != nil || len(foreign) == 0 {
+	if err == nil && len(foreign) > 0 {
+		err = &SignatureError{Kind: foreign[0].Kind, Offset: foreign[0].Offset}
+	}
+	if err != nil || e.HasToken {
 		return err
 	}
-	return &SignatureError{Kind: foreign[0].Kind, Offset: foreign[0].Offset}
+	return behindIsEmpty(dev, e.Head, p.Place)
+}
+
+// behindIsEmpty holds where the place lies behind data of a fixed size, which no far header of ours made so: what is
+// not zero there may be anybody's.
+func behindIsEmpty(dev header.Device, head luks2.Copy, place far.Place) error {
+	data := luks2.Extent{Size: far.DataEnd(head.Metadata, uint64(max(dev.Size(), 0)))}
+	for _, e := range place.Extents() {
+		for _, behind := range e.Outside([]luks2.Extent{data}) {
+			if err := commit.Zeros(dev, behind); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Disable plans what PlanDisable does by what lies on the device. left is a commit.FarError where the far header
@@ -80,7 +97,7 @@ func Disable(dev header.Device, now luks2.Copy) (steps []Step, left, err error) 
 		return nil, nil, err
 	}
 	steps, gone, err := PlanDisable(e)
-	if gone != nil {
+	if gone != nil && (!e.Severed || far.Reaches(e.Live, e.Token.Far)) {
 		left = &commit.FarError{Place: e.Token.Far, Err: gone}
 	}
 	return steps, left, err
@@ -139,6 +156,11 @@ func eraseRecorded(s *commit.Session, now luks2.Copy, t far.Token) error {
 	for i, p := range t.Places() {
 		if i == 0 || p.Locator != t.Far.Locator {
 			all = append(all, named(p, eraseAt(s, p)))
+		}
+	}
+	if errors.Join(all...) == nil && errors.Is(err, far.ErrRestored) { // it has gone, and the heads forget it
+		if steps, _, err = Disable(s.Device(), now); err == nil {
+			return named(t.Far, s.Run(now, steps))
 		}
 	}
 	return errors.Join(all...)

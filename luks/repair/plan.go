@@ -46,6 +46,7 @@ type Plan struct {
 	Conflict   *Conflict   // set where the copies differ under one sequence number
 	heads      header.Plan // LUKS2: what Writes shows
 	areas      []Write     // those of Writes that are written before the heads
+	left       int         // how many at the end of Writes overwrite what no header names; nothing keeps what that was
 }
 
 // Conflict holds both copies of a header that differ under the same sequence number.
@@ -77,10 +78,11 @@ func Make(dev header.Device, keep Keep, random io.Reader) (Plan, error) {
 			return Plan{Version: 1}, err
 		}
 	}
-	return mend2(header.Read(dev), keep, random)
+	return mend2(dev, keep, random)
 }
 
-func mend2(heads header.Heads, keep Keep, random io.Reader) (Plan, error) {
+func mend2(dev header.Device, keep Keep, random io.Reader) (Plan, error) {
+	heads := header.Read(dev)
 	choice, err := header.Choose(heads)
 	p := Plan{Version: 2, UUID: choice.Copy.Header.UUID, SeqID: choice.Copy.Header.SeqID}
 	p.Generation = generationOf(heads, p.UUID)
@@ -96,6 +98,14 @@ func mend2(heads header.Heads, keep Keep, random io.Reader) (Plan, error) {
 		p.Writes = append(p.Writes, Write{w.Place.String() + " header", w.Offset, w.Bytes, why})
 	}
 	p.UUID = choice.Copy.Header.UUID
+	if err != nil {
+		return p, err
+	}
+	left, err := commit.LeftBehind(dev, heads, choice, choice.Copy)
+	for _, a := range left {
+		p.Writes = append(p.Writes, Write{a.What, a.Offset, a.Bytes, "only the older header names it"})
+	}
+	p.left = len(left)
 	return p, err
 }
 
@@ -190,21 +200,24 @@ func Apply(dev header.Device, p Plan) error {
 	return nil
 }
 
-// plan is what Apply writes: keyslot areas first, then the heads of LUKS2 as an update does, or the sectors
-// of LUKS1 one by one.
+// plan is what Apply writes: keyslot areas first, then the heads of LUKS2 as an update does and what is gone, or the
+// sectors of LUKS1 one by one.
 func (p Plan) plan() commit.Plan {
-	areas := make([]commit.Area, len(p.areas))
-	for i, w := range p.areas {
-		areas[i] = commit.Area{What: w.What, Offset: w.Offset, Bytes: w.Bytes}
-	}
 	if p.Version == 2 {
-		return commit.Mending(areas, p.heads)
+		return commit.Mending(areasOf(p.areas), p.heads, areasOf(p.Writes[len(p.Writes)-p.left:])...)
 	}
 	sectors := make([]luks1.Write, len(p.Writes))
 	for i, w := range p.Writes {
 		sectors[i] = luks1.Write{Offset: int64(w.Offset), Data: w.Bytes}
 	}
 	return commit.Mending1(sectors)
+}
+
+func areasOf(list []Write) (areas []commit.Area) {
+	for _, w := range list {
+		areas = append(areas, commit.Area{What: w.What, Offset: w.Offset, Bytes: w.Bytes})
+	}
+	return areas
 }
 
 // noRandom: a plan that is only looked at may have any salt.

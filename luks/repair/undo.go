@@ -56,7 +56,7 @@ type Reader interface {
 // Keep reads what the plan would overwrite.
 func (p Plan) Keep(dev Reader) ([]Range, error) {
 	var list []Range
-	for _, w := range p.Writes {
+	for _, w := range p.Writes[:len(p.Writes)-p.left] {
 		sum := sha256.Sum256(w.Bytes)
 		r := Range{
 			What: w.What, Why: w.Why, Offset: w.Offset, Length: uint64(len(w.Bytes)), After: sum[:],

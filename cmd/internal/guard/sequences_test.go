@@ -215,7 +215,9 @@ func (w *world) program(name string) {
 	case "relabelled":
 		w.deliberate(func(file *luks.File) error { return relabel(ctx, file) })
 	case "backup taken":
-		w.backup = bytes.Clone(w.read()[:1<<20])
+		if now := w.read(); loads(now) { // no program backs up what is no volume
+			w.backup = bytes.Clone(now[:1<<20])
+		}
 	case "backup restored":
 		if w.backup != nil {
 			w.overwrite(0, w.backup)
@@ -334,12 +336,11 @@ func (w *world) rightly(now []byte) bool {
 	}
 	rest := func(p []byte) []byte { return p[2*headSize : 1<<20] }
 	asLeft := bytes.Equal(rest(now), rest(w.left))
-	_, err := luks.Load(w.t.Context(), still(w.left))
-	asSound := w.areasComeBack(now)
-	if err == nil && asSound {
+	had, asSound := loads(w.left), w.areasComeBack(now)
+	if had && asSound {
 		w.keyless = false // a head was left, and the far header vouched for the areas
 	}
-	return asLeft && (err == nil || !w.keyless) || asSound && !w.keyless
+	return asLeft && (had || !w.keyless) || asSound && !w.keyless
 }
 
 // areasComeBack: the areas of all keyslots are as a person left them, and what is nobody's is so too, or as the last
@@ -384,6 +385,11 @@ func (w *world) noKeyComesBack(now []byte) {
 			w.t.Errorf("key %s is back", key)
 		}
 	}
+}
+
+func loads(image []byte) bool {
+	_, err := luks.Load(context.Background(), still(image))
+	return err == nil
 }
 
 func opens(image []byte, key string) bool {

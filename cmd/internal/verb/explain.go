@@ -131,12 +131,15 @@ var advice = []struct {
 		"{device}"},
 	{commit.ErrReadBack, "The device lost a write: do not trust it, and copy the header elsewhere: {program} " +
 		"luksHeaderBackup --header-backup-file FILE {device}"},
-	{commit.ErrInForce, "Once the device takes writes again, {program} repair {device} makes both header copies say so."},
+	{commit.ErrInForce, "Once the device takes writes again, {program} repair {device} makes both header copies say " +
+		"so; with --wipe-free it overwrites key material that may be left, too."},
 	{far.ErrRestored, "It keeps every passphrase of its time. If the header on the device counts, wipe it: {program} " +
 		"far disable --forget-newer {device}. If the newer one is to come back, with passphrases that were taken " +
 		"away since, cut the body out with dd and give it to luksHeaderRestore."},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
-	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it."},
+	{luks.ErrFarLeft, "It may hold key material. Once the device takes writes again, {program} repair {device} " +
+		"or the same command wipes it; where those say that it is something else and you are certain that it " +
+		"is not, overwrite it."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
 		"makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Give the device its size back; data may be missing too: {program} check {device}. If that " +

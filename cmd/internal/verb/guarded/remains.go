@@ -26,7 +26,8 @@ const hintPatience = 5 * time.Second
 // Remains are what there is of a volume on a device without a valid header, and of it elsewhere.
 type Remains struct {
 	Evidence inspect.Evidence
-	Far      *far.Found // near the device's end, with a sound locator; nil for none
+	Far      *far.Found // near the device's end, that can bring the header back; nil for none
+	Ruined   *far.Found // one that cannot, where Far is nil: its locator is sound, and no head in it
 	Kept     *store.Head
 }
 
@@ -37,8 +38,12 @@ func LookForRemains(ctx context.Context, c *verb.Command, file *luks.File) Remai
 		return r
 	}
 	err := far.Search(ctx, file, far.NearEnd(file), func(f far.Found) bool {
-		r.Far = &f
-		return false
+		if f.Usable() {
+			r.Far, r.Ruined = &f, nil
+		} else if r.Ruined == nil {
+			r.Ruined = &f
+		}
+		return r.Far == nil
 	})
 	if err != nil {
 		c.UI.Debugf("far header: %v", err)
@@ -55,8 +60,10 @@ func (r Remains) uuids() (list []string) {
 	for _, w := range r.Evidence.Wiped {
 		list = append(list, w.UUID)
 	}
-	if r.Far != nil {
-		list = append(list, r.Far.Locator.UUID)
+	for _, f := range []*far.Found{r.Far, r.Ruined} {
+		if f != nil {
+			list = append(list, f.Locator.UUID)
+		}
 	}
 	return list
 }
@@ -142,6 +149,9 @@ func (r Remains) hint(program, device string) string {
 	case r.Kept != nil:
 		return fmt.Sprintf("The guard keeps its header as it was at %s: %s", r.Kept.Time,
 			KeptCommand(program, device, r.Kept))
+	case r.Ruined != nil:
+		return fmt.Sprintf("A far header was near its end, at byte %d, and no header is left in it: %s rescue %s",
+			r.Ruined.Place.Start(), program, device)
 	case e.LUKS1Err != nil || len(e.Wiped) > 0 || len(e.Texts) > 0 || e.Heads.Primary.State != header.Absent ||
 		e.Heads.Secondary.State != header.Absent:
 		return fmt.Sprintf("Remains of a LUKS header are there: %s rescue %s", program, device)

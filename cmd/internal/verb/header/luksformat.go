@@ -469,7 +469,8 @@ func farBeyond(c *verb.Command, former *luks.Volume, meta *luks.File) error {
 	}
 	t, _, _, err := far.Find(former.Metadata())
 	for _, place := range t.Places() {
-		if err == nil && place.End() > uint64(meta.Size()) {
+		_, severed := far.Severed(meta, former.Choice.Copy, place)
+		if err == nil && place.End() > uint64(meta.Size()) && !severed {
 			return &luks.FarError{Place: place, Err: far.ErrCutOff, Made: true}
 		}
 	}

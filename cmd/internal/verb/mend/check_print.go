@@ -165,7 +165,7 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 		}
 	case one.code == verb.Lost && one.Chosen != "":
 		c.UI.Printf("  With a header backup: %s luksHeaderRestore --header-backup-file FILE %s", c.Program, one.Device)
-	case one.code == verb.Lost && one.Far != nil:
+	case one.code == verb.Lost && one.Far != nil && one.Far.Standing == inspect.OnlyCopy:
 		c.UI.Printf("  See what the far header would bring back, changing nothing: %s repair --from-far --dry-run %s",
 			c.Program, one.Device)
 	case one.code == verb.Lost:

@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
@@ -134,8 +135,21 @@ func situationOf(ctx context.Context, c *verb.Command, name string) (situation, 
 		_, pending, err := v.Pending()
 		s.cutOff = pending && err == nil // a log of another version is for repair to refuse
 		s.closed = v.BoundKeyslots() == 0
+		s.farOpens = s.closed && farOpens(ctx, v)
 	}
 	return s, ctx.Err()
+}
+
+// farOpens tells whether a far header of the volume still has keyslots, named by the heads or not.
+func farOpens(ctx context.Context, v *luks.Volume) bool {
+	all, _ := far.Every(ctx, v.Device()) // ended early: the caller says so
+	for _, f := range all {
+		head, err := f.Head()
+		if err == nil && v.OwnsFar(f) && f.Usable() && len(head.Metadata.Keyslots()) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func printFixed(c *verb.Command, s situation, r fixed) {

@@ -22,6 +22,8 @@ type situation struct {
 	remains guarded.Remains // of a volume without a valid header
 	cutOff  bool            // a change that goes in steps was
 	closed  bool            // the header is valid, and no keyslot opens the data
+	// farOpens: closed, and a far header of the volume has keyslots.
+	farOpens bool
 }
 
 // advice is a sentence on the state and the command to go on with: words after the program's name, with {device};
@@ -46,6 +48,14 @@ func (s situation) advise() advice {
 	switch {
 	case s.report == nil:
 		return s.nothing()
+	case s.closed && s.farOpens:
+		return advice{
+			state: "No keyslot opens the data any more, but the far header still does: an erasing was cut off, or " +
+				"another program's knows nothing of it.",
+			command: "erase {device}", writes: true, code: verb.Lost,
+			note: "it destroys the keyslots of the far header too; to have them back instead, cut its body out " +
+				"with dd and give it to luksHeaderRestore",
+		}
 	case s.closed:
 		return advice{
 			state:   "The header is in order, and no keyslot opens the data any more.",
@@ -67,7 +77,7 @@ func (s situation) nothing() advice {
 	a := advice{code: ui.Failed}
 	named := s.remains.Named()
 	switch {
-	case s.remains.Far != nil, s.remains.Kept != nil:
+	case s.remains.Far != nil, s.remains.Ruined != nil, s.remains.Kept != nil:
 		return s.lost()
 	case named.Usage == signature.PartitionTable:
 		a.state, a.command = fmt.Sprintf("It is a disk with a partition table (%s), not a volume.", named.Kind), "list"
@@ -117,6 +127,10 @@ func (s situation) wayBack() advice {
 	case f != nil:
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
+	case s.remains.Ruined != nil:
+		a.state = "No valid header is left: neither at its start nor in the far header, which is damaged or was never " +
+			"finished."
+		a.command, a.note = "rescue {device}", "it lists what is left; of a luksFormat that was cut off that is nothing"
 	default:
 		a.state, a.command = "No valid header is left.", "rescue {device}"
 		a.note = "it lists what is left; with --output FILE it puts a header together that open --header takes"
@@ -129,7 +143,7 @@ func (s situation) healable() advice {
 	a := advice{code: verb.Healable}
 	r := s.report
 	switch {
-	case r.Reencryption != nil && (r.LeftAlone || r.Reencryption.Verdict.State != reencrypt.Clean):
+	case r.Reencryption != nil && (r.LeftAlone || r.Reencryption.Verdict.Step != reencrypt.Resume):
 		return s.reencrypting(verb.Healable)
 	case s.copyIs("conflicting"):
 		a.state = "The two copies of the header contradict each other."
@@ -149,6 +163,12 @@ func (s situation) healable() advice {
 		a.command, a.writes, a.note = "repair {device}", true, "it brings the keyslot back from the far header"
 	case s.cutOff:
 		return s.interrupted()
+	case s.dead() >= 0:
+		a.state = fmt.Sprintf("Dead, with no whole copy: %s. Others open the volume.",
+			idList("keyslot", s.damagedKeyslots()))
+		a.command, a.writes = fmt.Sprintf("luksKillSlot {device} %d", s.dead()), true
+		a.note = "it takes the dead keyslot out of the header, and concludes a removal that was cut off; if its " +
+			"passphrase is still wanted, give it a keyslot with luksAddKey"
 	case len(s.damagedKeyslots()) > 0:
 		a.state = fmt.Sprintf("Damaged, with no whole copy: %s. The others open the volume.",
 			idList("keyslot", s.damagedKeyslots()))
@@ -225,6 +245,24 @@ func (s situation) damagedKeyslots() (ids []int) {
 		}
 	}
 	return ids
+}
+
+// dead is the first keyslot whose material is ruined where two whole ones open the data, as they do once another was
+// added in its place; -1 for none.
+func (s situation) dead() int {
+	ruined, whole := -1, 0
+	for _, k := range s.report.Keyslots {
+		if k.State == inspect.Ruined && ruined < 0 {
+			ruined = k.ID
+		}
+		if k.Bound && k.State == inspect.Plausible {
+			whole++
+		}
+	}
+	if whole < 2 {
+		return -1
+	}
+	return ruined
 }
 
 // firstFinding is the first of the worst, as a sentence.

@@ -75,13 +75,24 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
 		})}, "luksAddKey d", true, verb.Healable},
+		"one that another was added for": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
+			r.Keyslots = []inspect.Keyslot{
+				{ID: 0, State: inspect.Plausible, Bound: true},
+				{ID: 3, State: inspect.Ruined, Bound: true},
+				{ID: 4, State: inspect.Plausible, Bound: true},
+			}
+		})}, "luksKillSlot d 3", true, verb.Healable},
 		"a reencryption":                 {situation{report: interrupted(inspect.Note, reencrypt.Clean, reencrypt.Resume, false)}, "reencrypt --resume-only d", true, ui.OK},
 		"one with unequal heads":         {situation{report: interrupted(inspect.Healable, reencrypt.Clean, reencrypt.Resume, true)}, "reencrypt --resume-only d", true, verb.Healable},
+		"one without resilience":         {situation{report: interrupted(inspect.Healable, reencrypt.Clean, reencrypt.Confirm, false)}, "", false, verb.Healable},
 		"one within a step":              {situation{report: interrupted(inspect.Healable, reencrypt.Hot, reencrypt.Recover, false)}, "repair d", true, verb.Healable},
 		"one that is concluded":          {situation{report: interrupted(inspect.Healable, reencrypt.Concluded, reencrypt.Conclude, false)}, "repair d", true, verb.Healable},
 		"one that nobody understands":    {situation{report: interrupted(inspect.Healable, reencrypt.Foreign, reencrypt.Refuse, false)}, "", false, verb.Healable},
 		"anything else":                  {situation{report: reported(inspect.Healable, nil)}, "check d", false, verb.Healable},
 		"erased":                         {situation{report: reported(inspect.Note, nil), closed: true}, "luksHeaderRestore --header-backup-file FILE d", true, verb.Lost},
+		"erased, far header left":        {situation{report: reported(inspect.Note, nil), closed: true, farOpens: true}, "erase d", true, verb.Lost},
+		"heads gone, far header ruined":  {situation{report: gone, remains: guarded.Remains{Ruined: hurt}}, "rescue d", false, verb.Lost},
+		"nothing but a ruined one":       {situation{remains: guarded.Remains{Ruined: hurt}}, "rescue d", false, verb.Lost},
 		"heads gone, far header whole":   {situation{report: gone, remains: guarded.Remains{Far: whole, Kept: full}}, "repair --from-far d", true, verb.Lost},
 		"heads gone, kept with keyslots": {situation{report: gone, remains: guarded.Remains{Far: hurt, Kept: full}}, "guard export u --header-backup-file FILE", false, verb.Lost},
 		"heads gone, kept without them":  {situation{report: gone, remains: guarded.Remains{Kept: bare}}, "guard --once d --dry-run", false, verb.Lost},

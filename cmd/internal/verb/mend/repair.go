@@ -26,6 +26,7 @@ type repairOptions struct {
 	ignoreClones bool
 	undo         cli.Value[string]
 	fromFar      bool
+	wipeFree     bool
 }
 
 // Repair declares the verb.
@@ -56,6 +57,10 @@ func Repair() verb.Verb {
 					Long: "from-far", Into: &o.fromFar,
 					Help: "bring the header back from the far header, where no copy of it is valid",
 				},
+				{
+					Long: "wipe-free", Into: &o.wipeFree,
+					Help: "then overwrite the room in which keyslots may lie and none does (LUKS2)",
+				},
 			},
 			Rules: []cli.Rule{o.fromFarRule},
 			About: []string{
@@ -67,6 +72,11 @@ func Repair() verb.Verb {
 					"they differ, and proves of each unit of the zone whether it is old or new. --dry-run says what " +
 					"is under which key, and what would be written. A run that stopped between two steps is left there: see " +
 					"reencrypt.",
+				"A change of a key that was killed just behind its commit leaves the old key material where no " +
+					"keyslot is, until that place is used again; with it a header from before the change, where " +
+					"somebody kept one, opens. What an older header or the far header proves to be such material " +
+					"goes in any case. The rest cannot be told from the random bytes that a new volume has there: " +
+					"--wipe-free overwrites all of it.",
 			},
 			Examples: []cli.Example{
 				{What: "See what would be written, changing nothing:", Line: "orthrus repair --dry-run /dev/sdb2"},
@@ -106,7 +116,7 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 	if o.undo.Set && volume.Exists(o.undo.V) {
 		return volume.GoBack(ctx, c, path, o.undo.V)
 	}
-	if !o.choose.Set && !o.fromFar {
+	if !o.choose.Set && !o.fromFar && !o.wipeFree {
 		if handled, err := repairMidway(ctx, c, path); handled || err != nil {
 			return err
 		}
@@ -117,14 +127,20 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 		return err
 	}
 	if c.Opt.DryRun {
-		return rehearse(ctx, c, path, plan)
+		return rehearse(ctx, c, path, plan, o.wipeFree)
+	}
+	if o.wipeFree {
+		text := "This will overwrite the room of " + path + " in which keyslots may lie and none does."
+		if err := c.UI.Confirm(ctx, ui.Confirmation{Text: text}); err != nil {
+			return err
+		}
 	}
 	if len(plan.Writes) == 0 {
 		if err := makeDurable(ctx, c, path); err != nil {
 			return err
 		}
 		c.UI.Sayf("Header of %s is in order.", path)
-		return concluded(ctx, c, path)
+		return concluded(ctx, c, path, o.wipeFree)
 	}
 	showWrites(c, plan)
 	if err := settleClones(ctx, c, o, path, plan.UUID); err != nil {
@@ -138,11 +154,11 @@ func repair(ctx context.Context, c *verb.Command, o *repairOptions) error {
 		return err
 	}
 	c.UI.Sayf("Header of %s repaired.", path)
-	return concluded(ctx, c, path)
+	return concluded(ctx, c, path, o.wipeFree)
 }
 
-// concluded concludes what was begun in several steps, and brings the far header into step.
-func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
+// concluded concludes what was begun in several steps, brings the far header into step, and overwrites free room.
+func concluded(ctx context.Context, c *verb.Command, path string, free bool) (err error) {
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true, NoLocks: c.Opt.DisableLocks})
 	var locked error
 	if errors.Is(err, block.ErrReadOnly) { // there is nothing to do, or it cannot be done
@@ -158,9 +174,13 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 		return verb.DeviceError(path, err)
 	}
 	if v.Version == 1 {
-		return concluded1(ctx, c, v, path, locked)
+		err := concluded1(ctx, c, v, path, locked)
+		if free && err == nil {
+			err = v.OverwriteFree(ctx)
+		}
+		return err
 	}
-	if locked != nil {
+	if locked != nil && !free {
 		steps, err := v.PlanResume(ctx)
 		volume.ShowSteps(c, steps)
 		if err == nil && len(steps) > 0 {
@@ -176,6 +196,11 @@ func concluded(ctx context.Context, c *verb.Command, path string) (err error) {
 	longer()
 	if resumed {
 		c.UI.Sayf("What was begun on %s was concluded.", path)
+	}
+	if free {
+		if err := v.OverwriteFree(ctx); err != nil {
+			return volume.SizeError(path, err)
+		}
 	}
 	return followed(ctx, c, path)
 }

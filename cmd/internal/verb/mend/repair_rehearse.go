@@ -15,7 +15,7 @@ import (
 
 // rehearse shows what a repair writes: the plan, then what was begun in several steps, then the far header, as all
 // of that comes to be on a device that keeps writes to itself.
-func rehearse(ctx context.Context, c *verb.Command, path string, plan repairing.Plan) (err error) {
+func rehearse(ctx context.Context, c *verb.Command, path string, plan repairing.Plan, free bool) (err error) {
 	showWrites(c, plan)
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
 	if err != nil {
@@ -47,8 +47,11 @@ func rehearse(ctx context.Context, c *verb.Command, path string, plan repairing.
 	if err := follow(ctx, c, v, path); err != nil {
 		return err
 	}
+	if free {
+		err = v.OverwriteFree(ctx)
+	}
 	r.TellSince(ctx, c.UI, seen)
-	return nil
+	return err
 }
 
 // follow brings the far header into step where it may.

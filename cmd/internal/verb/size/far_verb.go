@@ -180,7 +180,7 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.", left.Place.Start(), v.Path)
 		err = nil
 	}
-	if errors.Is(err, far.ErrNone) && wasIn(v, far.Disabling) {
+	if errors.Is(err, far.ErrNone) && (wasIn(v, far.Disabling) || len(wiped) > 0) {
 		err = nil
 	}
 	if err != nil {

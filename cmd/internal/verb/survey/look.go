@@ -215,7 +215,7 @@ func ofVolume(ctx context.Context, r row, v *luks.Volume) row {
 
 // other looks for what else encrypts, and for a volume that only a far header or a second head tells of.
 func other(r row, file *luks.File) row {
-	if f := far.AtEnd(file); f.State > far.Unreadable {
+	if f := far.AtEnd(file); f.Usable() {
 		r.Format, r.UUID, r.State, r.Far = "LUKS2", f.Locator.UUID, lost, f.State.String()
 		r.Why = "only its far header is left; see fix"
 		return r
