@@ -58,8 +58,8 @@ tool    := $(GO) tool -modfile=scripts/tools/go.mod
 # them elsewhere the program is half a MiB smaller.
 busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
 	luks/sector/...
-cold    := encoding/json fmt log/... log os/... os time reflect compress/... syscall internal/poll golang.org/x/sys/... \
-	bytes context iter maps path/filepath slices sort strings sync sync/atomic
+cold    := bytes compress/... context encoding/json errors fmt golang.org/x/sys/... internal/poll iter log/... log maps \
+	os/... os path/... reflect slices sort strings sync/atomic sync syscall time
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false $(compact) \
 	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $$(GO='$(GO)' ./scripts/entry $$arch) $(linker)"

@@ -130,7 +130,7 @@ func TestDropbearOfAnImageLeadsToTheProgramAlone(t *testing.T) {
 	keys := t.TempDir()
 	key(t, keys+"/stranger")
 	found := Remote{}
-	if err := found.program(t.Context(), "/sbin/dropbear", remotePrograms[0].at); err != nil {
+	if err := (System{Root: "/"}).serve(t.Context(), &found, "/sbin/dropbear", remotePrograms[0].at); err != nil {
 		t.Fatal(err)
 	}
 	folder := configured(t, port, `command="cat /etc/passwd" `+key(t, keys+"/person"))
@@ -185,7 +185,7 @@ func TestWhatAServerLacksIsNamed(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if err := (&Remote{}).program(t.Context(), "/sbin/x", []string{empty + "/x"}); !errors.Is(err, os.ErrNotExist) {
+	if err := (System{Root: "/"}).serve(t.Context(), &Remote{}, "/sbin/x", []string{empty + "/x"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 }

@@ -21,11 +21,14 @@ type Facts struct {
 	Volumes []Volume
 	// Verity are mappings by dm-verity: the root's, or of what is below it.
 	Verity []string
-	// Foreign are mappings and arrays below the root that this program cannot
-	// start: "LVM", "md".
+	// Tools are the programs that start arrays and volume groups below the root,
+	// and what was asked for by name: see the package tools.
+	Tools []string
+	// Foreign are mappings and arrays below the root that nothing in this image
+	// can start: "bcache0".
 	Foreign []string
-	// Devices are the modaliases and the modules of the drivers of the devices
-	// on the way to the root, and of keyboards.
+	// Modaliases and modules of the drivers of the devices on the way to the
+	// root, and of keyboards.
 	Modaliases, Drivers []string
 	// Generic asks for the modules of common hardware instead.
 	Generic bool
@@ -52,11 +55,14 @@ type Volume struct {
 	Cipher string // as in a header: aes-xts-plain64; "" where it is not known
 }
 
+// ErrTool says that a program is missing that starts what the root lies on.
+var ErrTool = errors.New("the root needs a program that is not installed")
+
 // ErrForeign is the kind of a ForeignError.
 var ErrForeign = errors.New("the root needs more than this image can do")
 
-// ForeignError says that the root lies on something else than partitions and
-// encrypted volumes.
+// ForeignError says that the root lies on something else than partitions,
+// encrypted volumes, and plain volume groups and arrays.
 type ForeignError struct{ What []string }
 
 func (e *ForeignError) Error() string {

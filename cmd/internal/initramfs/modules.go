@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/veritytab"
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -67,6 +68,9 @@ func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string
 	w.ask(f.Drivers...)
 	w.ask(f.Modaliases...)
 	if f.Generic {
+		for _, name := range f.Tools {
+			w.ask(tools.Named(name).Modules...)
+		}
 		w.ask(generic...)
 		w.ask(sector.BootModules()...)
 	}

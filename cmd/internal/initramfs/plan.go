@@ -20,6 +20,7 @@ type Plan struct {
 	Fstab    string        `json:"fstab"`
 	// Veritytab are the lines of it that the image needs.
 	Veritytab string   `json:"veritytab,omitempty"`
+	Tools     []string `json:"tools,omitempty"` // programs that start arrays and volume groups
 	Files     []File   `json:"files,omitempty"`
 	Left      []string `json:"left_out,omitempty"` // key files
 	// Remote are the arguments of the ssh server; none without one.
@@ -31,7 +32,8 @@ type File struct {
 	Path    string `json:"path"`
 	From    string `json:"from,omitempty"`    // where the machine has it, unless there
 	Private bool   `json:"private,omitempty"` // for root's eyes
-	Program bool   `json:"program,omitempty"` // to be run
+	// A program or a library; a file that may be absent.
+	program, optional bool
 }
 
 // Plan chooses what the image needs. Errors are of kind ErrForeign, ErrKeyFile
@@ -58,6 +60,10 @@ func (f Facts) Plan() (Plan, error) {
 		p.Files, p.Remote = append(p.Files, f.Remote.Files...), f.Remote.serverArguments()
 	}
 	images := p.chooseImages(f)
+	if !f.Part {
+		p.Tools = f.tools(lines, images)
+	}
+	f.Tools = p.Tools
 	if p.Modules, err = f.Index.Resolve(append(f.wanted(lines, images), f.Modules...)...); err != nil {
 		return Plan{}, err
 	}

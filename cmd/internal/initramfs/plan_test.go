@@ -19,8 +19,8 @@ func machineFacts() Facts {
 		Kernel: "6.1",
 		Index: kmod.NewIndex(kmod.Lists{
 			Dep: []byte("k/dm-mod.ko:\nk/dm-crypt.ko.xz: k/dm-mod.ko\nk/xts.ko:\nk/nvme.ko:\nk/ext4.ko:\nk/vfat.ko:\nk/usb-storage.ko:\n" +
-				"k/serpent.ko:\nk/uncommon.ko:\n"),
-			Alias: []byte("alias crypto-xts xts\nalias pci:v*d*bc01sc08i02* nvme\nalias crypto-serpent serpent\nalias fs-ext4 ext4\n"),
+				"k/serpent.ko:\nk/uncommon.ko:\nk/raid1.ko:\nk/raid456.ko:\nk/dm-mirror.ko:\n"),
+			Alias: []byte("alias crypto-xts xts\nalias pci:v*d*bc01sc08i02* nvme\nalias crypto-serpent serpent\nalias fs-ext4 ext4\nalias md-raid1 raid1\n"),
 		}),
 		Root:       Mount{"/dev/mapper/sealed", "ext4", "noatime"},
 		Volumes:    []Volume{{Name: "sealed", UUID: "1234", Cipher: "serpent-xts-plain64"}},
@@ -94,6 +94,36 @@ func TestLinesAreChosen(t *testing.T) {
 	}
 }
 
+func TestToolsAreThoseFoundAskedForAndNamed(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*Facts)
+		want   []string
+	}{
+		{"an encrypted root alone", func(*Facts) {}, nil},
+		{"found below it", func(f *Facts) { f.Tools = []string{"lvm"} }, []string{"lvm"}},
+		{"asked for, too", func(f *Facts) { f.Tools = []string{"lvm", "mdadm", "lvm"} }, []string{"lvm", "mdadm"}},
+		{"the root is a volume", func(f *Facts) { f.Root.Source = "/dev/mapper/vg-root" }, []string{"lvm"}},
+		{"the root is named by uuid", func(f *Facts) { f.Root.Source = "UUID=1-2" }, nil},
+		{"a mapping of the table has a dash", func(f *Facts) {
+			f.Root.Source, f.Crypttab = "/dev/mapper/my-root", "my-root UUID=1 none\n"
+		}, nil},
+		{"a volume lies on an array", func(f *Facts) { f.Crypttab = "sealed /dev/md0 none\n" }, []string{"mdadm"}},
+		{"an array in a group", func(f *Facts) {
+			f.Root.Source, f.Crypttab = "/dev/vg/root", "a /dev/md/x none initramfs\n"
+		}, []string{"lvm", "mdadm"}},
+		{"a volume that is not early lies on an array", func(f *Facts) { f.Crypttab = "data /dev/md0 none\n" }, nil},
+		{"another's image", func(f *Facts) { f.Tools, f.Part = []string{"lvm"}, true }, nil},
+	}
+	for _, test := range tests {
+		f := machineFacts()
+		test.change(&f)
+		if p, err := f.Plan(); err != nil || !slices.Equal(p.Tools, test.want) {
+			t.Errorf("%s: %v, %v", test.name, p.Tools, err)
+		}
+	}
+}
+
 func TestLinesOfTheVeritytabAreChosen(t *testing.T) {
 	f := machineFacts()
 	f.Verity = []string{"below"}
@@ -121,6 +151,10 @@ func TestModulesFollowTheQuestion(t *testing.T) {
 		{"key on a stick", func(f *Facts) { f.Crypttab = "sealed UUID=1 /k:LABEL=s luks\n" }, []string{"usb-storage", "vfat"}, nil},
 		{"common hardware", func(f *Facts) { f.Generic, f.Modaliases = true, nil }, []string{"nvme", "usb-storage", "serpent"}, []string{"vfat"}},
 		{"another's image", func(f *Facts) { f.Part = true }, []string{"dm-crypt", "serpent"}, []string{"nvme", "ext4"}},
+		{"an array of this machine", func(f *Facts) {
+			f.Tools, f.Drivers = []string{"mdadm"}, []string{"md-raid1"}
+		}, []string{"raid1"}, []string{"raid456"}},
+		{"any array", func(f *Facts) { f.Tools, f.Generic = []string{"mdadm"}, true }, []string{"raid456"}, []string{"dm-mirror"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,7 +65,7 @@ func (s System) remote(ctx context.Context) (r Remote) {
 		return Remote{Err: &RemoteError{"the libraries of another system's dropbear are not known here"}}
 	}
 	for _, p := range remotePrograms {
-		if r.Err = r.program(ctx, p.path, p.at); r.Err != nil {
+		if r.Err = s.serve(ctx, &r, p.path, p.at); r.Err != nil {
 			return Remote{Err: &RemoteError{p.lacks + ": " + r.Err.Error()}}
 		}
 	}
@@ -77,8 +76,8 @@ func (s System) remote(ctx context.Context) (r Remote) {
 	return r
 }
 
-// program takes a program and its libraries.
-func (r *Remote) program(ctx context.Context, path string, at []string) error {
+// serve takes a program and its libraries.
+func (s System) serve(ctx context.Context, r *Remote, path string, at []string) error {
 	i := slices.IndexFunc(at, func(file string) bool {
 		_, err := os.Stat(file)
 		return err == nil
@@ -86,31 +85,18 @@ func (r *Remote) program(ctx context.Context, path string, at []string) error {
 	if i < 0 {
 		return fmt.Errorf("none of %s: %w", strings.Join(at, ", "), os.ErrNotExist)
 	}
-	r.Files = append(r.Files, File{Path: path, From: at[i], Program: true})
-	out, err := exec.CommandContext(ctx, "ldd", at[i]).Output()
-	if errors.Is(err, exec.ErrNotFound) {
+	r.Files = append(r.Files, File{Path: path, From: at[i], program: true})
+	libraries, err := s.libraries(ctx, at[i])
+	if err != nil {
 		return err
 	}
-	libraries := libraries(string(out))
 	if strings.Contains(at[i], "klibc") { // which ldd does not know
 		libraries, _ = filepath.Glob("/lib/klibc-*.so")
 	}
 	for _, file := range libraries {
-		r.Files = append(r.Files, File{Path: file, Program: true})
+		r.Files = append(r.Files, File{Path: file, program: true})
 	}
 	return nil
-}
-
-// libraries are the files of lines of ldd: "name => /path (address)" or "/path (address)".
-func libraries(listed string) (files []string) {
-	for line := range strings.Lines(listed) {
-		for _, word := range strings.Fields(line) {
-			if strings.HasPrefix(word, "/") {
-				files = append(files, word)
-			}
-		}
-	}
-	return files
 }
 
 // configuration takes keys and options.

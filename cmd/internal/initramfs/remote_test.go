@@ -26,7 +26,7 @@ func remoteFacts() Facts {
 	f.Crypttab = "sealed UUID=1 none luks,x-orthrus.remote\n"
 	f.Remote = Remote{
 		Files: []File{
-			{Path: "/sbin/dropbear", From: "/usr/sbin/dropbear", Program: true},
+			{Path: "/sbin/dropbear", From: "/usr/sbin/dropbear", program: true},
 			{Path: "/etc/dropbear/dropbear_rsa_host_key", From: "/x", Private: true},
 		},
 		Options: []string{"-p", "2222"}, Modaliases: []string{"pci:v1234"}, Drivers: []string{"virtio_net"},
@@ -90,17 +90,6 @@ func TestAnotherSystemsServerIsRefused(t *testing.T) {
 	}
 }
 
-func TestWhatLddListsIsTaken(t *testing.T) {
-	const listed = "\tlinux-vdso.so.1 (0x00007ffd)\n\tlibz.so.1 => /lib/x86_64-linux-gnu/libz.so.1 (0x00007f)\n\tlibgone.so => not found\n" +
-		"\t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n"
-	if got := strings.Join(libraries(listed), " "); got != "/lib/x86_64-linux-gnu/libz.so.1 /lib64/ld-linux-x86-64.so.2" {
-		t.Error(got)
-	}
-	if got := libraries("\tnot a dynamic executable\n"); got != nil {
-		t.Error(got)
-	}
-}
-
 func TestDropbearsOptionsAreThoseOfItsConfiguration(t *testing.T) {
 	for conf, want := range map[string]string{
 		"# a\n#DROPBEAR_OPTIONS=\"-p 1\"\n":                  "",
@@ -122,7 +111,7 @@ func TestTheShellOfTheImageIsTheProgram(t *testing.T) {
 	root, self := tree(t)
 	p := smallPlan()
 	p.Remote = []string{"-F", "-s"}
-	p.Files = []File{{Path: "/sbin/dropbear", From: "/etc/key", Program: true}, {Path: "/root/.ssh/authorized_keys", From: "/etc/key", Private: true}}
+	p.Files = []File{{Path: "/sbin/dropbear", From: "/etc/key", program: true}, {Path: "/root/.ssh/authorized_keys", From: "/etc/key", Private: true}}
 	var image bytes.Buffer
 	if err := p.Write(t.Context(), &image, root, self); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -33,6 +34,8 @@ type System struct {
 	Generic bool
 	// Cipher tells the cipher of the volume on a device, "" where it cannot.
 	Cipher func(device string) string
+	// Targets tells what a mapping is made of, in device-mapper's words.
+	Targets func(mapping string) []string
 }
 
 // Read gathers the facts. What is asked for by the caller (Modules, Keys) is
@@ -189,6 +192,9 @@ func (w *walk) device(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if block.ReadAttribute(dir, "partition") != "" {
+		return w.device(filepath.Dir(dir)) // it may be an array's
+	}
 	w.judge(dir, below)
 	for _, e := range below {
 		lower, err := filepath.EvalSymlinks(filepath.Join(dir, "slaves", e.Name()))
@@ -209,7 +215,8 @@ func (w *walk) device(dir string) error {
 func (w *walk) judge(dir string, below []fs.DirEntry) {
 	id, name := block.ReadAttribute(dir, "dm/uuid"), block.ReadAttribute(dir, "dm/name")
 	kind, _, _ := strings.Cut(id, "-")
-	switch {
+	base := filepath.Base(dir)
+	switch level := block.ReadAttribute(dir, "md/level"); {
 	case strings.HasPrefix(id, "CRYPT-VERITY-"):
 		w.facts.Verity = append(w.facts.Verity, name)
 	case kind == "CRYPT":
@@ -218,10 +225,32 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
 		}
 		w.facts.Volumes = append(w.facts.Volumes, v)
+	case kind == "LVM" && w.system.Targets != nil:
+		w.logical(name)
 	case name != "":
 		w.foreign(kind + " (" + name + ")")
-	case strings.HasPrefix(filepath.Base(dir), "md"), strings.HasPrefix(filepath.Base(dir), "bcache"):
-		w.foreign(filepath.Base(dir))
+	case level != "" && !strings.HasPrefix(block.ReadAttribute(dir, "md/metadata_version"), "external"):
+		add(&w.facts.Tools, "mdadm")
+		add(&w.facts.Drivers, "md-"+level)
+	case strings.HasPrefix(base, "md"), strings.HasPrefix(base, "bcache"):
+		w.foreign(base)
+	}
+}
+
+// checked are the targets of volumes that LVM does not start without programs of their own.
+var checked = []string{"thin", "thin-pool", "cache", "writecache", "vdo", "era"}
+
+// logical notes what starts a volume of LVM, with the modules of its targets.
+func (w *walk) logical(name string) {
+	add(&w.facts.Tools, "lvm")
+	for _, target := range w.system.Targets(name) {
+		if slices.Contains(checked, target) {
+			w.foreign("LVM's " + target + " (" + name + ")")
+		}
+		add(&w.facts.Drivers, "dm-"+target)
+		if target == "raid" { // which asks for a level's module when it is too late for it
+			w.facts.Drivers = append(w.facts.Drivers, tools.Named("mdadm").Modules...)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/crypttab"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/veritytab"
 )
 
@@ -57,7 +58,7 @@ func (p *Plan) choose(f Facts) ([]crypttab.Entry, error) {
 func (p *Plan) chooseImages(f Facts) (lines []veritytab.Entry) {
 	table, _ := veritytab.Parse([]byte(f.Veritytab)) // what is wrong with lines is said at boot
 	for _, e := range table {
-		if !e.Initrd && !slices.Contains(f.Verity, e.Name) {
+		if !e.Initrd && !f.verified(e.Name) {
 			continue
 		}
 		for _, option := range []string{"root-hash-signature", "fec-device"} {
@@ -71,10 +72,32 @@ func (p *Plan) chooseImages(f Facts) (lines []veritytab.Entry) {
 	return lines
 }
 
+// tools are the programs that start what the root and early volumes lie on: those found below the root, those asked
+// for, and those that the names of devices tell of.
+func (f Facts) tools(lines []crypttab.Entry, images []veritytab.Entry) []string {
+	known := append(parseTable(f.Crypttab), lines...)
+	mapped := func(name string) bool {
+		return slices.ContainsFunc(known, func(l crypttab.Entry) bool { return l.Name == name }) ||
+			slices.ContainsFunc(images, func(e veritytab.Entry) bool { return e.Name == name })
+	}
+	var all []string
+	for _, name := range f.Tools {
+		add(&all, name)
+	}
+	add(&all, tools.ForName(f.Root.Source, mapped))
+	for _, l := range lines {
+		add(&all, tools.ForName(l.Device, mapped))
+	}
+	return all
+}
+
 // below tells whether the root lies on the mapping of that name.
 func (f Facts) below(name string) bool {
 	return slices.ContainsFunc(f.Volumes, func(v Volume) bool { return v.Name == name })
 }
+
+// verified tells whether the root lies on the mapping by dm-verity of that name.
+func (f Facts) verified(name string) bool { return slices.Contains(f.Verity, name) }
 
 // takeFiles notes a line's detached header and key file.
 func (p *Plan) takeFiles(l *crypttab.Entry, f Facts) error {

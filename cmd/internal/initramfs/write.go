@@ -7,11 +7,14 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/orthrus-luks/orthrus/cmd/cpio"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
@@ -94,16 +97,36 @@ func (p Plan) modules(ctx context.Context, c *cpio.Writer, root string) error {
 // maxFile bounds a key file or a header that comes into an image, bytes.
 const maxFile = 64 << 20
 
-func bring(ctx context.Context, c *cpio.Writer, root string, f File) error {
-	data, err := ui.ReadNamed(ctx, filepath.Join(root, cmp.Or(f.From, f.Path)), maxFile)
+// readIn reads a file below a directory, where absolute links lead to places in
+// it, as they will in the image.
+func readIn(ctx context.Context, root, file string) ([]byte, error) {
+	dir, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT}
+	fd, err := unix.Openat2(dir, file, &how)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: filepath.Join(root, file), Err: err}
+	}
+	defer unix.Close(fd)
+	return ui.ReadNamed(ctx, fmt.Sprintf("/proc/self/fd/%d", fd), maxFile)
+}
+
+func bring(ctx context.Context, c *cpio.Writer, root string, f File) error {
+	data, err := readIn(ctx, root, cmp.Or(f.From, f.Path))
+	if err != nil {
+		if f.optional && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		return err
 	}
 	mode := fs.FileMode(0o644)
 	switch {
 	case f.Private:
 		mode = 0o400
-	case f.Program:
+	case f.program:
 		mode = 0o755
 	}
 	c.File(f.Path, mode, data)

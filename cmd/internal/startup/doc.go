@@ -9,6 +9,7 @@
 //	/lib/modules/VERSION/modules.dep   the modules to load, in this order, each with those it needs
 //	/etc/fstab                         the line of "/", for a kernel command line without root=
 //	/etc/crypttab, /etc/veritytab      read by what unlocks
+//	/usr/sbin/lvm, /usr/sbin/mdadm     started whenever a part of a volume group or of an array shows up
 //
 // # What the kernel command line says
 //

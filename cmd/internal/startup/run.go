@@ -4,6 +4,7 @@ package startup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -17,6 +18,8 @@ import (
 type Steps struct {
 	// Quiet keeps what is typed too early off the screen.
 	Quiet func() (restore func() error)
+	// Assemble begins to start arrays and volume groups as their devices show up, until it is stopped.
+	Assemble func(ctx context.Context) (stop func() error, err error)
 	// Unlock opens the volumes that the root needs, and forgets every secret.
 	Unlock func(ctx context.Context) error
 	// Find waits for a device and returns its node.
@@ -52,8 +55,29 @@ func Run(ctx context.Context, s Steps, args []string) error {
 		return err
 	}
 	stop := listen(ctx, ipParameter(string(text)), s.Report)
-	err = s.unlock(ctx, needed(root, line.Verity))
+	err = s.toRoot(ctx, line, root)
 	if stop(); err != nil {
+		return err
+	}
+	if err := errors.Join(tellUdev(), restore()); err != nil {
+		s.Report(err)
+	}
+	return handOver(root, args)
+}
+
+// toRoot makes the devices of the root and of /usr, and mounts them.
+func (s Steps) toRoot(ctx context.Context, line cmdline.Settings, root Root) error {
+	stop, err := s.Assemble(ctx)
+	if err != nil {
+		return err
+	}
+	// The programs that it started must have ended when the root takes over.
+	defer func() {
+		if err := stop(); err != nil {
+			s.Report(err)
+		}
+	}()
+	if err := s.unlock(ctx, needed(root, line.Verity)); err != nil {
 		return err
 	}
 	// What is not verified is not booted: there is no other way to the root then.
@@ -70,13 +94,7 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err := mountAt(newRoot, device, root); err != nil {
 		return err
 	}
-	if err := s.usr(ctx, UsrOf(line)); err != nil {
-		return err
-	}
-	if err := restore(); err != nil {
-		s.Report(err)
-	}
-	return handOver(root, args)
+	return s.usr(ctx, UsrOf(line))
 }
 
 // usr mounts a /usr of its own.

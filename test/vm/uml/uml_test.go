@@ -43,7 +43,8 @@ exec halt -f -p
 
 // runScript starts a kernel with the script for its init and two files of dir for its disks: disk is
 // /dev/ubda, log, if it is there, /dev/ubdb. It returns what the script printed; on a quiet machine it takes quiet at most.
-func runScript(t *testing.T, dir, script string, quiet time.Duration) string {
+// more is for the kernel's command line.
+func runScript(t *testing.T, dir, script string, quiet time.Duration, more ...string) string {
 	t.Helper()
 	kernel, err := exec.LookPath("linux.uml")
 	if err != nil {
@@ -59,6 +60,7 @@ func runScript(t *testing.T, dir, script string, quiet time.Duration) string {
 		"mem=256M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
 		"ubd0=" + filepath.Join(dir, "disk"), "ubd1=" + filepath.Join(dir, "log"), "init=" + init, "con0=fd:0,fd:1", "con=null", "quiet",
 	}
+	args = append(args, more...)
 	command := exec.CommandContext
 	if wide(t) {
 		command, args = hidden, append(args, without...)

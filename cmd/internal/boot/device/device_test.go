@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 	"github.com/orthrus-luks/orthrus/test/pace"
@@ -123,21 +125,29 @@ func TestADeviceAnswersToItsNames(t *testing.T) {
 func TestTheNameOfADeviceIsThatOfItsContents(t *testing.T) {
 	luks := signature.Signature{Kind: "crypto_LUKS", UUID: "1", Usage: signature.Crypto}
 	table := signature.Signature{Kind: "gpt", UUID: "2", Usage: signature.PartitionTable}
+	array := signature.Signature{Kind: "linux_raid_member", UUID: "4", Usage: signature.RAID, Offset: 1 << 30}
 	copied, damaged := luks, luks
 	copied.Backup, damaged.Damaged = true, true
 	for name, c := range map[string]struct {
-		found []signature.Signature
-		want  string
+		found  []signature.Signature
+		want   string
+		arrays bool // somebody is here to start them
 	}{
-		"a header":                  {[]signature.Signature{table, luks}, "1"},
-		"the second header alone":   {[]signature.Signature{copied}, "1"},
-		"damaged remains":           {[]signature.Signature{damaged}, ""},
-		"a partition table":         {[]signature.Signature{table}, ""},
-		"nothing":                   {nil, ""},
-		"a file system over a head": {[]signature.Signature{{Kind: "ext4", UUID: "3", Usage: signature.Filesystem}, copied}, "3"},
+		"a header":                  {[]signature.Signature{table, luks}, "1", false},
+		"the second header alone":   {[]signature.Signature{copied}, "1", false},
+		"damaged remains":           {[]signature.Signature{damaged}, "", true},
+		"a partition table":         {[]signature.Signature{table}, "", false},
+		"nothing":                   {nil, "", true},
+		"a file system over a head": {[]signature.Signature{{Kind: "ext4", UUID: "3", Usage: signature.Filesystem}, copied}, "3", false},
+		"half of a mirror":          {[]signature.Signature{luks, array}, "4", true},
+		"what is left of an array":  {[]signature.Signature{luks, array}, "1", false},
 	} {
-		if got, _ := principal(c.found); got.UUID != c.want {
-			t.Errorf("%s: %q, want %q", name, got.UUID, c.want)
+		uuid := ""
+		if got := (prober{arrays: c.arrays}).principal(c.found); got != nil {
+			uuid = got.UUID
+		}
+		if uuid != c.want {
+			t.Errorf("%s: %q, want %q", name, uuid, c.want)
 		}
 	}
 }
@@ -149,6 +159,21 @@ func knowing(devices ...Identity) *Watcher {
 		w.devices["/devices/"+d.Name] = &entry{identity: d, known: true}
 	}
 	return w
+}
+
+func TestPartsAreWhatNothingIsMadeOfYet(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "sys/devices/vdb/holders/dm-0"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w := knowing(
+		Identity{Name: "vdc", Node: "/dev/vdc", Contents: "LVM2_member"}, Identity{Name: "vdb", Node: "/dev/vdb", Contents: "LVM2_member"},
+		Identity{Name: "vda", Node: "/dev/vda", Contents: "LVM2_member"}, Identity{Name: "vdd", Node: "/dev/vdd", Contents: "ext4"},
+	)
+	w.prober.system.Root = root
+	if free, _ := w.Parts("LVM2_member"); !slices.Equal(free, []string{"/dev/vda", "/dev/vdc"}) {
+		t.Errorf("%v", free)
+	}
 }
 
 func soon(t *testing.T) context.Context {
@@ -225,7 +250,7 @@ func TestAPartitionFromSectorZeroIsNoTwinOfItsDisk(t *testing.T) {
 	if err := os.WriteFile(image, contents, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := prober{udev.System{Root: root}}
+	p := prober{system: udev.System{Root: root}}
 	probe := func(path string, attributes map[string]string) Identity {
 		for name, text := range attributes {
 			file := filepath.Join(root, "sys", path, name)
@@ -243,5 +268,31 @@ func TestAPartitionFromSectorZeroIsNoTwinOfItsDisk(t *testing.T) {
 	}
 	if real := probe("/devices/x/block/sdb/sdb2", map[string]string{"size": "100", "partition": "2", "start": "2048"}); real.UUID == "" {
 		t.Errorf("a partition has no uuid: %+v", real)
+	}
+}
+
+func TestAMappingWithoutATableIsNotThereYet(t *testing.T) {
+	root := t.TempDir()
+	const path = "/devices/virtual/block/dm-7"
+	put := func(name, text string) {
+		file := filepath.Join(root, "sys", path, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("dm/name", "vg-root")
+	put("dm/uuid", "LVM-"+strings.Repeat("x", 64))
+	for size, want := range map[string]bool{"0": false, "2048": true} {
+		put("size", size)
+		i := prober{system: udev.System{Root: root}}.probe(udev.Event{DevPath: path, DevName: "/dev/dm-7", Major: 254, Minor: 7})
+		for _, name := range []string{"/dev/dm-7", "/dev/mapper/vg-root", "/dev/vg/root"} {
+			if got := i.Answers(plan.ParseReference(name)); got != want {
+				t.Errorf("%s sectors: %s answers: %v", size, name, got)
+			}
+		}
+		w := knowing(i)
+		if got := len(w.numbered(unix.Mkdev(254, 7), "/dev/link")) > 0; got != want {
+			t.Errorf("%s sectors: by its number: %v", size, got)
+		}
 	}
 }

@@ -61,7 +61,7 @@ func (w *Watcher) Find(ctx context.Context, r plan.Reference, twins plan.Twins) 
 		case failed != nil && settled:
 			return Identity{}, failed
 		}
-		if !w.wait(ctx, changed, settled) {
+		if !w.wait(ctx, changed, settled && r.Kind != plan.Path) {
 			if len(found) > 1 {
 				return Identity{}, &TwinsError{r, nodes(found)}
 			}
@@ -84,6 +84,20 @@ func (w *Watcher) Unclaimed() []Identity {
 	return all
 }
 
+// Parts are the nodes of the devices of that contents that nothing uses, sorted; the channel is closed
+// with each change.
+func (w *Watcher) Parts(contents string) (free []string, changed <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for path, d := range w.devices {
+		if d.known && d.identity.Contents == contents && !w.prober.held(path) {
+			free = append(free, d.identity.Node)
+		}
+	}
+	sort.Strings(free)
+	return free, w.changed
+}
+
 // Twins are the devices that answer to the reference now, where there are several; otherwise nil.
 func (w *Watcher) Twins(r plan.Reference) *TwinsError {
 	found, _, _, _ := w.answering(r)
@@ -94,7 +108,7 @@ func (w *Watcher) Twins(r plan.Reference) *TwinsError {
 }
 
 // wait returns false when ctx has ended. Before all is settled it looks again after a while, because
-// a device that hangs makes no noise.
+// a device that hangs makes no noise; nor does a link.
 func (w *Watcher) wait(ctx context.Context, changed <-chan struct{}, settled bool) bool {
 	var again <-chan time.Time
 	if !settled {
@@ -117,9 +131,10 @@ func (w *Watcher) answering(r plan.Reference) (found []Identity, settled bool, c
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	settled = w.swept
-	for _, d := range w.devices {
+	for path, d := range w.devices {
 		switch {
 		case d.known && d.identity.Answers(r):
+			d.identity.Held = d.identity.Held || w.prober.held(path) // no event tells
 			found = append(found, d.identity)
 		case !d.known && time.Since(d.since) < patience:
 			settled = false
@@ -164,6 +179,9 @@ func (w *Watcher) numbered(rdev uint64, path string) []Identity {
 	major, minor := unix.Major(rdev), unix.Minor(rdev)
 	for _, d := range w.devices {
 		if d.known && d.identity.Major == major && d.identity.Minor == minor {
+			if d.identity.unmapped {
+				return nil
+			}
 			return []Identity{d.identity}
 		}
 	}

@@ -26,11 +26,15 @@ type Identity struct {
 	Links        []string // udev's links, whole paths
 	Held         bool     // something else uses it
 	ReadOnly     bool
+	unmapped     bool // a mapping without a table, in the making: it answers to nothing yet
 }
 
 // Answers tells whether the reference means this device. Paths are the Watcher's business, except
 // for those of nodes and links. Uuids are compared whatever their case.
 func (i *Identity) Answers(r plan.Reference) bool {
+	if i.unmapped {
+		return false
+	}
 	switch r.Kind {
 	case plan.UUID:
 		return i.UUID != "" && strings.EqualFold(i.UUID, r.Value)

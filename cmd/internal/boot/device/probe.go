@@ -9,13 +9,24 @@ import (
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/partition"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 	"github.com/orthrus-luks/orthrus/udev"
 )
 
 // prober looks at devices.
-type prober struct{ system udev.System }
+type prober struct {
+	system udev.System
+	// arrays: a part of an array is nothing else, though a mirror's shows what the array holds. Where nobody is here to
+	// start one, what looks like a part may be what is left of it.
+	arrays bool
+}
+
+// assembles tells that this program has arrays started: no udevd does, and there is what starts them.
+func assembles(system udev.System) bool {
+	return !system.UdevRunning() && tools.Named("mdadm").Find(system.Root) != ""
+}
 
 func (p prober) sys(path string) string { return filepath.Join("/", p.system.Root, "sys", path) }
 
@@ -37,12 +48,18 @@ func (p prober) probe(e udev.Event) Identity {
 		i.IDs, i.Ports, i.Serial = ofPartition(i.IDs, number), ofPartition(i.Ports, number), ""
 		p.table(&i, disk, number)
 	}
+	hidden := false
 	if name := p.attribute(e.DevPath + "/dm/name"); name != "" {
+		i.unmapped = p.attribute(e.DevPath+"/size") == "0"
 		i.Links = append(i.Links, "/dev/mapper/"+name)
+		var volume string
+		if volume, hidden = tools.LogicalVolume(name, p.attribute(e.DevPath+"/dm/uuid")); volume != "" {
+			i.Links = append(i.Links, volume)
+		}
 	}
 	i.Held = p.held(e.DevPath)
-	if p.readable(e.DevPath) && !p.mirrors(e.DevPath) {
-		contents(&i)
+	if p.readable(e.DevPath) && !p.mirrors(e.DevPath) && !hidden {
+		p.contents(&i)
 	}
 	return i
 }
@@ -91,14 +108,14 @@ func (p prober) table(i *Identity, disk string, number int) {
 }
 
 // contents reads uuid and label of what lies on the device.
-func contents(i *Identity) {
+func (p prober) contents(i *Identity) {
 	dev, err := block.Open(i.Node, 0)
 	if err != nil {
 		return
 	}
 	defer dev.Close()
 	found, _ := signature.Detect(dev, dev.Size()) // what cannot be read has no name
-	if s, ok := principal(found); ok {
+	if s := p.principal(found); s != nil {
 		i.Contents, i.UUID, i.Label = s.Kind, s.UUID, s.Label
 	}
 }
@@ -106,13 +123,16 @@ func contents(i *Identity) {
 // principal is the signature that names the device: the first sound one that is no partition table,
 // and where there is none the remains of one: a LUKS volume whose primary head is lost is still
 // known by its secondary.
-func principal(found []signature.Signature) (signature.Signature, bool) {
-	for _, backup := range []bool{false, true} {
-		for _, s := range found {
-			if s.Backup == backup && !s.Damaged && s.UUID+s.Label != "" && s.Usage != signature.PartitionTable {
-				return s, true
-			}
+func (p prober) principal(found []signature.Signature) (first *signature.Signature) {
+	for i := range found {
+		s := &found[i]
+		switch {
+		case s.Damaged, s.UUID+s.Label == "", s.Usage == signature.PartitionTable:
+		case p.arrays && s.Kind == "linux_raid_member":
+			return s
+		case first == nil, first.Backup && !s.Backup:
+			first = s
 		}
 	}
-	return signature.Signature{}, false
+	return first
 }

@@ -42,7 +42,7 @@ type entry struct {
 // Watch listens to the kernel, and to udevd where it runs, whose links come with its events.
 func Watch(ctx context.Context, system udev.System) (*Watcher, error) {
 	w := &Watcher{
-		prober: prober{system}, devices: map[string]*entry{}, changed: make(chan struct{}),
+		prober: prober{system, assembles(system)}, devices: map[string]*entry{}, changed: make(chan struct{}),
 		Warn: func(error) {},
 	}
 	sources := []udev.Source{udev.Kernel}

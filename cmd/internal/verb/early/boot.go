@@ -119,6 +119,9 @@ func Boot() verb.Verb {
 					"minute more, unless timeout= says otherwise. --degraded, rd.orthrus.degraded and rootflags=degraded " +
 					"let the boot go on without disks that stay away; rd.orthrus.ciphers= says which ciphers are accepted " +
 					"instead of the usual ones where the crypttab does not.",
+				"In an image of mkinitramfs that has lvm or mdadm, volume groups and arrays are started as " +
+					"their parts show up, before and after a volume is unlocked; elsewhere that is for others. A " +
+					"volume may be named /dev/VG/LV. A part of an array is never taken for what the array holds.",
 				"Then it maps what dm-verity is to verify: the lines of veritytab(5), and roothash= and " +
 					"usrhash= of the kernel's command line with systemd.verity_root_data=, " +
 					"systemd.verity_root_hash=, systemd.verity_root_options= and the same for usr. Where no device " +

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/ask"
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/assembly"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/cmdline"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/device"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
@@ -65,6 +66,9 @@ func startupSteps(c *verb.Command) startup.Steps {
 	return startup.Steps{
 		Quiet:  func() (restore func() error) { return ask.Hush("/dev/console") },
 		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{volumesOnly: true}) },
+		Assemble: func(ctx context.Context) (stop func() error, err error) {
+			return assembly.Begin(ctx, func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) })
+		},
 		Verity: func(ctx context.Context) error { return verifyAtStart(ctx, c) },
 		Find: func(ctx context.Context, source string) (string, error) {
 			found, err := findDevice(ctx, plan.ParseReference(source), plan.DefaultDeviceTimeout)

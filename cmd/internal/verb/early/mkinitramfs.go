@@ -7,12 +7,14 @@ import (
 	"os"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/initramfs"
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -20,6 +22,7 @@ import (
 type mkinitramfsOptions struct {
 	kernel      cli.Value[string]
 	modules     []string
+	with        []string
 	generic     bool
 	list        cli.Value[string]
 	includeKeys bool
@@ -42,6 +45,10 @@ func MkInitramfs() verb.Verb {
 				{
 					Long: "module", Arg: "NAME", Into: &o.modules,
 					Help: "a kernel module to bring besides those the machine needs",
+				},
+				{
+					Long: "with", Arg: "PROGRAM", Into: &o.with, Check: func() string { return unknownTool(o.with) },
+					Help: "bring lvm or mdadm, although nothing tells that the root needs it",
 				},
 				{
 					Long: "generic", Into: &o.generic,
@@ -67,12 +74,16 @@ func MkInitramfs() verb.Verb {
 				"Makes an initial file system (initramfs) that unlocks and mounts the root of this machine. In " +
 					"it are this program as the init, the kernel modules that the machine needs to reach its root " +
 					"and its keyboard, the lines of crypttab and fstab that concern the root, and nothing else: no " +
-					"shell, and no other program but those of x-orthrus.remote. The same machine gives the same bytes.",
+					"shell. The same machine gives the same bytes.",
+				"Where the root lies on LVM or on an md array, below encrypted volumes or in them, the machine's own " +
+					"lvm or mdadm comes along, with its libraries and configuration, and starts whatever shows up; " +
+					"what lacks a device is started without it after half a minute, where that does no harm. What is " +
+					"not below the running root is known by its path in fstab and crypttab; --with asks for it.",
 				"The root or /usr may be dm-verity images: roothash= and usrhash= on the kernel's command line, see " +
 					"veritysetup(8), or lines of veritytab(5) that the root lies on or that are marked " +
 					"x-initrd.attach.",
-				"Otherwise it must lie on partitions and encrypted volumes alone. For LVM, arrays and whatever else " +
-					"there is, use the distribution's own maker of images, with the hook that is installed for it.",
+				"For thin and cached volumes of LVM, firmware's arrays and whatever else there is, use the " +
+					"distribution's own maker of images, with the hook that is installed for it.",
 				"Where a line that it takes has x-orthrus.remote, dropbear and klibc's ipconfig come in with their " +
 					"libraries, and what Debian keeps in /etc/dropbear/initramfs: host keys, authorized_keys, and " +
 					"DROPBEAR_OPTIONS of dropbear.conf, such as -p 2222. At boot the kernel's parameter ip= says how " +
@@ -110,15 +121,20 @@ func makeInitramfs(ctx context.Context, c *verb.Command, o *mkinitramfsOptions) 
 	if o.sysroot.Set {
 		root = o.sysroot.V
 	}
-	facts, err := initramfs.System{
+	system := initramfs.System{
 		Root: root, Kernel: o.kernel.V, Generic: o.generic,
-		Cipher: func(device string) string { return cipherOn(ctx, device) },
-	}.Read(ctx)
+		Cipher: func(device string) string { return cipherOn(ctx, device) }, Targets: targetsOf,
+	}
+	facts, err := system.Read(ctx)
 	if err != nil {
 		return err
 	}
 	facts.Modules, facts.Keys, facts.Part = o.modules, o.includeKeys, o.list.Set
+	facts.Tools = append(facts.Tools, o.with...)
 	plan, err := facts.Plan()
+	if err == nil {
+		err = system.Bring(ctx, &plan)
+	}
 	if err != nil {
 		return err
 	}
@@ -205,6 +221,30 @@ func rows(text string) []string {
 		return []string{"none"}
 	}
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+// unknownTool is why a program cannot be brought.
+func unknownTool(names []string) string {
+	for _, name := range names {
+		if tools.Named(name) == nil {
+			return "Option --with takes lvm or mdadm."
+		}
+	}
+	return ""
+}
+
+// targetsOf are the kinds of target that a mapping has now.
+func targetsOf(mapping string) (kinds []string) {
+	control, err := dm.Open()
+	if err != nil {
+		return nil
+	}
+	defer control.Close()
+	states, _, _ := control.TableStatus(mapping, true) // what cannot be asked has no modules of its own
+	for _, s := range states {
+		kinds = append(kinds, s.Type)
+	}
+	return kinds
 }
 
 // cipherOn reads the cipher of the volume on a device, for the modules it needs; without an answer
