@@ -81,8 +81,8 @@ pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./
 	./luks/restore ./luks/view ./cmd/internal/cli ./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Those of them that take minutes where an emulator runs them.
 dear32  := luks/(foreign/(bitlk|tcrypt)|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
-# Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run.
-rooted  := $(module)/(cmd/orthrus|udev)
+# Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run, roots of their own.
+rooted  := $(module)/(cmd/orthrus|cmd/internal/initramfs|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 # The guard's own tests play what happens to disks, which takes longer than all other unit tests; .ci/run has them.
 guards  := $(module)/(test/guard|cmd/internal/guard)

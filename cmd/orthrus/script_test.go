@@ -33,7 +33,8 @@ import (
 func TestMain(m *testing.M) {
 	program := func() { os.Exit(all.Run(os.Args, version)) }
 	testscript.Main(m, map[string]func(){
-		"cryptsetup": program, "orthrus": program, "veritysetup": program, "with-key": withKey,
+		"cryptsetup": program, "orthrus": program, "veritysetup": program, "cryptroot-unlock": program,
+		"with-key": withKey,
 	})
 }
 

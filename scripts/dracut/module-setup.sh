@@ -27,7 +27,9 @@ installkernel() {
 install() {
 	local file
 	inst_binary "$orthrus" /usr/sbin/orthrus
+	# By this name an ssh server in the image has a boot answered.
 	# shellcheck disable=SC2154 # initdir, kernel, moddir and the others are dracut's
+	ln -sf orthrus "$initdir/usr/sbin/cryptroot-unlock"
 	"$orthrus" mkinitramfs --kernel "$kernel" ${orthrus_keys:+--include-keys} --list crypttab >"$initdir/etc/crypttab"
 	"$orthrus" mkinitramfs --kernel "$kernel" --list veritytab >"$initdir/etc/veritytab"
 	while read -r file; do

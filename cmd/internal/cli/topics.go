@@ -188,6 +188,7 @@ func crypttabTopic() Topic {
 			{"key-slot=N, tries=N, timeout=S", "how passphrases are tried and asked for"},
 			{"noauto, nofail, _netdev", "not at boot; the boot goes on without; wait for the network"},
 			{"initramfs, x-initrd.attach", "unlock it before the root is mounted"},
+			{"x-orthrus.remote", "let people answer over ssh, in an image by mkinitramfs"},
 			{"x-orthrus.pin=HEX", "open it only with the volume key of this digest"},
 		},
 		After: []string{

@@ -33,6 +33,8 @@ type Facts struct {
 	// Generic asks for the modules of common hardware instead.
 	Generic bool
 
+	Remote Remote // where a line of the crypttab asks for it
+
 	Crypttab  string
 	Veritytab string
 	Modules   []string // asked for by name

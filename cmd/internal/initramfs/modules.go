@@ -74,6 +74,14 @@ func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string
 		w.ask(generic...)
 		w.ask(sector.BootModules()...)
 	}
+	if slices.ContainsFunc(lines, isRemote) && !f.Part {
+		w.ask("af_packet")
+		w.ask(f.Remote.Drivers...)
+		w.ask(f.Remote.Modaliases...)
+		if f.Generic {
+			w.ask(network...)
+		}
+	}
 	if slices.ContainsFunc(lines, isTcrypt) {
 		for _, cipher := range tcrypt.Specifications() {
 			w.ask(sector.KernelModules(cipher)...)

@@ -5,6 +5,7 @@ package initramfs
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/fstab"
@@ -22,11 +23,14 @@ type Plan struct {
 	Tools     []string `json:"tools,omitempty"` // programs that start arrays and volume groups
 	Files     []File   `json:"files,omitempty"`
 	Left      []string `json:"left_out,omitempty"` // key files
+	// Remote are the arguments of the ssh server; none without one.
+	Remote []string `json:"remote,omitempty"`
 }
 
-// File is one of the machine's, brought to the same place.
+// File is one of the machine's.
 type File struct {
 	Path    string `json:"path"`
+	From    string `json:"from,omitempty"`    // where the machine has it, unless there
 	Private bool   `json:"private,omitempty"` // for root's eyes
 	// A program or a library; a file that may be absent.
 	program, optional bool
@@ -48,6 +52,12 @@ func (f Facts) Plan() (Plan, error) {
 	lines, err := p.choose(f)
 	if err != nil {
 		return Plan{}, err
+	}
+	if slices.ContainsFunc(lines, isRemote) && !f.Part {
+		if f.Remote.Err != nil {
+			return Plan{}, f.Remote.Err
+		}
+		p.Files, p.Remote = append(p.Files, f.Remote.Files...), f.Remote.serverArguments()
 	}
 	images := p.chooseImages(f)
 	if !f.Part {

@@ -60,6 +60,9 @@ func (s System) Read(ctx context.Context) (Facts, error) {
 		return f, err
 	}
 	f.Root = rootMount(mounts)
+	if slices.ContainsFunc(parseTable(f.Crypttab), isRemote) {
+		f.Remote = s.remote(ctx)
+	}
 	if filepath.Clean(s.Root) != "/" {
 		f.Generic = true
 		f.Volumes = namedVolumes(f.Root.Source)

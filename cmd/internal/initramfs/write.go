@@ -3,6 +3,7 @@
 package initramfs
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -52,6 +53,12 @@ func (p Plan) fill(ctx context.Context, c *cpio.Writer, root, self string) error
 		if err := bring(ctx, c, root, f); err != nil {
 			return err
 		}
+	}
+	if len(p.Remote) > 0 {
+		for _, text := range p.remoteTexts() {
+			c.File(text[0], 0o644, []byte(text[1]))
+		}
+		c.Symlink(remoteShell, "/init")
 	}
 	if p.Crypttab != "" {
 		c.File("/etc/crypttab", 0o644, []byte(p.Crypttab))
@@ -108,7 +115,7 @@ func readIn(ctx context.Context, root, file string) ([]byte, error) {
 }
 
 func bring(ctx context.Context, c *cpio.Writer, root string, f File) error {
-	data, err := readIn(ctx, root, f.Path)
+	data, err := readIn(ctx, root, cmp.Or(f.From, f.Path))
 	if err != nil {
 		if f.optional && errors.Is(err, fs.ErrNotExist) {
 			return nil

@@ -54,7 +54,9 @@ func Run(ctx context.Context, s Steps, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.toRoot(ctx, line, root); err != nil {
+	stop := listen(ctx, ipParameter(string(text)), s.Report)
+	err = s.toRoot(ctx, line, root)
+	if stop(); err != nil {
 		return err
 	}
 	if err := errors.Join(tellUdev(), restore()); err != nil {

@@ -46,3 +46,17 @@ func (img *image) peers(releases []string) error {
 	}
 	return img.programs([]string{"sh"})
 }
+
+// Dropbear returns the directory with the files of Debian's dropbear-initramfs and what it needs, as they lie below the
+// root of the machine's Debian; scripts/setup unpacked it.
+func Dropbear() (string, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "dropbear", "root")
+	if _, err := os.Stat(dir); err != nil {
+		return "", fmt.Errorf("machine: dropbear: %w: %w", ErrMissing, err)
+	}
+	return dir, nil
+}

@@ -158,7 +158,7 @@ func TestHooksAreInstalledOnRequestOnly(t *testing.T) {
 // calls (mkinitcpio(8), "Build functions").
 const mkinitcpioFunctions = `#!/bin/bash
 set -eu
-for name in add_module add_binary add_file add_udev_rule add_runscript; do
+for name in add_module add_binary add_symlink add_file add_udev_rule add_runscript; do
 	eval "$name() { echo \"$name \$*\" >>\"\$LOG\"; }"
 done
 KERNELVERSION=6.9.1-arch1
@@ -171,7 +171,8 @@ help | grep -q cryptdevice=
 func TestMkinitcpioInstallHookBringsWhatTheRootNeeds(t *testing.T) {
 	log := hook(t, "bash", "mkinitcpio/install", mkinitcpioFunctions)
 	wantLines(t, log,
-		"add_module dm_mod", "add_module dm_crypt", "add_module xts", "add_binary DIR/orthrus /usr/bin/orthrus", "add_file /etc/head",
+		"add_module dm_mod", "add_module dm_crypt", "add_module xts", "add_binary DIR/orthrus /usr/bin/orthrus",
+		"add_symlink /usr/bin/cryptroot-unlock orthrus", "add_file /etc/head",
 		"add_udev_rule 10-dm.rules", "add_runscript", "root UUID=1 none luks",
 		"usr UUID=2 UUID=3 00ff x-initrd.attach", "orthrus mkinitramfs --kernel 6.9.1-arch1 --list modules")
 	if strings.Contains(log, "--include-keys") {

@@ -23,6 +23,9 @@ type Maker struct {
 	script string
 	// plain makes the image that the distribution makes without this project.
 	plain bool
+	// What the machine that makes the image has beside: files over those of the root, arguments of QEMU, modules.
+	stage      func(dir string) error
+	qemu, load []string
 }
 
 // prompt is what the image asks with.
@@ -75,10 +78,16 @@ func (k Maker) Make(ctx context.Context, dir string) (string, error) {
 	cfg := Workshop(machine.Disk{Name: "root", Base: root})
 	cfg.Memory = 2048
 	cfg.Env = []string{"MAKE=" + k.script}
+	cfg.QEMUArgs, cfg.Load = k.qemu, append(cfg.Load, k.load...)
 	if !k.plain {
 		stage := filepath.Join(dir, "stage")
 		if err := install(ctx, stage); err != nil {
 			return "", err
+		}
+		if k.stage != nil {
+			if err := k.stage(stage); err != nil {
+				return "", err
+			}
 		}
 		cfg.Files = map[string]string{"/stage": stage}
 	}

@@ -25,6 +25,8 @@ type News struct {
 	Title     string // of the question
 	Withdrawn int    // number of one that is not any more
 	Say       string // a line for people
+	Taken     int    // number of the question whose answer, from this caller, is tried
+	Over      string // what the boot came to: Opened or Failed
 }
 
 // Call connects to the socket at path.
@@ -48,7 +50,7 @@ func (c *Caller) Next() (News, error) {
 	if err := json.Unmarshal(c.lines.Bytes(), &m); err != nil {
 		return News{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return News{Ask: m.Ask, Title: m.Title, Withdrawn: m.Withdrawn, Say: m.Say}, nil
+	return News{Ask: m.Ask, Title: m.Title, Withdrawn: m.Withdrawn, Say: m.Say, Taken: m.Taken, Over: m.Over}, nil
 }
 
 // Answer answers a question.

@@ -12,10 +12,14 @@
 //	{"ask":7,"title":"Passphrase for root","id":"cryptsetup:root"}   question 7 is open
 //	{"withdrawn":7}                                                  it is not any more
 //	{"say":"Wrong passphrase, 2 tries left."}                        for people
+//	{"taken":7}                                                      to the one whose answer to 7 is tried
+//	{"over":"opened"}                                                the end; or "failed"
 //
 // and take, at any time while a question is open,
 //
 //	answer 7 12 LF and then 12 bytes of passphrase
+//
+// Of several answers to a question the first is taken; the others are not tried and may be given again.
 //
 // # Sources
 //

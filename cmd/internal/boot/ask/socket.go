@@ -30,6 +30,7 @@ type Socket struct {
 	clients map[*client]bool
 	asked   *asked
 	number  int
+	over    string // Opened or Failed
 	closed  bool
 }
 
@@ -37,7 +38,13 @@ type Socket struct {
 type asked struct {
 	number int
 	Question
-	answers chan *secret.Buffer // of capacity 1
+	answers chan given // of capacity 1
+}
+
+// given is an answer, and who gave it.
+type given struct {
+	from   *client
+	answer *secret.Buffer
 }
 
 // message is a line that we send.
@@ -47,7 +54,15 @@ type message struct {
 	ID        string `json:"id,omitempty"`
 	Withdrawn int    `json:"withdrawn,omitempty"`
 	Say       string `json:"say,omitempty"`
+	Taken     int    `json:"taken,omitempty"`
+	Over      string `json:"over,omitempty"`
 }
+
+// What a boot came to, in its last message.
+const (
+	Opened = "opened"
+	Failed = "failed"
+)
 
 // ErrTaken: another boot listens there.
 var ErrTaken = errors.New("another boot is asking there")
@@ -144,6 +159,9 @@ func (s *Socket) welcome(fd int) {
 	if s.asked != nil {
 		c.send(s.asked.announcement())
 	}
+	if s.over != "" {
+		c.send(message{Over: s.over})
+	}
 	s.done.Go(func() { s.serve(c) })
 }
 
@@ -154,7 +172,7 @@ func (s *Socket) serve(c *client) {
 		if err != nil {
 			break
 		}
-		s.deliver(number, answer)
+		s.deliver(c, number, answer)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,13 +180,13 @@ func (s *Socket) serve(c *client) {
 	_ = unix.Close(c.fd)
 }
 
-// deliver hands an answer to the question it is for, if that is still open.
-func (s *Socket) deliver(number int, answer *secret.Buffer) {
+// deliver hands an answer to the question it is for, if that is still open and has none yet.
+func (s *Socket) deliver(from *client, number int, answer *secret.Buffer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.asked != nil && s.asked.number == number {
 		select {
-		case s.asked.answers <- answer:
+		case s.asked.answers <- given{from, answer}:
 			return
 		default:
 		}
@@ -183,8 +201,18 @@ func (s *Socket) Ask(ctx context.Context, q Question) (*secret.Buffer, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case answer := <-a.answers:
-		return answer, nil
+	case g := <-a.answers:
+		s.take(g.from, a.number)
+		return g.answer, nil
+	}
+}
+
+// take tells a caller, if it is still there, that its answer is the one.
+func (s *Socket) take(from *client, number int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients[from] {
+		from.send(message{Taken: number})
 	}
 }
 
@@ -192,7 +220,7 @@ func (s *Socket) open(q Question) *asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.number++
-	s.asked = &asked{number: s.number, Question: q, answers: make(chan *secret.Buffer, 1)}
+	s.asked = &asked{number: s.number, Question: q, answers: make(chan given, 1)}
 	s.tell(s.asked.announcement())
 	return s.asked
 }
@@ -204,7 +232,7 @@ func (s *Socket) withdraw(a *asked) {
 	s.tell(message{Withdrawn: a.number})
 	select {
 	case late := <-a.answers:
-		_ = late.Close()
+		_ = late.answer.Close()
 	default:
 	}
 }
@@ -214,6 +242,14 @@ func (s *Socket) Say(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tell(message{Say: printable(text)})
+}
+
+// Conclude tells all callers, and those that are to come, what the boot came to.
+func (s *Socket) Conclude(how string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = how
+	s.tell(message{Over: how})
 }
 
 // tell sends to all; the caller holds the lock.

@@ -85,6 +85,9 @@ func TestACallerAnswersNowOrLater(t *testing.T) {
 		if got := <-done; got != want {
 			t.Errorf("%q", got)
 		}
+		if news := next(t, who); news.Taken != round+1 {
+			t.Errorf("%+v", news)
+		}
 		if news := next(t, early); news.Withdrawn != round+1 {
 			t.Errorf("%+v", news)
 		}
@@ -92,6 +95,12 @@ func TestACallerAnswersNowOrLater(t *testing.T) {
 	s.Say("a \x1b word")
 	if news := next(t, early); news.Say != "a ? word" {
 		t.Errorf("%+v", news)
+	}
+	s.Conclude(Opened)
+	for _, c := range []*Caller{early, called(t, path)} {
+		if news := next(t, c); news.Over != Opened {
+			t.Errorf("%+v", news)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)

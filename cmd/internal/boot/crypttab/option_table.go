@@ -59,6 +59,7 @@ type Options struct {
 
 	// Of this program, as x-orthrus.NAME.
 	Degraded bool   // goes on without the volume when it stays away
+	Remote   bool   // an image has an ssh server, for who answers from far away
 	Ciphers  string // allow-list, separated by blanks
 	Pin      string // hexadecimal digest of the volume key, as luksDump shows it
 	Far      Far    // what is done where only the far header is left
@@ -207,6 +208,10 @@ var table = [...]option{
 	{
 		name: "x-orthrus.degraded", about: "lets the boot go on without the volume when its disk stays away",
 		set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Degraded) },
+	},
+	{
+		name: "x-orthrus.remote", about: "has mkinitramfs bring an ssh server, for who is far away to answer",
+		set: func(o *Options, v string, has bool) bool { return boolean(v, has, &o.Remote) },
 	},
 	{
 		name: "x-orthrus.ciphers", needsValue: true, values: []string{"CIPHERS"},

@@ -115,6 +115,7 @@ func TestOptions(t *testing.T) {
 		"x-orthrus.degraded,x-orthrus.ciphers=aes-xts-plain64,x-orthrus.pin=" + strings.Repeat("ab", 20): with(func(o *Options) {
 			o.Degraded, o.Ciphers, o.Pin = true, "aes-xts-plain64", strings.Repeat("ab", 20)
 		}),
+		"x-orthrus.remote":                      with(func(o *Options) { o.Remote = true }),
 		"x-orthrus.far=no,fixate-volume-key=ab": with(func(o *Options) { o.Far, o.Fixed = FarNo, "ab" }),
 		"tpm2-device=auto,fido2-pin=yes,quiet":  with(func(o *Options) { o.Kept = []string{"tpm2-device=auto", "fido2-pin=yes", "quiet"} }),
 	} {
@@ -230,7 +231,7 @@ func TestEachOptionOfThisProgramSaysWhatItIs(t *testing.T) {
 			t.Errorf("%s: listed %v, values %v", o.name, listed, o.values)
 		}
 	}
-	for _, want := range []string{"x-orthrus.degraded", "x-orthrus.pin=HEX", "x-orthrus.far=ask|open|no"} {
+	for _, want := range []string{"x-orthrus.degraded", "x-orthrus.remote", "x-orthrus.pin=HEX", "x-orthrus.far=ask|open|no"} {
 		if !slices.ContainsFunc(own, func(p Own) bool { return p.String() == want }) {
 			t.Errorf("no %s in %v", want, own)
 		}

@@ -91,6 +91,7 @@ func Run(argv []string, version string) int {
 	if early.IsInit(argv) {
 		return early.StartMachine(argv[1:])
 	}
+	argv = early.Answering(argv)
 	if s, argv := sisterOf(argv); s != nil {
 		return s.run(argv, version)
 	}

@@ -109,7 +109,10 @@ func Boot() verb.Verb {
 					"later, PATH:DEVICE in the crypttab; it is mounted read-only for as long as it is read), a key " +
 					"script, and people at the console, on plymouth, through the agents of systemd's ask-password " +
 					"protocol, and on the socket /run/orthrus/ask, on which orthrus boot --answer speaks, as over " +
-					"ssh. The first that fits ends the others. One passphrase is tried on all volumes. At the " +
+					"ssh: it asks here, says what came of each answer, and ends when the boot goes on, with 0 " +
+					"where the volumes are open; lines of a pipe are one answer each. By the name " +
+					"cryptroot-unlock the program does this and nothing else. The first that fits ends the " +
+					"others. One passphrase is tried on all volumes. At the " +
 					"console Tab shows and hides the stars; Ctrl-U empties the line; the keyboard's layout and the " +
 					"capitals lock are shown where the kernel tells.",
 				"A volume marked nofail is waited for as long as the others take, and its passphrase for half a " +
@@ -188,6 +191,7 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 			result.Verified, err = mapVerified(ctx, c, p)
 		}
 		if err == nil || ctx.Err() != nil || p.Policy.OnFailure != plan.Retry {
+			conclude(frontends, err)
 			return errors.Join(printOutcomes(c, result), endBoot(ctx, c, p.Policy.OnFailure, err))
 		}
 		c.UI.Errorf("%s", newPlaceholders(c.Program).fill(verb.Explain(err).Lines[0]))
@@ -198,6 +202,19 @@ func bootVolumes(ctx context.Context, c *verb.Command, o *bootOptions) error {
 		}
 		if p, err = bootPlan(ctx, c, o); err != nil {
 			return err
+		}
+	}
+}
+
+// conclude tells those who answer at the socket what came of it.
+func conclude(frontends []ask.Frontend, err error) {
+	how := ask.Opened
+	if err != nil {
+		how = ask.Failed
+	}
+	for _, f := range frontends {
+		if socket, ok := f.(*ask.Socket); ok {
+			socket.Conclude(how)
 		}
 	}
 }
@@ -330,7 +347,7 @@ func bootFrontends(named []string, p plan.Plan) (all []ask.Frontend, closeAll fu
 	all = append(all, splash)
 	if os.Geteuid() == 0 {
 		all = append(all, ask.Agents{Directory: ask.AgentDirectory})
-		if socket, err := ask.Listen(ask.SocketPath); err == nil {
+		if socket, err := ask.Listen(socketPath()); err == nil {
 			all, closers = append(all, socket), append(closers, socket.Close)
 		}
 	}

@@ -84,6 +84,13 @@ func MkInitramfs() verb.Verb {
 					"x-initrd.attach.",
 				"For thin and cached volumes of LVM, firmware's arrays and whatever else there is, use the " +
 					"distribution's own maker of images, with the hook that is installed for it.",
+				"Where a line that it takes has x-orthrus.remote, dropbear and klibc's ipconfig come in with their " +
+					"libraries, and what Debian keeps in /etc/dropbear/initramfs: host keys, authorized_keys, and " +
+					"DROPBEAR_OPTIONS of dropbear.conf, such as -p 2222. At boot the kernel's parameter ip= says how " +
+					"the network comes up (by DHCP where there is none). Keys alone open the door, and behind it is " +
+					"orthrus boot --answer whatever command is asked for. Who can read the image has the host key: " +
+					"let it be one of its own. Images of other makers need no such line, but their own package of an " +
+					"ssh server, whose keys are to have the command cryptroot-unlock.",
 				"A key file is left out, and refused, unless --include-keys says that it may be in the image. " +
 					"One on another device is read from there at boot.",
 			},
