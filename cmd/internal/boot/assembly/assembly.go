@@ -102,7 +102,8 @@ func (s *starter) startRest(ctx context.Context) {
 	if said == "" && err == nil {
 		return
 	}
-	text := fmt.Sprintf("after %v, what lacks a device is started without it: %.400s", Patience, strings.TrimSpace(said))
+	said = strings.TrimSpace(said)
+	text := fmt.Sprintf("after %v, what lacks a device is started without it: %.400s", Patience, said)
 	if err != nil {
 		text += fmt.Sprintf(": %s: %v", s.tool.Name, err)
 	}
