@@ -29,10 +29,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMain lets the test binary stand in for the program under both of its names.
+// TestMain lets the test binary stand in for the program under its names.
 func TestMain(m *testing.M) {
 	program := func() { os.Exit(all.Run(os.Args, version)) }
-	testscript.Main(m, map[string]func(){"cryptsetup": program, "orthrus": program, "with-key": withKey})
+	testscript.Main(m, map[string]func(){
+		"cryptsetup": program, "orthrus": program, "veritysetup": program, "with-key": withKey,
+	})
 }
 
 // withKey runs a program in a session of its own, whose keyring has one key: "with-key description

@@ -18,6 +18,7 @@ type mending struct {
 	tree     *overlay
 	left     *Damage // what is still bad
 	changed  atomic.Uint64
+	data     atomic.Uint64 // data blocks that are mended
 
 	layout  *Layout // of the parity, or nil
 	code    *rs.Code

@@ -24,6 +24,9 @@ type Repair struct {
 	// Unproven is how many data blocks could not be judged, as the hash blocks above them are among Left.
 	Unproven uint64
 	Bytes    uint64 // that repaired blocks differ in from what they were
+	// Data is how many data blocks the parity brought back. Where it is none of a good repair, the data were good, and
+	// only the tree above them was not.
+	Data uint64
 }
 
 // Good tells that the repaired image gives the root hash: that each of its bytes is the one that was hashed.
@@ -56,7 +59,9 @@ func (im *Image) Repair(ctx context.Context, root []byte, out Output) (*Repair, 
 			return nil, fmt.Errorf("verity: writing repaired hash blocks: %w", err)
 		}
 	}
-	return &Repair{Found: found, Left: m.left, Unproven: m.unproven(), Bytes: m.changed.Load()}, nil
+	return &Repair{
+		Found: found, Left: m.left, Unproven: m.unproven(), Bytes: m.changed.Load(), Data: m.data.Load(),
+	}, nil
 }
 
 // copySet returns a set with the same members.
@@ -211,6 +216,7 @@ func (m *mending) keep(mended []mendedBlock, out io.WriterAt) error {
 			continue
 		}
 		m.count(b)
+		m.data.Add(1)
 		m.left.Data.Remove(b.block)
 		if out == nil {
 			continue

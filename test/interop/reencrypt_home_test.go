@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,4 +161,44 @@ func (b *bed) kill(t *testing.T, after time.Duration) int {
 		return 1
 	}
 	return 0
+}
+
+// TestARunOverTheFarHeaderWaits: once under way, a run of cryptsetup's lets the new data end where the device ends.
+func TestARunOverTheFarHeaderWaits(t *testing.T) {
+	eachPeer(t, func(t *testing.T, peer tool) {
+		b := newFarBed(t)
+		data := make([]byte, 16<<20)
+		if _, err := rand.Read(data); err != nil {
+			t.Fatal(err)
+		}
+		b.plain(t, func(p *luks.Plaintext) error {
+			_, err := p.WriteAt(data, 0)
+			return err
+		})
+		b.must(peer, words("reencrypt -q --init-only --force-offline-reencrypt --key-file k1 --pbkdf-force-iterations 1000 "+
+			"--pbkdf pbkdf2 a.img")...)
+		cmd := exec.Command(peer.path, words("reencrypt -q --resume-only --force-offline-reencrypt --hotzone-size 4096 "+
+			"--key-file k1 a.img")...)
+		cmd.Dir, cmd.SysProcAttr = b.dir, &syscall.SysProcAttr{Setpgid: true} // the peer may be a script around it
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 { // until it is under way
+			time.Sleep(100 * time.Millisecond)
+			if strings.Contains(b.run(bench.ours, words("far status a.img")...).stdout, "reaches over it") {
+				break
+			}
+		}
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+		b.run(peer, words("repair -q --key-file k1 a.img")...)
+		b.exits(peer, 0, words("isLuks a.img")...)
+		b.untouched("a run over the far header", func() {
+			b.says(1, "over the far header", words("reencrypt -q --resume-only --key-file k1 a.img")...)
+		})
+		b.must(bench.ours, words("far disable a.img")...)
+		b.must(bench.ours, words("reencrypt -q --resume-only --key-file k1 a.img")...)
+		b.whole(t, peer, data)
+		b.must(bench.ours, words("check a.img")...)
+	})
 }

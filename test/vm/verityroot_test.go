@@ -5,6 +5,7 @@ package vm
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -230,8 +231,16 @@ func (v *verifiedRoot) bootsFrom(
 	t *testing.T, image string, disks []machine.Disk, kernelArgs []string, shows ...string,
 ) {
 	t.Helper()
+	v.bootsOn(t, nil, image, disks, kernelArgs, shows...)
+}
+
+// bootsOn also takes another machine.
+func (v *verifiedRoot) bootsOn(
+	t *testing.T, qemuArgs []string, image string, disks []machine.Disk, kernelArgs []string, shows ...string,
+) {
+	t.Helper()
 	m, err := machine.Start(t.Context(), machine.Config{
-		Initramfs: image, Memory: 256,
+		Initramfs: image, Memory: 256, QEMUArgs: qemuArgs,
 		Disks:      append([]machine.Disk{{Name: "disk", File: v.disk, ReadOnly: true}}, disks...),
 		KernelArgs: append([]string{"quiet", "loglevel=4"}, kernelArgs...),
 	})
@@ -282,6 +291,17 @@ func TestVerityRootBootsFromPowerOn(t *testing.T) {
 		} {
 			v.boots(t, []string{args}, "The kernel trusts no key that the root hash is signed with.",
 				"The machine goes down")
+		}
+	})
+	t.Run("a signature that the kernel trusts", func(t *testing.T) {
+		a := newVerityAuthority(t)
+		kernel := a.trustedBy(t, v.dir)
+		signature := base64.StdEncoding.EncodeToString(a.sign(t, v.root))
+		v.overwrite(t, "disk", signatureAt, []byte(`{"rootHash":"`+v.root+`","signature":"`+signature+`"}`+"\x00"))
+		for _, args := range []string{
+			"roothash=-", "roothash=" + v.root + " systemd.verity_root_options=root-hash-signature=auto",
+		} {
+			v.bootsOn(t, kernel, v.image, nil, []string{args}, "the root is /dev/mapper/root / ext4 ro", whole)
 		}
 	})
 	t.Run("a table", func(t *testing.T) {

@@ -31,6 +31,13 @@ func (m manual) fish() string {
 			b.WriteString(m.fishOption(o))
 		}
 	}
+	for _, sister := range []cli.Action{"verity", "integrity"} {
+		for _, o := range m.optionsOf(sister) {
+			o.Only = []cli.Action{sister}
+			o.File = o.Arg == "path" || o.Arg == "FILE" || strings.HasPrefix(o.Long, "root-hash-")
+			b.WriteString(m.fishOption(o))
+		}
+	}
 	return b.String()
 }
 

@@ -73,7 +73,7 @@ func TestCompletionsOfferWhatIsCarriedOut(t *testing.T) {
 	for name, text := range manual.Completions(declared()) {
 		for _, word := range []string{
 			"luksFormat", "luksOpen", "rescue", "allow-discards", "export", "/dev/mapper",
-			"argon2id",
+			"argon2id", "repair-hash", "fec-roots", "integrity-recalculate",
 		} {
 			if !strings.Contains(text, word) {
 				t.Errorf("%s lacks %s", name, word)

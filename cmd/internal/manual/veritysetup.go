@@ -40,8 +40,9 @@ var veritysetupAbout = []string{
 		"is made anew.",
 	"A list of images has a line for each: data device, hash device, root hash file and, where there is one, FEC " +
 		"device. One image that fails stops none of the others; the exit status is that of the first that failed.",
-	"With a file for repaired data, these are written to it while they are verified. The file has another name " +
-		"until every block is proven, and goes away where one cannot be.",
+	"With a file for repaired data, these are written to it while they are verified. Until every block is proven " +
+		"its name ends with .unfinished, and it goes away where one cannot be. A run that is killed leaves that " +
+		"file behind: it is no proven copy, and the next run for the same file begins it anew.",
 	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under " +
 		"the name veritysetup.",
 }

@@ -33,15 +33,8 @@ func (r *run) formatImage(ctx context.Context) error {
 	case err != nil:
 		return firstError(explainWrite(err), made.remove())
 	}
-	if err := r.writeRootFile(root); err != nil {
-		return err
-	}
-	if im.resumption != nil {
-		if err := im.resumption.done(); err != nil {
-			return err
-		}
-	}
-	return r.print(im, root)
+	// The work is done: its result is printed even where a file cannot be written.
+	return firstError(r.writeRootFile(root), im.resumption.done(), r.print(im, root))
 }
 
 // errTrusted is the kind of a tree that digests of before made wrong: the data were not what they were said to be.
@@ -49,10 +42,7 @@ var errTrusted = errors.New("digests of before are not those of the data")
 
 // discard takes what was made of digests that were trusted away.
 func (im *image) discard(made created) error {
-	if im.resumption != nil {
-		return firstError(made.remove(), im.resumption.done())
-	}
-	return made.remove()
+	return firstError(made.remove(), im.resumption.done())
 }
 
 // created are the files that were not there before, which a failure takes away again.
@@ -73,7 +63,10 @@ func (r *run) planFormat(ctx context.Context) (_ *image, made created, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	im := &image{offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots), fecAt: int64(r.fecOffset)}
+	im := &image{
+		offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots),
+		fecAt: int64(r.fecOffset),
+	}
 	if im.former, err = r.openFormer(&p); err != nil {
 		return nil, nil, err
 	}
@@ -139,7 +132,8 @@ func (r *run) planData(im *image) error {
 	if im.DataBlocks == 0 {
 		im.DataBlocks = whole
 		if rest := im.data.size % size; rest != 0 && whole > 0 {
-			r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and will not be protected.", rest, im.data.path)
+			r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and will not be protected.",
+				rest, im.data.path)
 		}
 	}
 	if im.DataBlocks == 0 || im.data.size < 512 {
@@ -161,12 +155,14 @@ func (r *run) planAreas(im *image) error {
 		return explainField(err)
 	}
 	im.first = im.FirstBlock(im.offset, im.superblock)
-	end := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+	end := im.end(tree)
 	hash := r.args[1]
 	if err := r.outputsApart(); err != nil {
 		return err
 	}
-	if samePath(r.args[0], hash) && im.offset < im.DataSize() {
+	// Without a superblock the tree begins with the hash block that the offset lies in.
+	start := min(im.offset, int64(im.first)*int64(im.HashBlockSize))
+	if samePath(r.args[0], hash) && start < im.DataSize() {
 		return setup.Failure(ui.Failed, "Data area overlaps with hash area.")
 	}
 	if r.fecDevice == "" {
@@ -221,7 +217,7 @@ func (r *run) openOutputs(im *image, made *created) (err error) {
 	}
 	need := int64(0)
 	if tree.Blocks > 0 {
-		need = int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+		need = im.end(tree)
 	}
 	if im.superblock && tree.Blocks == 0 { // whole blocks, as veritysetup writes it
 		block := min(int64(im.HashBlockSize), 4096)

@@ -46,7 +46,8 @@ func explainField(err error) error {
 	}
 	switch field.Field {
 	case "version", "hash type":
-		return setup.Failure(ui.Failed, "Unsupported VERITY %s %v.", field.Field, field.Value)
+		number, _ := field.Value.(uint32)
+		return setup.Failure(ui.Failed, "Unsupported VERITY %s %d.", field.Field, int32(number)) // signed, as theirs
 	case "data block size", "hash block size":
 		if strings.Contains(field.Why, "parity") {
 			return setup.Failure(ui.Failed, "Block sizes must match for FEC.")
@@ -147,8 +148,12 @@ func (r *run) load(data, hash string) (_ *image, err error) {
 		r.ui.Errorf("WARNING: Device %s ends %d bytes before the data that were hashed.", data,
 			im.DataSize()-im.data.size)
 	}
-	if _, err := im.Tree(); err != nil {
+	tree, err := im.Tree()
+	if err != nil {
 		return nil, explainField(err)
+	}
+	if end := im.end(tree); tree.Blocks > 0 && im.data != nil && im.hash.size < end {
+		r.ui.Errorf("WARNING: Device %s ends %d bytes before its tree does.", hash, end-im.hash.size)
 	}
 	if im.fec != nil {
 		if _, err := im.verity(r).Layout(); err != nil {
@@ -156,6 +161,11 @@ func (r *run) load(data, hash string) (_ *image, err error) {
 		}
 	}
 	return im, nil
+}
+
+// end is where the tree ends on the hash device, bytes.
+func (im *image) end(tree *verity.Tree) int64 {
+	return int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
 }
 
 // describe fills in what superblock or command line say of an image.
@@ -196,7 +206,11 @@ func (im *image) verity(r *run) *verity.Image {
 		v.Data = im.data
 	}
 	if im.fec != nil {
-		v.FEC = &verity.FEC{Device: im.fec, Offset: im.fecAt, Roots: im.roots, Limit: im.hash.size}
+		limit := im.hash.size
+		if tree, err := im.Tree(); err == nil && tree.Blocks > 0 {
+			limit = max(limit, im.end(tree)) // where it was cut short, it once had the tree at least
+		}
+		v.FEC = &verity.FEC{Device: im.fec, Offset: im.fecAt, Roots: im.roots, Limit: limit}
 		if im.fecOnHash() {
 			v.FEC.Limit = im.fecAt
 		}

@@ -254,10 +254,10 @@ func (r *run) explainActivate(err error) error {
 		return nil
 	case errors.Is(err, dm.ErrExists):
 		return setup.Because(ui.InUse, "Device "+r.args[1]+" already exists.", err)
+	case r.rootHashSignature != "" && (errors.Is(err, unix.EBADMSG) || errors.Is(err, unix.EKEYREJECTED)):
+		return setup.Because(ui.InUse, "The kernel refuses the signature "+r.rootHashSignature+".", err)
 	case errors.Is(err, dm.ErrNoKey):
 		return setup.Because(ui.Failed, "The kernel trusts no key that the root hash is signed with.", err)
-	case r.rootHashSignature != "" && errors.Is(err, unix.EBADMSG):
-		return setup.Because(ui.InUse, "The kernel refuses the signature "+r.rootHashSignature+".", err)
 	}
 	return setup.Because(ui.InUse, err.Error(), err)
 }

@@ -45,6 +45,9 @@ func parse(argv []string) (*call, error) {
 
 func (c *call) informs() bool { return c.help || c.usage || c.version }
 
+// mostOffset leaves room behind an offset for what any image has, bytes.
+const mostOffset = 1 << 61
+
 // rules are what options exclude.
 func (c *call) rules() error {
 	return popt.Check([]popt.Rule{
@@ -57,6 +60,8 @@ func (c *call) rules() error {
 			Broken: c.errorAsCorruption && !c.panicOnCorruption && !c.restartOnCorruption,
 			Reason: "Option --error-as-corruption must be used with --panic-on-corruption or --restart-on-corruption.",
 		},
+		{Broken: c.hashOffset > mostOffset, Reason: "Unsupported VERITY hash offset."},
+		{Broken: c.fecOffset > mostOffset, Reason: "Unsupported VERITY FEC offset."},
 		{
 			Broken: c.given["batch"] && len(c.args) > 0,
 			Reason: "Option --batch takes the devices from its list, not from the command line.",

@@ -5,6 +5,8 @@ package verity
 import (
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/verity"
@@ -20,6 +22,41 @@ type repairFiles struct {
 
 const unfinished = ".unfinished"
 
+// begin makes the file that a repaired one is until it is proven. One that a run has left which was killed is begun
+// anew; one that another run is writing, or that is an input, is not touched.
+func (r *run) begin(im *image, path string) (*device, error) {
+	path += unfinished
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, setup.Because(ui.Failed, "Cannot create "+path+": "+causeOf(err)+".", err)
+	}
+	d := &device{File: f, path: path}
+	if err := r.takeOver(im, d); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (r *run) takeOver(im *image, d *device) error {
+	info, err := d.Stat()
+	if err != nil {
+		return noDevice(d.path, err)
+	}
+	if !info.Mode().IsRegular() || d.same(im.data) || d.same(im.hash) || im.fec != nil && d.same(im.fec) {
+		return setup.Failure(ui.Failed, "Requested file %s already exists.", d.path)
+	}
+	err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	now, gone := os.Lstat(d.path)
+	if err != nil || gone != nil || !os.SameFile(info, now) { // a run that has just ended has given it its name
+		return setup.Because(ui.InUse, "Another run is writing "+d.path+".", firstError(err, gone))
+	}
+	if info.Size() > 0 {
+		r.ui.Errorf("%s is left from a run that was interrupted: it is begun anew.", d.path)
+	}
+	return d.Truncate(0)
+}
+
 func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 	f := &repairFiles{dataTo: r.repair, hashTo: r.repairHash, hashIsData: im.data.same(im.hash)}
 	for _, path := range []string{f.dataTo, f.hashTo} {
@@ -28,7 +65,7 @@ func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 		}
 	}
 	if f.dataTo != "" {
-		if f.data, err = createFile(f.dataTo + unfinished); err != nil {
+		if f.data, err = r.begin(im, f.dataTo); err != nil {
 			return nil, err
 		}
 		err := f.data.Truncate(max(im.data.size, im.DataSize()))
@@ -37,7 +74,7 @@ func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 		}
 	}
 	if f.hashTo != "" {
-		if f.hash, err = createFile(f.hashTo + unfinished); err != nil {
+		if f.hash, err = r.begin(im, f.hashTo); err != nil {
 			return nil, firstError(f.discard(), err)
 		}
 		if err := r.copyRest(f.hash, im.hash, 0, im.hash.size); err != nil {

@@ -50,7 +50,7 @@ func (r *run) header(im *image, root []byte) (*header, error) {
 		h.HashUUID = uuidText([16]byte(root[len(root)-16:]))
 	}
 	if im.offset == 0 {
-		size := int64(im.first+tree.Blocks) * int64(im.HashBlockSize)
+		size := im.end(tree)
 		h.HashSize = &size
 	}
 	if im.fec != nil {

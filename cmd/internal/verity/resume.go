@@ -185,8 +185,11 @@ func (r *run) interrupted(im *image, s *resumption, cause error) error {
 	return cause
 }
 
-// done takes the file away.
+// done takes the file away, where there is one.
 func (s *resumption) done() error {
+	if s == nil {
+		return nil
+	}
 	if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return setup.Because(ui.Failed, "Cannot remove "+s.path+": "+causeOf(err)+".", err)
 	}

@@ -4,8 +4,11 @@ package verity
 
 import (
 	"encoding/hex"
+	"errors"
 	"io"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -58,15 +61,22 @@ func (r *run) readRootFile(size int) (string, error) {
 	return string(text), nil
 }
 
-// writeRootFile leaves the root hash in hexadecimal, without a newline.
+// writeRootFile leaves the root hash in hexadecimal, without a newline. It does not wait for who reads a pipe.
 func (r *run) writeRootFile(root []byte) error {
 	if r.rootHashFile == "" {
 		return nil
 	}
-	f, err := os.OpenFile(r.rootHashFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(r.rootHashFile, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NONBLOCK, 0o600)
+	if err != nil && compatible(r.program) {
+		return setup.Because(ui.Failed, "Cannot create root hash file "+r.rootHashFile+" for writing.", err)
+	}
 	if err == nil {
 		_, err = f.WriteString(hex.EncodeToString(root))
-		err = firstError(err, f.Sync(), f.Close())
+		sync := f.Sync()
+		if errors.Is(sync, unix.EINVAL) { // a pipe or a terminal
+			sync = nil
+		}
+		err = firstError(err, sync, f.Close())
 	}
 	if err != nil {
 		return setup.Because(ui.Failed, "Cannot write root hash file "+r.rootHashFile+": "+causeOf(err)+".", err)

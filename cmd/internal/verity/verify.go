@@ -20,6 +20,7 @@ const (
 	verdictRoot     = "wrong root" // data and tree fit each other, and do not give the root hash
 	verdictCorrupt  = "corrupt"    // corrupt, and not to be repaired
 	verdictParity   = "bad parity" // the data are good, their parity is not
+	verdictTree     = "bad tree"   // the data give the root hash, and the tree on the hash device does not
 	verdictLarger   = "more data"  // the root hash is that of more data than are there or named
 )
 
@@ -96,7 +97,7 @@ func (r *run) warnPartial(im *image) {
 func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *verity.Repair, out *repairFiles) error {
 	res := &verdict{
 		Data: im.data.path, Verdict: verdictGood, BadData: repair.Found.Data.Len(), BadHash: hashBlocks(repair.Found),
-		Lost: repair.Left.Data.Len(), Unproven: repair.Unproven, Bytes: repair.Bytes,
+		Lost: lostData(repair.Left), Unproven: repair.Unproven, Bytes: repair.Bytes,
 	}
 	r.list(res, im, repair.Found)
 	var code ui.ExitCode
@@ -108,14 +109,15 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		r.tellFirst(im, v, repair.Found)
 		code = r.judgeDamage(ctx, im, v, repair, res)
 	}
-	if code == ui.OK || res.Verdict == verdictCan {
+	mended := repair.Good() && !repair.Found.None()
+	if code == ui.OK || mended {
 		if err := out.finish(); err != nil {
 			return err
 		}
-		if out.any() && res.Verdict == verdictCan {
+		if out.any() && mended {
 			res.Verdict, code = verdictRepaired, ui.OK
 			r.ui.Errorf("The repaired copy is verified.")
-			if repair.Found.Data.Len() > 0 && r.repair == "" {
+			if repair.Data > 0 && r.repair == "" {
 				code = ui.Denied
 				r.ui.Errorf("The data stay corrupt: --repair FILE writes them repaired.")
 			}
@@ -153,6 +155,16 @@ func (r *run) report(im *image, res *verdict, code ui.ExitCode) error {
 		return r.printUUIDs(h)
 	}
 	return nil
+}
+
+// lostData counts data blocks that are known to be wrong.
+func lostData(left *verity.Damage) (n uint64) {
+	for block := range left.Data.All() {
+		if left.Proven(-1, block) {
+			n++
+		}
+	}
+	return n
 }
 
 func hashBlocks(d *verity.Damage) uint64 {
@@ -236,6 +248,12 @@ func (r *run) judgeDamage(
 	}
 	rootOnly := repair.Found.RootOnly()
 	switch {
+	case repair.Good() && repair.Data == 0:
+		res.Verdict = verdictTree
+		if r.repair == "" && r.repairHash == "" {
+			r.ui.Errorf("The data are good: all of them give the root hash. The tree on %s is not theirs any more "+
+				"(--repair-hash FILE).", im.hash.path)
+		}
 	case repair.Good():
 		res.Verdict = verdictCan
 		if r.repair == "" && r.repairHash == "" {
@@ -253,8 +271,11 @@ func (r *run) judgeDamage(
 			"not verified.", im.DataBlocks)
 	default:
 		res.Verdict = verdictCorrupt
-		lost := res.Lost + res.Unproven + hashBlocks(repair.Left)
+		lost := res.Lost + hashBlocks(repair.Left)
 		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", lost)
+		if res.Unproven > 0 {
+			r.ui.Errorf("%d blocks of data cannot be judged, as the hashes above them are lost.", res.Unproven)
+		}
 		if im.unreadable(repair.Found) {
 			return ui.Failed
 		}

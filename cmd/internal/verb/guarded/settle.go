@@ -57,6 +57,20 @@ func SettleErased(ctx context.Context, c *verb.Command, before []view.View, dev 
 	})
 }
 
+// NameEnded names, for --dry-run, what is kept of the volume that a device holds and another is to take the place of.
+func NameEnded(ctx context.Context, c *verb.Command, path string) error {
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if err != nil {
+		return nil // it is yet to be made
+	}
+	defer file.Close()
+	v, err := luks.Load(ctx, file)
+	if err != nil {
+		return nil // nobody knows which volume it was, and what is kept stays
+	}
+	return carryOut(ctx, c, outcome{destroyed: []identity.Mark{identity.Of(v.View)}, released: v.UUID})
+}
+
 func settle(ctx context.Context, c *verb.Command, before []view.View, dev luks.Device, failed error,
 	judge func(before, after view.View) outcome,
 ) error {

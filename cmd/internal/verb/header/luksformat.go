@@ -111,8 +111,9 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 		if p.options.FarHeader {
 			c.UI.Printf("%s: bytes %d to %d: far header", p.path, p.far.Start(), p.far.End()-1)
 		}
+		err := guarded.NameEnded(ctx, c, p.path)
 		c.UI.Printf("Nothing was written.")
-		return nil
+		return err
 	}
 	if err := confirmFormat(ctx, c, p.path); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt/run"
@@ -113,6 +114,9 @@ func (m *midway) bringHome(ctx context.Context, c *verb.Command, resume bool) er
 	if err := m.refuse(); err != nil {
 		return err
 	}
+	if err := m.overFar(c, resume); err != nil {
+		return err
+	}
 	if err := m.agree(ctx, c, resume); err != nil {
 		return err
 	}
@@ -165,6 +169,22 @@ func (m *midway) overItself() error {
 		}
 	}
 	return nil
+}
+
+// overFar refuses to go on with a run whose data reach over a far header that is still the volume's: other programs let
+// the new data end where the device ends.
+func (m *midway) overFar(c *verb.Command, resume bool) error {
+	if !resume || m.data != m.File || m.verdict.Run == nil {
+		return nil
+	}
+	t, _, _, err := far.Find(m.Metadata())
+	last := m.verdict.Run.Parts[len(m.verdict.Run.Parts)-1]
+	if err != nil || t.Far.None() || !last.Dynamic && last.Offset+last.Size <= t.Far.Start() ||
+		!far.Ours(far.Read(m.data, t.Far), m.Choice.Copy) {
+		return nil
+	}
+	return verb.Failure(ui.Failed, "The data of this run reach over the far header of %s, which would be lost. Give "+
+		"it up first: %s far disable %s. When the run is over, far enable makes a new one.", m.name, c.Program, m.name)
 }
 
 // agree asks before anything is written.
