@@ -176,8 +176,8 @@ func (b storageBoot) run(t *testing.T, dir, args string) {
 		c.sees("mark")
 		c.sees(b.runs[i+1])
 	}
-	c.types("systemctl is-system-running --wait")
-	c.sees("running")
+	c.types("systemctl is-system-running --wait | sed s/^/state:/")
+	c.sees("state:running")
 	c.types("poweroff -f")
 }
 
