@@ -137,7 +137,7 @@ func TestBootsFromVolumeGroupsAndArrays(t *testing.T) {
 // make lays the disks out in a directory, where the image is then, too.
 func (l layout) make(t *testing.T) string {
 	t.Helper()
-	const size = 3400 << 20 // bytes: a Debian and a small volume
+	const size int64 = 3400 << 20 // bytes: a Debian and a small volume
 	base, err := machine.DebianRoot(t.Context(), "cryptsetup", "lvm2", "mdadm")
 	if err != nil {
 		t.Fatal(err)
