@@ -209,6 +209,7 @@ test-guard-vm: setup
 	$(test) -run '$(RUN)' ./test/vm/guard
 
 ## test-uml           header operations on disks that lose, fail and log writes, in User-Mode Linux (RUN=pattern)
+test-uml: quiet = 20m
 test-uml: setup
 	$(test) -run '$(RUN)' ./test/vm/uml
 

@@ -18,8 +18,9 @@ import (
 type Steps struct {
 	// Quiet keeps what is typed too early off the screen.
 	Quiet func() (restore func() error)
-	// Assemble begins to start arrays and volume groups as their devices show up, until it is stopped.
-	Assemble func(ctx context.Context) (stop func() error, err error)
+	// Assemble begins to start arrays and volume groups as their devices show up, until it is stopped; unlocked is
+	// closed when Unlock has ended.
+	Assemble func(ctx context.Context, unlocked <-chan struct{}) (stop func() error, err error)
 	// Unlock opens the volumes that the root needs, and forgets every secret.
 	Unlock func(ctx context.Context) error
 	// Find waits for a device and returns its node.
@@ -67,7 +68,8 @@ func Run(ctx context.Context, s Steps, args []string) error {
 
 // toRoot makes the devices of the root and of /usr, and mounts them.
 func (s Steps) toRoot(ctx context.Context, line cmdline.Settings, root Root) error {
-	stop, err := s.Assemble(ctx)
+	unlocked := make(chan struct{})
+	stop, err := s.Assemble(ctx, unlocked)
 	if err != nil {
 		return err
 	}
@@ -80,6 +82,7 @@ func (s Steps) toRoot(ctx context.Context, line cmdline.Settings, root Root) err
 	if err := s.unlock(ctx, needed(root, line.Verity)); err != nil {
 		return err
 	}
+	close(unlocked)
 	// What is not verified is not booted: there is no other way to the root then.
 	if err := s.Verity(ctx); err != nil {
 		return err

@@ -4,5 +4,5 @@
 // which needs no privileges, starts in seconds with the files of this machine, read-only, for its root,
 // and runs programs at full speed. So every operation is tried here, and every prefix of what it wrote.
 // It also has dm-dust, whose bad sectors a write cures as on a real disk, and which Debian's cloud
-// kernel lacks.
+// kernel lacks. It also boots images of ours, from disks that are volume groups and arrays.
 package uml

@@ -137,7 +137,7 @@ func TestBootsFromVolumeGroupsAndArrays(t *testing.T) {
 // make lays the disks out in a directory, where the image is then, too.
 func (l layout) make(t *testing.T) string {
 	t.Helper()
-	const size = 3400 << 20 // bytes: a Debian and a small volume
+	const size int64 = 3400 << 20 // bytes: a Debian and a small volume
 	base, err := machine.DebianRoot(t.Context(), "cryptsetup", "lvm2", "mdadm")
 	if err != nil {
 		t.Fatal(err)
@@ -167,17 +167,20 @@ func (b storageBoot) run(t *testing.T, dir, args string) {
 	c.sees("Passphrase for sealed")
 	c.types("one")
 	c.sees("orthrus login:")
-	time.Sleep(time.Second) // a getty drops what is typed before it has set the line up
-	c.types("root")
-	c.sees("# ")
+	// A getty drops what is typed before it has set the line up, which may be after it has asked.
+	for range 5 {
+		if c.types("root"); c.seesWithin("# ", 10*time.Second) {
+			break
+		}
+	}
 	for i := 0; i < len(b.runs); i += 2 {
 		// The command itself is echoed: what it says comes behind a mark.
 		c.types("echo ma''rk; " + b.runs[i])
 		c.sees("mark")
 		c.sees(b.runs[i+1])
 	}
-	c.types("systemctl is-system-running --wait")
-	c.sees("running")
+	c.types("systemctl is-system-running --wait | sed s/^/state:/")
+	c.sees("state:running")
 	c.types("poweroff -f")
 }
 
@@ -208,23 +211,27 @@ func (c *console) types(line string) {
 // sees waits for a text.
 func (c *console) sees(text string) {
 	c.t.Helper()
-	end := time.Now().Add(pace.Limit(90 * time.Second))
-	for {
+	if !c.seesWithin(text, 90*time.Second) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.t.Fatalf("no %q in\n%s", text, c.all)
+	}
+}
+
+// seesWithin waits for a text as long as a quiet machine takes at most.
+func (c *console) seesWithin(text string, quiet time.Duration) bool {
+	for end := time.Now().Add(pace.Limit(quiet)); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		c.mu.Lock()
 		_, after, found := strings.Cut(c.text, text)
 		if found {
 			c.text = after
 		}
-		all := c.all
 		c.mu.Unlock()
 		if found {
-			return
+			return true
 		}
-		if time.Now().After(end) {
-			c.t.Fatalf("no %q in\n%s", text, all)
-		}
-		time.Sleep(50 * time.Millisecond)
 	}
+	return false
 }
 
 // start boots the image on copies of the disks.

@@ -31,7 +31,8 @@ const callTimeout = 2 * time.Minute
 
 // Begin starts what the image has tools for, until it is stopped; stop waits for
 // a program that runs. report is told what was not complete, and what failed.
-func Begin(ctx context.Context, report func(error)) (stop func() error, err error) {
+// Until unlocked is closed, more encrypted volumes may be opened.
+func Begin(ctx context.Context, unlocked <-chan struct{}, report func(error)) (stop func() error, err error) {
 	var watcher *device.Watcher
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -46,7 +47,7 @@ func Begin(ctx context.Context, report func(error)) (stop func() error, err erro
 				return nil, err
 			}
 		}
-		s := &starter{tool: t, program: program, report: report, watcher: watcher}
+		s := &starter{tool: t, program: program, report: report, watcher: watcher, unlocked: unlocked}
 		running.Go(func() { s.run(ctx) })
 	}
 	return func() error {
@@ -65,6 +66,8 @@ type starter struct {
 	program string
 	report  func(error)
 	watcher parts
+	// unlocked is closed when people have been asked for all there is.
+	unlocked <-chan struct{}
 }
 
 // parts lists the devices of a kind that nothing has been made of yet; the channel is closed when that may have
@@ -90,10 +93,29 @@ func (s *starter) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-changed:
 		case <-late:
-			late = nil
-			s.startRest(ctx)
+			if late = nil; s.undecided(tried) {
+				late = time.After(Patience)
+			} else {
+				s.startRest(ctx)
+			}
 		}
 	}
+}
+
+// undecided tells that what lacks a device has others on mappings, and that the passphrase for the rest may still be
+// awaited, however long somebody takes: half of a mirror is not started for that.
+func (s *starter) undecided(nodes []string) bool {
+	select {
+	case <-s.unlocked:
+		return false
+	default:
+	}
+	for _, node := range nodes {
+		if strings.HasPrefix(node, "/dev/dm-") {
+			return true
+		}
+	}
+	return false
 }
 
 // startRest does without what has not come, where there is such.
@@ -102,7 +124,8 @@ func (s *starter) startRest(ctx context.Context) {
 	if said == "" && err == nil {
 		return
 	}
-	text := fmt.Sprintf("after %v, what lacks a device is started without it: %.400s", Patience, strings.TrimSpace(said))
+	said = strings.TrimSpace(said)
+	text := fmt.Sprintf("after %v, what lacks a device is started without it: %.400s", Patience, said)
 	if err != nil {
 		text += fmt.Sprintf(": %s: %v", s.tool.Name, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 )
@@ -92,5 +93,28 @@ func TestOnlyTheLastComplaintIsPassedOn(t *testing.T) {
 	})
 	if len(*said) != 1 || !strings.Contains((*said)[0], "without it: no such disk: lvm: exit status 5") || strings.Contains((*said)[0], "well") {
 		t.Errorf("%q", *said)
+	}
+}
+
+func TestHalfOfAMirrorOnMappingsWaitsForTheLastPassphrase(t *testing.T) {
+	for _, test := range []struct {
+		node  string
+		typed time.Duration // when the last one is typed
+		calls int           // in ten times the patience
+	}{
+		{"/dev/dm-0", 5 * Patience, 2}, {"/dev/dm-0", 20 * Patience, 1}, {"/dev/sda1", 20 * Patience, 2},
+	} {
+		s, calls, _ := noting(t, "lvm", "")
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*Patience)
+			defer cancel()
+			unlocked := make(chan struct{})
+			time.AfterFunc(test.typed, func() { close(unlocked) })
+			s.watcher, s.unlocked = &stages{all: [][]string{{test.node}}}, unlocked
+			s.run(ctx)
+		})
+		if got := calls(); len(got) != test.calls {
+			t.Errorf("%s, %v: %q", test.node, test.typed, got)
+		}
 	}
 }

@@ -66,8 +66,8 @@ func startupSteps(c *verb.Command) startup.Steps {
 	return startup.Steps{
 		Quiet:  func() (restore func() error) { return ask.Hush("/dev/console") },
 		Unlock: func(ctx context.Context) error { return bootVolumes(ctx, c, &bootOptions{volumesOnly: true}) },
-		Assemble: func(ctx context.Context) (stop func() error, err error) {
-			return assembly.Begin(ctx, func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) })
+		Assemble: func(ctx context.Context, unlocked <-chan struct{}) (stop func() error, err error) {
+			return assembly.Begin(ctx, unlocked, func(err error) { c.UI.Errorf("%s", verb.OneLine(err)) })
 		},
 		Verity: func(ctx context.Context) error { return verifyAtStart(ctx, c) },
 		Find: func(ctx context.Context, source string) (string, error) {
