@@ -59,7 +59,7 @@ tool    := $(GO) tool -modfile=scripts/tools/go.mod
 busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
 	luks/sector/...
 cold    := context encoding/json errors fmt golang.org/x/sys/unix log/... log os/... os strings syscall time reflect \
-	compress/...
+	bytes compress/... path/... sync
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false $(compact) \
 	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $$(GO='$(GO)' ./scripts/entry $$arch) $(linker)"

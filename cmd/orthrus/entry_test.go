@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,7 @@ func started(t *testing.T) string {
 	}
 	program := filepath.Join(t.TempDir(), "orthrus")
 	build := exec.Command("go", "build", "-ldflags", "-s -w "+string(flag), "-o", program, ".")
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -41,8 +43,8 @@ func TestTooFewAddressesAreNotAWrongPassphrase(t *testing.T) {
 	}{
 		{"unlimited", 0, "orthrus "},
 		{"4000000", 0, "orthrus "},
-		{"1433600", 0, "orthrus "},
-		{"1433599", 3, tooFew},
+		{strconv.Itoa(leastAddresses >> 10), 0, "orthrus "},
+		{strconv.Itoa(leastAddresses>>10 - 1), 3, tooFew},
 		{"1200000", 3, tooFew}, // the runtime's reservations leave no room for its heap here
 		{"400000", 3, tooFew},
 		{"60000", 3, tooFew},

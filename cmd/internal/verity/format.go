@@ -63,7 +63,10 @@ func (r *run) planFormat(ctx context.Context) (_ *image, made created, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	im := &image{offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots), fecAt: int64(r.fecOffset)}
+	im := &image{
+		offset: int64(r.hashOffset), superblock: !r.noSuperblock, roots: int(r.fecRoots),
+		fecAt: int64(r.fecOffset),
+	}
 	if im.former, err = r.openFormer(&p); err != nil {
 		return nil, nil, err
 	}
@@ -129,7 +132,8 @@ func (r *run) planData(im *image) error {
 	if im.DataBlocks == 0 {
 		im.DataBlocks = whole
 		if rest := im.data.size % size; rest != 0 && whole > 0 {
-			r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and will not be protected.", rest, im.data.path)
+			r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and will not be protected.",
+				rest, im.data.path)
 		}
 	}
 	if im.DataBlocks == 0 || im.data.size < 512 {
