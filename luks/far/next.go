@@ -175,15 +175,19 @@ func (e *LastCopyError) Error() string {
 func (e *LastCopyError) Unwrap() error { return ErrLastCopy }
 
 // LastCopy returns a LastCopyError where the material of a keyslot is damaged in source, as Damage has it, or could not
-// be read there, and the body's is whole, whatever else of the far header is damaged.
-func (f Found) LastCopy(source []byte, head luks2.Copy) error {
+// be read there, and the body's is whole, whatever else of the far header is damaged. Keyslots that are going do not
+// count.
+func (f Found) LastCopy(source []byte, head luks2.Copy, going ...int) error {
 	if f.State < Foreign || !f.copied(source, head.Header.Size) {
 		return nil
 	}
 	var ids []int
 	for _, k := range head.Metadata.Keyslots() {
 		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
-		if f.Locator.stays(e) && !f.Vouches(e, source[e.Offset:e.End()]) && f.Vouches(e, f.Body[e.Offset:e.End()]) {
+		if !f.Locator.stays(e) || slices.Contains(going, k.ID) || f.Vouches(e, source[e.Offset:e.End()]) {
+			continue
+		}
+		if f.Vouches(e, f.Body[e.Offset:e.End()]) {
 			ids = append(ids, k.ID)
 		}
 	}

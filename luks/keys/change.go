@@ -7,9 +7,7 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
-	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/fault"
-	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
@@ -68,16 +66,6 @@ func replacing(now luks2.Copy, id int, s Sealed) (c commit.Change, err error) {
 	return c, errors.Join(err, now.Metadata.ReplaceKeyslot(fresh))
 }
 
-// othersWhole refuses while the far header has the last whole copy of another keyslot.
-func othersWhole(dev header.Device, now luks2.Copy, id int) error {
-	err := relocate.CheckLastCopies(dev, now)
-	var last *far.LastCopyError
-	if errors.As(err, &last) && len(last.Keyslots) == 1 && last.Keyslots[0] == id {
-		return nil
-	}
-	return err
-}
-
 // detour makes the keyslots area longer for as long as the new material lies there; see relocate.PlanDetour.
 func detour(session *commit.Session, expect commit.Expect, id int, s Sealed) error {
 	now, dev := session.Now(), session.Device()
@@ -93,7 +81,8 @@ func detour(session *commit.Session, expect commit.Expect, id int, s Sealed) err
 		return &InPlaceError{id, err}
 	}
 	if relocate.HasFar(now) {
-		if err := errors.Join(relocate.CheckMovable(dev, now, nil, true), othersWhole(dev, now, id)); err != nil {
+		err := errors.Join(relocate.CheckMovable(dev, now, nil, true), relocate.CheckLastCopies(dev, now, id))
+		if err != nil {
 			return &InPlaceError{id, err}
 		}
 	}

@@ -115,9 +115,10 @@ func (s Sizes) Plan(dev header.Device, now luks2.Copy) ([]Step, error) {
 	return steps, errors.Join(CheckMovable(dev, now, nil, true), CheckLastCopies(dev, now))
 }
 
-// CheckLastCopies refuses with a far.LastCopyError to move keyslots, or to wipe the far header, while that has the last
-// whole copy of one of them: what lies on the device would be copied as it is, and the far header made from it.
-func CheckLastCopies(dev header.Device, now luks2.Copy) error {
+// CheckLastCopies refuses with a far.LastCopyError to move keyslots, or to wipe the far header, while that has the
+// last whole copy of one of them: what lies on the device would be copied as it is, and the far header made from it.
+// Keyslots that are going do not count.
+func CheckLastCopies(dev header.Device, now luks2.Copy, going ...int) error {
 	e := far.Gather(dev, now)
 	if e.Recorded.State < far.Foreign {
 		return nil
@@ -126,7 +127,7 @@ func CheckLastCopies(dev header.Device, now luks2.Copy) error {
 	if err != nil {
 		return err
 	}
-	return e.Recorded.LastCopy(source.Bytes, now)
+	return e.Recorded.LastCopy(source.Bytes, now, going...)
 }
 
 // CheckMovable refuses a relocation unless the far header is ours, and both it and the room that steps take

@@ -110,7 +110,8 @@ func quoted(text string) string {
 
 // asJSON is an object a line. A list stays one.
 func asJSON(b *bytes.Buffer, at level, message string, pairs []any) {
-	fmt.Fprintf(b, `{"time":"%s","level":"%s","msg":%s`, time.Now().Format(time.RFC3339Nano), levels[at], inJSON(message))
+	now := time.Now().Format(time.RFC3339Nano)
+	fmt.Fprintf(b, `{"time":"%s","level":"%s","msg":%s`, now, levels[at], inJSON(message))
 	for i := 0; i+1 < len(pairs); i += 2 {
 		fmt.Fprintf(b, ",%s:%s", inJSON(pairs[i]), inJSON(pairs[i+1]))
 	}

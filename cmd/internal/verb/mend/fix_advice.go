@@ -134,8 +134,8 @@ func (s situation) wayBack() advice {
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
 	case s.remains.Ruined != nil:
-		a.state = "No valid header is left: neither at its start nor in the far header, which is damaged or was never " +
-			"finished."
+		a.state = "No valid header is left: neither at its start nor in the far header, which is damaged or was " +
+			"never finished."
 		a.command, a.note = "rescue {device}", "it lists what is left; of a luksFormat that was cut off that is nothing"
 	default:
 		a.state, a.command = "No valid header is left.", "rescue {device}"
