@@ -4,6 +4,7 @@ package luks_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"math"
 	"slices"
@@ -729,4 +730,86 @@ func TestTheLastWholeCopyOfAKeyslotIsKept(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTheLastWholeCopyIsKeptByAStaleFarHeaderToo: another program has changed the heads since, and not that keyslot.
+func TestTheLastWholeCopyIsKeptByAStaleFarHeaderToo(t *testing.T) {
+	dev, v := withFar(t)
+	if _, err := v.AddKey(ctx, unlock(t, v, "one"), []byte("two"), cheap); err != nil {
+		t.Fatal(err)
+	}
+	// What no far header is told of: both heads with another label.
+	h := header.Read(dev)
+	choice, err := header.Choose(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := choice.Copy
+	next.Header.Label = "changed by another program"
+	plan, err := header.PlanUpdate(h, choice, next, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range plan.Writes {
+		copy(dev.image[w.Offset:], w.Bytes)
+	}
+	dev.image[v.Keyslots[0].Area.Offset] ^= 1
+	changed := loaded(t, dev)
+	if f := farOf(t, changed); f.Standing != far.Stale {
+		t.Fatalf("the far header is %v", f.Standing)
+	}
+	before := bytes.Clone(dev.image)
+	for name, err := range map[string]error{
+		"far disable":   changed.DisableFar(ctx),
+		"header resize": changed.SetMetadataSize(ctx, luks.MetadataSize{Header: 32 << 10}, nil),
+	} {
+		var last *far.LastCopyError
+		if !errors.As(err, &last) || !slices.Equal(last.Keyslots, []int{0}) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if !bytes.Equal(dev.image, before) {
+		t.Error("something was written")
+	}
+}
+
+// TestATransactionThatWasCutOffBringsTheLastWholeCopyBack: the device is damaged after a resize of the metadata area was
+// cut off, while the far header is still whole.
+func TestATransactionThatWasCutOffBringsTheLastWholeCopyBack(t *testing.T) {
+	tried := 0
+	for writes := 1; ; writes++ {
+		dev, v := withFar(t)
+		cut := &failing{memory{image: dev.image}, writes}
+		if loaded(t, cut).SetMetadataSize(ctx, luks.MetadataSize{Header: 32 << 10}, nil) == nil {
+			break
+		}
+		token, _, _, err := far.Find(loaded(t, dev).Metadata())
+		if err != nil {
+			t.Fatal(err)
+		}
+		area := v.Keyslots[0].Area
+		now := loaded(t, dev).Keyslots[0].Area
+		if f := far.Read(dev, token.Far); token.Far.None() || !f.Usable() || now != area {
+			continue
+		}
+		tried++
+		dev.image[area.Offset+4096] ^= 1
+		again := loaded(t, dev)
+		if _, err := again.Resume(ctx, nil); err != nil {
+			t.Fatalf("after %d writes: %v", writes, err)
+		}
+		if _, pending, _ := again.Pending(); !pending && !opens(t, dev.memory, "one") && !mended(t, dev, "one") {
+			t.Errorf("after %d writes the key is lost", writes)
+		}
+	}
+	if tried == 0 {
+		t.Error("no cut left the far header whole")
+	}
+}
+
+// mended tells whether the key opens once the keyslot has been brought back from the far header.
+func mended(t *testing.T, dev *reached, key string) bool {
+	t.Helper()
+	f := farOf(t, loaded(t, dev))
+	return f.Recorded.State == far.Whole && opens(t, &memory{image: f.Recorded.Body}, key)
 }

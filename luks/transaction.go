@@ -84,6 +84,9 @@ func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err
 		return false, err
 	}
 	err = v.transact(ctx, commit.Options{Tell: tell}, func(s *commit.Session) ([]Step, error) {
+		if err := s.BringBack(); err != nil {
+			return nil, err
+		}
 		return relocate.PlanPending(v.dev, s.Now())
 	})
 	if err != nil {

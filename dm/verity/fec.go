@@ -3,6 +3,7 @@
 package verity
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -96,9 +97,17 @@ func (m *message) read(p []byte, off int64) (zeros bool, err error) {
 	return false, nil
 }
 
+// readData takes what lies behind the end of data that were cut short for zeros, as errors at known places: what is
+// repaired from them has to have the digests of the tree.
 func (m *message) readData(p []byte, off int64) (zeros bool, err error) {
 	l := layer{from: m.data, size: 1}
-	if zeros, err = l.read(p, uint64(off)); err != nil {
+	zeros, err = l.read(p, uint64(off))
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		n, _ := m.data.ReadAt(p, off) // the error is that of before
+		clear(p[n:])
+		return false, nil
+	}
+	if err != nil {
 		return false, &readError{"data", off, len(p), err}
 	}
 	return zeros, nil

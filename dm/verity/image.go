@@ -34,8 +34,8 @@ type Storage interface {
 
 // Sparse is implemented by data that know where they hold zeros only, such as a file with holes.
 type Sparse interface {
-	// NextData returns the lowest offset from off on where there may be something else, or a higher one than the
-	// data's size where there is none.
+	// NextData returns the lowest offset from off on where there may be something else, or the data's size where there
+	// is none: nothing lies behind that, zeros neither.
 	NextData(off int64) (int64, error)
 }
 

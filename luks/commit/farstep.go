@@ -49,7 +49,7 @@ func (w FarWrite) run(s *Session) error {
 	if w.Keep && found.State != far.Unreadable && !far.Ours(found, now) {
 		return nil
 	}
-	if err := s.overwriteLeft(found); err != nil {
+	if err := errors.Join(s.bringBack(found), s.overwriteLeft(found)); err != nil {
 		return err
 	}
 	want, err := w.desired(s, found)
@@ -227,7 +227,51 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	return wrapFar(w.Place, errors.Join(s.overwriteLeft(old), wipeFar(s.dev, old, now)))
+	err := s.bringBack(old)
+	if err == nil {
+		err = errors.Join(s.overwriteLeft(old), wipeFar(s.dev, old, now))
+	}
+	return wrapFar(w.Place, err)
+}
+
+// BringBack does so for the far header in force, before steps that copy areas as they are on the device.
+func (s *Session) BringBack() error {
+	t, _, found, err := far.Find(s.choice.Copy.Metadata)
+	if err != nil || !found || t.Far.None() {
+		return err
+	}
+	if f := far.Read(s.dev, t.Far); f.Of(s.choice.Copy) {
+		return wrapFar(t.Far, s.bringBack(f))
+	}
+	return nil
+}
+
+// bringBack puts the material of keyslots that a far header has whole, and the device has not, to its place before that
+// far header goes: the device may have been damaged since the transaction began.
+func (s *Session) bringBack(f far.Found) error {
+	if f.State < far.Foreign {
+		return nil
+	}
+	source, err := far.Gathered(s.dev, s.heads, s.choice.Copy, f)
+	if err != nil {
+		return err
+	}
+	var last *far.LastCopyError
+	if !errors.As(f.LastCopy(source.Bytes, s.choice.Copy), &last) {
+		return nil
+	}
+	for _, id := range last.Keyslots {
+		k, err := s.choice.Copy.Metadata.Keyslot(id)
+		if err != nil {
+			return err
+		}
+		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
+		a := Area{fmt.Sprintf("area of keyslot %d", id), e.Offset, f.Body[e.Offset:e.End()]}
+		if err := applySettled(s.dev, Plan{[]Stage{{Areas: []Area{a}, Holds: s.choice.Copy}}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wipeFar wipes a far header that is ours and whole, under no mapping. holds is the head in force, none in LUKS1.

@@ -174,20 +174,26 @@ func (e *LastCopyError) Error() string {
 
 func (e *LastCopyError) Unwrap() error { return ErrLastCopy }
 
-// LastCopy returns a LastCopyError where the material of a keyslot is damaged in source, as Damage has it, or could not
-// be read there, and the body's is whole, whatever else of the far header is damaged. Keyslots that are going do not
-// count.
+// LastCopy returns a LastCopyError where the body has the material of a keyslot whole, and source, the device's start,
+// has it not, or could not be read there; whatever else of the far header is damaged. The head in the body has to speak
+// of the same material: a far header of before a change does of the keyslots that the change left as they were, and of
+// no others. Keyslots that are going do not count.
 func (f Found) LastCopy(source []byte, head luks2.Copy, going ...int) error {
-	if f.State < Foreign || !f.copied(source, head.Header.Size) {
+	if f.State < Foreign {
+		return nil
+	}
+	own, err := f.Head()
+	if err != nil {
 		return nil
 	}
 	var ids []int
 	for _, k := range head.Metadata.Keyslots() {
 		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
-		if !f.Locator.stays(e) || slices.Contains(going, k.ID) || f.Vouches(e, source[e.Offset:e.End()]) {
+		was, err := own.Metadata.Keyslot(k.ID)
+		if err != nil || !SameMaterial(was, k) || slices.Contains(going, k.ID) || e.End() > uint64(len(f.Body)) {
 			continue
 		}
-		if f.Vouches(e, f.Body[e.Offset:e.End()]) {
+		if !f.had(e, source[e.Offset:e.End()]) && f.had(e, f.Body[e.Offset:e.End()]) {
 			ids = append(ids, k.ID)
 		}
 	}
@@ -195,6 +201,15 @@ func (f Found) LastCopy(source []byte, head luks2.Copy, going ...int) error {
 		return nil
 	}
 	return &LastCopyError{ids}
+}
+
+// had is Vouches for exactly that part of a far header that stays, or of one that is being wiped while its head still
+// speaks of what it was.
+func (f Found) had(e luks2.Extent, p []byte) bool {
+	if l := f.Locator; f.leaves() {
+		return l.Old != nil && f.speaksOf(*l.Old) && l.Old.Holds(e, p)
+	}
+	return f.Locator.stays(e) && f.Vouches(e, p)
 }
 
 // copied: one of the heads in source is, byte for byte, the one in the far header. Heads of another size are another's.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -68,8 +67,8 @@ func (d *device) isBlock() bool {
 // own place does not matter.
 func (d *device) NextData(off int64) (int64, error) {
 	at, err := d.Seek(off, unix.SEEK_DATA)
-	if errors.Is(err, unix.ENXIO) {
-		return math.MaxInt64, nil
+	if errors.Is(err, unix.ENXIO) { // nothing but a hole up to the end, which may lie before off
+		return d.Seek(0, io.SeekEnd)
 	}
 	return at, err
 }
