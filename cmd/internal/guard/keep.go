@@ -65,10 +65,12 @@ func (g *Guard) doubt(l *look, next identity.Chain, r identity.Relation, file *l
 	l.sight.Known.Chain = next
 }
 
-// ended remembers that somebody made an end of the volume.
+// ended remembers that somebody made an end of the volume. While others bear its uuid, that counts on the device on
+// which it was seen last: an end of a clone is none of the volume.
 func (g *Guard) ended(l *look, file *luks.File) {
 	text := l.sight.Ends()
-	if _, seen := l.chain.Tip(); !seen || text == "" || l.chain.Ended != "" || len(l.sight.Clones) > 0 {
+	tip, seen := l.chain.Tip()
+	if !seen || text == "" || l.chain.Ended != "" || len(l.sight.Clones) > 0 && tip.Device != l.device.Key {
 		return
 	}
 	l.chain.Ended = text
