@@ -42,7 +42,7 @@ var veritysetupAbout = []string{
 		"device. One image that fails stops none of the others; the exit status is that of the first that failed.",
 	"With a file for repaired data, these are written to it while they are verified. Until every block is proven " +
 		"its name ends with .unfinished, and it goes away where one cannot be. A run that is killed leaves that " +
-		"file behind: it is no proven copy, and the next run for the same file begins it anew.",
+		"file behind: it is no proven copy, and is to be removed before the next run for the same file.",
 	"Options of veritysetup come first. Those that are our own stand at the end, and are left out of the help under " +
 		"the name veritysetup.",
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
@@ -186,6 +187,11 @@ func (r *run) outputsApart() error {
 			}
 		}
 	}
+	for _, other := range []string{r.args[0], r.args[1], r.fecDevice} {
+		if r.resume != "" && other != "" && samePath(r.resume, other) {
+			return setup.Failure(ui.Failed, "The state of --resume would be written over %s.", other)
+		}
+	}
 	for _, other := range []string{r.args[0], r.args[1], r.fecDevice, r.resume} {
 		if r.rootHashFile != "" && other != "" && samePath(r.rootHashFile, other) {
 			return setup.Failure(ui.Failed, "The root hash would be written over %s.", other)
@@ -194,16 +200,41 @@ func (r *run) outputsApart() error {
 	return nil
 }
 
+// samePath tells whether two paths lead to one file, which may have to be made yet.
 func samePath(a, b string) bool {
 	if a == b {
 		return true
 	}
+	a, b = followed(a), followed(b)
+	if filepath.Base(a) == filepath.Base(b) && sameFile(filepath.Dir(a), filepath.Dir(b)) {
+		return true
+	}
+	return sameFile(a, b)
+}
+
+func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
 		return false
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
+}
+
+// followed is where a path leads, a link to a file that is not there included.
+func followed(path string) string {
+	const most = 40 // links; the kernel follows no more
+	for range most {
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
+	}
+	return path
 }
 
 // openOutputs opens the hash and FEC devices, and makes the files that are not there.

@@ -3,6 +3,8 @@
 package verity
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -22,39 +24,34 @@ type repairFiles struct {
 
 const unfinished = ".unfinished"
 
-// begin makes the file that a repaired one is until it is proven. One that a run has left which was killed is begun
-// anew; one that another run is writing, or that is an input, is not touched.
-func (r *run) begin(im *image, path string) (*device, error) {
+// begin makes the file that a repaired one is until it is proven. What is there already is somebody's: another run's, or
+// of one that was killed, which a person takes away who knows that it is.
+func begin(path string) (*device, error) {
 	path += unfinished
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		if beingWritten(path) {
+			return nil, setup.Failure(ui.InUse, "Another run is writing %s.", path)
+		}
+		return nil, setup.Failure(ui.Failed, "%s exists already. If a run that was interrupted has left it, remove it.", path)
+	}
 	if err != nil {
 		return nil, setup.Because(ui.Failed, "Cannot create "+path+": "+causeOf(err)+".", err)
 	}
-	d := &device{File: f, path: path}
-	if err := r.takeOver(im, d); err != nil {
-		f.Close()
-		return nil, err
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, firstError(f.Close(), setup.Because(ui.InUse, "Another run is writing "+path+".", err))
 	}
-	return d, nil
+	return &device{File: f, path: path}, nil
 }
 
-func (r *run) takeOver(im *image, d *device) error {
-	info, err := d.Stat()
+// beingWritten tells whether a run that goes on holds the file.
+func beingWritten(path string) bool {
+	f, err := os.OpenFile(path, unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return noDevice(d.path, err)
+		return false
 	}
-	if !info.Mode().IsRegular() || d.same(im.data) || d.same(im.hash) || im.fec != nil && d.same(im.fec) {
-		return setup.Failure(ui.Failed, "Requested file %s already exists.", d.path)
-	}
-	err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	now, gone := os.Lstat(d.path)
-	if err != nil || gone != nil || !os.SameFile(info, now) { // a run that has just ended has given it its name
-		return setup.Because(ui.InUse, "Another run is writing "+d.path+".", firstError(err, gone))
-	}
-	if info.Size() > 0 {
-		r.ui.Errorf("%s is left from a run that was interrupted: it is begun anew.", d.path)
-	}
-	return d.Truncate(0)
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
 }
 
 func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
@@ -65,7 +62,7 @@ func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 		}
 	}
 	if f.dataTo != "" {
-		if f.data, err = r.begin(im, f.dataTo); err != nil {
+		if f.data, err = begin(f.dataTo); err != nil {
 			return nil, err
 		}
 		err := f.data.Truncate(max(im.data.size, im.DataSize()))
@@ -74,7 +71,7 @@ func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 		}
 	}
 	if f.hashTo != "" {
-		if f.hash, err = r.begin(im, f.hashTo); err != nil {
+		if f.hash, err = begin(f.hashTo); err != nil {
 			return nil, firstError(f.discard(), err)
 		}
 		if err := r.copyRest(f.hash, im.hash, 0, im.hash.size); err != nil {
@@ -154,12 +151,28 @@ func (f *repairFiles) finish() error {
 		}
 	}
 	if f.data != nil {
-		if err := os.Rename(f.dataTo+unfinished, f.dataTo); err != nil {
+		if err := name(f.dataTo); err != nil {
 			return err
 		}
 	}
 	if f.hash != nil {
-		return os.Rename(f.hashTo+unfinished, f.hashTo)
+		return name(f.hashTo)
+	}
+	return nil
+}
+
+// name gives a finished file its name, unless another file has come to bear it meanwhile.
+func name(path string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, path+unfinished, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot do it in one step
+		if exists(path) {
+			err = unix.EEXIST
+		} else {
+			err = os.Rename(path+unfinished, path)
+		}
+	}
+	if err != nil {
+		return setup.Because(ui.Failed, "The repaired file stays "+path+unfinished+": "+causeOf(err)+".", err)
 	}
 	return nil
 }
