@@ -103,7 +103,9 @@ func ssh(t *testing.T, port int, key, typed string, command ...string) (said str
 	_, host, err := sshKey(workDir, "host")
 	must(t, err)
 	must(t, os.Mkdir(home+"/.ssh", 0o700))
-	must(t, os.WriteFile(home+"/.ssh/known_hosts", []byte("127.0.0.1 "+host), 0o600))
+	kind, rest, _ := strings.Cut(host, " ")
+	text, _, _ := strings.Cut(rest, " ") // dbclient takes a comment for a part of the key
+	must(t, os.WriteFile(home+"/.ssh/known_hosts", []byte("127.0.0.1 "+kind+" "+text+"\n"), 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), pace.Limit(patience))
 	defer cancel()
 	for {
