@@ -417,8 +417,16 @@ func TestAFarHeaderThatIsHalfMadeDoesNotOutliveTheWholeOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := farOf(t, v)
-	if f.Standing != far.InStep || len(f.Damaged) > 0 { // what the old one had was brought back before it went
+	if f.Standing != far.InStep || len(f.Damaged) == 0 {
 		t.Fatalf("%v, %v, damaged %v", f.Standing, f.Why, f.Damaged)
+	}
+	mend, err := repair.Make(dev, repair.KeepNone, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mend.MendKeyslots(f.Recorded, v.Choice.Copy, f.Damaged)
+	if err := repair.Apply(dev, mend); err != nil {
+		t.Fatal(err)
 	}
 	unlock(t, loaded(t, dev), "one")
 	unlock(t, loaded(t, dev), "two")

@@ -49,7 +49,7 @@ func (w FarWrite) run(s *Session) error {
 	if w.Keep && found.State != far.Unreadable && !far.Ours(found, now) {
 		return nil
 	}
-	if err := errors.Join(s.bringBack(found), s.overwriteLeft(found)); err != nil {
+	if err := s.overwriteLeft(found); err != nil {
 		return err
 	}
 	want, err := w.desired(s, found)
@@ -366,7 +366,11 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	case f.Place.Start() < layout.Metadata(s.choice.Copy):
 		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
 	}
-	return errors.Join(s.overwriteLeft(f), wipeFar(s.dev, f, s.choice.Copy))
+	err := s.bringBack(f)
+	if err == nil {
+		err = errors.Join(s.overwriteLeft(f), wipeFar(s.dev, f, s.choice.Copy))
+	}
+	return err
 }
 
 // CatchUp brings the far header into step where that may be done, and tells why it was not.

@@ -3,8 +3,11 @@
 package far
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sort"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -154,15 +157,18 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 ) (Status, error) {
 	e := Gather(dev, head)
 	f := Status{Token: e.Token, HasToken: e.HasToken, Recorded: e.Recorded, Severed: e.Severed}
-	if e.Recorded.State == Whole {
+	if e.Recorded.State >= Foreign && e.Recorded.Of(head) {
 		source, err := Gathered(dev, heads, head, e.Recorded)
 		if err != nil {
 			return f, err
 		}
-		if e.Want, err = source.Build(head, &e.Recorded); err != nil {
-			return f, err
+		f.Damaged = damaged(e.Recorded, source.Bytes, head)
+		if e.Recorded.State == Whole {
+			if e.Want, err = source.Build(head, &e.Recorded); err != nil {
+				return f, err
+			}
+			f.Want = e.Want
 		}
-		f.Want, f.Damaged = e.Want, e.Recorded.Damage(source.Bytes, head)
 	}
 	f.Left = e.Recorded.Left(dev, head)
 	if !e.Token.Far.None() {
@@ -173,4 +179,15 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 	}
 	f.Judgement = Judge(e)
 	return f, nil
+}
+
+// damaged are the keyslots that Damage and LastCopy find.
+func damaged(f Found, source []byte, head luks2.Copy) []int {
+	ids := f.Damage(source, head)
+	var last *LastCopyError
+	if errors.As(f.LastCopy(source, head), &last) {
+		ids = append(ids, last.Keyslots...)
+	}
+	sort.Ints(ids)
+	return slices.Compact(ids)
 }

@@ -70,13 +70,20 @@ func (j *judge) verdict(state State) (v Verdict, fresh bool) {
 	if state.Before == nil || v.Outcome == Broken || v.Outcome.Excusable() {
 		return v, fresh
 	}
-	if before, _ := j.of(*state.Before); before.Outcome != v.Outcome && firm(before.Outcome) {
+	before, _ := j.of(*state.Before)
+	if before.Outcome != v.Outcome && firm(before.Outcome) && !mended(*state.Before, before, v) {
 		return broken("recovery turned %v into %v", before.Outcome, v.Outcome), fresh
 	}
 	return v, fresh
 }
 
 // firm outcomes may not change any more.
+// mended: a keyslot that a fault struck passed for one that was removed, and recovery brought it back from a further copy.
+// That is as it should be unless somebody was told that it had gone.
+func mended(c Case, before, after Verdict) bool {
+	return len(c.Hit) > 0 && !c.Acknowledged && before.Outcome == New && after.Outcome == Old
+}
+
 func firm(o Outcome) bool { return o == Old || o == New }
 
 func broken(format string, args ...any) Verdict { return Verdict{Broken, fmt.Sprintf(format, args...)} }
@@ -145,7 +152,8 @@ func (j *judge) afterRecovery(c Case, before Verdict, d *disk.Recorder, err erro
 	}
 	after := c
 	after.Image = t.After()
-	if v := j.check(after); v.Outcome == Broken || v.Outcome != before.Outcome && firm(before.Outcome) {
+	v := j.check(after)
+	if v.Outcome == Broken || v.Outcome != before.Outcome && firm(before.Outcome) && !mended(c, before, v) {
 		return broken("recovery (error %v) turned %v into %v %s", err, before.Outcome, v.Outcome, v.Reason)
 	}
 	again, failed := j.s.recover(after.Image, noFault)
