@@ -15,13 +15,14 @@ import (
 // The verdicts of verify. Only the first two end with exit status 0.
 const (
 	verdictGood     = "verified"
-	verdictRepaired = "repaired"   // the written copy is verified
-	verdictCan      = "repairable" // corrupt; the parity leads to data that give the root hash
-	verdictRoot     = "wrong root" // data and tree fit each other, and do not give the root hash
-	verdictCorrupt  = "corrupt"    // corrupt, and not to be repaired
-	verdictParity   = "bad parity" // the data are good, their parity is not
-	verdictTree     = "bad tree"   // the data give the root hash, and the tree on the hash device does not
-	verdictLarger   = "more data"  // the root hash is that of more data than are there or named
+	verdictRepaired = "repaired"         // the written copy is verified
+	verdictCan      = "repairable"       // corrupt; the parity leads to data that give the root hash
+	verdictRoot     = "wrong root"       // data and tree fit each other, and do not give the root hash
+	verdictCorrupt  = "corrupt"          // corrupt, and not to be repaired
+	verdictParity   = "bad parity"       // the data are good, their parity is not
+	verdictTree     = "bad tree"         // the data give the root hash, and the tree on the hash device does not
+	verdictTail     = "unprotected tail" // the blocks are good, and behind them is a part of one that no hash covers
+	verdictLarger   = "more data"        // the root hash is that of more data than are there or named
 )
 
 // verdict is what verify reports.
@@ -68,7 +69,6 @@ func (r *run) verifyImage(ctx context.Context) error {
 		return err
 	}
 	im.root = root
-	r.warnPartial(im)
 	v := im.verity(r)
 	if err := r.checkMissing(im, v); err != nil {
 		return err
@@ -86,11 +86,23 @@ func (r *run) verifyImage(ctx context.Context) error {
 	return r.judge(ctx, im, v, repair, out)
 }
 
-// warnPartial names data that no hash covers.
-func (r *run) warnPartial(im *image) {
-	if rest := im.data.size - im.DataSize(); rest > 0 && rest < int64(im.DataBlockSize) && !im.data.same(im.hash) {
-		r.ui.Errorf("WARNING: The last %d bytes of %s are no whole block and are not protected.", rest, im.data.path)
+// by is what data could be repaired by, and are not.
+func by(im *image) string {
+	if im.fec == nil {
+		return "without FEC data (--fec-device)"
 	}
+	return fmt.Sprintf("by this FEC data with %d roots (--fec-roots)", im.roots)
+}
+
+// judgeTail tells whether a part of a block lies behind the data, which no hash covers: whatever it is, it is not
+// verified.
+func (r *run) judgeTail(im *image) ui.ExitCode {
+	rest := im.data.size - im.DataSize()
+	if rest <= 0 || rest >= int64(im.DataBlockSize) || im.data.same(im.hash) {
+		return ui.OK
+	}
+	r.ui.Errorf("The last %d bytes of %s are no whole block and are not protected.", rest, im.data.path)
+	return ui.Denied
 }
 
 // judge says what was found, and finishes or discards the repaired files.
@@ -124,6 +136,12 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		}
 	} else if err := out.discard(); err != nil {
 		return err
+	}
+	if tail := r.judgeTail(im); code == ui.OK && tail != ui.OK {
+		code = tail
+		if res.Verdict == verdictGood {
+			res.Verdict = verdictTail
+		}
 	}
 	res.Repair = r.repair
 	if r.where && res.BadData > 0 {
@@ -272,7 +290,7 @@ func (r *run) judgeDamage(
 	default:
 		res.Verdict = verdictCorrupt
 		lost := res.Lost + hashBlocks(repair.Left)
-		r.ui.Errorf("The data are corrupt and cannot be repaired: %d blocks are lost.", lost)
+		r.ui.Errorf("The data are corrupt and cannot be repaired %s: %d blocks are lost.", by(im), lost)
 		if res.Unproven > 0 {
 			r.ui.Errorf("%d blocks of data cannot be judged, as the hashes above them are lost.", res.Unproven)
 		}
