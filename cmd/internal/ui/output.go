@@ -52,7 +52,10 @@ func (u *UI) Lost() error {
 func (u *UI) Discarded() bool {
 	var s unix.Stat_t
 	f, ok := fileOf(u.Out)
-	return ok && unix.Fstat(int(f.Fd()), &s) == nil && s.Mode&unix.S_IFMT == unix.S_IFCHR && uint64(s.Rdev) == unix.Mkdev(1, 3)
+	if !ok || unix.Fstat(int(f.Fd()), &s) != nil {
+		return false
+	}
+	return s.Mode&unix.S_IFMT == unix.S_IFCHR && uint64(s.Rdev) == unix.Mkdev(1, 3)
 }
 
 // fileOf is the file behind a writer.

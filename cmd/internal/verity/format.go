@@ -206,10 +206,19 @@ func samePath(a, b string) bool {
 		return true
 	}
 	a, b = followed(a), followed(b)
-	if filepath.Base(a) == filepath.Base(b) && sameFile(filepath.Dir(a), filepath.Dir(b)) {
-		return true
+	inA, nameA := folderOf(a)
+	inB, nameB := folderOf(b)
+	return nameA == nameB && sameFile(inA, inB) || sameFile(a, b)
+}
+
+// folderOf splits a path as the kernel reads it: ".." behind a link is where the link leads, and stays.
+func folderOf(path string) (folder, name string) {
+	path = strings.TrimRight(path, "/")
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return ".", path
 	}
-	return sameFile(a, b)
+	return path[:i+1], path[i+1:]
 }
 
 func sameFile(a, b string) bool {
@@ -230,7 +239,8 @@ func followed(path string) string {
 			break
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
+			folder, _ := folderOf(path)
+			to = folder + "/" + to
 		}
 		path = to
 	}
