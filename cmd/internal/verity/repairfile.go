@@ -4,6 +4,7 @@ package verity
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -151,37 +152,56 @@ func (f *repairFiles) finish() error {
 		}
 	}
 	if f.data != nil {
-		if err := name(f.dataTo); err != nil {
+		if err := name(f.data, f.dataTo); err != nil {
 			return err
 		}
 	}
 	if f.hash != nil {
-		return name(f.hashTo)
+		return name(f.hash, f.hashTo)
 	}
 	return nil
 }
 
-// name gives a finished file its name, unless another file has come to bear it meanwhile.
-func name(path string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, path+unfinished, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system that cannot do it in one step
-		if exists(path) {
-			err = unix.EEXIST
-		} else {
-			err = os.Rename(path+unfinished, path)
+// name gives a finished file its name, unless another file has come to bear it meanwhile. It is the open file that gets
+// it, whatever lies under the name of the unfinished one by now.
+func name(d *device, path string) error {
+	own := fmt.Sprintf("/proc/self/fd/%d", d.Fd())
+	err := unix.Linkat(unix.AT_FDCWD, own, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+	switch {
+	case err == nil:
+		if d.still() {
+			err = os.Remove(d.path)
+		}
+	case errors.Is(err, unix.EEXIST):
+	case !d.still():
+		err = unix.ENOENT
+	default: // no links on that file system, or no /proc
+		err = unix.Renameat2(unix.AT_FDCWD, d.path, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EINVAL) && !exists(path) {
+			err = os.Rename(d.path, path)
 		}
 	}
 	if err != nil {
-		return setup.Because(ui.Failed, "The repaired file stays "+path+unfinished+": "+causeOf(err)+".", err)
+		return setup.Because(ui.Failed, "The repaired file stays "+d.path+": "+causeOf(err)+".", err)
 	}
 	return nil
+}
+
+// still tells whether the open file is the one under its name.
+func (d *device) still() bool {
+	own, err := d.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(d.path)
+	return err == nil && os.SameFile(own, there)
 }
 
 // discard takes away what is not proven.
 func (f *repairFiles) discard() error {
 	var err error
 	for _, d := range []*device{f.data, f.hash} {
-		if d != nil {
+		if d != nil && d.still() {
 			err = firstError(err, os.Remove(d.path))
 		}
 	}
