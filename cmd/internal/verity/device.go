@@ -73,6 +73,14 @@ func (d *device) NextData(off int64) (int64, error) {
 	return at, err
 }
 
+// claim keeps other runs from writing the same file until it is closed.
+func (d *device) claim() error {
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return setup.Because(ui.InUse, "Another run is writing "+d.path+".", err)
+	}
+	return nil // a file system without locks has none to keep
+}
+
 // same tells whether two open devices are one.
 func (d *device) same(other *device) bool {
 	a, err := d.Stat()

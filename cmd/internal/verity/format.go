@@ -252,6 +252,9 @@ func (r *run) openOutputs(im *image, made *created) (err error) {
 	if im.hash, err = openOutput(r.args[1], made); err != nil {
 		return err
 	}
+	if err := im.hash.claim(); err != nil {
+		return err
+	}
 	tree, err := im.Tree()
 	if err != nil {
 		return explainField(err)
@@ -272,6 +275,11 @@ func (r *run) openOutputs(im *image, made *created) (err error) {
 	}
 	if im.fec, err = openOutput(r.fecDevice, made); err != nil {
 		return err
+	}
+	if !im.fec.same(im.hash) {
+		if err := im.fec.claim(); err != nil {
+			return err
+		}
 	}
 	layout, err := im.verity(r).Layout()
 	if err != nil {

@@ -97,8 +97,8 @@ func by(im *image) string {
 // judgeTail tells whether a part of a block lies behind the data, which no hash covers: whatever it is, it is not
 // verified.
 func (r *run) judgeTail(im *image) ui.ExitCode {
-	rest := im.data.size - im.DataSize()
-	if rest <= 0 || rest >= int64(im.DataBlockSize) || im.data.same(im.hash) {
+	rest := max(0, im.data.size-im.DataSize()) % int64(im.DataBlockSize)
+	if rest == 0 || im.data.same(im.hash) {
 		return ui.OK
 	}
 	r.ui.Errorf("The last %d bytes of %s are no whole block and are not protected.", rest, im.data.path)
