@@ -227,17 +227,27 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	err := s.bringBack(old)
+	var err error
+	if !s.disabling() {
+		err = s.bringBack(old)
+	}
 	if err == nil {
 		err = errors.Join(s.overwriteLeft(old), wipeFar(s.dev, old, now))
 	}
 	return wrapFar(w.Place, err)
 }
 
+// disabling: the far header is going for good. Keyslots may be removed meanwhile, and one whose removal was cut off
+// behind its material is not to come back: what DisableFar found whole when it began is not looked for again.
+func (s *Session) disabling() bool {
+	t, _, found, err := far.Find(s.choice.Copy.Metadata)
+	return err == nil && found && t.Phase == far.Disabling
+}
+
 // BringBack does so for the far header in force, before steps that copy areas as they are on the device.
 func (s *Session) BringBack() error {
 	t, _, found, err := far.Find(s.choice.Copy.Metadata)
-	if err != nil || !found || t.Far.None() {
+	if err != nil || !found || t.Far.None() || t.Phase == far.Disabling {
 		return err
 	}
 	if f := far.Read(s.dev, t.Far); f.Of(s.choice.Copy) {
