@@ -105,7 +105,7 @@ func (v *Volume) DisableFar(ctx context.Context) error {
 	}
 	var left error
 	err := v.transact(ctx, commit.Options{}, func(s *commit.Session) (steps []commit.Step, err error) {
-		if err := relocate.CheckLastCopies(v.dev, s.Now()); err != nil {
+		if err := s.LastCopy(); err != nil {
 			return nil, err
 		}
 		steps, left, err = relocate.Disable(v.dev, s.Now())

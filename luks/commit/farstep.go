@@ -227,61 +227,72 @@ func (w FarWipe) run(s *Session) error {
 			return nil
 		}
 	}
-	var err error
-	if !s.disabling() {
-		err = s.bringBack(old)
-	}
-	if err == nil {
-		err = errors.Join(s.overwriteLeft(old), wipeFar(s.dev, old, now))
-	}
-	return wrapFar(w.Place, err)
+	return NamePlace(w.Place, s.retire(old))
 }
 
-// disabling: the far header is going for good. Keyslots may be removed meanwhile, and one whose removal was cut off
-// behind its material is not to come back: what DisableFar found whole when it began is not looked for again.
-func (s *Session) disabling() bool {
-	t, _, found, err := far.Find(s.choice.Copy.Metadata)
-	return err == nil && found && t.Phase == far.Disabling
-}
-
-// BringBack does so for the far header in force, before steps that copy areas as they are on the device.
-func (s *Session) BringBack() error {
-	t, _, found, err := far.Find(s.choice.Copy.Metadata)
-	if err != nil || !found || t.Far.None() || t.Phase == far.Disabling {
+// retire wipes a far header, after what only that proves or has whole has been seen to.
+func (s *Session) retire(f far.Found) error {
+	if err := s.bringBack(f); err != nil {
 		return err
 	}
-	if f := far.Read(s.dev, t.Far); f.Of(s.choice.Copy) {
-		return wrapFar(t.Far, s.bringBack(f))
-	}
-	return nil
+	return errors.Join(s.overwriteLeft(f), wipeFar(s.dev, f, s.choice.Copy))
 }
 
-// bringBack puts the material of keyslots that a far header has whole, and the device has not, to its place before that
-// far header goes: the device may have been damaged since the transaction began.
+// bringBack puts the material of keyslots that a far header has whole, and the device has not, to its place: the
+// device may have been damaged since a transaction began. It does not while the far header in force is going for good.
+// Keyslots may be removed meanwhile, and one whose removal was cut off behind its material is not to come back: what
+// DisableFar found whole when it began is not looked for again.
 func (s *Session) bringBack(f far.Found) error {
-	if f.State < far.Foreign {
+	if t, _, found, err := far.Find(s.choice.Copy.Metadata); err == nil && found && t.Phase == far.Disabling {
 		return nil
 	}
-	source, err := far.Gathered(s.dev, s.heads, s.choice.Copy, f)
-	if err != nil {
-		return err
-	}
+	err := f.LastCopyOn(s.dev, s.heads, s.choice.Copy)
 	var last *far.LastCopyError
-	if !errors.As(f.LastCopy(source.Bytes, s.choice.Copy), &last) {
-		return nil
+	if !errors.As(err, &last) {
+		return err
 	}
 	for _, id := range last.Keyslots {
 		k, err := s.choice.Copy.Metadata.Keyslot(id)
 		if err != nil {
 			return err
 		}
-		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
-		a := Area{fmt.Sprintf("area of keyslot %d", id), e.Offset, f.Body[e.Offset:e.End()]}
+		a := Area{fmt.Sprintf("area of keyslot %d", id), k.Area.Offset, f.Body[k.Area.Offset:k.Area.End()]}
 		if err := applySettled(s.dev, Plan{[]Stage{{Areas: []Area{a}, Holds: s.choice.Copy}}}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// recorded is the far header in force; its State is far.Absent where there is none of this volume.
+func (s *Session) recorded() (f far.Found, err error) {
+	t, _, found, err := far.Find(s.choice.Copy.Metadata)
+	if err != nil || !found || t.Far.None() {
+		return f, err
+	}
+	if f = far.Read(s.dev, t.Far); !f.Of(s.choice.Copy) {
+		return far.Found{}, nil
+	}
+	return f, nil
+}
+
+// LastCopy returns a far.LastCopyError where the far header in force has the last whole copy of a keyslot.
+func (s *Session) LastCopy() error {
+	f, err := s.recorded()
+	if err != nil {
+		return err
+	}
+	return f.LastCopyOn(s.dev, s.heads, s.choice.Copy)
+}
+
+// BringBack puts what only the far header in force has whole to its place, before steps that copy areas as they are on
+// the device.
+func (s *Session) BringBack() error {
+	f, err := s.recorded()
+	if err != nil {
+		return err
+	}
+	return NamePlace(f.Place, s.bringBack(f))
 }
 
 // wipeFar wipes a far header that is ours and whole, under no mapping. holds is the head in force, none in LUKS1.
@@ -310,7 +321,7 @@ func (s *Session) wipeSevered(p far.Place) error {
 	if err == nil {
 		err = errors.Join(s.overwriteLeft(f), applySettled(s.dev, severed(f, s.choice.Copy)))
 	}
-	return wrapFar(p, err)
+	return NamePlace(p, err)
 }
 
 // severed is the plan of that.
@@ -319,9 +330,11 @@ func severed(f far.Found, holds luks2.Copy) (p Plan) {
 	return p
 }
 
-func wrapFar(p far.Place, err error) error {
-	if err == nil {
-		return nil
+// NamePlace makes a FarError of an error that is none yet; nil stays nil.
+func NamePlace(p far.Place, err error) error {
+	var left *FarError
+	if err == nil || errors.As(err, &left) {
+		return err
 	}
 	return &FarError{Place: p, Err: err}
 }
@@ -376,11 +389,7 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	case f.Place.Start() < layout.Metadata(s.choice.Copy):
 		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
 	}
-	err := s.bringBack(f)
-	if err == nil {
-		err = errors.Join(s.overwriteLeft(f), wipeFar(s.dev, f, s.choice.Copy))
-	}
-	return err
+	return s.retire(f)
 }
 
 // CatchUp brings the far header into step where that may be done, and tells why it was not.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -37,24 +35,12 @@ func (e *FarError) Error() string {
 			holds = "it may still hold"
 		}
 		text = fmt.Sprintf("%v: at byte %d %s the old material of %s: %v", ErrFarLeft, e.Place.Start(), holds,
-			named(e.Keyslots), e.Err)
+			luks2.NameKeyslots(e.Keyslots), e.Err)
 	}
 	if e.Made {
 		text += " (the change itself is made)"
 	}
 	return text
-}
-
-// named is "keyslot 1" or "keyslots 0, 1".
-func named(ids []int) string {
-	texts := make([]string, len(ids))
-	for i, id := range ids {
-		texts[i] = strconv.Itoa(id)
-	}
-	if len(ids) == 1 {
-		return "keyslot " + texts[0]
-	}
-	return "keyslots " + strings.Join(texts, ", ")
 }
 
 func (e *FarError) Unwrap() []error { return []error{ErrFarLeft, e.Err} }

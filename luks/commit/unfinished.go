@@ -27,7 +27,8 @@ type UnfinishedError struct {
 }
 
 func (e *UnfinishedError) Error() string {
-	text := fmt.Sprintf("the key material of %s may be overwritten, and the header still has it", named(e.Struck))
+	text := fmt.Sprintf("the key material of %s may be overwritten, and the header still has it",
+		luks2.NameKeyslots(e.Struck))
 	if e.InForce {
 		text = ErrInForce.Error() + ", and writing it was cut off"
 	}

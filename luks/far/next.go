@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -165,11 +164,7 @@ var ErrLastCopy = errors.New("the far header has the last whole copy")
 type LastCopyError struct{ Keyslots []int }
 
 func (e *LastCopyError) Error() string {
-	text := ErrLastCopy.Error() + " of keyslot"
-	for i, id := range e.Keyslots {
-		text += []string{" ", ", "}[min(i, 1)] + strconv.Itoa(id)
-	}
-	return text
+	return ErrLastCopy.Error() + " of " + luks2.NameKeyslots(e.Keyslots)
 }
 
 func (e *LastCopyError) Unwrap() error { return ErrLastCopy }
@@ -201,6 +196,18 @@ func (f Found) LastCopy(source []byte, head luks2.Copy, going ...int) error {
 		return nil
 	}
 	return &LastCopyError{ids}
+}
+
+// LastCopyOn is LastCopy for the device's start as it is.
+func (f Found) LastCopyOn(dev io.ReaderAt, heads header.Heads, head luks2.Copy, going ...int) error {
+	if f.State < Foreign {
+		return nil
+	}
+	source, err := Gathered(dev, heads, head, f)
+	if err != nil {
+		return err
+	}
+	return f.LastCopy(source.Bytes, head, going...)
 }
 
 // had is Vouches for exactly that part of a far header that stays, or of one that is being wiped while its head still

@@ -81,8 +81,7 @@ func detour(session *commit.Session, expect commit.Expect, id int, s Sealed) err
 		return &InPlaceError{id, err}
 	}
 	if relocate.HasFar(now) {
-		err := errors.Join(relocate.CheckMovable(dev, now, nil, true), relocate.CheckLastCopies(dev, now, id))
-		if err != nil {
+		if err := relocate.CheckRebuilt(dev, now, id); err != nil {
 			return &InPlaceError{id, err}
 		}
 	}

@@ -112,34 +112,29 @@ func (s Sizes) Plan(dev header.Device, now luks2.Copy) ([]Step, error) {
 	if err != nil || len(steps) == 0 {
 		return nil, err
 	}
-	return steps, errors.Join(CheckMovable(dev, now, nil, true), CheckLastCopies(dev, now))
+	return steps, CheckRebuilt(dev, now)
 }
 
-// CheckLastCopies refuses with a far.LastCopyError to move keyslots, or to wipe the far header, while that has the
-// last whole copy of one of them: what lies on the device would be copied as it is, and the far header made from it.
-// Keyslots that are going do not count.
-func CheckLastCopies(dev header.Device, now luks2.Copy, going ...int) error {
+// CheckRebuilt refuses a relocation that wipes the far header, and makes it anew from keyslots that it moves as they
+// lie on the device, where CheckMovable does, and with a far.LastCopyError while the far header has the last whole copy
+// of one of them. Keyslots that are going do not count.
+func CheckRebuilt(dev header.Device, now luks2.Copy, going ...int) error {
 	e := far.Gather(dev, now)
-	if e.Recorded.State < far.Foreign {
-		return nil
-	}
-	source, err := far.Gathered(dev, header.Read(dev), now, e.Recorded)
-	if err != nil {
-		return err
-	}
-	return e.Recorded.LastCopy(source.Bytes, now, going...)
+	return errors.Join(movable(dev, e, nil, true), e.Recorded.LastCopyOn(dev, header.Read(dev), now, going...))
 }
 
 // CheckMovable refuses a relocation unless the far header is ours, and both it and the room that steps take
 // are under no mapping; free: whatever lies in that room does not count.
 func CheckMovable(dev header.Device, now luks2.Copy, steps []Step, free bool) error {
-	e := far.Gather(dev, now)
-	var err error
+	return movable(dev, far.Gather(dev, now), steps, free)
+}
+
+func movable(dev header.Device, e far.Evidence, steps []Step, free bool) (err error) {
 	if e.Live, err = commit.Live(dev); err != nil {
 		return err
 	}
 	if err := Movable(e); err != nil {
 		return err
 	}
-	return commit.Preflight(dev, now, steps, free)
+	return commit.Preflight(dev, e.Head, steps, free)
 }

@@ -112,7 +112,7 @@ func GiveUpNewer(s *commit.Session) (wiped []far.Place, err error) {
 		if f.State < far.Foreign || !f.Of(now) || !header.Newer(f.Locator.SeqID, now.Header.SeqID) {
 			continue
 		}
-		if err := named(f.Place, s.Wipe(f, far.Place{})); err != nil {
+		if err := commit.NamePlace(f.Place, s.Wipe(f, far.Place{})); err != nil {
 			return wiped, err
 		}
 		wiped = append(wiped, f.Place)
@@ -136,7 +136,7 @@ func EraseFar(ctx context.Context, s *commit.Session) error {
 	for _, f := range others {
 		// What the heads name was wiped above, or could not be.
 		if f.Of(now) && !slices.Contains(t.Places(), f.Place) {
-			all = append(all, named(f.Place, s.Wipe(f, far.Place{})))
+			all = append(all, commit.NamePlace(f.Place, s.Wipe(f, far.Place{})))
 		}
 	}
 	return errors.Join(all...)
@@ -147,20 +147,20 @@ func EraseFar(ctx context.Context, s *commit.Session) error {
 func eraseRecorded(s *commit.Session, now luks2.Copy, t far.Token) error {
 	steps, left, err := Disable(s.Device(), now)
 	if err == nil {
-		return errors.Join(named(t.Far, s.Run(now, steps)), left)
+		return errors.Join(commit.NamePlace(t.Far, s.Run(now, steps)), left)
 	}
 	if !errors.Is(err, far.ErrUnderWay) && !errors.Is(err, far.ErrRestored) {
-		return named(t.Far, err)
+		return commit.NamePlace(t.Far, err)
 	}
 	var all []error
 	for i, p := range t.Places() {
 		if i == 0 || p.Locator != t.Far.Locator {
-			all = append(all, named(p, eraseAt(s, p)))
+			all = append(all, commit.NamePlace(p, eraseAt(s, p)))
 		}
 	}
 	if errors.Join(all...) == nil && errors.Is(err, far.ErrRestored) { // it has gone, and the heads forget it
 		if steps, _, err = Disable(s.Device(), now); err == nil {
-			return named(t.Far, s.Run(now, steps))
+			return commit.NamePlace(t.Far, s.Run(now, steps))
 		}
 	}
 	return errors.Join(all...)
@@ -176,13 +176,4 @@ func eraseAt(s *commit.Session, p far.Place) error {
 		return fmt.Errorf("%w: its uuid is %s", far.ErrDisplaced, f.Locator.UUID)
 	}
 	return s.Wipe(f, far.Place{})
-}
-
-// named is a commit.FarError for the place.
-func named(place far.Place, err error) error {
-	var left *commit.FarError
-	if err == nil || errors.As(err, &left) {
-		return err
-	}
-	return &commit.FarError{Place: place, Err: err}
 }

@@ -4,7 +4,6 @@ package initramfs
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -69,30 +68,6 @@ func configured(t *testing.T, port int, public string) string {
 	return dir
 }
 
-// unpacked is the root of an image, as the kernel makes it.
-func unpacked(t *testing.T, p Plan) string {
-	t.Helper()
-	var image bytes.Buffer
-	self, err := os.Executable()
-	if err == nil {
-		err = p.Write(t.Context(), &image, "/", self)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(&image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cmd := exec.Command("cpio", "-id", "--quiet", "-f", "dev/console")
-	cmd.Dir, cmd.Stdin = dir, z
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	return dir
-}
-
 // chrooted is a program in an image, in a mount namespace of its own that has devices and pseudoterminals.
 func chrooted(dir string, argv ...string) *exec.Cmd {
 	const enter = `mount --bind /dev "$0/dev" && mkdir -p "$0/dev/pts" && mount -t devpts devpts "$0/dev/pts" &&
@@ -144,7 +119,11 @@ func TestDropbearOfAnImageLeadsToTheProgramAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Modules = nil // which are in no folder here
-	dir := unpacked(t, p)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := unpacked(t, p, "/", self)
 	server := chrooted(dir, append([]string{"/sbin/dropbear"}, p.Remote...)...)
 	var log bytes.Buffer
 	server.Stdout, server.Stderr = &log, &log

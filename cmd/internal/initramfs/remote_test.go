@@ -3,11 +3,8 @@
 package initramfs
 
 import (
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,20 +109,7 @@ func TestTheShellOfTheImageIsTheProgram(t *testing.T) {
 	p := smallPlan()
 	p.Remote = []string{"-F", "-s"}
 	p.Files = []File{{Path: "/sbin/dropbear", From: "/etc/key", program: true}, {Path: "/root/.ssh/authorized_keys", From: "/etc/key", Private: true}}
-	var image bytes.Buffer
-	if err := p.Write(t.Context(), &image, root, self); err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(&image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cmd := exec.Command("cpio", "-id", "--quiet", "--no-preserve-owner", "-f", "dev/console")
-	cmd.Dir, cmd.Stdin = dir, z
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
+	dir := unpacked(t, p, root, self)
 	for name, want := range map[string]string{
 		"etc/passwd": "root:*:0:0::/root:/bin/cryptroot-unlock\n", "etc/shells": "/bin/cryptroot-unlock\n",
 		"etc/dropbear/arguments": "-F\n-s\n", "root/.ssh/authorized_keys": "secret", "sbin/dropbear": "secret",

@@ -42,10 +42,11 @@ func smallPlan() Plan {
 	}
 }
 
-func TestImageIsReadBack(t *testing.T) {
-	root, self := tree(t)
+// unpacked is a folder with what is in the plan's image.
+func unpacked(t *testing.T, p Plan, root, self string) string {
+	t.Helper()
 	var image bytes.Buffer
-	if err := smallPlan().Write(t.Context(), &image, root, self); err != nil {
+	if err := p.Write(t.Context(), &image, root, self); err != nil {
 		t.Fatal(err)
 	}
 	z, err := gzip.NewReader(&image)
@@ -59,6 +60,12 @@ func TestImageIsReadBack(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	return dir
+}
+
+func TestImageIsReadBack(t *testing.T) {
+	root, self := tree(t)
+	dir := unpacked(t, smallPlan(), root, self)
 	for name, want := range map[string]string{
 		"init": "program", "lib/modules/6.1/k/dm-crypt.ko": "crypt", "lib/modules/6.1/modules.dep": "k/dm-mod.ko:\nk/dm-crypt.ko: k/dm-mod.ko\n",
 		"etc/crypttab": "sealed UUID=1 none\n", "etc/fstab": "/dev/x / ext4 defaults 0 0\n", "etc/key": "secret",

@@ -25,8 +25,8 @@ type repairFiles struct {
 
 const unfinished = ".unfinished"
 
-// begin makes the file that a repaired one is until it is proven. What is there already is somebody's: another run's, or
-// of one that was killed, which a person takes away who knows that it is.
+// begin makes the file that a repaired one is until it is proven. What is there already is somebody's: another run's,
+// or of one that was killed, which a person takes away who knows that it is.
 func begin(path string) (*device, error) {
 	path += unfinished
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)

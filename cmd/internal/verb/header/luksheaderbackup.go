@@ -5,14 +5,13 @@ package header
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // LuksHeaderBackup declares the verb.
@@ -59,8 +58,8 @@ func luksHeaderBackup(ctx context.Context, c *verb.Command) error {
 	opens := "it opens with every passphrase of today"
 	if hurt := hurtKeyslots(ctx, v); len(hurt) > 0 {
 		opens = "it opens with what opens the volume now"
-		c.UI.Errorf("WARNING: damaged on %s, and so in the backup: keyslots %v. See what brings them back: %s fix %s",
-			v.Path, strings.Trim(fmt.Sprint(hurt), "[]"), c.Program, v.Path)
+		c.UI.Errorf("WARNING: damaged on %s, and so in the backup: %s. See what brings back what is lost: %s fix %s",
+			v.Path, luks2.NameKeyslots(hurt), c.Program, v.Path)
 	}
 	c.UI.Advisef("Header and keyslots of %s are in %s, %d MiB; %s. Keep it apart.",
 		v.Path, c.Opt.HeaderBackupFile.V, (len(image)+1<<20-1)>>20, opens)

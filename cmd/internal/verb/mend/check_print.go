@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
 
 // mapColumns is the width of the bar that --map draws.
@@ -125,7 +126,7 @@ func printReencryption(c *verb.Command, r *inspect.Reencryption) {
 
 func printLoader(c *verb.Command, l inspect.Loader) {
 	if len(l.Keyslots) > 0 {
-		c.UI.Printf("  %s: could open %s", l.Name, idList("keyslot", l.Keyslots))
+		c.UI.Printf("  %s: could open %s", l.Name, luks2.NameKeyslots(l.Keyslots))
 	} else {
 		c.UI.Printf("  %s: could not open this volume", l.Name)
 	}
@@ -135,17 +136,6 @@ func printLoader(c *verb.Command, l inspect.Loader) {
 	for _, note := range l.Notes {
 		c.UI.Printf("    note: %s", note)
 	}
-}
-
-func idList(what string, ids []int) string {
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = fmt.Sprint(id)
-	}
-	if len(ids) != 1 {
-		what += "s"
-	}
-	return what + " " + strings.Join(names, ", ")
 }
 
 // printWayOut says what to do about it.

@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -165,19 +166,19 @@ func (s situation) healable() advice {
 		a.note = "it writes the one anew from the other, and keeps what was there"
 	case r.Far != nil && len(r.Far.Damaged) > 0:
 		a.state = fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
-			idList("keyslot", r.Far.Damaged))
+			luks2.NameKeyslots(r.Far.Damaged))
 		a.command, a.writes, a.note = "repair {device}", true, "it brings the keyslot back from the far header"
 	case s.cutOff:
 		return s.interrupted()
 	case s.dead() >= 0:
 		a.state = fmt.Sprintf("Dead, with no whole copy: %s. Others open the volume.",
-			idList("keyslot", s.damagedKeyslots()))
+			luks2.NameKeyslots(s.damagedKeyslots()))
 		a.command, a.writes = fmt.Sprintf("luksKillSlot {device} %d", s.dead()), true
 		a.note = "it takes the dead keyslot out of the header, and concludes a removal that was cut off; if its " +
 			"passphrase is still wanted, give it a keyslot with luksAddKey"
 	case len(s.damagedKeyslots()) > 0:
 		a.state = fmt.Sprintf("Damaged, with no whole copy: %s. The others open the volume.",
-			idList("keyslot", s.damagedKeyslots()))
+			luks2.NameKeyslots(s.damagedKeyslots()))
 		a.command, a.writes = "luksAddKey {device}", true
 		a.note = "shown another passphrase, it gives the lost one a keyslot again"
 	case r.Version == 1:

@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	repairing "github.com/orthrus-luks/orthrus/luks/repair"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -312,7 +313,7 @@ func showConflict(c *verb.Command, conflict *repairing.Conflict) {
 			label = fmt.Sprintf(", label %q", f.Copy.Header.Label)
 		}
 		c.UI.Errorf("%v header at byte %d: seqid %d, UUID %s%s, %s, %d tokens", f.Place, f.Offset, f.Copy.Header.SeqID,
-			f.Copy.Header.UUID, label, idList("keyslot", ids), len(f.Copy.Metadata.Tokens()))
+			f.Copy.Header.UUID, label, luks2.NameKeyslots(ids), len(f.Copy.Metadata.Tokens()))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	repairing "github.com/orthrus-luks/orthrus/luks/repair"
 )
 
@@ -102,7 +103,7 @@ func tellBrought(c *verb.Command, b repairing.Brought) {
 	for _, k := range b.Head.Metadata.Keyslots() {
 		ids = append(ids, k.ID)
 	}
-	say("The far header brings back LUKS2 %s, seqid %d, %s, %d tokens.", h.UUID, h.SeqID, idList("keyslot", ids),
+	say("The far header brings back LUKS2 %s, seqid %d, %s, %d tokens.", h.UUID, h.SeqID, luks2.NameKeyslots(ids),
 		len(b.Head.Metadata.Tokens()))
 	for _, id := range b.Damaged {
 		c.UI.Errorf("WARNING: keyslot %d is damaged in the far header too and stays as it is on the device.", id)
