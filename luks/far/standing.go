@@ -215,10 +215,10 @@ func Ours(f Found, head luks2.Copy) bool {
 
 // WipedAt: the locator at the place that a transaction of the heads is wiping announces the same. It may have lost
 // all of its body by which it could be known, and the volume may have got another uuid since.
-func WipedAt(f Found) bool { return f.State == Whole && f.leaves() }
+func WipedAt(f Found) bool { return f.State == Whole && f.Leaves() }
 
-// leaves: its locator announces that nothing of it stays.
-func (f Found) leaves() bool {
+// Leaves: its locator announces that nothing of it stays.
+func (f Found) Leaves() bool {
 	l := f.Locator
 	return l.Place == f.Place && l.Updating() && len(l.Parts) == 0
 }
@@ -226,5 +226,5 @@ func (f Found) leaves() bool {
 // Going: a far header of this volume whose locator announces that nothing of it stays. What the device cannot
 // read of its body was being overwritten, and is not needed to know whose it is.
 func Going(f Found, head luks2.Copy) bool {
-	return f.State == Unreadable && f.leaves() && f.Locator.Of(head.Header.UUID)
+	return f.State == Unreadable && f.Leaves() && f.Locator.Of(head.Header.UUID)
 }

@@ -75,6 +75,10 @@ func (g *Guard) ended(l *look, file *luks.File) {
 	}
 	l.chain.Ended = text
 	g.remember(l, l.chain, nil, file)
+	if l.gone {
+		g.note(l.uuid, store.Entry{Device: l.device.Path, What: store.Lost, Text: "gone, and in its place " + text})
+		g.log.Warn("the volume that was here is gone", "device", l.device.Path, "uuid", l.uuid, "now", text)
+	}
 }
 
 func doubtText(r identity.Relation) string {

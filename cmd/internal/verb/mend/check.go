@@ -310,7 +310,7 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 	}
 	e.Far = &inspect.FarEvidence{
 		Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded,
-		Damaged: f.Damaged, Left: f.Left, Severed: f.Severed,
+		Damaged: f.Damaged, Left: f.Left, Severed: f.Severed, Unclear: f.Unclear,
 	}
 	return e
 }

@@ -95,7 +95,7 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"nothing but a ruined one":       {situation{remains: guarded.Remains{Ruined: hurt}}, "rescue d", false, verb.Lost},
 		"heads gone, far header whole":   {situation{report: gone, remains: guarded.Remains{Far: whole, Kept: full}}, "repair --from-far d", true, verb.Lost},
 		"heads gone, kept with keyslots": {situation{report: gone, remains: guarded.Remains{Far: hurt, Kept: full}}, "guard export u --header-backup-file FILE", false, verb.Lost},
-		"heads gone, kept without them":  {situation{report: gone, remains: guarded.Remains{Kept: bare}}, "guard --once d --dry-run", false, verb.Lost},
+		"heads gone, kept without them":  {situation{report: gone, remains: guarded.Remains{Kept: bare}}, "guard export u --header-backup-file FILE", false, verb.Lost},
 		"heads gone, far header hurt":    {situation{report: gone, remains: guarded.Remains{Far: hurt}}, "repair --from-far --dry-run d", false, verb.Lost},
 		"heads gone, overwritten since":  {situation{report: gone, remains: guarded.Remains{Far: whole, Evidence: bears("ext4", signature.Filesystem).Evidence}}, "repair --from-far --dry-run d", false, verb.Lost},
 		"heads gone":                     {situation{report: gone}, "rescue d", false, verb.Lost},
