@@ -72,6 +72,9 @@ func filled(m store.Memory) (store.Head, error) {
 		return m.Head, store.ErrNoAreas
 	}
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.Head, store.ErrNoAreas
+	}
 	if err != nil {
 		return m.Head, err
 	}
