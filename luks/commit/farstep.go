@@ -349,7 +349,8 @@ func severed(f far.Found, holds luks2.Copy) (p Plan) {
 func struck(f far.Found, holds luks2.Copy, going []revoked) (p Plan) {
 	for _, r := range going {
 		if e := r.area(); e.End() <= uint64(len(f.Body)) {
-			p.loose(holds, Area{"wiped keyslot of the far header", f.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
+			p.loose(holds, Area{"wiped keyslot of the far " +
+				"header", f.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
 		}
 	}
 	return p

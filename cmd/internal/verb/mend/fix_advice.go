@@ -125,17 +125,19 @@ func (s situation) wayBack() advice {
 		a.state = "The device is smaller than its header says: it was cut short, or this is only a part of it."
 		a.note = "give the device its size back; the data behind the end is not here"
 	case f != nil && f.State == far.Whole && s.remains.Reencrypted:
-		a.state = "Both copies of the header are gone, and a reencryption was under way when the guard saw it last; the far " +
-			"header is from before that."
+		a.state = "Both copies of the header are gone, and a reencryption was under way when the guard saw it " +
+			"last; the far header is from before that."
 		a.command = "repair --from-far --dry-run {device}"
-		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if there is one"
+		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if " +
+			"there is one"
 	case f != nil && f.State == far.Whole:
 		a.state, a.writes = "Both copies of the header are gone, and the far header is whole.", true
 		a.command, a.note = "repair --from-far {device}", "what it overwrites is kept"
 	case kept == nil && s.remains.Former != nil:
 		a.state = "The header is gone of the volume that the guard saw here last; a far header is left of UUID " +
 			s.remains.Former.Locator.UUID + "."
-		a.command, a.note = "rescue {device}", "the far header is from before that volume, or from before its UUID changed"
+		a.command, a.note = "rescue {device}", "the far header is from before that volume, or from before its "+
+			"UUID changed"
 	case kept != nil && kept.Full:
 		a.state = "The header is gone, and the guard keeps it with its keyslots."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
@@ -143,8 +145,8 @@ func (s situation) wayBack() advice {
 	case kept != nil:
 		a.state = "The header is gone, and the guard keeps it; the keyslots are those on the device."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
-		a.note = "it takes the keyslots from the device, where every byte of them is as it was; try the file first with " +
-			"open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+		a.note = "it takes the keyslots from the device, where every byte of them is as it was; try the file " +
+			"first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
 	case f != nil:
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
@@ -230,7 +232,8 @@ func (s situation) severed() advice {
 			luks2.NameKeyslots(s.report.Far.Unclear)),
 		command: "luksHeaderRestore --header-backup-file FILE --dry-run {device}", code: code,
 	}
-	a.note = fmt.Sprintf("make FILE of it with dd iflag=skip_bytes,count_bytes skip=%d count=%d, and try it first with "+
+	a.note = fmt.Sprintf("make FILE of it with dd iflag=skip_bytes,count_bytes skip=%d count=%d, and try it "+
+		"first with "+
 		"open --test-passphrase --header FILE", body.Body, body.Length)
 	return a
 }
