@@ -4,6 +4,7 @@ package mend
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -64,7 +65,7 @@ func (s situation) advise() advice {
 			note: "only a header backup from before the keyslots were destroyed opens it",
 		}
 	case s.mendable():
-		return s.fromFar(verb.Lost)
+		return s.fromFar()
 	case s.unclear():
 		return s.severed()
 	case s.report.Grade() == inspect.Lost && s.report.Chosen != "" && s.remains.Far == nil:
@@ -181,7 +182,7 @@ func (s situation) healable() advice {
 		a.command, a.writes = "repair {device}", true
 		a.note = "it writes the one anew from the other, and keeps what was there"
 	case r.Far != nil && len(r.Far.Damaged) > 0:
-		return s.fromFar(verb.Healable)
+		return s.fromFar()
 	case s.cutOff:
 		return s.interrupted()
 	case s.dead() >= 0:
@@ -211,7 +212,13 @@ func (s situation) mendable() bool {
 	return s.report.Grade() == inspect.Lost && s.report.Far != nil && len(s.report.Far.Damaged) > 0
 }
 
-func (s situation) fromFar(code ui.ExitCode) advice {
+func (s situation) fromFar() advice {
+	code := verb.Lost
+	for _, k := range s.report.Keyslots {
+		if k.Bound && k.State == inspect.Plausible && !slices.Contains(s.report.Far.Damaged, k.ID) {
+			code = verb.Healable
+		}
+	}
 	return advice{
 		state: fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
 			luks2.NameKeyslots(s.report.Far.Damaged)),
