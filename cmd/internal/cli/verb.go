@@ -74,7 +74,10 @@ type Field struct {
 type incomparable [0]func()
 
 // Example is a command line and what it is for.
-type Example struct{ What, Line string }
+type Example struct {
+	_          incomparable
+	What, Line string
+}
 
 // Exit is an exit code and what it means.
 type Exit struct {

@@ -6,6 +6,8 @@ import "github.com/orthrus-luks/orthrus/cmd/internal/popt"
 
 // options are what a command line sets.
 type options struct {
+	_ [0]func() // nobody compares two of them
+
 	cancelDeferred, deferred                                 bool
 	checkAtMostOnce, ignoreZeroBlocks, useTasklets           bool
 	ignoreCorruption, restartOnCorruption, panicOnCorruption bool
