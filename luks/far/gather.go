@@ -148,7 +148,8 @@ type Status struct {
 	Damaged []int
 	Left    []luks2.Extent // see Found.Left
 	Severed bool           // see Evidence
-	// Unclear are, where it is severed, the keyslots of which nothing tells whether the body or the device has them whole.
+	// Unclear are, where it is severed, the keyslots of which nothing tells whether the body or the device has them
+	// whole.
 	Unclear []int
 }
 

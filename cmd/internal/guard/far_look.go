@@ -33,8 +33,8 @@ type unlocked struct {
 func (u unlocked) Live() ([]luks2.Extent, error) { return u.live() }
 
 // farLeft is the far header at the end of a device on which no head is left; nil for none. Near the end, where it lies
-// once the device has grown, it is looked for where a volume was seen: that takes a thousand reads. A search of the whole
-// device is for repair --from-far.
+// once the device has grown, it is looked for where a volume was seen: that takes a thousand reads. A search of the
+// whole device is for repair --from-far.
 func farLeft(file *luks.File, e inspect.Evidence, last string) (left *far.Found) {
 	if !headless(e) || e.LUKS1Err != nil {
 		return nil

@@ -119,10 +119,12 @@ func (g *Guard) revoked(l *look, entry *store.Entry) {
 	tip, _ := l.chain.Tip()
 	if tip.Device != l.device.Key {
 		entry.What = store.Dropped
-		entry.Text = "a keyslot is gone or changed, on another device than before: what is kept stays until guard accept"
+		entry.Text = "a keyslot is gone or changed, on another device than before: what is kept stays until " +
+			"guard accept"
 		return
 	}
-	entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies were destroyed"
+	entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies "+
+		"were destroyed"
 	if err := errors.Join(g.store.Purge(l.uuid), g.store.PurgeFormer(*l.sight.Mark, l.device.Key)); err != nil {
 		g.log.Error("what could bring a revoked key back cannot be destroyed", "uuid", l.uuid, "error", err)
 	}

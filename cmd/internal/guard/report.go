@@ -185,8 +185,8 @@ func (l *look) goneFindings() []string {
 	}
 	list := []string{fmt.Sprintf("the volume was seen here last at %s, with seqid %d", tip.Time, tip.SeqID)}
 	if l.former != nil {
-		list = append(list, fmt.Sprintf("the far header at byte %d, of UUID %s, is from before that", l.former.Place.Start(),
-			l.former.Locator.UUID))
+		list = append(list, fmt.Sprintf("the far header at byte %d, of UUID %s, is from before that",
+			l.former.Place.Start(), l.former.Locator.UUID))
 	}
 	switch {
 	case !l.hasHead:

@@ -160,8 +160,7 @@ func (s Sight) reencrypts() bool {
 	if s.Known == nil {
 		return false
 	}
-	tip, seen := s.Known.Chain.Tip()
 	ended := s.Mark != nil && s.relation(s.Mark) == identity.Newer && s.Evidence.Choice.Healthy()
 	fork := s.Known.Chain.Fork
-	return seen && tip.Reencrypt && !ended || fork != nil && fork.Reencrypt
+	return s.reencrypted() && !ended || fork != nil && fork.Reencrypt
 }

@@ -76,7 +76,8 @@ func (p *proof) lineage(s Sight, m *identity.Mark) {
 		"another volume key was known under this UUID: formatted anew, or somebody else's; guard accept decides")
 	p.need(Older, r != identity.Older, "no newer state was seen", s.olderText(m))
 	p.need(Fork, r != identity.Forked, "its history has one line",
-		"two states of this volume were changed apart, as by a clone or a restored backup; guard accept says which counts")
+		"two states of this volume were changed apart, as by a clone or a restored backup; guard accept says "+
+			"which counts")
 }
 
 func (s Sight) olderText(m *identity.Mark) string {
@@ -124,8 +125,8 @@ func forkText(c identity.Chain) string {
 	if c.Fork.Relation == identity.Stranger {
 		return "what was seen here last has another volume key than what is kept"
 	}
-	return fmt.Sprintf("what was seen last has seqid %d, and what is kept %d: a backup was restored, or there is a clone",
-		c.Fork.SeqID, tip.SeqID)
+	return fmt.Sprintf("what was seen last has seqid %d, and what is kept %d: a backup was restored, or there "+
+		"is a clone", c.Fork.SeqID, tip.SeqID)
 }
 
 // fromStore needs the head that belongs to the mapping, and everything but the heads untouched.

@@ -29,7 +29,8 @@ type Remains struct {
 	Far      *far.Found // near the device's end, that can bring the header back; nil for none
 	Ruined   *far.Found // one that cannot, where Far is nil: its locator is sound, and no head in it
 	Kept     *store.Head
-	// Former is a far header of another UUID than that of the volume which the guard saw on the device last: Far is nil.
+	// Former is a far header of another UUID than that of the volume which the guard saw on the device last: Far is
+	// nil.
 	Former *far.Found
 	// Reencrypted: it was being reencrypted then, and what is kept, and the far header, are from before that.
 	Reencrypted bool

@@ -155,7 +155,8 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 			c.UI.Printf("  %s", line)
 		}
 	case one.code == verb.Lost && inFar && one.Chosen != "":
-		c.UI.Printf("  See what a repair would bring back, changing nothing: %s repair --dry-run %s", c.Program, one.Device)
+		c.UI.Printf("  See what a repair would bring back, changing nothing: %s repair --dry-run %s",
+			c.Program, one.Device)
 	case one.Far != nil && len(one.Far.Unclear) > 0:
 		c.UI.Printf("  See what is left of it, and how to try that: %s fix %s", c.Program, one.Device)
 	case one.code == verb.Lost && one.Chosen != "":

@@ -4,6 +4,7 @@ package mend
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -64,7 +65,7 @@ func (s situation) advise() advice {
 			note: "only a header backup from before the keyslots were destroyed opens it",
 		}
 	case s.mendable():
-		return s.fromFar(verb.Lost)
+		return s.fromFar()
 	case s.unclear():
 		return s.severed()
 	case s.report.Grade() == inspect.Lost && s.report.Chosen != "" && s.remains.Far == nil:
@@ -125,17 +126,19 @@ func (s situation) wayBack() advice {
 		a.state = "The device is smaller than its header says: it was cut short, or this is only a part of it."
 		a.note = "give the device its size back; the data behind the end is not here"
 	case f != nil && f.State == far.Whole && s.remains.Reencrypted:
-		a.state = "Both copies of the header are gone, and a reencryption was under way when the guard saw it last; the far " +
-			"header is from before that."
+		a.state = "Both copies of the header are gone, and a reencryption was under way when the guard saw it " +
+			"last; the far header is from before that."
 		a.command = "repair --from-far --dry-run {device}"
-		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if there is one"
+		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if " +
+			"there is one"
 	case f != nil && f.State == far.Whole:
 		a.state, a.writes = "Both copies of the header are gone, and the far header is whole.", true
 		a.command, a.note = "repair --from-far {device}", "what it overwrites is kept"
 	case kept == nil && s.remains.Former != nil:
 		a.state = "The header is gone of the volume that the guard saw here last; a far header is left of UUID " +
 			s.remains.Former.Locator.UUID + "."
-		a.command, a.note = "rescue {device}", "the far header is from before that volume, or from before its UUID changed"
+		a.command, a.note = "rescue {device}", "the far header is from before that volume, or from before its "+
+			"UUID changed"
 	case kept != nil && kept.Full:
 		a.state = "The header is gone, and the guard keeps it with its keyslots."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
@@ -143,8 +146,8 @@ func (s situation) wayBack() advice {
 	case kept != nil:
 		a.state = "The header is gone, and the guard keeps it; the keyslots are those on the device."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
-		a.note = "it takes the keyslots from the device, where every byte of them is as it was; try the file first with " +
-			"open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+		a.note = "it takes the keyslots from the device, where every byte of them is as it was; try the file " +
+			"first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
 	case f != nil:
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
@@ -179,7 +182,7 @@ func (s situation) healable() advice {
 		a.command, a.writes = "repair {device}", true
 		a.note = "it writes the one anew from the other, and keeps what was there"
 	case r.Far != nil && len(r.Far.Damaged) > 0:
-		return s.fromFar(verb.Healable)
+		return s.fromFar()
 	case s.cutOff:
 		return s.interrupted()
 	case s.dead() >= 0:
@@ -209,7 +212,13 @@ func (s situation) mendable() bool {
 	return s.report.Grade() == inspect.Lost && s.report.Far != nil && len(s.report.Far.Damaged) > 0
 }
 
-func (s situation) fromFar(code ui.ExitCode) advice {
+func (s situation) fromFar() advice {
+	code := verb.Lost
+	for _, k := range s.report.Keyslots {
+		if k.Bound && k.State == inspect.Plausible && !slices.Contains(s.report.Far.Damaged, k.ID) {
+			code = verb.Healable
+		}
+	}
 	return advice{
 		state: fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
 			luks2.NameKeyslots(s.report.Far.Damaged)),
@@ -230,7 +239,8 @@ func (s situation) severed() advice {
 			luks2.NameKeyslots(s.report.Far.Unclear)),
 		command: "luksHeaderRestore --header-backup-file FILE --dry-run {device}", code: code,
 	}
-	a.note = fmt.Sprintf("make FILE of it with dd iflag=skip_bytes,count_bytes skip=%d count=%d, and try it first with "+
+	a.note = fmt.Sprintf("make FILE of it with dd iflag=skip_bytes,count_bytes skip=%d count=%d, and try it "+
+		"first with "+
 		"open --test-passphrase --header FILE", body.Body, body.Length)
 	return a
 }
@@ -255,11 +265,15 @@ func (s situation) farHeader() advice {
 }
 
 func (s situation) interrupted() advice {
-	return advice{
+	a := advice{
 		state:   "A change that goes in steps was cut off; the volume opens.",
 		command: "repair {device}", writes: true, code: verb.Healable,
 		note: "it concludes what was begun, or takes it back, without a passphrase",
 	}
+	if s.report.Far != nil && s.report.Far.Standing == far.Transit.String() {
+		a.note += "; where it cannot make the far header anew, far disable gives that up"
+	}
+	return a
 }
 
 func (s situation) healthy() advice {

@@ -71,7 +71,17 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"a displaced far header": {situation{report: standing(far.Displaced)}, "far status d", false, verb.Healable},
 		"a keyslot that the far header has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{1}}
+			r.Keyslots = []inspect.Keyslot{{ID: 0, Bound: true, State: inspect.Plausible}, {ID: 1, Bound: true}}
 		})}, "repair d", true, verb.Healable},
+		"the only keyslot, which the far header has": {situation{report: reported(inspect.Lost, func(r *inspect.Report) {
+			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{0}}
+			r.Keyslots, r.Chosen = []inspect.Keyslot{{ID: 0, Bound: true, State: inspect.Ruined}}, "primary"
+		})}, "repair d", true, verb.Lost},
+		"what a far header without a locator may have": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
+			r.Far = &inspect.FarReport{
+				Standing: far.CutOff.String(), Unclear: []int{0}, Place: &inspect.FarPlace{Body: 4096, Length: 8192},
+			}
+		})}, "luksHeaderRestore --header-backup-file FILE --dry-run d", false, verb.Healable},
 		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
 		})}, "luksAddKey d", true, verb.Healable},

@@ -28,7 +28,8 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 		return verb.Failure(ui.NoDevice, "The guard keeps no header of a volume with UUID %s.", uuid)
 	}
 	if tip, _ := memory.Chain.Tip(); err == nil && !memory.Kept {
-		return verb.Failure(ui.NoDevice, "The guard keeps no header of the state of volume %s that it saw last (seqid %d). "+
+		return verb.Failure(ui.NoDevice, "The guard keeps no header of the state of volume %s that it saw last "+
+			"(seqid %d). "+
 			"guard history lists what it has of earlier ones.", uuid, tip.SeqID)
 	}
 	if err != nil {
@@ -41,8 +42,10 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	}
 	var changed *store.ChangedError
 	if errors.As(err, &changed) {
-		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, and its device has them not "+
-			"as they were (%s). Keeping them takes store = full in the configuration.", strings.Join(changed.Parts, ", "))
+		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, and its device has "+
+			"them not "+
+			"as they were (%s). Keeping them takes store = full in the "+
+			"configuration.", strings.Join(changed.Parts, ", "))
 	}
 	if errors.Is(err, store.ErrNoAreas) {
 		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, so that no passphrase "+
@@ -72,6 +75,9 @@ func filled(m store.Memory) (store.Head, error) {
 		return m.Head, store.ErrNoAreas
 	}
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.Head, store.ErrNoAreas
+	}
 	if err != nil {
 		return m.Head, err
 	}
