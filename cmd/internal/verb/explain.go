@@ -161,7 +161,6 @@ var advice = []struct {
 	{luks.ErrLastKey, "Nothing was changed. To make the volume unusable for good: {program} erase {device}"},
 	{luks.ErrMeanwhile, "Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then " +
 		"try again."},
-	{luks.ErrBackupVersion, "Make the volume what the backup is first: {program} convert --type luks1 {device} (or luks2)"},
 	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} " +
 		"luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }
