@@ -55,6 +55,20 @@ var known = []struct {
 		},
 	},
 	{
+		"that the passphrase or key file opens nothing is said before the new one is asked for",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksAddKey") && ours.code == 2 && new.code == 1 && !ours.wrote && !new.wrote &&
+				strings.Contains(new.said, "Nothing to read on input.")
+		},
+	},
+	{
+		"a keyslot that is converted keeps its priority",
+		func(l line, ours, old, new outcome) bool {
+			plain := func(header string) string { return strings.ReplaceAll(header, `"priority":2,`, "") }
+			return l.has("luksConvertKey") && ours.code == 0 && new.code == 0 && plain(ours.header) == plain(new.header)
+		},
+	},
+	{
 		"repair mends what is there, whatever --type says",
 		func(l line, ours, old, new outcome) bool {
 			return l.has("repair") && l.has("--type") && ours.code == 0 && new.code == 1
