@@ -49,6 +49,20 @@ var known = []struct {
 		},
 	},
 	{
+		"of two things that are wrong another one is named: the keyslot's number before the passphrase",
+		func(l line, ours, old, new outcome) bool {
+			return ours.code == 1 && new.code == 2 && !ours.wrote && !new.wrote && strings.HasPrefix(ours.said, "Key slot ") &&
+				strings.Contains(ours.said, " is invalid, please select between ")
+		},
+	},
+	{
+		"a LUKS1 volume with argon2 is refused; cryptsetup says that it is not supported and makes one with pbkdf2",
+		func(l line, ours, old, new outcome) bool {
+			const says = "Requested PBKDF type is not supported for LUKS1."
+			return l.has("luksFormat") && ours.code == 1 && !ours.wrote && strings.Contains(ours.said, says) && strings.Contains(new.said, says)
+		},
+	},
+	{
 		"of two things that are wrong another one is named: the device before the options",
 		func(l line, ours, old, new outcome) bool {
 			return ours.code == 4 && new.code == 1 && !ours.wrote && !new.wrote && (l.has(".") || l.has("none.img"))
