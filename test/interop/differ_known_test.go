@@ -37,6 +37,12 @@ var known = []struct {
 		},
 	},
 	{
+		"a header that the data would lie over is refused",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("--header") && ours.code == 1 && !ours.wrote && strings.Contains(ours.said, "would have the data where the header in ")
+		},
+	},
+	{
 		"the number of a keyslot that is no number is not taken for 0",
 		func(l line, ours, old, new outcome) bool {
 			return ours.code == 1 && !ours.wrote && (l.has("x") || l.has("-1")) && new.code != 1
@@ -51,8 +57,8 @@ var known = []struct {
 	{
 		"of two things that are wrong another one is named: the keyslot's number before the passphrase",
 		func(l line, ours, old, new outcome) bool {
-			return ours.code == 1 && new.code == 2 && !ours.wrote && !new.wrote && strings.HasPrefix(ours.said, "Key slot ") &&
-				strings.Contains(ours.said, " is invalid, please select between ")
+			number := strings.Contains(ours.said, " is invalid, please select between ") || strings.Contains(ours.said, " is full, please select another one.")
+			return number && ours.code == 1 && new.code == 2 && !ours.wrote && !new.wrote
 		},
 	},
 	{
@@ -76,10 +82,10 @@ var known = []struct {
 		},
 	},
 	{
-		"a keyslot that is converted keeps its priority",
+		"a keyslot that is changed or converted keeps its priority",
 		func(l line, ours, old, new outcome) bool {
 			plain := func(header string) string { return strings.ReplaceAll(header, `"priority":2,`, "") }
-			return l.has("luksConvertKey") && ours.code == 0 && new.code == 0 && plain(ours.header) == plain(new.header)
+			return (l.has("luksConvertKey") || l.has("luksChangeKey")) && ours.code == 0 && new.code == 0 && plain(ours.header) == plain(new.header)
 		},
 	},
 	{

@@ -87,7 +87,7 @@ func TestHeadersOnAFullFileSystemAreMapped(t *testing.T) {
 			for _, maker := range makers {
 				b.image("full/h.img", 900<<10)
 				b.must(maker, words("luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file k1 --header full/h.img "+disk)...)
-				b.swap(us, them, "--header full/h.img --key-file k1 "+disk)
+				b.handedOver(us, them, "--header full/h.img --key-file k1 "+disk)
 				b.must(us, words("luksAddKey -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file k1 --header full/h.img "+disk+" k2")...)
 				b.must(them, words("open --test-passphrase --key-file k2 --header full/h.img "+disk)...)
 				if err := os.Remove(b.path("full/h.img")); err != nil {
