@@ -37,6 +37,24 @@ var known = []struct {
 		},
 	},
 	{
+		"a keyslots area that does not fit before the data is refused; cryptsetup makes a smaller one than it was told to",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksFormat") && ours.code == 1 && !ours.wrote && strings.Contains(new.said, "LUKS2 keyslots area size changed to ")
+		},
+	},
+	{
+		"repair mends a copy though no locks are taken",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("repair") && l.has("--disable-locks") && ours.code == 0 && new.code == 0 && ours.wrote && ours.header == new.header
+		},
+	},
+	{
+		"repair looks at the header that --header names, and not whether the data device is there and long enough",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("repair") && l.has("--header") && ours.code == 0 && (new.code == 1 || new.code == 4)
+		},
+	},
+	{
 		"a header that the data would lie over is refused",
 		func(l line, ours, old, new outcome) bool {
 			return l.has("--header") && ours.code == 1 && !ours.wrote && strings.Contains(ours.said, "would have the data where the header in ")
@@ -58,7 +76,7 @@ var known = []struct {
 		"of two things that are wrong another one is named: the keyslot's number before the passphrase",
 		func(l line, ours, old, new outcome) bool {
 			number := strings.Contains(ours.said, " is invalid, please select between ") || strings.Contains(ours.said, " is full, please select another one.")
-			return number && ours.code == 1 && new.code == 2 && !ours.wrote && !new.wrote
+			return number && ours.code == 1 && new.code == 2 && !ours.wrote
 		},
 	},
 	{
@@ -77,7 +95,7 @@ var known = []struct {
 	{
 		"that the passphrase or key file opens nothing is said before the new one is asked for",
 		func(l line, ours, old, new outcome) bool {
-			return l.has("luksAddKey") && ours.code == 2 && new.code == 1 && !ours.wrote && !new.wrote &&
+			return l.has("luksAddKey") && ours.code == 2 && new.code == 1 && !ours.wrote &&
 				strings.Contains(new.said, "Nothing to read on input.")
 		},
 	},
