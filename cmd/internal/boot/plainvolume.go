@@ -25,9 +25,8 @@ func (t *task) preparePlain() error {
 	if err := foreign(t.target.Node, t.target.Options.Type); err != nil {
 		return err
 	}
-	allowed := t.plan.Policy.Ciphers
-	if !plan.AllowedCipher(allowed, t.target.Options.Cipher) {
-		return &CipherError{Cipher: t.target.Options.Cipher, Keyslot: -1}
+	if err := t.checkCipher(t.target.Options.Cipher); err != nil {
+		return err
 	}
 	t.opening = open.Of(nil, t.request())
 	t.release = append(t.release, t.opening.Close)
