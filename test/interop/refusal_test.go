@@ -57,6 +57,8 @@ var refusals = []refusal{
 	{name: "format an empty file", args: "luksFormat -q --key-file k1 " + costs + "empty.img", code: 1, says: "Device empty.img is too small."},
 	{name: "format a key file by mistake", args: "luksFormat -q " + costs + "k1 v2.img", code: 1, says: "Device k1 is too small."},
 	{name: "a key file as header", args: "luksFormat -q --header k1 --key-file k1 " + costs + "v2.img", code: 1, says: "Device k1 is too small."},
+	{name: "test a passphrase without the data", args: "open --test-passphrase --key-file k1 --header v2.img missing.img", code: 4, says: "Device missing.img does not exist"},
+	{name: "test a passphrase beside a key file", args: "open --test-passphrase --key-file k1 --header v2.img k1", code: 1, says: "Header detected but device k1 is too small."},
 	{name: "only tokens, of which luks1 has none", args: "open --test-passphrase --token-only --key-file k1 v1.img", code: 1, says: ""},
 	// A file grows to what its header takes.
 	{name: "format a file of a sector", args: "luksFormat -q --key-file k1 " + costs + "sector.img", code: 0},

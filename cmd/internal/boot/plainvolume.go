@@ -46,6 +46,7 @@ func (t *task) completePlain() {
 	if o.Cipher == "" {
 		o.Cipher = plain.Cipher
 	}
+	o.Cipher = plain.FullCipher(o.Cipher)
 	if o.KeySize == 0 {
 		o.KeySize = plain.KeySize * 8
 	}
