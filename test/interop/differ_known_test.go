@@ -106,6 +106,12 @@ var known = []struct {
 		},
 	},
 	{
+		"--new-key-slot counts for unbound keyslots, too",
+		func(l line, ours, old, new outcome) bool {
+			return l.has("luksAddKey") && l.has("--unbound") && l.has("--new-key-slot") && ours.code == 0 && new.code == 0
+		},
+	},
+	{
 		"a keyslot that is changed or converted keeps its priority",
 		func(l line, ours, old, new outcome) bool {
 			plain := func(header string) string { return strings.ReplaceAll(header, `"priority":2,`, "") }
