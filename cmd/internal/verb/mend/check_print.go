@@ -144,7 +144,8 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 		c.UI.Printf("  For GRUB add a keyslot that it can open: %s luksAddKey --pbkdf pbkdf2 --hash sha256 %s",
 			c.Program, one.Device)
 	}
-	headsHurt := one.Far != nil && len(one.Far.Damaged) > 0
+	inFar := one.Far != nil && len(one.Far.Damaged) > 0
+	headsHurt := inFar
 	for _, head := range one.Copies {
 		headsHurt = headsHurt || head.State != "valid"
 	}
@@ -153,6 +154,11 @@ func printWayOut(c *verb.Command, o *checkOptions, one checked) {
 		for _, line := range volume.Interruption(one.Reencryption.Verdict).Next(c.Program, one.Device) {
 			c.UI.Printf("  %s", line)
 		}
+	case one.code == verb.Lost && inFar && one.Chosen != "":
+		c.UI.Printf("  See what a repair would bring back, changing nothing: %s repair --dry-run %s",
+			c.Program, one.Device)
+	case one.Far != nil && len(one.Far.Unclear) > 0:
+		c.UI.Printf("  See what is left of it, and how to try that: %s fix %s", c.Program, one.Device)
 	case one.code == verb.Lost && one.Chosen != "":
 		c.UI.Printf("  With a header backup: %s luksHeaderRestore --header-backup-file FILE %s", c.Program, one.Device)
 	case one.code == verb.Lost && one.Far != nil && one.Far.Standing == inspect.OnlyCopy:
