@@ -74,7 +74,7 @@ var openings = []opening{
 	{"plain with a key file", "--type plain --cipher aes-xts-plain64 --key-size 256 --hash sha256 --key-file raw FREE", ""},
 	{"plain with standard input as key file", "--type plain --cipher aes-xts-plain64 --key-size 256 --hash sha256 --key-file - FREE", ""},
 	{"plain with part of standard input", "--type plain --cipher aes-xts-plain64 --key-size 256 --hash sha256 --key-file - --keyfile-offset 2 -l 4 FREE", ""},
-	{"plain with the default size", "--type plain -s 0 --key-file raw FREE", ""},
+	{"plain with the default size", "--type plain --cipher aes-xts-plain64 -s 0 --key-file raw FREE", ""},
 	{"plain with bytes of a hash", "--type plain --cipher aes-cbc-plain64 --key-size 256 --hash sha256:20 FREE", "000000000000000000000000 0 "},
 	{"plain with bytes of a passphrase", "--type plain --cipher aes-cbc-plain64 --key-size 256 --hash plain:2 FREE", "crypt aes-cbc-plain64 612000000000"},
 	{"plain with a hash that is not used", "--type plain --cipher aes-xts-plain64 --key-size 256 --hash nothing --key-file raw FREE", ""},
