@@ -128,10 +128,11 @@ func TestDriversOfTheKernelAreRefused(t *testing.T) {
 		for _, version := range []string{"luks1", "luks2"} {
 			b.exits(them, 1, format(version, driver)...)
 			b.must(them, format(version, nested)...)
-			got := b.exits(us, 1, words("open --disable-keyring --key-file k1 "+disk+" driver")...)
-			if !strings.Contains(got.stderr, nested) {
-				t.Errorf("%s: %s", version, got.stderr)
-			}
+		}
+		b.handedOver(them, us, "--disable-keyring --key-file k1 "+disk) // LUKS2: keyslots are of another cipher
+		b.must(them, format("luks1", nested)...)
+		if got := b.exits(us, 1, words("open --key-file k1 "+disk+" driver")...); !strings.Contains(got.stderr, nested) {
+			t.Errorf("luks1: %s", got.stderr)
 		}
 		b.write("raw", []byte(strings.Repeat("0123456789abcdef", 4)))
 		for _, p := range []program{us, them} {
