@@ -8,12 +8,10 @@ import (
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
-	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
-	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -121,8 +119,10 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
-	if err := dataIsThere(c); err != nil {
-		return err
+	if c.Opt.Header.Set {
+		if err := deviceExists(c); err != nil {
+			return err
+		}
 	}
 	how := keys.Opening(c, keys.EnterFor(v.Path))
 	how.Unbound = c.Opt.Unbound || c.Opt.KeySlot.Set
@@ -139,25 +139,6 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 		c.UI.Advisef("It opens keyslot %d of %s.", key.Keyslot, v.Path)
 	}
 	return errors.Join(err, key.Close())
-}
-
-// dataIsThere looks whether the device beside a detached header could be one, as cryptsetup does.
-func dataIsThere(c *verb.Command) error {
-	if !c.Opt.Header.Set {
-		return nil
-	}
-	path, err := volume.Named(c)
-	if err != nil {
-		return err
-	}
-	dev, err := block.Open(path, 0)
-	if err != nil {
-		return verb.DeviceError(path, err)
-	}
-	if dev.Size() < 512 {
-		err = verb.Failure(ui.Failed, "Header detected but device %s is too small.", path)
-	}
-	return errors.Join(err, dev.Close())
 }
 
 // byKeyslot ends a sentence with the keyslot that gave the key; a volume key that was given is of none.
