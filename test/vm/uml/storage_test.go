@@ -251,7 +251,8 @@ func start(t *testing.T, dir string, disks int, args string) *console {
 	for i, name := range []string{"disk", "log"}[:disks] {
 		line = append(line, fmt.Sprintf("ubd%d=%s,%s", i, filepath.Join(work, name), filepath.Join(dir, name)))
 	}
-	line = append(line, args, "ro", "systemd.show_status=no")
+	// A guest that gets little of a busy machine's time finds its devices later than systemd waits for them.
+	line = append(line, args, "ro", "systemd.show_status=no", "systemd.default_timeout_start_sec=1800", "systemd.default_device_timeout_sec=1800")
 	command := exec.CommandContext
 	if wide(t) {
 		command, line = hidden, append(line, without...)
