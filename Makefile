@@ -291,11 +291,11 @@ bench: build setup
 	@$(GO) build -o bin/bench ./test/bench
 	@bin/bench -out bin/bench.md
 	@$(MAKE) --no-print-directory bench-boot
-	@echo; echo 'bin/bench.md has these tables, bin/bench.txt the Go benchmarks; make bench-readme quotes the tables in README.md'
+	@echo; echo 'bin/bench.md has these tables, bin/bench.txt the Go benchmarks; make bench-readme quotes the tables in cmd/pages/speed.md'
 
-## bench-readme       puts the tables of the last make bench into README.md
+## bench-readme       puts the tables of the last make bench into cmd/pages/speed.md
 bench-readme:
-	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
+	@$(GO) run ./test/bench -out bin/bench.md -readme cmd/pages/speed.md
 
 ## differ             LINES drawn command lines of seed SEED, ours beside cryptsetup 2.6.1 and 2.7.5 (LINES=20000 SEED=1)
 LINES ?= 20000
@@ -400,9 +400,10 @@ deb:
 packed   = $(run) ./scripts/release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' $(RELEASES) && \
 	if [ -n '$(SIGN)' ]; then cd $(RELEASES) && $(SIGN) SHA256SUMS; fi
 
-## test-release       a release twice, the second from packed sources in another folder; installed into an empty root, and removed
+## test-release       a release twice, the second from packed sources in another folder; installed into an empty root, and
+##                    removed; for this processor, or RELEASE="amd64 arm64 …"
 test-release:
-	@./scripts/release/prove
+	@RELEASE='$(if $(filter-out undefined file,$(origin RELEASE)),$(RELEASE))' ./scripts/release/prove
 
 ## clean              removes bin and what test-long remembers
 clean:
