@@ -47,6 +47,7 @@ type Verb struct {
 
 // Alias is another spelling of an action.
 type Alias struct {
+	_       [0]func() // it is never compared, and no code is made for that
 	Name    string
 	Type    string // the --type it stands for, which replaces one that was given
 	Swapped bool   // name before device, the oldest order of arguments
@@ -63,13 +64,17 @@ type Report struct {
 
 // Field is one member of a report. Members of lists have [] in their path.
 type Field struct {
+	_     [0]func() // it is never compared, and no code is made for that
 	Path  string
 	Type  string // string, integer, number, boolean; "list of" these or of objects
 	About string
 }
 
 // Example is a command line and what it is for.
-type Example struct{ What, Line string }
+type Example struct {
+	_          [0]func() // it is never compared, and no code is made for that
+	What, Line string
+}
 
 // Exit is an exit code and what it means.
 type Exit struct {
