@@ -789,7 +789,8 @@ func TestATransactionThatWasCutOffBringsTheLastWholeCopyBack(t *testing.T) {
 		}
 		area := v.Keyslots[0].Area
 		now := loaded(t, dev).Keyslots[0].Area
-		if f := far.Read(dev, token.Far); token.Far.None() || !f.Usable() || now != area {
+		if f := far.Read(dev, token.Far); token.Far.None() || !f.Usable() || now != area ||
+			!bytes.Equal(f.Body[area.Offset:area.End()], dev.image[area.Offset:area.End()]) {
 			continue
 		}
 		tried++

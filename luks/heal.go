@@ -33,6 +33,7 @@ func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) 
 		healed, err = s.Heal()
 		return err
 	})
+	v.Mended = v.Mended || healed
 	return healed, err
 }
 

@@ -280,3 +280,43 @@ func TestErasingSaysNothingOfAFarHeaderThatIsGone(t *testing.T) {
 		t.Error("it is not wiped")
 	}
 }
+
+// TestABodyWithoutALocatorStaysWhileItMayHaveTheLastCopy: whether the device lost its end or the locator was
+// overwritten. What another change revokes goes from it all the same.
+func TestABodyWithoutALocatorStaysWhileItMayHaveTheLastCopy(t *testing.T) {
+	for name, lose := range map[string]func(dev *limited, p far.Place){
+		"cut": func(dev *limited, _ far.Place) { cutByOne(dev) },
+		"overwritten": func(dev *limited, p far.Place) {
+			clear(dev.image[p.Locator:p.End()])
+		},
+	} {
+		dev, v := twoKeys(t, 8*mib)
+		place, two := farOf(t, v).Token.Far, materialOf(t, dev, v, 1)
+		one := v.Keyslots[0].Area
+		lay := slices.Clone(dev.image[one.Offset:one.End()])
+		lose(dev, place)
+		if _, err := rand.Read(dev.image[one.Offset+4096:][:4096]); err != nil {
+			t.Fatal(err)
+		}
+		has := func(p []byte) bool { return bytes.Contains(dev.image[place.Start():], p) }
+		if f := farOf(t, loaded(t, dev)); !slices.Equal(f.Unclear, []int{0}) {
+			t.Errorf("%s: unclear %v", name, f.Unclear)
+		}
+		if err := loaded(t, dev).DisableFar(ctx); !errors.Is(err, far.ErrUnclear) || !has(lay) {
+			t.Errorf("%s: disabled, %v", name, err)
+		}
+		if err := killTwo(loaded(t, dev)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if has(two) || !has(lay) {
+			t.Errorf("%s: the revoked material is left %v, the last copy gone %v", name, has(two), !has(lay))
+		}
+		copy(dev.image[one.Offset:], lay)
+		if err := loaded(t, dev).DisableFar(ctx); !gone(err) || has(lay) {
+			t.Errorf("%s: once the device has it again: %v, left %v", name, err, has(lay))
+		}
+	}
+}
+
+// gone: nothing is wrong but that the far header was not whole.
+func gone(err error) bool { return err == nil || errors.Is(err, far.ErrDisplaced) }

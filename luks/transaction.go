@@ -92,6 +92,7 @@ func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err
 	if err != nil {
 		return true, err
 	}
+	v.Mended = true
 	// A shrink that was concluded awaits a cut that may have been made; a resize may leave a far header to
 	// be made.
 	if after, found, err := v.Pending(); err != nil || !found || after == pending {

@@ -23,6 +23,8 @@ type Volume struct {
 	// FarLag is why the last change through this Volume left the far header as it was; nil where it did
 	// not, or where there is none.
 	FarLag error
+	// Mended: heads were healed, or what was begun was concluded or taken back, through this Volume.
+	Mended bool
 
 	examined bool  // whether each load reads the material of the keyslots
 	dead     []int // what it finds damaged then

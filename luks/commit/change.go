@@ -3,6 +3,8 @@
 package commit
 
 import (
+	"errors"
+
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/layout"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
@@ -65,7 +67,7 @@ func (s *Session) plan(c Change) (Plan, header.Plan, error) {
 }
 
 func checkRoom(now luks2.Copy, c Change, size uint64) error {
-	if err := layout.Fits(c.Next, size); err != nil {
+	if err := layout.Fits(c.Next, size); err != nil && !misfits(now, err, size) {
 		return err
 	}
 	if err := layout.Before(now, c.Next, size, extents(c.Before)...); err != nil {
@@ -75,6 +77,13 @@ func checkRoom(now luks2.Copy, c Change, size uint64) error {
 		return err
 	}
 	return layout.After(now, c.Next, size, extents(c.After)...)
+}
+
+// misfits tells of a refusal that is about the length of the far header alone, whether another program's reencryption
+// gives, or gave, the metadata that length: the far header is a misfit then, or displaced, which has its own way out.
+func misfits(now luks2.Copy, err error, size uint64) bool {
+	return errors.Is(err, layout.ErrFar) &&
+		(now.Metadata.Reencrypting() || errors.Is(layout.Fits(now, size), layout.ErrFar))
 }
 
 // exchange adds heads of another size: the secondary at its new place, which is free; then zeros over the old

@@ -52,19 +52,38 @@ func farFulfil(l far.Locator, target []byte, holds luks2.Copy) ([]Stage, error) 
 	return []Stage{body, final}, err
 }
 
-// farWipe overwrites a far header, which must have been found Whole, with zeros: parts first, locator
-// last. Cut off anywhere, it is found Whole again, until nothing of it is left.
+// farLeaves announces that a far header goes, which must have been found Whole; one that does already is left as it is,
+// with the sums of what it was. l is the locator that counts then.
+func farLeaves(f far.Found, holds luks2.Copy) (l far.Locator, announced []Stage, err error) {
+	if f.Leaves() {
+		return f.Locator, nil, nil
+	}
+	l = f.Locator.Successor(far.Contents{SeqID: f.Locator.SeqID}, f.Locator.DeviceSize)
+	stage, err := locatorStage(l, holds)
+	return l, []Stage{stage}, err
+}
+
+// farWipe overwrites a far header with zeros: keyslots first, then heads, which tell what the keyslots are while there
+// is one, locator last. Cut off anywhere, it is found Whole again, until nothing of it is left.
 func farWipe(f far.Found, holds luks2.Copy) ([]Stage, error) {
-	l := f.Locator.Successor(far.Contents{SeqID: f.Locator.SeqID}, f.Locator.DeviceSize)
-	announced, err := locatorStage(l, holds)
+	l, stages, err := farLeaves(f, holds)
 	if err != nil {
 		return nil, err
 	}
-	body := Stage{Holds: holds}
-	for _, e := range far.Coalesce(far.Changes(*l.Old, l.Contents)) {
-		body.Areas = append(body.Areas, Area{"wiped far header", l.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
+	var heads luks2.Extent
+	if own, err := f.Head(); err == nil {
+		heads.Size = 2 * own.Header.Size
 	}
-	stages := []Stage{announced, body}
+	changes := far.Changes(*l.Old, l.Contents)
+	for _, which := range []func(luks2.Extent) bool{
+		func(e luks2.Extent) bool { return !heads.Overlaps(e) },
+		func(e luks2.Extent) bool { return heads.Overlaps(e) },
+	} {
+		if wiped := wipedParts(l.Place, changes, which); len(wiped.Areas) > 0 {
+			wiped.Holds = holds
+			stages = append(stages, wiped)
+		}
+	}
 	for _, generation := range []uint64{l.Generation + 1, l.Generation} { // the one that counts goes last
 		at := l.Place.Slot(generation).Offset
 		stages = append(stages, Stage{
@@ -73,6 +92,20 @@ func farWipe(f far.Found, holds luks2.Copy) ([]Stage, error) {
 		})
 	}
 	return stages, nil
+}
+
+// wipedParts is the stage that wipes those of the ranges of a body.
+func wipedParts(p far.Place, ranges []luks2.Extent, which func(luks2.Extent) bool) (s Stage) {
+	var list []luks2.Extent
+	for _, e := range ranges {
+		if which(e) {
+			list = append(list, e)
+		}
+	}
+	for _, e := range far.Coalesce(list) {
+		s.Areas = append(s.Areas, Area{"wiped far header", p.Body.Offset + e.Offset, make([]byte, e.Size)})
+	}
+	return s
 }
 
 // FarMaking is the plan that makes a far header at a place that is free; see farCreate.

@@ -206,10 +206,13 @@ func (w FarWipe) run(s *Session) error {
 	if w.Place.None() {
 		return nil
 	}
-	if w.Place.End() > s.size() {
-		return s.wipeSevered(w.Place)
-	}
 	now := s.choice.Copy
+	if _, found := far.Severed(s.dev, now, w.Place); found {
+		return s.wipeSevered(w.Place, now, nil)
+	}
+	if w.Place.End() > s.size() {
+		return nil
+	}
 	old := far.Read(s.dev, w.Place)
 	going := far.Going(old, now) || far.WipedAt(old)
 	if old.State == far.Unreadable && !going {
@@ -239,16 +242,12 @@ func (s *Session) retire(f far.Found) error {
 }
 
 // bringBack puts the material of keyslots that a far header has whole, and the device has not, to its place: the
-// device may have been damaged since a transaction began. It does not while the far header in force is going for good.
-// Keyslots may be removed meanwhile, and one whose removal was cut off behind its material is not to come back: what
-// DisableFar found whole when it began is not looked for again.
+// device may have been damaged since a transaction began. What a removal has overwritten it does not: that is struck
+// from a far header before (see forewarn).
 func (s *Session) bringBack(f far.Found) error {
-	if t, _, found, err := far.Find(s.choice.Copy.Metadata); err == nil && found && t.Phase == far.Disabling {
-		return nil
-	}
 	err := f.LastCopyOn(s.dev, s.heads, s.choice.Copy)
 	var last *far.LastCopyError
-	if !errors.As(err, &last) {
+	if !errors.As(err, &last) || last.Severed {
 		return err
 	}
 	for _, id := range last.Keyslots {
@@ -269,6 +268,9 @@ func (s *Session) recorded() (f far.Found, err error) {
 	t, _, found, err := far.Find(s.choice.Copy.Metadata)
 	if err != nil || !found || t.Far.None() {
 		return f, err
+	}
+	if f, found := far.Severed(s.dev, s.choice.Copy, t.Far); found {
+		return f, nil
 	}
 	if f = far.Read(s.dev, t.Far); !f.Of(s.choice.Copy) {
 		return far.Found{}, nil
@@ -308,9 +310,10 @@ func wipeFar(dev header.Device, f far.Found, holds luks2.Copy) error {
 }
 
 // wipeSevered wipes the body of a far header whose locator the device has lost, unless a mapping reaches over it: who
-// asked for that says that it stays.
-func (s *Session) wipeSevered(p far.Place) error {
-	f, found := far.Severed(s.dev, s.choice.Copy, p)
+// asked for that says that it stays. Where it may have the last whole copy of a keyslot of those heads, the material
+// that goes is wiped, and the rest is left.
+func (s *Session) wipeSevered(p far.Place, head luks2.Copy, going []revoked) error {
+	f, found := far.Severed(s.dev, head, p)
 	if !found {
 		return nil
 	}
@@ -319,14 +322,37 @@ func (s *Session) wipeSevered(p far.Place) error {
 		return nil
 	}
 	if err == nil {
-		err = errors.Join(s.overwriteLeft(f), applySettled(s.dev, severed(f, s.choice.Copy)))
+		err = s.wipeBody(f, head, going)
 	}
 	return NamePlace(p, err)
 }
 
-// severed is the plan of that.
+func (s *Session) wipeBody(f far.Found, head luks2.Copy, going []revoked) error {
+	plan := severed(f, s.choice.Copy)
+	err := f.LastCopyOn(s.dev, s.heads, head)
+	if err != nil && len(going) == 0 {
+		return err
+	}
+	if err != nil {
+		plan = struck(f, s.choice.Copy, going)
+	}
+	return errors.Join(s.overwriteLeft(f), applySettled(s.dev, plan))
+}
+
+// severed is the plan that wipes all of the body.
 func severed(f far.Found, holds luks2.Copy) (p Plan) {
 	p.loose(holds, Area{"wiped far header", f.Place.Body.Offset, make([]byte, len(f.Body))})
+	return p
+}
+
+// struck is the plan that wipes what a far header has of those keyslots.
+func struck(f far.Found, holds luks2.Copy, going []revoked) (p Plan) {
+	for _, r := range going {
+		if e := r.area(); e.End() <= uint64(len(f.Body)) {
+			p.loose(holds, Area{"wiped keyslot of the far " +
+				"header", f.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
+		}
+	}
 	return p
 }
 

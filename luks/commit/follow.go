@@ -147,15 +147,31 @@ func (f *following) announcement(c Change, heads header.Plan) (l far.Locator, st
 }
 
 // forewarn announces that a keyslot goes whose material is overwritten before the heads forget it: where that is cut
-// off, the far header's copy would pass for the cure of a damaged keyslot. A far header that cannot be written keeps
-// no key alive: what is wrong with it is said after the change.
+// off, the far header's copy would pass for the cure of a damaged keyslot. From one that is going itself it is struck.
+// A far header that cannot be written keeps no key alive: what is wrong with it is said after the change.
 func (f *following) forewarn(c Change, heads header.Plan) {
+	if f.has && f.token.Phase == far.Disabling && f.overwrites(c.Before) {
+		f.strike(heads.Now)
+	}
 	if !f.has || f.refused != nil || f.announced != nil || !f.overwrites(c.Before) {
 		return
 	}
 	l, stage, err := f.announcement(c, heads)
 	if err == nil && applySettled(f.dev, Plan{[]Stage{stage}}) == nil {
 		f.announced = &l
+	}
+}
+
+// strike wipes what goes from the far headers that are this volume's, under no mapping.
+func (f *following) strike(holds luks2.Copy) {
+	for _, old := range f.copies {
+		if !far.Ours(old, holds) && !far.WipedAt(old) || uncovered(f.dev, old.Place) != nil {
+			continue
+		}
+		if _, stages, err := farLeaves(old, holds); err == nil {
+			// What is left of it is named after the change.
+			_ = applySettled(f.dev, Plan{append(stages, struck(old, holds, f.revoked).Stages...)})
+		}
 	}
 }
 
@@ -209,8 +225,9 @@ func (f *following) bring(s *Session, c Change, heads header.Plan) (lag, err err
 	if !f.has {
 		return nil, nil
 	}
-	if errors.Is(f.refused, far.ErrCutOff) && len(f.revoked) > 0 {
-		err = s.wipeSevered(f.token.Far)
+	gone := errors.Is(f.refused, far.ErrCutOff) || errors.Is(f.refused, far.ErrDisplaced)
+	if gone && len(f.revoked) > 0 {
+		err = s.wipeSevered(f.token.Far, f.next, f.revoked)
 	}
 	if f.refused != nil {
 		for _, old := range f.copies {

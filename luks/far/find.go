@@ -37,6 +37,8 @@ type Found struct {
 	Err     error // why it is not Whole
 	Locator Locator
 	Body    []byte // where Foreign or Whole
+	// Severed: the locator is lost, and what it said is made of the body, for which nothing vouches.
+	Severed bool
 }
 
 // ForeignError tells which bytes of a body are not what its locator says.
@@ -161,15 +163,15 @@ func (f Found) Head() (luks2.Copy, error) {
 	return choice.Copy, err
 }
 
-// Severed is the far header of a volume at a place whose locator the device has lost with its end, while the whole body
-// is still there: its heads are the volume's, every byte in no area is zero, and the data end before it.
+// Severed is the far header of a volume at a place whose locator the device has lost, with its end or since, while the
+// whole body is still there: its heads are the volume's, every byte in no area is zero, and the data end before it.
 func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) {
 	size := uint64(max(dev.Size(), 0))
-	if p.None() || p.End() <= size || p.Body.End() > size || p.Body.Size > MaxLength || p.Start() < Length(head) ||
-		DataEnd(head.Metadata, size) > p.Start() {
+	if p.None() || p.Body.End() > size || p.Body.Size > MaxLength || p.Start() < Length(head) ||
+		DataEnd(head.Metadata, size) > p.Start() || !lostLocator(dev, p, size) {
 		return f, false
 	}
-	f = Found{Place: p, State: Whole, Body: make([]byte, p.Body.Size)}
+	f = Found{Place: p, State: Whole, Severed: true, Body: make([]byte, p.Body.Size)}
 	if header.ReadFull(dev, f.Body, p.Body.Offset) != nil {
 		return f, false
 	}
@@ -180,6 +182,15 @@ func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) 
 	layout, err := Layout(own)
 	f.Locator = Locator{UUID: own.Header.UUID, Place: p, Contents: Sums(f.Body, layout, own.Header.SeqID)}
 	return f, err == nil && bytes.Equal(f.Body, Image(f.Body, layout))
+}
+
+// lostLocator: it lies beyond the device's end, or both slots were overwritten.
+func lostLocator(dev io.ReaderAt, p Place, size uint64) bool {
+	if p.End() > size {
+		return true
+	}
+	_, _, err := ReadLocator(dev, p.Locator)
+	return errors.Is(err, ErrNoLocator)
 }
 
 // bodyDevice is a body as a device that cannot be written.

@@ -148,6 +148,9 @@ type Status struct {
 	Damaged []int
 	Left    []luks2.Extent // see Found.Left
 	Severed bool           // see Evidence
+	// Unclear are, where it is severed, the keyslots of which nothing tells whether the body or the device has them
+	// whole.
+	Unclear []int
 }
 
 // Examine gathers the evidence and judges it, for a caller that holds the lock. live lists the ranges that
@@ -171,6 +174,14 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 		}
 	}
 	f.Left = e.Recorded.Left(dev, head)
+	if body, found := Severed(dev, head, e.Token.Far); found {
+		var last *LastCopyError
+		if err := body.LastCopyOn(dev, heads, head); errors.As(err, &last) {
+			f.Unclear = last.Keyslots
+		} else if err != nil {
+			return f, err
+		}
+	}
 	if !e.Token.Far.None() {
 		var err error
 		if e.Live, err = live(); err != nil {

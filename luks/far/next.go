@@ -160,14 +160,29 @@ func (f Found) Damage(source []byte, head luks2.Copy) []int {
 // ErrLastCopy is the kind of LastCopyError.
 var ErrLastCopy = errors.New("the far header has the last whole copy")
 
+// ErrUnclear is that of a LastCopyError whose far header is severed.
+var ErrUnclear = errors.New("the far header lost its locator, and of what its body and the device have of a keyslot " +
+	"nothing tells which is whole")
+
 // LastCopyError refuses to wipe a far header, or to make it anew from the device, which has lost what it still has.
-type LastCopyError struct{ Keyslots []int }
+type LastCopyError struct {
+	Keyslots []int
+	Severed  bool // nothing tells which is whole, that in the body or that on the device
+}
 
 func (e *LastCopyError) Error() string {
+	if e.Severed {
+		return ErrUnclear.Error() + ": " + luks2.NameKeyslots(e.Keyslots)
+	}
 	return ErrLastCopy.Error() + " of " + luks2.NameKeyslots(e.Keyslots)
 }
 
-func (e *LastCopyError) Unwrap() error { return ErrLastCopy }
+func (e *LastCopyError) Unwrap() error {
+	if e.Severed {
+		return ErrUnclear
+	}
+	return ErrLastCopy
+}
 
 // LastCopy returns a LastCopyError where the body has the material of a keyslot whole, and source, the device's start,
 // has it not, or could not be read there; whatever else of the far header is damaged. The head in the body has to speak
@@ -195,7 +210,7 @@ func (f Found) LastCopy(source []byte, head luks2.Copy, going ...int) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return &LastCopyError{ids}
+	return &LastCopyError{ids, f.Severed}
 }
 
 // LastCopyOn is LastCopy for the device's start as it is.
@@ -213,7 +228,7 @@ func (f Found) LastCopyOn(dev io.ReaderAt, heads header.Heads, head luks2.Copy, 
 // had is Vouches for exactly that part of a far header that stays, or of one that is being wiped while its head still
 // speaks of what it was.
 func (f Found) had(e luks2.Extent, p []byte) bool {
-	if l := f.Locator; f.leaves() {
+	if l := f.Locator; f.Leaves() {
 		return l.Old != nil && f.speaksOf(*l.Old) && l.Old.Holds(e, p)
 	}
 	return f.Locator.stays(e) && f.Vouches(e, p)

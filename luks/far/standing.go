@@ -20,6 +20,7 @@ var (
 	ErrCovered   = errors.New("opened by an older tool: the mapping reaches over the far header")
 	ErrUnderWay  = errors.New("a transaction on the far header is under way")
 	ErrUnsure    = errors.New("the far header cannot be read")
+	ErrZone      = errors.New("a reencryption reaches over the far header")
 	ErrLength    = errors.New("the far header was made for metadata of another length")
 )
 
@@ -69,8 +70,10 @@ type Judgement struct {
 	Why      error // where it is not InStep, Stale, Interrupted or None
 	// Covered: a mapping reaches over it. Exposed: the data segment does, as the heads have it.
 	Covered, Exposed bool
-	Revoked          []luks2.Extent // of the body: key material that the heads do not name any more
-	Forgotten        []Found        // other copies of this volume, with key material
+	// Zoned: a reencryption does, which may yet recover what it was moving there.
+	Zoned     bool
+	Revoked   []luks2.Extent // of the body: key material that the heads do not name any more
+	Forgotten []Found        // other copies of this volume, with key material
 }
 
 // Judge applies the ownership rules.
@@ -81,6 +84,7 @@ func Judge(e Evidence) Judgement {
 		return j
 	}
 	j.Exposed = e.dataEnd() > e.Token.Far.Start()
+	j.Zoned = e.Head.Metadata.Reencrypting() && runEnd(e.Head.Metadata, e.DeviceSize) > e.Token.Far.Start()
 	j.Covered = Reaches(e.Live, e.Token.Far)
 	if e.Recorded.State == Whole && e.Recorded.Of(e.Head) {
 		j.Revoked = e.Recorded.Locator.Revoked(e.Head)
@@ -97,8 +101,21 @@ func (j Judgement) Writable() error {
 		return j.Why
 	case j.Covered:
 		return ErrCovered
+	case j.Zoned:
+		return ErrZone
 	}
 	return nil
+}
+
+// runEnd is the first byte behind all segments of a volume that is being reencrypted.
+func runEnd(m *luks2.Metadata, deviceSize uint64) (end uint64) {
+	for _, s := range m.Segments() {
+		if s.Dynamic {
+			return deviceSize
+		}
+		end = max(end, luks2.Extent{Offset: s.Offset, Size: s.Size}.End())
+	}
+	return end
 }
 
 // dataEnd is the first byte behind the data segment.
@@ -215,10 +232,10 @@ func Ours(f Found, head luks2.Copy) bool {
 
 // WipedAt: the locator at the place that a transaction of the heads is wiping announces the same. It may have lost
 // all of its body by which it could be known, and the volume may have got another uuid since.
-func WipedAt(f Found) bool { return f.State == Whole && f.leaves() }
+func WipedAt(f Found) bool { return f.State == Whole && f.Leaves() }
 
-// leaves: its locator announces that nothing of it stays.
-func (f Found) leaves() bool {
+// Leaves: its locator announces that nothing of it stays.
+func (f Found) Leaves() bool {
 	l := f.Locator
 	return l.Place == f.Place && l.Updating() && len(l.Parts) == 0
 }
@@ -226,5 +243,5 @@ func (f Found) leaves() bool {
 // Going: a far header of this volume whose locator announces that nothing of it stays. What the device cannot
 // read of its body was being overwritten, and is not needed to know whose it is.
 func Going(f Found, head luks2.Copy) bool {
-	return f.State == Unreadable && f.leaves() && f.Locator.Of(head.Header.UUID)
+	return f.State == Unreadable && f.Leaves() && f.Locator.Of(head.Header.UUID)
 }

@@ -18,6 +18,7 @@ type FarEvidence struct {
 	Damaged  []int          // keyslots whose material is damaged on the device, and whole there
 	Left     []luks2.Extent // see far.Found.Left
 	Severed  bool           // see far.Evidence
+	Unclear  []int          // see far.Status
 	// Lost is what lies at the device's end where no head is valid.
 	Lost *far.Found
 }
@@ -28,6 +29,7 @@ type FarReport struct {
 	Why       string     `json:"why,omitempty"`
 	Place     *FarPlace  `json:"place,omitempty"`
 	Damaged   []int      `json:"mendable_keyslots,omitempty"`
+	Unclear   []int      `json:"unclear_keyslots,omitempty"`
 	Revoked   int        `json:"revoked_keyslots,omitempty"`
 	Forgotten []FarPlace `json:"forgotten,omitempty"`
 }
@@ -56,7 +58,7 @@ func (r *Report) judgeFar(e *FarEvidence) {
 	if e == nil || e.Standing == far.None && len(e.Forgotten) == 0 {
 		return
 	}
-	one := &FarReport{Standing: e.Standing.String(), Damaged: e.Damaged, Revoked: len(e.Revoked)}
+	one := &FarReport{Standing: e.Standing.String(), Damaged: e.Damaged, Unclear: e.Unclear, Revoked: len(e.Revoked)}
 	if e.Why != nil {
 		one.Why = e.Why.Error()
 	}
@@ -96,9 +98,15 @@ func (r *Report) farFindings(e *FarEvidence) {
 	case e.Standing == far.Interrupted:
 		r.add(Healable, "an update of the far header was cut off; far sync finishes it")
 	}
-	if e.Severed {
+	if e.Severed && len(e.Unclear) == 0 {
 		r.add(Healable, fmt.Sprintf("the far header's body is still there, with key material, from byte %d on: far "+
 			"disable wipes it", e.Token.Far.Start()))
+	}
+	if len(e.Unclear) > 0 {
+		r.add(Healable, fmt.Sprintf("the far header's body is still there, %d bytes from byte %d on, and may "+
+			"have the last "+
+			"whole copy of %s, which is not that on the device", e.Token.Far.Body.Size, e.Token.Far.Start(),
+			luks2.NameKeyslots(e.Unclear)))
 	}
 	if e.Exposed {
 		r.add(Healable, reachesOver)

@@ -56,6 +56,9 @@ func (r *Report) judge2(e Evidence) {
 	r.judgeKeyslots()
 	r.segments2(m, r.room)
 	r.judgeFar(e.Far)
+	if e.Resizing {
+		r.add(Healable, "a change of the keyslots area was cut off; repair concludes it, or takes it back")
+	}
 	r.judgeReach(e, m)
 	r.judgeSegments(m.KeyslotsExtent(h.Size).End())
 	r.judgeRequirements()

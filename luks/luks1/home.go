@@ -15,12 +15,14 @@ func SplitSalt(id int) int {
 }
 
 // Stray finds the keyslot whose material was brought elsewhere: that of all others lies at equal distances, as
-// every tool places it, and leaves the place free where its own belongs, home in sectors. found is false where
-// there is none.
+// every tool places it, and leaves the place free where its own belongs, home in sectors. What shares a sector with
+// its home, or lies where Unclaimed never places any, was put there by whoever made the header: the first tools began
+// at sector 2. found is false where there is none.
 func (h Header) Stray() (id int, home uint32, found bool) {
 	for id := range h.Keyslots {
 		home, fits := h.home(id)
-		if fits && home != h.Keyslots[id].Offset {
+		at := h.Keyslots[id].Offset
+		if fits && at%materialAlignment == 0 && max(at, home)-min(at, home) >= uint32(h.MaterialSectors()) {
 			return id, home, true
 		}
 	}

@@ -31,6 +31,21 @@ func TestAStrayKeyslotIsKnownByTheOthers(t *testing.T) {
 	}
 }
 
+func TestAnOddFirstKeyslotIsAtHome(t *testing.T) {
+	for _, test := range []struct{ first, second, stride uint32 }{
+		{2, 136, 128}, {7, 136, 128}, {2, 128, 125}, {2, 127, 125}, {3, 130, 127}, {16, 136, 128}, {2, 400, 128},
+	} {
+		h := Header{KeyBytes: 16, PayloadOffset: 4096}
+		for id := range h.Keyslots {
+			h.Keyslots[id].Offset = test.second + uint32(id-1)*test.stride
+		}
+		h.Keyslots[0].Offset = test.first
+		if id, home, found := h.Stray(); found {
+			t.Errorf("%v: keyslot %d would be brought to sector %d", test, id, home)
+		}
+	}
+}
+
 func TestOneSectorGivesKeyslot6AnotherSaltAndPlace(t *testing.T) {
 	parts, err := NewLayout(32, Placement{Payload: 8192})
 	if err != nil {

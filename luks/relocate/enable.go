@@ -154,24 +154,39 @@ func enabling(head luks2.Copy, t far.Token) ([]Step, error) {
 
 // PlanDisable plans to wipe the far header where it is ours, and to give its room back: a data segment that
 // ends where the far header made it end reaches to the device's end again. Where what lies at its place is
-// not ours, the heads forget it all the same; gone then says why it is not wiped.
+// not ours, the heads forget it all the same; gone then says why it is not wiped. One that was to be made anew, and
+// cannot be, is given up.
 func PlanDisable(e far.Evidence) (steps []Step, gone error, err error) {
 	j := far.Judge(e)
+	place, givenUp := leaving(e, j)
 	if j.Standing == far.Displaced || j.Standing == far.CutOff {
 		gone = j.Why
 	}
-	if err := j.Writable(); err != nil && gone == nil {
+	if err := j.Writable(); err != nil && gone == nil && !givenUp {
 		return nil, nil, err
 	}
 	next := e.Head
 	next.Metadata = next.Metadata.Clone()
-	t := far.Token{Phase: far.Disabling, To: e.Token.Far, DeviceSize: e.DeviceSize, DataSize: givenBack(e)}
+	t := far.Token{Phase: far.Disabling, To: place, DeviceSize: e.DeviceSize, DataSize: givenBack(e)}
 	if err := far.Put(next.Metadata, t); err != nil {
 		return nil, gone, err
 	}
 	steps = []Step{heads(fmt.Sprintf("note: the far header at %s goes", at(t.To)), next)}
 	rest, err := disabling(next, t)
 	return append(steps, rest...), gone, err
+}
+
+// leaving is the place of the far header that goes. Of one that was to be made anew, with the metadata area as it is to
+// be, that is the old one's while it is there.
+func leaving(e far.Evidence, j far.Judgement) (p far.Place, rebuilding bool) {
+	_, _, resizing, err := FindLog(e.Head.Metadata)
+	if j.Standing != far.Transit || e.Token.Phase != far.Rebuilding || resizing || err != nil {
+		return e.Token.Far, false
+	}
+	if e.Token.To.None() || far.Ours(e.Recorded, e.Head) {
+		return e.Token.Far, true
+	}
+	return e.Token.To, true
 }
 
 // disabling goes on from phase Disabling, and takes back what Enabling began: what is ours at the place is

@@ -8,19 +8,22 @@ import (
 	"testing"
 )
 
-// ancient gives a LUKS1 image with a key of 32 bytes the layout of the first tools: key material from
-// sector 2 on, without a gap, the data behind it at a multiple of 64 sectors.
-func ancient(image []byte) []byte {
+// ancient gives a LUKS1 image with a key of 32 bytes another layout: the first keyslot's material, the second's, and
+// the distance to each of those that follow, in sectors; the data at the next multiple of 64.
+func ancient(image []byte, first, second, stride uint32) []byte {
 	const (
 		sectors = 32 * 4000 / 512
 		offsets = 208 + 40
-		payload = (2 + 8*sectors + 63) / 64 * 64
 	)
+	payload := (second + 7*stride + 63) / 64 * 64
 	old := bytes.Clone(image)
-	clear(image[592 : payload*512])
+	clear(image[592 : int(payload)*512])
 	for i := range 8 {
 		at := offsets + 48*i
-		from, to := binary.BigEndian.Uint32(old[at:]), uint32(2+i*sectors)
+		from, to := binary.BigEndian.Uint32(old[at:]), first
+		if i > 0 {
+			to = second + uint32(i-1)*stride
+		}
 		copy(image[to*512:], old[from*512:(from+sectors)*512])
 		binary.BigEndian.PutUint32(image[at:], to)
 	}
@@ -38,7 +41,7 @@ func TestKeyMaterialBeforeByte4096(t *testing.T) {
 			one := kind{version: "luks1", cipher: "aes-cbc-essiv:sha256", keyBits: 256, pbkdf: "pbkdf2", hash: "sha1"}
 			b.must(peer, append(one.format(), "v.img")...)
 			b.must(peer, one.addKey("v.img", "k1", "k2")...)
-			b.write("v.img", string(ancient(b.read("v.img"))))
+			b.write("v.img", string(ancient(b.read("v.img"), 2, 252, 250)))
 			b.must(peer, words("open --test-passphrase --key-file k1 v.img")...)
 			b.same(bench.ours, peer, words("luksDump v.img")...)
 
@@ -58,6 +61,36 @@ func TestKeyMaterialBeforeByte4096(t *testing.T) {
 				}
 			}
 			everyKeyVerb(b, peer, one, "v.img")
+		})
+	}
+}
+
+// TestAFirstKeyslotOffTheGridOfTheOthers stays where it is, whatever is changed.
+func TestAFirstKeyslotOffTheGridOfTheOthers(t *testing.T) {
+	one := kind{version: "luks1", cipher: "aes-xts-plain64", keyBits: 256, pbkdf: "pbkdf2", hash: "sha256"}
+	for name, at := range map[string][3]uint32{
+		"before byte 4096": {2, 264, 256}, "and packed": {2, 256, 253}, "late": {12, 264, 256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t)
+			b.image("v.img", 8<<20)
+			b.must(bench.trixie, append(one.format(), "v.img")...)
+			b.must(bench.trixie, one.addKey("v.img", "k1", "k2")...)
+			b.write("v.img", string(ancient(b.read("v.img"), at[0], at[1], at[2])))
+			b.must(bench.ours, words("luksUUID -q --uuid 22222222-2222-2222-2222-222222222222 v.img")...)
+			b.must(bench.ours, words("repair -q v.img")...)
+			b.must(bench.ours, append(words("luksChangeKey -q -S 0 -d k1"), append(cheap("pbkdf2"), "v.img", "k3")...)...)
+			b.must(bench.ours, append(words("luksChangeKey -q -S 0 -d k3"), append(cheap("pbkdf2"), "v.img", "k1")...)...)
+			if got := binary.BigEndian.Uint32(b.read("v.img")[248:]); got != at[0] {
+				t.Errorf("keyslot 0 is at sector %d now", got)
+			}
+			b.must(bench.ours, one.addKey("v.img", "k1", "k3")...)
+			b.must(bench.ours, words("luksRemoveKey -q --key-file k2 v.img")...)
+			opensWith(b, bench.trixie, "v.img", "k1", "k3")
+			b.must(bench.ours, words("luksKillSlot -q --key-file k3 v.img 0")...)
+			b.exits(bench.trixie, 2, words("open --test-passphrase --key-file k1 v.img")...)
+			b.must(bench.ours, words("erase -q v.img")...)
+			b.exits(bench.trixie, 1, words("open --test-passphrase --key-file k3 v.img")...)
 		})
 	}
 }

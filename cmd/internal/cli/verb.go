@@ -47,7 +47,7 @@ type Verb struct {
 
 // Alias is another spelling of an action.
 type Alias struct {
-	_       [0]func() // it is never compared, and no code is made for that
+	_       incomparable
 	Name    string
 	Type    string // the --type it stands for, which replaces one that was given
 	Swapped bool   // name before device, the oldest order of arguments
@@ -64,15 +64,18 @@ type Report struct {
 
 // Field is one member of a report. Members of lists have [] in their path.
 type Field struct {
-	_     [0]func() // it is never compared, and no code is made for that
+	_     incomparable
 	Path  string
 	Type  string // string, integer, number, boolean; "list of" these or of objects
 	About string
 }
 
+// incomparable in a struct keeps the compiler from making a comparison for each length of a list of them.
+type incomparable [0]func()
+
 // Example is a command line and what it is for.
 type Example struct {
-	_          [0]func() // it is never compared, and no code is made for that
+	_          incomparable
 	What, Line string
 }
 

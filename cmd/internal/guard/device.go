@@ -66,6 +66,20 @@ func KeyOf(id string) string {
 	return d.Key
 }
 
+// PathOf is the node of the device, or the path of the image, that bears that lasting name now; "" for none.
+func PathOf(key string) string {
+	if strings.HasPrefix(key, "/") {
+		return key
+	}
+	all, _ := block.Devices()
+	for _, info := range all {
+		if KeyOf(number(info.Major, info.Minor)) == key && key != "" {
+			return info.Path
+		}
+	}
+	return ""
+}
+
 // machine is the system whose devices are guarded.
 type machine struct {
 	udev    udev.System

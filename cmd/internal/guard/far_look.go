@@ -32,17 +32,27 @@ type unlocked struct {
 
 func (u unlocked) Live() ([]luks2.Extent, error) { return u.live() }
 
-// farLeft is the far header at the end of a device on which no head is left; nil for none. A search of
-// the whole device is for repair --from-far.
-func farLeft(file *luks.File, e inspect.Evidence) *far.Found {
-	h := e.Heads
-	if e.LUKS1 != nil || e.LUKS1Err != nil || h.Primary.State == header.Valid || h.Secondary.State == header.Valid {
+// farLeft is the far header at the end of a device on which no head is left; nil for none. Near the end, where it lies
+// once the device has grown, it is looked for where a volume was seen: that takes a thousand reads. A search of the
+// whole device is for repair --from-far.
+func farLeft(file *luks.File, e inspect.Evidence, last string) (left *far.Found) {
+	if !headless(e) || e.LUKS1Err != nil {
 		return nil
 	}
-	if f := far.AtEnd(file); f.State == far.Whole && !f.Unfinished() {
+	whole := func(f far.Found) bool { return f.State == far.Whole && !f.Unfinished() }
+	if f := far.AtEnd(file); whole(f) {
 		return &f
 	}
-	return nil
+	if last == "" {
+		return nil
+	}
+	_ = far.Search(context.Background(), file, far.NearEnd(file), func(f far.Found) bool {
+		if whole(f) && f.Locator.UUID == last {
+			left = &f
+		}
+		return left == nil
+	}) // it ends early with its context alone
+	return left
 }
 
 // lookFar judges the far header and what the heads tell of transactions. Only a volume whose heads are
@@ -80,7 +90,9 @@ func wantsFar(v *luks.Volume, f luks.FarHeader) verdict.Far {
 	case found:
 		return verdict.Far{Wants: verdict.Resume}
 	case f.Standing == far.Stale, f.Standing == far.Interrupted, len(f.Revoked) > 0, len(f.Forgotten) > 0:
-		return verdict.Far{Wants: verdict.Sync, Refused: why(f)}
+		return verdict.Far{Wants: verdict.Sync, Refused: why(f), Damaged: f.Damaged}
+	case f.Standing == far.Restored:
+		return verdict.Far{Wants: verdict.Sync, Refused: f.Why.Error() + "; far disable --forget-newer gives it up"}
 	case f.Why != nil && f.Standing != far.CutOff:
 		return verdict.Far{Wants: verdict.Sync, Refused: f.Why.Error()}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
@@ -144,13 +145,18 @@ func TestADamagedKeyslotComesBackFromTheFarHeader(t *testing.T) {
 
 // relabel changes the heads as another program does, which knows of no far header.
 func relabel(ctx context.Context, file *luks.File) error {
+	return otherTool(ctx, file, func(c *luks2.Copy) { c.Header.Label = "changed" })
+}
+
+// otherTool changes the heads and knows of no far header.
+func otherTool(ctx context.Context, file *luks.File, change func(*luks2.Copy)) error {
 	v, err := luks.Load(ctx, file)
 	if err != nil {
 		return err
 	}
 	next := v.Choice.Copy
-	next.Header.Label = "changed"
 	next.Metadata = next.Metadata.Clone()
+	change(&next)
 	plan, err := header.PlanUpdate(v.Heads, v.Choice, next, rand.Reader)
 	if err != nil {
 		return err

@@ -75,6 +75,10 @@ func (g *Guard) ended(l *look, file *luks.File) {
 	}
 	l.chain.Ended = text
 	g.remember(l, l.chain, nil, file)
+	if l.gone {
+		g.note(l.uuid, store.Entry{Device: l.device.Path, What: store.Lost, Text: "gone, and in its place " + text})
+		g.log.Warn("the volume that was here is gone", "device", l.device.Path, "uuid", l.uuid, "now", text)
+	}
 }
 
 func doubtText(r identity.Relation) string {
@@ -115,10 +119,12 @@ func (g *Guard) revoked(l *look, entry *store.Entry) {
 	tip, _ := l.chain.Tip()
 	if tip.Device != l.device.Key {
 		entry.What = store.Dropped
-		entry.Text = "a keyslot is gone or changed, on another device than before: what is kept stays until guard accept"
+		entry.Text = "a keyslot is gone or changed, on another device than before: what is kept stays until " +
+			"guard accept"
 		return
 	}
-	entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies were destroyed"
+	entry.What, entry.Text = store.Revoked, "a keyslot is gone or changed: the former head and all undo copies "+
+		"were destroyed"
 	if err := errors.Join(g.store.Purge(l.uuid), g.store.PurgeFormer(*l.sight.Mark, l.device.Key)); err != nil {
 		g.log.Error("what could bring a revoked key back cannot be destroyed", "uuid", l.uuid, "error", err)
 	}

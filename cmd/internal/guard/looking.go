@@ -101,6 +101,13 @@ func (g *Guard) lookAt(ctx context.Context, d Device) *Volume {
 		g.requeue(d.ID, 2*time.Second)
 		return nil
 	}
+	if l.gone && l.sight.Ends() != "" { // what is there now belongs to somebody
+		if !g.dryRun {
+			g.ended(&l, file)
+		}
+		g.forget(d.ID)
+		return nil
+	}
 	return g.settle(ctx, l, file)
 }
 

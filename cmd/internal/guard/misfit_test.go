@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,18 +81,32 @@ func TestAHeadThatDoesNotFitTheDeviceIsNotSpread(t *testing.T) {
 	}
 }
 
+// TestRuinedMaterialIsNotCopiedOverTheFarHeader: where the volume is known it comes back from there first.
 func TestRuinedMaterialIsNotCopiedOverTheFarHeader(t *testing.T) {
-	b := newBench(t, "repair = proven")
-	path, _ := b.farImage("a")
-	b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
-	stale, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	for name, known := range map[string]bool{"known": true, "never seen": false} {
+		b := newBench(t, "repair = proven")
+		path, _ := b.farImage("a")
+		if known {
+			b.look(path)
+		}
+		b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+		stale, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := damaged(slices.Clone(stale), 2*headSize, 6*headSize)
+		b.put(path, bad)
+		v := b.look(path)
+		if (v.Did != "") != known || !known && v.Would != string(verdict.Repair) {
+			t.Errorf("%s: %+v", name, v)
+		}
+		if !known {
+			b.holds(path, bad)
+			continue
+		}
+		b.holds(path, stale)
+		if v := b.look(path); !strings.Contains(v.Did, "far header brought into step") || v.Verdict != "healthy" {
+			t.Errorf("%s, the next look: %+v", name, v)
+		}
 	}
-	stale = damaged(stale, 2*headSize, 6*headSize)
-	b.put(path, stale)
-	if v := b.look(path); v.Did != "" || v.Would != string(verdict.Sync) {
-		t.Errorf("%+v", v)
-	}
-	b.holds(path, stale)
 }

@@ -132,6 +132,9 @@ func (l *look) volume(o outcome) *Volume {
 		Verdict: r.Verdict, Copies: r.Copies, Findings: []string{}, Checked: store.Now(),
 		Known: l.known.Time, Repair: string(l.policy.Repair), bears: l.bears,
 	}
+	if v.Version == 0 && l.hasHead {
+		v.Version = l.known.Version
+	}
 	for _, f := range r.Findings {
 		v.Findings = append(v.Findings, f.Text)
 	}
@@ -152,6 +155,7 @@ func (l *look) volume(o outcome) *Volume {
 			text += " (its header may lie elsewhere)"
 		}
 		v.Findings = append(v.Findings, text)
+		v.Findings = append(v.Findings, l.goneFindings()...)
 	}
 	v.addMapping(l.sight.Mapping)
 	d := o.decision
@@ -171,6 +175,27 @@ func (l *look) volume(o outcome) *Volume {
 		}
 	}
 	return v
+}
+
+// goneFindings say of a volume of which nothing is left what there is elsewhere.
+func (l *look) goneFindings() []string {
+	tip, seen := l.chain.Tip()
+	if !seen || l.lost != nil || l.mapped {
+		return nil
+	}
+	list := []string{fmt.Sprintf("the volume was seen here last at %s, with seqid %d", tip.Time, tip.SeqID)}
+	if l.former != nil {
+		list = append(list, fmt.Sprintf("the far header at byte %d, of UUID %s, is from before that",
+			l.former.Place.Start(), l.former.Locator.UUID))
+	}
+	switch {
+	case !l.hasHead:
+		return append(list, "no header of that state is kept")
+	case l.known.Full, len(l.sight.Known.Changed) == 0:
+		return append(list, fmt.Sprintf("its header is kept: guard export %s --header-backup-file FILE", l.uuid))
+	}
+	return append(list, "its header is kept without keyslots, and on the device these are not as they were: "+
+		strings.Join(l.sight.Known.Changed, ", "))
 }
 
 func (v *Volume) addMapping(m *verdict.Mapping) {

@@ -43,6 +43,8 @@ type look struct {
 	lost    *far.Found // the far header of a device without a head
 	far     luks.FarHeader
 	loaded  *luks.Volume // with a head: as it is on the device
+	gone    bool         // nothing of LUKS is there, and a volume was
+	former  *far.Found   // the far header of another UUID than the one seen last on the device, which has no head
 }
 
 // gather reads evidence. A device in order is read without a lock; what looks damaged may be in the
@@ -85,8 +87,16 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	report, err := inspect.Judge(e)
 	l.luks = err == nil && (!unreadable(e) || g.uuidAt(d.ID) != "")
 	l.uuid = report.UUID
-	if lost := farLeft(file, e); lost != nil {
+	last := ""
+	if headless(e) {
+		last = g.store.LastOn(d.Key)
+	}
+	switch lost := farLeft(file, e, last); {
+	case lost == nil:
+	case last == "" || last == lost.Locator.UUID:
 		l.uuid, l.luks, l.lost = lost.Locator.UUID, true, lost
+	default: // the volume that lay here before, or this one under the UUID that it had
+		l.former = lost
 	}
 	l.sight = verdict.Sight{
 		Evidence: e, Report: report, Mark: markOf(e), Remains: remainsTell(file, e), Users: d.users(),
@@ -96,6 +106,9 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l.bears = l.luks
 	if l.uuid == "" && l.mapped {
 		l.uuid, l.luks = verdict.VolumeOf(l.mapping.UUID), true
+	}
+	if !l.luks && l.uuid == "" && !unreadable(e) {
+		l.uuid, l.gone, l.luks = last, last != "", last != ""
 	}
 	l.sight.UUID = l.uuid
 	if !l.luks {
@@ -115,6 +128,12 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
 	return l
+}
+
+// headless: no copy of a head is valid.
+func headless(e inspect.Evidence) bool {
+	h := e.Heads
+	return e.LUKS1 == nil && h.Primary.State != header.Valid && h.Secondary.State != header.Valid
 }
 
 // unreadable: neither head can be read, so that nothing tells what lies there; as on a mapping whose disk was

@@ -23,7 +23,7 @@ type Option struct {
 
 // Action is what an action needs.
 type Action struct {
-	_       [0]func() // it is never compared, and no code is made for that
+	_       [0]func() // no comparison is made for each length of a list
 	Name    string
 	Args    string
 	Least   int // of arguments

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
@@ -51,6 +52,7 @@ func mountAt(point, device string, root Root) error {
 		return err
 	}
 	bits, data := mountOptions(root.Options, root.ReadOnly)
+	device = byName(device)
 	var err error
 	for _, kind := range kinds {
 		if kind == "btrfs" {
@@ -64,6 +66,18 @@ func mountAt(point, device string, root Root) error {
 		err = fmt.Errorf("%w: %w", ErrNoFileSystem, err)
 	}
 	return &MountError{Source: device, Types: kinds, Err: err}
+}
+
+// byName is the node of a mapping under its name, which is what mount(8) gives the kernel, and what mountinfo then
+// says, where there is one: /dev/mapper/vault for /dev/dm-0.
+func byName(device string) string {
+	name := block.ReadAttribute("/sys", "class/block/"+filepath.Base(device)+"/dm/name")
+	named := "/dev/mapper/" + name
+	var a, b unix.Stat_t
+	if name == "" || unix.Stat(device, &a) != nil || unix.Stat(named, &b) != nil || a.Rdev != b.Rdev {
+		return device
+	}
+	return named
 }
 
 // withMembers adds to the options of a btrfs the other mappings it has members

@@ -136,6 +136,7 @@ var advice = []struct {
 	{far.ErrRestored, "It keeps every passphrase of its time. If the header on the device counts, wipe it: {program} " +
 		"far disable --forget-newer {device}. If the newer one is to come back, with passphrases that were taken " +
 		"away since, cut the body out with dd and give it to luksHeaderRestore."},
+	{far.ErrUnclear, "See what is left, and how to try it: {program} fix {device}"},
 	{far.ErrLastCopy, "Bring it back to its place first: {program} repair {device}"},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{luks.ErrFarLeft, "It may hold key material: repeat the command or, once it is certain that nothing else lies " +

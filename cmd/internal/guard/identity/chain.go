@@ -22,6 +22,15 @@ type Chain struct {
 	Ended string `json:"ended,omitempty"`
 }
 
+// UnderWay is what Ended tells of a reencryption whose state was not in order: what is kept is from before it.
+const UnderWay = "a reencryption under way"
+
+// Reencrypted tells whether the volume was being reencrypted when it was seen last.
+func (c Chain) Reencrypted() bool {
+	tip, seen := c.Tip()
+	return seen && tip.Reencrypt || c.Ended == UnderWay
+}
+
 // Fork is the state seen last where that was not the tip, nor follows it.
 type Fork struct {
 	Link

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -72,16 +73,11 @@ func (s Store) roomFor(size int) error {
 // seenOn notes that the volume lies on the device, and lets go of those that lay there before, as many as
 // are too many.
 func (s Store) seenOn(device, uuid string) error {
-	if device == "" || s.knows(uuid) {
-		return nil
-	}
-	sum := sha256.Sum256([]byte(device))
-	path := filepath.Join(s.State, "devices", hex.EncodeToString(sum[:16]))
-	before, err := readFile(path, 4096)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	path, list, err := s.layOn(device)
+	if device == "" || err != nil || slices.Contains(list, undo.PlainName(uuid)) {
 		return err
 	}
-	list := append(strings.Fields(string(before)), undo.PlainName(uuid))
+	list = append(list, undo.PlainName(uuid))
 	var failed []error
 	for len(list) > MaxPerDevice {
 		if c, err := readChain(s.State, list[0]); err == nil && on(c, device) {
@@ -90,6 +86,30 @@ func (s Store) seenOn(device, uuid string) error {
 		list = list[1:]
 	}
 	return errors.Join(append(failed, put(path, []byte(strings.Join(list, "\n")+"\n")))...)
+}
+
+// layOn is the file that lists the volumes that lay on a device, and what it lists.
+func (s Store) layOn(device string) (path string, list []string, err error) {
+	sum := sha256.Sum256([]byte(device))
+	path = filepath.Join(s.State, "devices", hex.EncodeToString(sum[:16]))
+	before, err := readFile(path, 4096)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return path, strings.Fields(string(before)), err
+}
+
+// LastOn is the volume that was seen last on a device of that lasting name, and nowhere else since; "" for none.
+func (s Store) LastOn(device string) (uuid string) {
+	_, list, _ := s.layOn(device)
+	last := ""
+	for _, one := range list {
+		c := s.latest(func(root string) (identity.Chain, error) { return readChain(root, one) })
+		if tip, _ := c.Tip(); on(c, device) && tip.Time >= last {
+			uuid, last = tip.UUID, tip.Time
+		}
+	}
+	return uuid
 }
 
 func on(c identity.Chain, device string) bool {

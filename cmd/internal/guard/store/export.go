@@ -5,13 +5,44 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
 // ErrNoAreas: the head was kept without keyslot areas, and brings no key back.
 var ErrNoAreas = errors.New("kept without keyslot areas")
+
+// ChangedError: what was kept without keyslot areas lacks some, and the device has not what it had.
+type ChangedError struct{ Parts []string }
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("%v, and on the device these are not as they were: %s", ErrNoAreas, strings.Join(e.Parts, ", "))
+}
+
+func (e *ChangedError) Unwrap() error { return ErrNoAreas }
+
+// Filled is the head with the keyslot areas of the device, where every byte of them is as it was; otherwise the error
+// is a ChangedError, or the device's.
+func (h Head) Filled(dev inspect.Device) (Head, error) {
+	if changed := h.Changed(dev); len(changed) > 0 {
+		return h, &ChangedError{changed}
+	}
+	h.Parts = slices.Clone(h.Parts)
+	for _, s := range h.Sums {
+		area := Part{What: s.What, Offset: s.Offset, Length: s.Length}
+		if err := area.read(dev); err != nil {
+			return h, err
+		}
+		h.Parts = append(h.Parts, area)
+	}
+	h.Full = true
+	return h, nil
+}
 
 // Backup is the contents of a header backup file: header and keyslot areas as they were, which is key
 // material. The error is ErrNoAreas, or says that what is kept is no header.

@@ -226,7 +226,10 @@ func begin(path string, contents []byte) error {
 		return err
 	}
 	_, err = f.Write(contents)
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
 // replace puts new contents in the place of a file, of mode 0600; a crash leaves the old or the new.

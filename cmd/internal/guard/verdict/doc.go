@@ -13,7 +13,10 @@
 //	-------------------------------------------------------------------  ----------
 //	no valid head, the volume's own mapping is active on this device     Restore
 //	the same, and the mapping's header lies on another device            none
-//	no valid head, no mapping, a whole far header at the end             FromFar
+//	no valid head, no mapping, a whole far header near the end           FromFar
+//	the same, and another UUID was seen on the device last               none, lost
+//	nothing of LUKS, no other signature, and a volume was seen here      none, lost
+//	the same, and a signature of something else                          none, said once
 //	a valid head, and the other copy stale, damaged or gone              Repair
 //	a LUKS1 header with a field that can be mended                       Repair
 //	heads in order, a keyslot's area differs from the far header's sum   Repair
@@ -42,7 +45,7 @@
 //	key                                                            x        in the table, or held for the guard
 //	no other data    x       x        x        x       x     x              no signature of anything but LUKS
 //	not in use       x       x        x        x       x     x              no dm, md, swap, mount, loop, O_EXCL but the own mapping
-//	no reencryption  x       x        x        x       x     x              neither now nor when last seen
+//	no reencryption  x       x        x        x       x     x              neither now nor when last seen, whole or not
 //	writable         x       x        x        x       x     x              the device is not read-only
 //	alone            x       x        x        x       x     x     x        no other device bears the UUID
 //	no member        x       x        x        x       x     x     x        no array, multipath map or cache

@@ -142,6 +142,11 @@ func (s Sight) lags() bool {
 	return s.Mapping != nil && s.Mapping.Whole && s.Mapping.Wanted > s.Mapping.Size
 }
 
+// reencrypted: when it was last seen, in order or not.
+func (s Sight) reencrypted() bool {
+	return s.Known != nil && s.Known.Chain.Reencrypted()
+}
+
 // reencrypts: now, or when it was last seen.
 func (s Sight) reencrypts() bool {
 	if s.Remains || s.Mark != nil && s.Mark.Reencrypt || s.Far.Mark != nil && s.Far.Mark.Reencrypt {
@@ -155,8 +160,7 @@ func (s Sight) reencrypts() bool {
 	if s.Known == nil {
 		return false
 	}
-	tip, seen := s.Known.Chain.Tip()
 	ended := s.Mark != nil && s.relation(s.Mark) == identity.Newer && s.Evidence.Choice.Healthy()
 	fork := s.Known.Chain.Fork
-	return seen && tip.Reencrypt && !ended || fork != nil && fork.Reencrypt
+	return s.reencrypted() && !ended || fork != nil && fork.Reencrypt
 }

@@ -76,7 +76,8 @@ func (p *proof) lineage(s Sight, m *identity.Mark) {
 		"another volume key was known under this UUID: formatted anew, or somebody else's; guard accept decides")
 	p.need(Older, r != identity.Older, "no newer state was seen", s.olderText(m))
 	p.need(Fork, r != identity.Forked, "its history has one line",
-		"two states of this volume were changed apart, as by a clone or a restored backup; guard accept says which counts")
+		"two states of this volume were changed apart, as by a clone or a restored backup; guard accept says "+
+			"which counts")
 }
 
 func (s Sight) olderText(m *identity.Mark) string {
@@ -99,15 +100,21 @@ func (p *proof) bothHeads(s Sight) {
 
 // lastSeen proves that what is remembered is what lay here last, and that nothing but the heads is gone.
 func (p *proof) lastSeen(s Sight, hint string) {
-	p.need(Unproven, s.Known != nil && s.Known.Kept, "what was last seen is kept",
-		"the volume was never seen in order, so nothing is known to put back"+hint)
-	if s.Known == nil {
+	p.need(Unproven, s.Known != nil && s.Known.Kept, "what was last seen is kept", s.unknownText()+hint)
+	if s.Known == nil || !s.Known.Kept {
 		return
 	}
 	p.need(Fork, s.Known.Chain.Fork == nil, "what was seen last is what is kept", forkText(s.Known.Chain))
 	p.need(Erased, s.Known.Opens, "it has keyslots", "no keyslot was left when the volume was last seen")
 	p.need(Erased, len(s.Known.Changed) == 0, "nothing but the heads is gone",
 		"more than the heads is gone ("+strings.Join(s.Known.Changed, ", ")+"), as after an erase"+hint)
+}
+
+func (s Sight) unknownText() string {
+	if s.reencrypted() {
+		return "a reencryption was under way when the volume was last seen, so no head is kept to put back"
+	}
+	return "the volume was never seen in order, so nothing is known to put back"
 }
 
 func forkText(c identity.Chain) string {
@@ -118,8 +125,8 @@ func forkText(c identity.Chain) string {
 	if c.Fork.Relation == identity.Stranger {
 		return "what was seen here last has another volume key than what is kept"
 	}
-	return fmt.Sprintf("what was seen last has seqid %d, and what is kept %d: a backup was restored, or there is a clone",
-		c.Fork.SeqID, tip.SeqID)
+	return fmt.Sprintf("what was seen last has seqid %d, and what is kept %d: a backup was restored, or there "+
+		"is a clone", c.Fork.SeqID, tip.SeqID)
 }
 
 // fromStore needs the head that belongs to the mapping, and everything but the heads untouched.
@@ -135,12 +142,20 @@ func (s Sight) fromStore() proof {
 // fromFar needs a far header that is the state last seen, and no sign that somebody wanted it gone.
 func (s Sight) fromFar() proof {
 	var p proof
-	const hint = "; repair --from-far brings its head back"
+	r := s.relation(s.Far.Mark)
+	hint := "; repair --from-far brings its head back"
+	switch {
+	case s.reencrypted():
+		hint = "; what repair --from-far brings back is from before the reencryption"
+	case len(s.foreign()) > 0:
+		hint = ""
+	case r != identity.Same && s.Known != nil:
+		hint = "; repair --from-far brings that other state back, with keys that may have been revoked since"
+	}
 	p.bothHeads(s)
 	p.lastSeen(s, hint)
 	p.need(Wiped, len(s.Evidence.Wiped) == 0, "the heads are damaged, not unsigned",
 		"the heads only lack their magic, as after wipefs, which a person does on purpose"+hint)
-	r := s.relation(s.Far.Mark)
 	p.need(Older, s.Far.Mark != nil && (s.Known == nil || r == identity.Same), "the far header is the state last seen",
 		"the far header is not the state that was last seen: "+string(r)+hint)
 	return p

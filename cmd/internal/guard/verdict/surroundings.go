@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
 )
 
@@ -84,6 +85,9 @@ func (s Sight) Ends() string {
 	}
 	if len(s.Evidence.Wiped) > 0 && s.Mapping == nil {
 		return "a head that only lacked its magic, as after wipefs"
+	}
+	if s.Remains || s.Mark != nil && s.Mark.Reencrypt {
+		return identity.UnderWay
 	}
 	return ""
 }

@@ -29,6 +29,11 @@ type Remains struct {
 	Far      *far.Found // near the device's end, that can bring the header back; nil for none
 	Ruined   *far.Found // one that cannot, where Far is nil: its locator is sound, and no head in it
 	Kept     *store.Head
+	// Former is a far header of another UUID than that of the volume which the guard saw on the device last: Far is
+	// nil.
+	Former *far.Found
+	// Reencrypted: it was being reencrypted then, and what is kept, and the far header, are from before that.
+	Reencrypted bool
 }
 
 // LookForRemains looks at the device's start, near its end, and into what the guard keeps. It only reads.
@@ -48,8 +53,28 @@ func LookForRemains(ctx context.Context, c *verb.Command, file *luks.File) Remai
 	if err != nil {
 		c.UI.Debugf("far header: %v", err)
 	}
+	r.recall(c, file)
 	r.Kept = keptOf(c, file, r.uuids())
 	return r
+}
+
+// recall adds what the guard knows of the volume that it saw on the device last.
+func (r *Remains) recall(c *verb.Command, file *luks.File) {
+	id, err := ID(file.Path())
+	if err != nil {
+		return
+	}
+	s := Store(c)
+	last := s.LastOn(guard.KeyOf(id))
+	if last == "" {
+		return
+	}
+	if r.Far != nil && r.Far.Locator.UUID != last {
+		r.Former, r.Far = r.Far, nil
+	}
+	if m, err := s.Load(last); err == nil {
+		r.Reencrypted = m.Chain.Reencrypted()
+	}
 }
 
 // uuids are those that the remains name.
@@ -97,15 +122,6 @@ func keptOf(c *verb.Command, file *luks.File, uuids []string) *store.Head {
 	return kept
 }
 
-// KeptCommand is how what the guard keeps comes back: as a header backup where it has the keyslots, else by the
-// guard itself, whose proof is shown first.
-func KeptCommand(program, device string, h *store.Head) string {
-	if h.Full {
-		return fmt.Sprintf("%s guard export %s --header-backup-file FILE", program, h.UUID)
-	}
-	return fmt.Sprintf("%s guard --once %s --dry-run", program, device)
-}
-
 // Hint is one line for somebody whose device is no valid LUKS device: what is there instead, and the command that
 // goes on from there. It is "" for other errors, and where nothing can be told.
 func Hint(ctx context.Context, c *verb.Command, device string, err error) string {
@@ -147,8 +163,8 @@ func (r Remains) hint(program, device string) string {
 		return fmt.Sprintf("A far header lies near its end, at byte %d: see what it brings back with %s repair "+
 			"--from-far --dry-run %s", r.Far.Place.Start(), program, device)
 	case r.Kept != nil:
-		return fmt.Sprintf("The guard keeps its header as it was at %s: %s", r.Kept.Time,
-			KeptCommand(program, device, r.Kept))
+		return fmt.Sprintf("The guard keeps its header as it was at %s: %s guard export %s --header-backup-file FILE",
+			r.Kept.Time, program, r.Kept.UUID)
 	case r.Ruined != nil:
 		return fmt.Sprintf("A far header was near its end, at byte %d, and no header is left in it: %s rescue %s",
 			r.Ruined.Place.Start(), program, device)

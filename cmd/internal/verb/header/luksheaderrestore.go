@@ -154,6 +154,11 @@ func overItsData(c *verb.Command, dev luks.Device, path string, backup *volume.V
 }
 
 func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path string, backup *volume.Volume) error {
+	if v.Version == 2 && v.Metadata().Reencrypting() {
+		return verb.Failure(ui.Failed, "A reencryption of %s is under way, or was cut off: what it has moved "+
+			"can be read with the present header alone. Conclude it first; %s fix %s tells how. Nothing was written.", path,
+			c.Program, path)
+	}
 	question := fmt.Sprintf("Device %s already contains LUKS%d header. Replacing header will destroy existing "+
 		"keyslots.", path, v.Version)
 	if v.UUID != backup.UUID {

@@ -19,6 +19,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
+	"github.com/orthrus-luks/orthrus/luks/relocate"
 )
 
 // checked is what check says of one device.
@@ -316,6 +317,7 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 		}
 		return e
 	}
+	_, _, e.Resizing, _ = relocate.FindLog(e.Choice.Copy.Metadata) // one of another version is for repair to refuse
 	f, err := luks.LookFar(file, e.Heads, e.Choice)
 	if err != nil {
 		c.UI.Errorf("WARNING: the far header of %s was not looked at: %v", file.Path(), err)
@@ -323,7 +325,7 @@ func evidence(c *verb.Command, file *luks.File) inspect.Evidence {
 	}
 	e.Far = &inspect.FarEvidence{
 		Judgement: f.Judgement, Token: f.Token, HasToken: f.HasToken, Recorded: f.Recorded,
-		Damaged: f.Damaged, Left: f.Left, Severed: f.Severed,
+		Damaged: f.Damaged, Left: f.Left, Severed: f.Severed, Unclear: f.Unclear,
 	}
 	return e
 }

@@ -84,6 +84,10 @@ func checkReport() cli.Report {
 				About: "keyslots damaged before the data that it holds whole; may be absent",
 			},
 			{
+				Path: "devices[].far_header.unclear_keyslots", Type: "list of integer",
+				About: "that may be whole in what is left of it alone; may be absent",
+			},
+			{
 				Path: "devices[].far_header.revoked_keyslots", Type: "integer",
 				About: "keyslots that it still holds and the header does not; may be absent",
 			},

@@ -4,6 +4,7 @@ package mend
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -63,6 +64,10 @@ func (s situation) advise() advice {
 			command: "luksHeaderRestore --header-backup-file FILE {device}", writes: true, code: verb.Lost,
 			note: "only a header backup from before the keyslots were destroyed opens it",
 		}
+	case s.mendable():
+		return s.fromFar()
+	case s.unclear():
+		return s.severed()
 	case s.report.Grade() == inspect.Lost && s.report.Chosen != "" && s.remains.Far == nil:
 		return advice{
 			state:   "The header is in order, and no keyslot that opens the data is whole.",
@@ -84,7 +89,7 @@ func (s situation) nothing() advice {
 	a := advice{code: ui.Failed}
 	named := s.remains.Named()
 	switch {
-	case s.remains.Far != nil, s.remains.Ruined != nil, s.remains.Kept != nil:
+	case s.remains.Far != nil, s.remains.Ruined != nil, s.remains.Kept != nil, s.remains.Former != nil:
 		return s.lost()
 	case named.Usage == signature.PartitionTable:
 		a.state, a.command = fmt.Sprintf("It is a disk with a partition table (%s), not a volume.", named.Kind), "list"
@@ -120,17 +125,29 @@ func (s situation) wayBack() advice {
 	case s.remains.Evidence.Choice.Copy.Metadata != nil && s.remains.Evidence.ChoiceErr != nil:
 		a.state = "The device is smaller than its header says: it was cut short, or this is only a part of it."
 		a.note = "give the device its size back; the data behind the end is not here"
+	case f != nil && f.State == far.Whole && s.remains.Reencrypted:
+		a.state = "Both copies of the header are gone, and a reencryption was under way when the guard saw it " +
+			"last; the far header is from before that."
+		a.command = "repair --from-far --dry-run {device}"
+		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if " +
+			"there is one"
 	case f != nil && f.State == far.Whole:
 		a.state, a.writes = "Both copies of the header are gone, and the far header is whole.", true
 		a.command, a.note = "repair --from-far {device}", "what it overwrites is kept"
+	case kept == nil && s.remains.Former != nil:
+		a.state = "The header is gone of the volume that the guard saw here last; a far header is left of UUID " +
+			s.remains.Former.Locator.UUID + "."
+		a.command, a.note = "rescue {device}", "the far header is from before that volume, or from before its "+
+			"UUID changed"
 	case kept != nil && kept.Full:
 		a.state = "The header is gone, and the guard keeps it with its keyslots."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
 		a.note = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
 	case kept != nil:
 		a.state = "The header is gone, and the guard keeps it; the keyslots are those on the device."
-		a.command = "guard --once {device} --dry-run"
-		a.note = "it says whether every byte of the keyslots is as it was, which putting the header back takes"
+		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
+		a.note = "it takes the keyslots from the device, where every byte of them is as it was; try the file " +
+			"first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
 	case f != nil:
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
@@ -165,9 +182,7 @@ func (s situation) healable() advice {
 		a.command, a.writes = "repair {device}", true
 		a.note = "it writes the one anew from the other, and keeps what was there"
 	case r.Far != nil && len(r.Far.Damaged) > 0:
-		a.state = fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
-			luks2.NameKeyslots(r.Far.Damaged))
-		a.command, a.writes, a.note = "repair {device}", true, "it brings the keyslot back from the far header"
+		return s.fromFar()
 	case s.cutOff:
 		return s.interrupted()
 	case s.dead() >= 0:
@@ -189,6 +204,44 @@ func (s situation) healable() advice {
 	default:
 		a.state, a.command = s.firstFinding(), "check {device}"
 	}
+	return a
+}
+
+// mendable: no keyslot that opens the data is whole on the device, and the far header has one.
+func (s situation) mendable() bool {
+	return s.report.Grade() == inspect.Lost && s.report.Far != nil && len(s.report.Far.Damaged) > 0
+}
+
+func (s situation) fromFar() advice {
+	code := verb.Lost
+	for _, k := range s.report.Keyslots {
+		if k.Bound && k.State == inspect.Plausible && !slices.Contains(s.report.Far.Damaged, k.ID) {
+			code = verb.Healable
+		}
+	}
+	return advice{
+		state: fmt.Sprintf("Damaged on the device, and whole in the far header: %s.",
+			luks2.NameKeyslots(s.report.Far.Damaged)),
+		command: "repair {device}", writes: true, code: code, note: "it brings the keyslot back from the far header",
+	}
+}
+
+// unclear: a far header that lost its locator may have what the device lost.
+func (s situation) unclear() bool { return s.report.Far != nil && len(s.report.Far.Unclear) > 0 }
+
+func (s situation) severed() advice {
+	code, body := verb.Healable, s.report.Far.Place
+	if s.report.Grade() == inspect.Lost {
+		code = verb.Lost
+	}
+	a := advice{
+		state: fmt.Sprintf("The far header lost its locator, and its body may have the last whole copy: %s.",
+			luks2.NameKeyslots(s.report.Far.Unclear)),
+		command: "luksHeaderRestore --header-backup-file FILE --dry-run {device}", code: code,
+	}
+	a.note = fmt.Sprintf("make FILE of it with dd iflag=skip_bytes,count_bytes skip=%d count=%d, and try it "+
+		"first with "+
+		"open --test-passphrase --header FILE", body.Body, body.Length)
 	return a
 }
 

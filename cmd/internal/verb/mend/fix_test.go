@@ -71,7 +71,17 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"a displaced far header": {situation{report: standing(far.Displaced)}, "far status d", false, verb.Healable},
 		"a keyslot that the far header has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{1}}
+			r.Keyslots = []inspect.Keyslot{{ID: 0, Bound: true, State: inspect.Plausible}, {ID: 1, Bound: true}}
 		})}, "repair d", true, verb.Healable},
+		"the only keyslot, which the far header has": {situation{report: reported(inspect.Lost, func(r *inspect.Report) {
+			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{0}}
+			r.Keyslots, r.Chosen = []inspect.Keyslot{{ID: 0, Bound: true, State: inspect.Ruined}}, "primary"
+		})}, "repair d", true, verb.Lost},
+		"what a far header without a locator may have": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
+			r.Far = &inspect.FarReport{
+				Standing: far.CutOff.String(), Unclear: []int{0}, Place: &inspect.FarPlace{Body: 4096, Length: 8192},
+			}
+		})}, "luksHeaderRestore --header-backup-file FILE --dry-run d", false, verb.Healable},
 		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
 		})}, "luksAddKey d", true, verb.Healable},
@@ -95,7 +105,7 @@ func TestAdviceRisksLeast(t *testing.T) {
 		"nothing but a ruined one":       {situation{remains: guarded.Remains{Ruined: hurt}}, "rescue d", false, verb.Lost},
 		"heads gone, far header whole":   {situation{report: gone, remains: guarded.Remains{Far: whole, Kept: full}}, "repair --from-far d", true, verb.Lost},
 		"heads gone, kept with keyslots": {situation{report: gone, remains: guarded.Remains{Far: hurt, Kept: full}}, "guard export u --header-backup-file FILE", false, verb.Lost},
-		"heads gone, kept without them":  {situation{report: gone, remains: guarded.Remains{Kept: bare}}, "guard --once d --dry-run", false, verb.Lost},
+		"heads gone, kept without them":  {situation{report: gone, remains: guarded.Remains{Kept: bare}}, "guard export u --header-backup-file FILE", false, verb.Lost},
 		"heads gone, far header hurt":    {situation{report: gone, remains: guarded.Remains{Far: hurt}}, "repair --from-far --dry-run d", false, verb.Lost},
 		"heads gone, overwritten since":  {situation{report: gone, remains: guarded.Remains{Far: whole, Evidence: bears("ext4", signature.Filesystem).Evidence}}, "repair --from-far --dry-run d", false, verb.Lost},
 		"heads gone":                     {situation{report: gone}, "rescue d", false, verb.Lost},

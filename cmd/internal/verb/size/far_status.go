@@ -58,7 +58,7 @@ func farStatus(ctx context.Context, c *verb.Command, o *farOptions) error {
 	defer v.Close()
 	f, err := v.Far(ctx)
 	if err != nil {
-		return volume.FarError(v.Path, err)
+		return v.FarError(err)
 	}
 	if o.search {
 		found, err := searchFar(ctx, v)

@@ -122,14 +122,14 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		return nil
 	}
 	if err != nil {
-		return volume.FarError(v.Path, err)
+		return v.FarError(err)
 	}
 	if err := notZoned(v); err != nil {
 		return err
 	}
 	room, err := proveRoom(ctx, c, v)
 	if err != nil {
-		return volume.FarError(v.Path, err)
+		return v.FarError(err)
 	}
 	defer room.Close()
 	if room.End <= plan.DataSize && room.visible > plan.DataSize && !o.shrinkData {
@@ -138,7 +138,7 @@ func farEnable(ctx context.Context, c *verb.Command, o *farOptions) error {
 			v.Path, room.visible-plan.DataSize, plan.DataSize, room.kind, room.End)
 	}
 	if plan, err = v.EnableFar(ctx, room.Room); err != nil {
-		return volume.FarError(v.Path, err)
+		return v.FarError(err)
 	}
 	c.UI.Sayf("Far header of %s: %d bytes at byte %d, locator at byte %d; the data has %d bytes.",
 		v.Path, plan.Place.Body.Size, plan.Place.Start(), plan.Place.Locator, plan.DataSize)
@@ -167,7 +167,7 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	var wiped []far.Place
 	if o.forgetNewer {
 		if wiped, err = v.GiveUpNewerFar(ctx); err != nil {
-			return volume.FarError(v.Path, err)
+			return v.FarError(err)
 		}
 	}
 	err = v.DisableFar(ctx)
@@ -184,7 +184,7 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 		err = nil
 	}
 	if err != nil {
-		return volume.FarError(v.Path, err)
+		return v.FarError(err)
 	}
 	c.UI.Sayf("%s has no far header any more; a mapping of it keeps its length until it is resized.", v.Path)
 	return nil
@@ -200,13 +200,13 @@ func farSync(ctx context.Context, c *verb.Command, o *farOptions) error {
 	defer v.Close()
 	f, err := v.Far(ctx)
 	if err != nil {
-		return volume.FarError(v.Path, err)
+		return v.FarError(err)
 	}
 	var room *luks.Room
 	if f.Exposed || f.Covered {
 		proof, err := proveRoom(ctx, c, v)
 		if err != nil {
-			return volume.FarError(v.Path, err)
+			return v.FarError(err)
 		}
 		defer proof.Close()
 		room = &proof.Room
@@ -219,7 +219,7 @@ func farSync(ctx context.Context, c *verb.Command, o *farOptions) error {
 	}
 	done, err := v.SyncFar(ctx, room, others)
 	tellSynced(c, v.Path, done)
-	return volume.FarError(v.Path, err)
+	return v.FarError(err)
 }
 
 // searchFar looks for forgotten copies at every MiB of the device.

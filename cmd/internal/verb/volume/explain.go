@@ -17,7 +17,9 @@ import (
 
 // FarError puts a refusal into one line that names the device, and says that nothing was changed where no step
 // was begun.
-func FarError(path string, err error) error {
+func (v *Volume) FarError(err error) error { return farError(v.Path, v.Mended, err) }
+
+func farError(path string, mended bool, err error) error {
 	var left *luks.FarError
 	var begun *commit.StepError
 	switch {
@@ -28,8 +30,12 @@ func FarError(path string, err error) error {
 	case errors.Is(err, activate.ErrSuspended), errors.Is(err, activate.ErrUnconfirmed):
 		return err
 	}
+	changed := "Nothing"
+	if mended {
+		changed = "The header was mended, and nothing else"
+	}
 	return &verb.Notice{
-		Text: fmt.Sprintf("Device %s: %s. Nothing was changed.", path, verb.OneLine(err)),
+		Text: fmt.Sprintf("Device %s: %s. %s was changed.", path, verb.OneLine(err), changed),
 		Code: ui.Failed, Err: err,
 	}
 }

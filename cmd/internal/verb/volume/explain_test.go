@@ -26,7 +26,7 @@ func TestNothingWasChangedIsSaidOnlyWhereNoStepWasBegun(t *testing.T) {
 		"a wipe failed":     {&commit.StepError{What: "wipe it", Err: left}, false, "at byte 7340032: broken"},
 		"something is left": {errors.Join(left), false, "at byte 7340032: broken"},
 	} {
-		text := FarError("v.img", c.err).Error()
+		text := farError("v.img", false, c.err).Error()
 		if strings.Contains(text, "Nothing was changed") != c.unchanged || !strings.Contains(text, c.says) {
 			t.Errorf("%s: %s", name, text)
 		}

@@ -90,9 +90,11 @@ func Guard() verb.Verb {
 					"under a mapping gets a table of errors, and the mapping goes away with its last user.",
 				"guard status asks the running guard; guard history shows what happened to a volume; guard undo " +
 					"takes back the last repair of one, and has the guard leave it alone until it is in order again. " +
-					"guard export makes a header backup of what the guard keeps of a volume under store = full, in " +
-					"the new file named by --header-backup-file, or with --all one of each volume. With --once one device is looked at, as from a udev " +
-					"rule; --dry-run then only says what would be done. The exit status is 6 where something stays " +
+					"guard export makes a header backup of what the guard keeps of a volume, in the new file " +
+					"named by " +
+					"--header-backup-file, or with --all one of each volume; without store = full it takes the " +
+					"keyslots " +
+					"from the device, if they are as they were. With --once one device is looked at, as from a udev rule; --dry-run then only says what would be done. The exit status is 6 where something stays " +
 					"damaged, 7 where no header is left.",
 				"SIGHUP makes the guard read its configuration again; one that is wrong changes nothing.",
 			},

@@ -9,28 +9,47 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // guardExport makes a header backup of what the guard keeps of a volume.
 func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	memory, err := guarded.Store(c).Load(uuid)
 	head := memory.Head
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !memory.Kept {
+	if errors.Is(err, fs.ErrNotExist) {
 		return verb.Failure(ui.NoDevice, "The guard keeps no header of a volume with UUID %s.", uuid)
+	}
+	if tip, _ := memory.Chain.Tip(); err == nil && !memory.Kept {
+		return verb.Failure(ui.NoDevice, "The guard keeps no header of the state of volume %s that it saw last "+
+			"(seqid %d). "+
+			"guard history lists what it has of earlier ones.", uuid, tip.SeqID)
 	}
 	if err != nil {
 		return err
 	}
-	image, err := head.Backup(ctx)
+	head, err = filled(memory)
+	var image []byte
+	if err == nil {
+		image, err = head.Backup(ctx)
+	}
+	var changed *store.ChangedError
+	if errors.As(err, &changed) {
+		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, and its device has "+
+			"them not "+
+			"as they were (%s). Keeping them takes store = full in the "+
+			"configuration.", strings.Join(changed.Parts, ", "))
+	}
 	if errors.Is(err, store.ErrNoAreas) {
 		return verb.Failure(ui.Failed, "What the guard keeps of the volume has no keyslots, so that no passphrase "+
-			"would open it: that takes store = full in its configuration.")
+			"would open it, and the device that has them is not here.")
 	}
 	if err != nil {
 		return verb.Failure(ui.Failed, "What the guard keeps of the volume cannot be used: %v.", err)
@@ -42,6 +61,28 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 		"DEVICE; to write it back: orthrus luksHeaderRestore --header-backup-file %s DEVICE.",
 		head.Time, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V)
 	return nil
+}
+
+// filled is the head that is kept with its keyslots: those of the device that the volume was seen on last, where they
+// were not kept.
+func filled(m store.Memory) (store.Head, error) {
+	if m.Head.Full {
+		return m.Head, nil
+	}
+	tip, _ := m.Chain.Tip()
+	path := guard.PathOf(tip.Device)
+	if path == "" {
+		return m.Head, store.ErrNoAreas
+	}
+	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
+	if errors.Is(err, fs.ErrNotExist) {
+		return m.Head, store.ErrNoAreas
+	}
+	if err != nil {
+		return m.Head, err
+	}
+	head, err := m.Head.Filled(file)
+	return head, errors.Join(err, file.Close())
 }
 
 // guardExportAll makes a header backup of every volume that the guard keeps with its keyslots.
@@ -71,7 +112,11 @@ func exportInto(ctx context.Context, s store.Store, dir, uuid string) (string, e
 	if err != nil || !memory.Kept {
 		return "", errors.New("no header is kept")
 	}
-	image, err := memory.Head.Backup(ctx)
+	head, err := filled(memory)
+	if err != nil {
+		return "", err
+	}
+	image, err := head.Backup(ctx)
 	if err != nil {
 		return "", err
 	}

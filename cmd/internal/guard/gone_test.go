@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
+)
+
+const otherUUID = "22222222-3333-4444-8555-666666666666"
+
+// TestAVolumeOfWhichNothingIsLeftIsReported: whatever took its header, unless that put something of its own there.
+func TestAVolumeOfWhichNothingIsLeftIsReported(t *testing.T) {
+	for _, config := range []string{"", "repair = proven\nstore = full"} {
+		b := newBench(t, config)
+		path, contents := b.image("a", "luks2-unbound")
+		uuid := b.look(path).UUID
+		b.put(path, damaged(contents, 0, 2*headSize))
+		gone := damaged(contents, 0, 2*headSize)
+		v := b.look(path)
+		if v.UUID != uuid || v.Verdict != "lost" || !strings.Contains(strings.Join(v.Findings, "\n"), "guard export "+uuid) {
+			t.Errorf("%+v", v)
+		}
+		b.holds(path, gone)
+		b.put(path, contents)
+		if v := b.look(path); v.Verdict != "healthy" {
+			t.Errorf("put back: %+v", v)
+		}
+		swap := damaged(contents, 0, len(contents))
+		copy(swap[4096-10:], "SWAPSPACE2")
+		swap[1024] = 1 // its version
+		b.put(path, swap)
+		if v := b.Look(t.Context(), path); v != nil {
+			t.Errorf("beneath a swap area: %+v", v)
+		}
+		if m, err := b.store.Load(uuid); err != nil || !strings.Contains(m.Chain.Ended, "swap") {
+			t.Errorf("remembered: %v, %v", m.Chain.Ended, err)
+		}
+	}
+}
+
+// TestTheFarHeaderOfAFormerUUIDBringsNothingBack: the state seen last on the device counts, under whatever UUID.
+func TestTheFarHeaderOfAFormerUUIDBringsNothingBack(t *testing.T) {
+	b := newBench(t, "repair = off")
+	path, contents := b.farImage("a")
+	b.look(path)
+	b.change(path, func(file *luks.File) error {
+		return otherTool(t.Context(), file, func(c *luks2.Copy) { c.Header.UUID = otherUUID })
+	})
+	if v := b.look(path); v.UUID != otherUUID {
+		t.Fatalf("%+v", v)
+	}
+	renamed, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed, err := policy.Parse([]byte("repair = proven"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.settings.Store(&allowed)
+	bad := damaged(renamed, 0, 2*headSize)
+	b.put(path, bad)
+	v := b.look(path)
+	if v.UUID != otherUUID || v.Verdict != "lost" || v.Did != "" ||
+		!strings.Contains(strings.Join(v.Findings, "\n"), "is from before that") {
+		t.Errorf("%+v", v)
+	}
+	b.holds(path, bad)
+	b.put(path, contents) // an older state, which does not come back by itself either
+	b.look(path)
+}
+
+// TestTheFarHeaderIsFoundOnADeviceThatGrewUnseen, where it does not lie at the end any more.
+func TestTheFarHeaderIsFoundOnADeviceThatGrewUnseen(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	b.look(path)
+	b.put(path, append(damaged(contents, 0, 2*headSize), make([]byte, 8<<20)...))
+	if v := b.look(path); !strings.Contains(v.Did, "far header") || v.Verdict == "lost" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestAReencryptionSeenAmidItsWorkIsRemembered: the far header, and what is kept, are from before it.
+func TestAReencryptionSeenAmidItsWorkIsRemembered(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	uuid := b.look(path).UUID
+	// The word that every run leaves in the metadata, in a head that is not valid.
+	torn := damaged(contents, 0, headSize)
+	copy(torn[8192:], reencryptWord)
+	b.put(path, torn)
+	if v := b.look(path); v.Did != "" {
+		t.Fatalf("%+v", v)
+	}
+	b.holds(path, torn)
+	if m, err := b.store.Load(uuid); err != nil || !m.Chain.Reencrypted() {
+		t.Fatalf("remembered: %v, %v", m.Chain.Ended, err)
+	}
+	bad := damaged(contents, 0, 2*headSize)
+	b.put(path, bad)
+	v := b.look(path)
+	if v.Did != "" || !strings.Contains(strings.Join(v.Because, "\n"), "a reencryption is under way, or was") {
+		t.Errorf("%+v", v)
+	}
+	b.holds(path, bad)
+	b.put(path, contents)
+	if v := b.look(path); v.Verdict != "healthy" {
+		t.Errorf("%+v", v)
+	}
+	if m, _ := b.store.Load(uuid); m.Chain.Reencrypted() {
+		t.Error("a state in order does not end it")
+	}
+}
