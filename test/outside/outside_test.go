@@ -92,7 +92,7 @@ func TestProgramsOfOthersBuildAndRun(t *testing.T) {
 	}
 	line := regexp.MustCompile(`^0 16384 crypt aes-xts-plain64 :64:logon:cryptsetup:[-0-9a-f]{36}-d0 0 8:16 32768 1 ` +
 		`sector_size:4096\n$`)
-	if got := r.run("bin/table", image); !line.MatchString(got) {
+	if got := r.run("bin/table", image, "second"); !line.MatchString(got) {
 		t.Errorf("table: %q", got)
 	}
 	paths := []string{image}

@@ -13,8 +13,8 @@ var cryptsetupAbout = []string{
 		"cryptsetup's command lines and answers as cryptsetup 2.8 does, by text and by exit code, and what it writes " +
 		"other releases of cryptsetup read and change.",
 	"What orthrus adds shows under its own name only: by this one there is no far header unless --far-header asks " +
-		"for it, nothing is said of what was done without -v, and no advice is given. Where a volume does not open, ask " +
-		"orthrus-fix(8).",
+		"for it, nothing is said of what was done without -v, and no advice is given. Where a volume does not open, " +
+		"ask orthrus-fix(8).",
 }
 
 var cryptsetupExits = []item{
@@ -27,8 +27,10 @@ var cryptsetupExits = []item{
 }
 
 var cryptsetupExamples = []cli.Example{
-	{What: "Make a volume, map it, and close it:", Line: "cryptsetup luksFormat /dev/sdX\ncryptsetup open /dev/sdX vault\n" +
-		"cryptsetup close vault"},
+	{
+		What: "Make a volume, map it, and close it:",
+		Line: "cryptsetup luksFormat /dev/sdX\ncryptsetup open /dev/sdX vault\ncryptsetup close vault",
+	},
 	{What: "Keep header and keyslots on another medium:", Line: "cryptsetup luksHeaderBackup /dev/sdX " +
 		"--header-backup-file header.backup"},
 }

@@ -62,12 +62,15 @@ func printSegments(c *verb.Command, r *inspect.Report) {
 		if i == 0 {
 			c.UI.Printf("data:")
 		}
-		end := ""
+		cipher, end := "", ""
+		if s.Cipher != "" {
+			cipher = fmt.Sprintf(", %s, sectors of %d", s.Cipher, s.SectorSize)
+		}
 		if s.Dynamic {
 			end = " to the device's end"
 		}
-		c.UI.Itemf("  ", "segment %d: %s, %s, sectors of %d, %d bytes (%s) from byte %d%s", s.ID, s.Type, s.Cipher,
-			s.SectorSize, s.Size, ui.Bytes(int64(s.Size)), s.Offset, end)
+		c.UI.Itemf("  ", "segment %d: %s%s, %d bytes (%s) from byte %d%s", s.ID, s.Type, cipher, s.Size,
+			ui.Bytes(int64(s.Size)), s.Offset, end)
 	}
 }
 
@@ -98,10 +101,10 @@ func printReencryption(c *verb.Command, r *inspect.Reencryption) {
 		if p.Size == 0 {
 			size = "up to the end"
 		}
-		c.UI.Printf("    data from byte %d, %s: %s, from byte %d of the device", p.Start, size, p.Side, p.Offset)
+		c.UI.Itemf("    ", "data from byte %d, %s: %s, from byte %d of the device", p.Start, size, p.Side, p.Offset)
 	}
 	if r.Record != nil {
-		c.UI.Printf("    %d of %d units of the hot zone are as they are recorded", r.Record.Old, r.Record.Units)
+		c.UI.Itemf("    ", "%d of %d units of the hot zone are as they are recorded", r.Record.Old, r.Record.Units)
 	}
 }
 
@@ -112,10 +115,10 @@ func printLoader(c *verb.Command, l inspect.Loader) {
 		c.UI.Printf("  %s: could not open this volume", l.Name)
 	}
 	for _, why := range l.Refuses {
-		c.UI.Printf("    refuses %s", why)
+		c.UI.Itemf("    ", "refuses %s", why)
 	}
 	for _, note := range l.Notes {
-		c.UI.Printf("    note: %s", note)
+		c.UI.Itemf("    ", "note: %s", note)
 	}
 }
 

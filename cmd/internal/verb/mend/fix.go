@@ -18,6 +18,8 @@ import (
 
 // fixed is the report of fix --json.
 type fixed struct {
+	_ [0]func() // no comparison is made of it
+
 	Device  string `json:"device"`
 	UUID    string `json:"uuid,omitempty"`
 	Verdict string `json:"verdict"`
