@@ -204,11 +204,26 @@ func TestTheBodyOfACutOffFarHeaderGoesToo(t *testing.T) {
 	}
 }
 
-// TestBytesOfOthersInACutOffFarHeaderStay: one byte in what must be zero, or data that reach there, and nothing goes.
+// TestOfACutOffFarHeaderItsPartsGo, and what lies between them stays.
+func TestOfACutOffFarHeaderItsPartsGo(t *testing.T) {
+	dev, v := twoKeys(t, 8*mib)
+	p := farOf(t, v).Token.Far
+	cutByOne(dev)
+	dev.image[p.Body.End()-512] = 1
+	if err := loaded(t, dev).DisableFar(ctx); err != nil {
+		t.Error(err)
+	}
+	want := make([]byte, dev.Size()-int64(p.Start()))
+	want[p.Body.Size-512] = 1
+	if !bytes.Equal(dev.image[p.Start():], want) {
+		t.Error("its parts are left, or more went")
+	}
+}
+
+// TestBytesOfOthersInACutOffFarHeaderStay: nothing of the volume's is there, or data that reach there, and nothing goes.
 func TestBytesOfOthersInACutOffFarHeaderStay(t *testing.T) {
 	for name, spoil := range map[string]func(dev *limited, p far.Place){
-		"a byte between the areas": func(dev *limited, p far.Place) { dev.image[p.Body.End()-512] = 1 },
-		"a head":                   func(dev *limited, p far.Place) { clear(dev.image[p.Start() : p.Start()+64<<10]) },
+		"the heads": func(dev *limited, p far.Place) { clear(dev.image[p.Start() : p.Start()+64<<10]) },
 		"a mapping": func(dev *limited, p far.Place) {
 			dev.live = []luks2.Extent{{Offset: mib, Size: p.Start()}}
 		},

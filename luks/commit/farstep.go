@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -330,6 +331,9 @@ func (s *Session) wipeSevered(p far.Place, head luks2.Copy, going []revoked) err
 func (s *Session) wipeBody(f far.Found, head luks2.Copy, going []revoked) error {
 	plan := severed(f, s.choice.Copy)
 	err := f.LastCopyOn(s.dev, s.heads, head)
+	if t, _, found, bad := far.Find(head.Metadata); bad == nil && found && t.Phase == far.Disabling {
+		err = nil // what was wiped of it before that was cut off differs, too: DisableFar had looked
+	}
 	if err != nil && len(going) == 0 {
 		return err
 	}
@@ -339,18 +343,30 @@ func (s *Session) wipeBody(f far.Found, head luks2.Copy, going []revoked) error 
 	return errors.Join(s.overwriteLeft(f), applySettled(s.dev, plan))
 }
 
-// severed is the plan that wipes all of the body.
-func severed(f far.Found, holds luks2.Copy) (p Plan) {
-	p.loose(holds, Area{"wiped far header", f.Place.Body.Offset, make([]byte, len(f.Body))})
-	return p
+// severed is the plan that wipes all parts of the body.
+func severed(f far.Found, holds luks2.Copy) Plan {
+	var list []luks2.Extent
+	for _, p := range f.Locator.Parts {
+		list = append(list, p.Extent)
+	}
+	return partsWiped(f, holds, list)
 }
 
 // struck is the plan that wipes what a far header has of those keyslots.
-func struck(f far.Found, holds luks2.Copy, going []revoked) (p Plan) {
+func struck(f far.Found, holds luks2.Copy, going []revoked) Plan {
+	var list []luks2.Extent
 	for _, r := range going {
-		if e := r.area(); e.End() <= uint64(len(f.Body)) {
-			p.loose(holds, Area{"wiped keyslot of the far " +
-				"header", f.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
+		list = append(list, r.area())
+	}
+	return partsWiped(f, holds, list)
+}
+
+// partsWiped is the plan that wipes those ranges of a body, the last first: the heads, which tell what the others are,
+// go last.
+func partsWiped(f far.Found, holds luks2.Copy, list []luks2.Extent) (p Plan) {
+	for _, e := range slices.Backward(list) {
+		if e.End() <= uint64(len(f.Body)) {
+			p.loose(holds, Area{"wiped part of the far header", f.Place.Body.Offset + e.Offset, make([]byte, e.Size)})
 		}
 	}
 	return p

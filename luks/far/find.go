@@ -164,7 +164,7 @@ func (f Found) Head() (luks2.Copy, error) {
 }
 
 // Severed is the far header of a volume at a place whose locator the device has lost, with its end or since, while the
-// whole body is still there: its heads are the volume's, every byte in no area is zero, and the data end before it.
+// body is still there: a head in it is the volume's, and the data end before it. What lies in no part is not its own.
 func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) {
 	size := uint64(max(dev.Size(), 0))
 	if p.None() || p.Body.End() > size || p.Body.Size > MaxLength || p.Start() < Length(head) ||
@@ -181,7 +181,7 @@ func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) 
 	}
 	layout, err := Layout(own)
 	f.Locator = Locator{UUID: own.Header.UUID, Place: p, Contents: Sums(f.Body, layout, own.Header.SeqID)}
-	return f, err == nil && bytes.Equal(f.Body, Image(f.Body, layout))
+	return f, err == nil
 }
 
 // lostLocator: it lies beyond the device's end, or both slots were overwritten.

@@ -265,11 +265,15 @@ func (s situation) farHeader() advice {
 }
 
 func (s situation) interrupted() advice {
-	return advice{
+	a := advice{
 		state:   "A change that goes in steps was cut off; the volume opens.",
 		command: "repair {device}", writes: true, code: verb.Healable,
 		note: "it concludes what was begun, or takes it back, without a passphrase",
 	}
+	if s.report.Far != nil && s.report.Far.Standing == far.Transit.String() {
+		a.note += "; where it cannot make the far header anew, far disable gives that up"
+	}
+	return a
 }
 
 func (s situation) healthy() advice {
