@@ -89,10 +89,10 @@ asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
 # The guard's own tests play what happens to disks, which takes longer than all other unit tests; .ci/run has them.
 guards  := $(module)/(test/guard|cmd/internal/guard)
 # Parts of `make test` that have a line of their own.
-apart   := $(module)/test/(vm|interop|referee|crash|monkey)
+apart   := $(module)/test/(vm|interop|referee|crash|monkey|outside)
 
 .PHONY: all build demo setup help clean man completions install install-cryptsetup uninstall release tarballs sources deb \
-	test test-long test-unit test-guard test-386 test-emulated test-referee test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
+	test test-long test-unit test-guard test-386 test-emulated test-referee test-outside test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
 	test-vm test-vm-slice test-vm-dear test-vm-slow test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine test-release \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
@@ -120,7 +120,7 @@ demo: setup
 
 # Parts of make test, the longest first, and the tests that .ci/run has beside them.
 parts   := test-unit test-vm-slice test-interop-slice test-crash test-monkey
-later   := test-guard test-386 test-referee test-vm-dear test-vm-slow test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
+later   := test-guard test-386 test-referee test-outside test-vm-dear test-vm-slow test-interop-dear test-machine test-guard-vm test-uml test-engine test-boot test-callers crash crash-far fuzz
 
 ## test               unit tests, slices of interoperability, crashes and monkey, one virtual machine
 test: setup
@@ -154,6 +154,10 @@ test-emulated:
 ## test-referee       the same tables and uevents through independent modules
 test-referee:
 	cd test/referee && $(test) ./...
+
+## test-outside       programs of others, in a module of their own, with the race detector
+test-outside:
+	$(test) ./test/outside
 
 ## test-interop       us and cryptsetup on the same image files (RUN=pattern)
 test-interop: setup
@@ -295,11 +299,11 @@ bench: build setup
 	@$(GO) build -o bin/bench ./test/bench
 	@bin/bench -out bin/bench.md
 	@$(MAKE) --no-print-directory bench-boot
-	@echo; echo 'bin/bench.md has these tables, bin/bench.txt the Go benchmarks; make bench-readme quotes the tables in README.md'
+	@echo; echo 'bin/bench.md has these tables, bin/bench.txt the Go benchmarks; make bench-readme quotes the tables in cmd/pages/speed.md'
 
-## bench-readme       puts the tables of the last make bench into README.md
+## bench-readme       puts the tables of the last make bench into cmd/pages/speed.md
 bench-readme:
-	@$(GO) run ./test/bench -out bin/bench.md -readme README.md
+	@$(GO) run ./test/bench -out bin/bench.md -readme cmd/pages/speed.md
 
 ## differ             LINES drawn command lines of seed SEED, ours beside cryptsetup 2.6.1 and 2.7.5 (LINES=20000 SEED=1)
 LINES ?= 20000
@@ -404,9 +408,10 @@ deb:
 packed   = $(run) ./scripts/release -version '$(VERSION)' -commit '$(COMMIT)' -time '$(SOURCE_DATE_EPOCH)' $(RELEASES) && \
 	if [ -n '$(SIGN)' ]; then cd $(RELEASES) && $(SIGN) SHA256SUMS; fi
 
-## test-release       a release twice, the second from packed sources in another folder; installed into an empty root, and removed
+## test-release       a release twice, the second from packed sources in another folder; installed into an empty root, and
+##                    removed; for this processor, or RELEASE="amd64 arm64 …"
 test-release:
-	@./scripts/release/prove
+	@RELEASE='$(if $(filter-out undefined file,$(origin RELEASE)),$(RELEASE))' ./scripts/release/prove
 
 ## clean              removes bin and what test-long remembers
 clean:

@@ -201,7 +201,7 @@ func replaced(t *testing.T, v *luks.Volume, fill int) {
 	key := unlock(t, v, "one")
 	for id := 1; id <= fill; id++ {
 		n := cheap
-		n.ID = id
+		n.ID = luks.At(id)
 		if _, err := v.AddKey(ctx, key, []byte("other"), n); err != nil {
 			t.Fatal(err)
 		}
@@ -210,7 +210,7 @@ func replaced(t *testing.T, v *luks.Volume, fill int) {
 		t.Fatal(err)
 	}
 	n := cheap
-	n.ID = 0
+	n.ID = luks.At(0)
 	if _, err := v.AddKey(ctx, unlock(t, v, "other"), []byte("other"), n); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,12 @@ type Plaintext = plaintext.Plaintext
 // the one that holds the data. Errors: ErrUnsupported for segments that are not plain encryption,
 // those of package sector for ciphers, GeometryError for a device that is too small.
 func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
+	switch {
+	case dev == nil:
+		return nil, ErrNoDevice
+	case key == nil || key.Buffer == nil:
+		return nil, ErrVolumeKey
+	}
 	return plaintext.Open(dev, v.View, key.Bytes())
 }
 

@@ -20,7 +20,7 @@ func ExampleFormat() {
 	v, err := luks.Format(context.Background(), dev, []byte("correct horse"), luks.FormatOptions{
 		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 4096,
 		UUID: "0a1b2c3d-0000-4000-8000-000000000000", Label: "backup",
-		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.Argon2id, Time: 4, Memory: 64, CPUs: 1}},
+		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.Argon2id, Time: 4, Memory: 64, CPUs: 1}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -37,13 +37,13 @@ func ExampleVolume_AddKey() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	key, err := v.Unlock(ctx, []byte("correct horse"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(ctx, []byte("correct horse"), luks.UnlockOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer key.Close()
 	slot, err := v.AddKey(ctx, key, []byte("second key"), luks.NewKeyslot{
-		ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha512", Iterations: 1000},
+		KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha512", Iterations: 1000},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -60,7 +60,7 @@ func ExampleVolume_Plaintext() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	key, err := v.Unlock(ctx, []byte("correct horse"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(ctx, []byte("correct horse"), luks.UnlockOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func exampleVolume() *memory {
 	if err != nil {
 		log.Fatal(err)
 	}
-	key, err := v.Unlock(ctx, []byte("correct horse"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(ctx, []byte("correct horse"), luks.UnlockOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -28,10 +28,18 @@ type Geometry = format.Geometry
 // ErrUnproven is returned for a volume that was written and then did not open.
 var ErrUnproven = errors.New("the new header does not open")
 
-// Format makes a new volume on dev and returns it. Everything that can fail without a write fails
+// Format makes a new volume on dev and returns it. FormatOptions{} makes a good one: LUKS2, with a fresh UUID and costs
+// that are measured, which takes some seconds. Everything that can fail without a write fails
 // first: geometry, cipher, key derivation. Then the old metadata is wiped, the keyslot material
 // written, and the header last. The volume is then opened once: ErrUnproven where that fails.
 func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions) (*Volume, error) {
+	if dev == nil {
+		return nil, ErrNoDevice
+	}
+	o, err := o.Complete(ctx, dev.Size())
+	if err != nil {
+		return nil, err
+	}
 	key, err := o.Key()
 	if err != nil {
 		return nil, err
@@ -65,7 +73,7 @@ func (v *Volume) prove(ctx context.Context, passphrase []byte, id int) error {
 			return fmt.Errorf("%w: %w", ErrUnproven, err)
 		}
 	}
-	key, err := v.Unlock(ctx, passphrase, UnlockOptions{Keyslot: id})
+	key, err := v.Unlock(ctx, passphrase, UnlockOptions{Keyslot: At(id)})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnproven, err)
 	}

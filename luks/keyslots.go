@@ -28,6 +28,9 @@ var ErrLUKSMeta = header.ErrLUKSMeta
 // new keyslot's id. Errors: luks2.ErrTaken, luks2.ErrNoID, luks2.ErrNoRoom, ErrMeanwhile where the passphrase
 // that gave the key was revoked since, those of the KDF and of writing.
 func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (int, error) {
+	if key == nil || key.Buffer == nil {
+		return 0, ErrVolumeKey
+	}
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
 	}
@@ -91,6 +94,9 @@ func (v *Volume) add1(ctx context.Context, expect commit.Expect, s keys.Sealed, 
 // iterations, and without room n.Aside decides. The keyslot's id is returned. ErrMeanwhile: it is another
 // keyslot by now. OverwriteError: see there.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (id int, err error) {
+	if key == nil || key.Buffer == nil {
+		return 0, ErrVolumeKey
+	}
 	if err := v.CheckRequirements(); err != nil {
 		return 0, err
 	}
@@ -106,7 +112,7 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	expect.Keyslots = []commit.Identity{slot.Identity}
 	if v.Version == 1 {
 		err = v.enter1(ctx, func(session *commit.Session1) (err error) {
-			id, err = keys.Change1(session, expect, s, n.ID == slot.ID, v.aside(n.Aside))
+			id, err = keys.Change1(session, expect, s, n.ID == At(slot.ID), v.aside(n.Aside))
 			return err
 		})
 		return id, err

@@ -52,8 +52,8 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 
 var (
 	ctx   = context.Background()
-	anyID = luks.UnlockOptions{Keyslot: luks.AnyKeyslot}
-	cheap = luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
+	anyID = luks.UnlockOptions{}
+	cheap = luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
 )
 
 func options(version int) luks.FormatOptions {
@@ -171,7 +171,7 @@ func TestFormatAddChangeKill(t *testing.T) {
 
 func TestAKeyslotWithoutAPriorityIsTriedLikeAnyOther(t *testing.T) {
 	dev, o := &memory{image: make([]byte, 6<<20)}, options(2)
-	o.Keyslot = luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: cheap.KDF}
+	o.Keyslot = luks.NewKeyslot{KDF: cheap.KDF}
 	v, err := luks.Format(ctx, dev, []byte("one"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -254,9 +254,7 @@ func TestFormatRefusesBeforeItWrites(t *testing.T) {
 		{"label too long", func(o *luks.FormatOptions) { o.Label = string(make([]byte, 48)) }},
 		{"KDF of no cost", func(o *luks.FormatOptions) { o.Keyslot.KDF.Iterations = 0 }},
 		{"unknown KDF", func(o *luks.FormatOptions) { o.Keyslot.KDF.Type = "scrypt" }},
-		{"no cipher", func(o *luks.FormatOptions) { o.Cipher = "" }},
-		{"no key", func(o *luks.FormatOptions) { o.KeySize = 0 }},
-		{"thirty-third keyslot", func(o *luks.FormatOptions) { o.Keyslot.ID = 32 }},
+		{"thirty-third keyslot", func(o *luks.FormatOptions) { o.Keyslot.ID = luks.At(32) }},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -342,17 +340,17 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 func TestUnboundKeyslotsOpenOnlyWhenAskedFor(t *testing.T) {
 	_, v := formatted(t, 2)
 	n := cheap
-	n.ID = 9
+	n.ID = luks.At(9)
 	if _, err := v.AddUnboundKey(ctx, bytes.Repeat([]byte{5}, 16), []byte("side"), n); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.Unlock(ctx, []byte("side"), anyID); !errors.Is(err, luks.ErrPassphrase) {
 		t.Errorf("without asking: %v", err)
 	}
-	if _, err := v.Unlock(ctx, []byte("side"), luks.UnlockOptions{Keyslot: 9}); !errors.Is(err, luks.ErrNoUsableKeyslot) {
+	if _, err := v.Unlock(ctx, []byte("side"), luks.UnlockOptions{Keyslot: luks.At(9)}); !errors.Is(err, luks.ErrNoUsableKeyslot) {
 		t.Errorf("named only: %v", err)
 	}
-	key, err := v.Unlock(ctx, []byte("side"), luks.UnlockOptions{Keyslot: 9, Unbound: true})
+	key, err := v.Unlock(ctx, []byte("side"), luks.UnlockOptions{Keyslot: luks.At(9), Unbound: true})
 	if err != nil || key.Keyslot != 9 || key.Len() != 16 {
 		t.Fatalf("asked for: %v", err)
 	}
@@ -398,8 +396,8 @@ func TestErasingTakesTheKeysOfHeadsThatContradictEachOther(t *testing.T) {
 		images[key] = &memory{image: bytes.Clone(base.image)}
 		v := loaded(t, images[key])
 		n := cheap
-		if n.ID = 1; key == "three" { // beside what the other one has
-			n.ID = 2
+		if n.ID = luks.At(1); key == "three" { // beside what the other one has
+			n.ID = luks.At(2)
 			if _, err := v.AddUnboundKey(ctx, make([]byte, 64), []byte("x"), cheap); err != nil {
 				t.Fatal(err)
 			}

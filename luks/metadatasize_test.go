@@ -46,7 +46,7 @@ func TestMetadataAreaGrowsWithItsKeyslots(t *testing.T) {
 					t.Errorf("heads of %d bytes, %v", got, v.Choice.Reason)
 				}
 				for id := range keyslots {
-					key, err := v.Unlock(ctx, []byte(fmt.Sprint(id)), luks.UnlockOptions{Keyslot: id})
+					key, err := v.Unlock(ctx, []byte(fmt.Sprint(id)), luks.UnlockOptions{Keyslot: luks.At(id)})
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -9,13 +9,20 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
-// AnyKeyslot lets Unlock try the keyslots by their priorities, and AddKey take the lowest free one.
+// AnyKeyslot is the number of no keyslot: of a key that was given, or of a token that is to take the lowest free id.
 const AnyKeyslot = unlock.AnyKeyslot
+
+// Slot is a keyslot that is named, or left open. Left open, which is its zero value, Unlock tries all keyslots by their
+// priorities, and AddKey takes the lowest free one.
+type Slot = unlock.Slot
+
+// At names a keyslot: luks.UnlockOptions{Keyslot: luks.At(3)}.
+func At(id int) Slot { return unlock.At(id) }
 
 // Key is a key recovered from a keyslot, or given and verified.
 type Key = unlock.Key
 
-// UnlockOptions narrow where a passphrase is tried.
+// UnlockOptions narrow where a passphrase is tried. The zero value tries all keyslots whose costs are sane.
 type UnlockOptions = unlock.Options
 
 // Unlock tries the passphrase on the keyslots, the preferred ones first, in the header's order.

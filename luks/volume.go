@@ -13,7 +13,9 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-// Volume is a volume's metadata as it stood when it was loaded or last changed through it.
+// Volume is a volume's metadata as it stood when it was loaded or last changed through it. One goroutine at a time may
+// use it. Several may each load a Volume of their own from one device, and change it at once: all that is written is
+// written under the lock.
 type Volume struct {
 	view.View
 	dev Device
@@ -48,6 +50,9 @@ func Load(ctx context.Context, dev Device) (*Volume, error) {
 // and the header before it waits for the lock, so that Last knows what another program took away meanwhile.
 func LoadExamined(ctx context.Context, dev Device) (*Volume, error) {
 	v := &Volume{dev: dev, examined: true}
+	if dev == nil {
+		return v, ErrNoDevice
+	}
 	began, unread := view.Read(dev)
 	err := v.Reload(ctx)
 	if unread == nil {
@@ -63,6 +68,9 @@ func FromHeads(dev Device, heads header.Heads, choice header.Choice) *Volume {
 
 // Reload reads the metadata again, as Load does.
 func (v *Volume) Reload(ctx context.Context) error {
+	if v.dev == nil {
+		return ErrNoDevice
+	}
 	return commit.Locked(ctx, v.dev, false, v.load)
 }
 

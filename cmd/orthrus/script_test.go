@@ -194,7 +194,7 @@ func holds(ts *testscript.TestScript, _ bool, args []string) {
 	v, err := luks.Load(context.Background(), dev)
 	ts.Check(err)
 	key, err := v.Unlock(context.Background(), []byte(ts.ReadFile(args[1])),
-		luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+		luks.UnlockOptions{})
 	ts.Check(err)
 	defer key.Close()
 	plain, err := v.Plaintext(dev, key)

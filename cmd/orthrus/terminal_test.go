@@ -26,6 +26,7 @@ type session struct {
 	slave  *os.File
 	shown  chan []byte
 	screen string // since the last answer
+	seen   string // before it
 }
 
 // onTerminal starts "cryptsetup args" in a folder.
@@ -77,7 +78,7 @@ func (s *session) answer(prompt, text string) {
 			s.t.Fatalf("no %q at the end of %q", prompt, s.screen)
 		}
 	}
-	s.screen = ""
+	s.seen, s.screen = s.seen+s.screen, ""
 	if _, err := s.master.WriteString(text); err != nil {
 		s.t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (o Options) check2(size uint64) (Geometry, error) {
 	if err := checkCipher(o.Cipher, o.KeySize, o.SectorSize); err != nil {
 		return Geometry{}, err
 	}
-	if o.FirstKeyslot() >= luks2.MaxKeyslots {
+	if uint(o.FirstKeyslot()) >= luks2.MaxKeyslots {
 		return Geometry{}, fault.Keyslot(o.FirstKeyslot(), luks2.ErrNoID)
 	}
 	if err := o.checkLabels(); err != nil {

@@ -9,15 +9,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orthrus-luks/orthrus/luks/fault"
-	"github.com/orthrus-luks/orthrus/luks/keys"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
+	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
 func usual(version int) Options {
 	return Options{
 		Version: version, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
-		Keyslot: keys.New{ID: -1},
 	}
 }
 
@@ -33,9 +32,9 @@ func TestCheckRefusesWhatCannotBe(t *testing.T) {
 		{"version 3", 3, nil, device, fault.ErrUnsupported},
 		{"LUKS1 with large sectors", 1, func(o *Options) { o.SectorSize = 4096 }, device, fault.ErrUnsupported},
 		{"LUKS1 with a label", 1, func(o *Options) { o.Label = "x" }, device, fault.ErrUnsupported},
-		{"LUKS1 keyslot 8", 1, func(o *Options) { o.Keyslot.ID = 8 }, device, luks2.ErrNoID},
+		{"LUKS1 keyslot 8", 1, func(o *Options) { o.Keyslot.ID = unlock.At(8) }, device, luks2.ErrNoID},
 		{"LUKS1 data too far", 1, func(o *Options) { o.DataOffset = 1 << 41 }, 0, fault.ErrGeometry},
-		{"LUKS2 keyslot 32", 2, func(o *Options) { o.Keyslot.ID = 32 }, device, luks2.ErrNoID},
+		{"LUKS2 keyslot 32", 2, func(o *Options) { o.Keyslot.ID = unlock.At(32) }, device, luks2.ErrNoID},
 		{"sectors of 3 bytes", 2, func(o *Options) { o.SectorSize = 3 }, device, fault.ErrGeometry},
 		{"no key", 2, func(o *Options) { o.KeySize = 0 }, device, fault.ErrGeometry},
 		{"heads of 20 KiB", 2, func(o *Options) { o.MetadataSize = 20 << 10 }, device, fault.ErrGeometry},

@@ -55,7 +55,7 @@ func checkLUKS1(o Options, keySize int) error {
 		return fmt.Errorf("sectors of %d bytes in LUKS1: %w", o.SectorSize, fault.ErrUnsupported)
 	case o.Label != "" || o.Subsystem != "":
 		return fmt.Errorf("label and subsystem in LUKS1: %w", fault.ErrUnsupported)
-	case o.FirstKeyslot() >= luks1.KeyslotCount:
+	case uint(o.FirstKeyslot()) >= luks1.KeyslotCount:
 		return fault.Keyslot(o.FirstKeyslot(), luks2.ErrNoID)
 	case o.DataOffset/512 > 1<<32-1:
 		return fault.Geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)

@@ -28,14 +28,14 @@ const (
 	smallKeyslotsLimit = 4064 << 10 // below this a keyslots area is called very small, bytes
 )
 
-// Options describe a new volume. Zero values take the defaults.
+// Options describe a new volume. Complete fills in what is left out.
 type Options struct {
-	Version    int    // 1 or 2
+	Version    int    // 1 or 2; 0 for 2
 	Cipher     string // "aes-xts-plain64"
 	KeySize    int    // of the volume key, bytes
 	Hash       string // of splitter, digest and (LUKS1) KDF; "sha256"
 	SectorSize int    // bytes; LUKS1 has 512
-	UUID       string
+	UUID       string // with dashes, in lower case; empty for a fresh one
 	Label      string // LUKS2
 	Subsystem  string // LUKS2
 
@@ -94,7 +94,7 @@ func (o Options) Key() (*secret.Buffer, error) {
 }
 
 // FirstKeyslot is the id of the keyslot a new volume begins with.
-func (o Options) FirstKeyslot() int { return max(o.Keyslot.ID, 0) }
+func (o Options) FirstKeyslot() int { return o.Keyslot.ID.Or(0) }
 
 // checkCipher refuses a cipher that user space does not know. The kernel may know more; whether
 // it does is for the caller, who knows the kernel, to find out.

@@ -40,9 +40,9 @@ func Unbound(ctx context.Context, key []byte, s Sealed, iterations uint32) (Link
 // Add finds id and area for a sealed keyslot: the material is written first, and only then the header that
 // names it. Errors: luks2.ErrTaken, luks2.ErrNoID, luks2.ErrNoRoom.
 func Add(now luks2.Copy, s Sealed, n New, link Link) (c commit.Change, id int, err error) {
-	c.Next, id = now, n.ID
+	c.Next, id = now, n.ID.Or(unlock.AnyKeyslot)
 	m := now.Metadata
-	if id == unlock.AnyKeyslot {
+	if n.ID.Open() {
 		if id, err = m.FreeKeyslotID(); err != nil {
 			return c, id, err
 		}
@@ -57,8 +57,9 @@ func Add(now luks2.Copy, s Sealed, n New, link Link) (c commit.Change, id int, e
 }
 
 // Add1 is Add for LUKS1, whose keyslots have fixed places.
-func Add1(h luks1.Header, s Sealed, id int) (c commit.Change1, _ int, err error) {
-	if id == unlock.AnyKeyslot {
+func Add1(h luks1.Header, s Sealed, at unlock.Slot) (c commit.Change1, id int, err error) {
+	id = at.Or(unlock.AnyKeyslot)
+	if at.Open() {
 		free, found := h.FreeKeyslot()
 		if !found {
 			return c, id, luks2.ErrNoID

@@ -18,7 +18,7 @@ import (
 // cheap is sealed with the least costs.
 func cheap(t *testing.T, v view.View) Sealed {
 	t.Helper()
-	n := New{ID: unlock.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
+	n := New{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
 	s, err := Seal(t.Context(), v, make([]byte, 32), []byte("passphrase"), n)
 	if err != nil {
 		t.Fatal(err)
@@ -42,19 +42,19 @@ func TestLUKS1KeyslotsAreTakenFromTheLowestOn(t *testing.T) {
 	h := luks1Header(t)
 	s := cheap(t, view.View{Version: 1, LUKS1: h})
 	for want := range luks1.KeyslotCount {
-		c, id, err := Add1(h, s, unlock.AnyKeyslot)
+		c, id, err := Add1(h, s, unlock.Slot{})
 		offset, length := h.Material(want)
 		if err != nil || id != want || !c.Next.Keyslots[id].Enabled() || len(c.Before) != 1 ||
 			c.Before[0].Offset != uint64(offset) || int64(len(c.Before[0].Bytes)) > length {
 			t.Fatalf("keyslot %d: %d, %v", want, id, err)
 		}
-		if _, _, err := Add1(c.Next, s, want); !errors.Is(err, luks2.ErrTaken) {
+		if _, _, err := Add1(c.Next, s, unlock.At(want)); !errors.Is(err, luks2.ErrTaken) {
 			t.Errorf("keyslot %d once more: %v", want, err)
 		}
 		h = c.Next
 	}
 	for _, id := range []int{unlock.AnyKeyslot, luks1.KeyslotCount, -2} {
-		if _, _, err := Add1(h, s, id); !errors.Is(err, luks2.ErrNoID) {
+		if _, _, err := Add1(h, s, unlock.At(id)); !errors.Is(err, luks2.ErrNoID) {
 			t.Errorf("keyslot %d: %v", id, err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestLUKS2KeyslotsGetAreasOfTheirOwn(t *testing.T) {
 	s := cheap(t, view.View{Version: 2, Data: view.Data{Cipher: "aes-xts-plain64", KeySize: 32}})
 	var taken []luks2.Extent
 	for {
-		c, id, err := Add(now, s, New{ID: unlock.AnyKeyslot}, Bound(digest))
+		c, id, err := Add(now, s, New{}, Bound(digest))
 		if errors.Is(err, luks2.ErrNoRoom) {
 			break
 		}

@@ -15,16 +15,18 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/unlock"
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // saltSize is the length of keyslot salts, bytes.
 const saltSize = 32
 
-// New says how a passphrase is to protect a key.
+// New says how a passphrase is to protect a key. The zero value is an ordinary keyslot, with costs that are measured
+// when it is made.
 type New struct {
-	ID            int            // unlock.AnyKeyslot for the lowest free one
-	KDF           kdf.Params     // costs; the salt is made here
+	ID            unlock.Slot    // left open, the lowest free one
+	KDF           kdf.Params     // costs, measured where the type is left out; the salt is made here
 	Cipher        string         // LUKS2: of the keyslot area; empty for the default
 	CipherKeySize int            // bytes, with Cipher
 	Hash          string         // LUKS2: of the anti-forensic split and new digests; empty for sha256
@@ -53,7 +55,7 @@ type Sealed struct {
 // Seal derives and encrypts; it takes as long as the KDF does, so no lock is held. Of a volume that is yet to
 // be made v has the version, LUKS1's header, and the cipher and key size of the data.
 func Seal(ctx context.Context, v view.View, key, passphrase []byte, n New) (Sealed, error) {
-	spec, err := newSpec(v, len(key), n)
+	spec, err := newSpec(ctx, v, len(key), n)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -67,7 +69,7 @@ func Seal(ctx context.Context, v view.View, key, passphrase []byte, n New) (Seal
 func SealOver(ctx context.Context, dev header.Device, v view.View, key, passphrase []byte, n New, id int) (Sealed,
 	error,
 ) {
-	spec, err := newSpec(v, len(key), n)
+	spec, err := newSpec(ctx, v, len(key), n)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -83,7 +85,10 @@ func SealOver(ctx context.Context, dev header.Device, v view.View, key, passphra
 	return Sealed{spec, material}, err
 }
 
-func newSpec(v view.View, keySize int, n New) (keyslot.Spec, error) {
+func newSpec(ctx context.Context, v view.View, keySize int, n New) (_ keyslot.Spec, err error) {
+	if n.KDF, err = n.measured(ctx, v, keySize); err != nil {
+		return keyslot.Spec{}, err
+	}
 	salt := make([]byte, saltSize)
 	if _, err := rand.Read(salt); err != nil {
 		return keyslot.Spec{}, err

@@ -20,7 +20,7 @@ import (
 
 func sealed(t *testing.T, v view.View, key []byte) keys.Sealed {
 	t.Helper()
-	n := keys.New{ID: unlock.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
+	n := keys.New{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
 	s, err := keys.Seal(t.Context(), v, key, []byte("passphrase"), n)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestKeyslotsThatComeAndGoAreLetThrough(t *testing.T) {
 			s, added := sealed(t, v, m.VolumeKey), []int(nil)
 			for {
 				own := luks2.Copy{Header: now.Header, Metadata: now.Metadata.Clone()}
-				c, id, err := keys.Add(own, s, keys.New{ID: unlock.AnyKeyslot}, keys.Bound(v.Data.DigestID))
+				c, id, err := keys.Add(own, s, keys.New{}, keys.Bound(v.Data.DigestID))
 				if errors.Is(err, luks2.ErrNoRoom) {
 					break
 				}
@@ -116,7 +116,7 @@ func TestKeyslotsOfLUKS1ThatComeAndGoAreLetThrough(t *testing.T) {
 	}
 	now, device, s := v.LUKS1, uint64(m.Size), sealed(t, v, m.VolumeKey)
 	for range luks1.KeyslotCount - len(now.EnabledKeyslots()) {
-		c, _, err := keys.Add1(now, s, unlock.AnyKeyslot)
+		c, _, err := keys.Add1(now, s, unlock.Slot{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,7 +38,7 @@ func Example() {
 		return secret.From(next)
 	}}
 	sources := append(open.Tokens(volume.Volume, token.Help{}), open.Entry{Source: person})
-	win, err := volume.Unlock(ctx, sources, luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	win, err := volume.Unlock(ctx, sources, luks.UnlockOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func exampleImage(ctx context.Context) string {
 	_, err = luks.Format(ctx, dev, []byte("correct horse"), luks.FormatOptions{
 		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
 		UUID:    "0a1b2c3d-0000-4000-8000-000000000000",
-		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
 	})
 	if err != nil {
 		log.Fatal(err)

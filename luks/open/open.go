@@ -176,8 +176,8 @@ func (o *Opening) Attempt(ctx context.Context, s Secret, options luks.UnlockOpti
 		}
 		return o.VerifyKey(ctx, copied)
 	}
-	if options.Keyslot == luks.AnyKeyslot {
-		options.Keyslot = s.Keyslot
+	if options.Keyslot.Open() {
+		options.Keyslot = luks.At(s.Keyslot)
 	}
 	return o.Volume.Unlock(ctx, s.Bytes(), options)
 }

@@ -36,7 +36,7 @@ func image(t *testing.T) string {
 	if _, err := luks.Format(t.Context(), dev, []byte("one"), luks.FormatOptions{
 		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
 		UUID:             "aaaaaaaa-0000-4000-8000-00000000000a",
-		Keyslot:          luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+		Keyslot:          luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
 		DigestIterations: 1000,
 	}); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func word(t *testing.T, text string) Entry {
 
 func TestAVolumeOpensByAnyOfItsSources(t *testing.T) {
 	o := inspect(t, image(t))
-	any := luks.UnlockOptions{Keyslot: luks.AnyKeyslot}
+	any := luks.UnlockOptions{}
 	win, err := o.Unlock(t.Context(), []Entry{word(t, "two"), word(t, "one")}, any)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestTokensThatCanBeUsedAreSources(t *testing.T) {
 	if len(entries) != 1 || entries[0].Name() != "token 2 (luks2-keyring)" || entries[0].Lead == 0 {
 		t.Fatalf("%+v", entries)
 	}
-	any := luks.UnlockOptions{Keyslot: luks.AnyKeyslot}
+	any := luks.UnlockOptions{}
 	if _, err := o.Unlock(t.Context(), entries, any); !errors.Is(err, token.ErrAbsent) {
 		t.Errorf("%v", err)
 	}
@@ -186,7 +186,7 @@ func TestTheDeviceIsOpenedOnce(t *testing.T) {
 	if _, err := o.Heal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	win, err := o.Unlock(t.Context(), []Entry{word(t, "one")}, luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	win, err := o.Unlock(t.Context(), []Entry{word(t, "one")}, luks.UnlockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func formatted(t *testing.T, uuid string) *memory {
 	dev := &memory{make([]byte, 24*mib), 24 * mib, -1}
 	_, err := luks.Format(context.Background(), dev, []byte("one"), luks.FormatOptions{
 		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512, UUID: uuid, KeyslotsSize: mib, FarHeader: true,
-		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func unlocks(t *testing.T, dev header.Device) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := v.Unlock(context.Background(), []byte("one"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(context.Background(), []byte("one"), luks.UnlockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestFarHeaderNeverWinsOverLUKS1(t *testing.T) {
 	end := bytes.Clone(dev.image[20*mib:])
 	_, err := luks.Format(context.Background(), dev, []byte("new"), luks.FormatOptions{
 		Version: 1, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512, UUID: "1" + uuid[1:],
-		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
 	})
 	if err != nil {
 		t.Fatal(err)

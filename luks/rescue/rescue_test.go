@@ -69,7 +69,7 @@ func unlocks(t *testing.T, d disk, f Find, m vectors.Manifest) {
 	if m.K0 != vectors.Unlocks {
 		passphrase = vectors.K1
 	}
-	key, err := v.Unlock(context.Background(), []byte(passphrase), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(context.Background(), []byte(passphrase), luks.UnlockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,7 +349,7 @@ func TestASecondaryAloneIsEnoughAtEachOfTheNineOffsets(t *testing.T) {
 			if err != nil || !v.Choice.Healthy() || uint64(v.Choice.Copy.Header.Size) != size {
 				t.Fatalf("size %d: %v", size, err)
 			}
-			key, err := v.Unlock(context.Background(), []byte(vectors.K0), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+			key, err := v.Unlock(context.Background(), []byte(vectors.K0), luks.UnlockOptions{})
 			if err != nil {
 				t.Errorf("size %d, %v: %v", size, kind, err)
 			}

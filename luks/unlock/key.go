@@ -12,8 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-// AnyKeyslot lets a passphrase be tried on all keyslots, by their priorities, and a new keyslot take the lowest
-// free id.
+// AnyKeyslot is the number of no keyslot.
 const AnyKeyslot = -1
 
 // Key is a key recovered from a keyslot, or given and verified.

@@ -26,14 +26,14 @@ var (
 	ErrVolumeKey       = errors.New("volume key does not match the volume")
 )
 
-// Options narrow where a passphrase is tried.
+// Options narrow where a passphrase is tried. The zero value tries all keyslots, within the limits of sane costs.
 type Options struct {
-	Keyslot int  // AnyKeyslot, or the one to try whatever its priority
+	Keyslot Slot // the one to try whatever its priority; left open, all are tried
 	Unbound bool // let keyslots through whose key is not the volume key
 	// Only narrows the keyslots further, whatever names them; nil for none left out.
 	Only func(view.Keyslot) bool
 	// Admit judges the costs of a keyslot and of the digest that verifies it, before anything is
-	// derived; nil admits all.
+	// derived; nil admits what kdf.OpeningLimits does.
 	Admit func(kdf.Params) error
 }
 
@@ -61,6 +61,9 @@ func Passphrase(ctx context.Context, dev io.ReaderAt, v view.View, passphrase []
 			key, err = nil, errors.Join(err, left, key.Close())
 		}
 	}()
+	if o.Admit == nil {
+		o.Admit = kdf.OpeningLimits().Admit
+	}
 	t := trial{dev, passphrase, o.Admit, memory}
 	var all attempts
 	for _, slots := range tiers {
@@ -102,7 +105,7 @@ func (a *attempts) err() error {
 
 // candidates are the keyslots to try, by falling priority.
 func candidates(v view.View, o Options) ([][]view.Keyslot, error) {
-	if o.Keyslot != AnyKeyslot {
+	if !o.Keyslot.Open() {
 		slots, err := named(v, o)
 		return [][]view.Keyslot{slots}, err
 	}
@@ -120,7 +123,7 @@ func candidates(v view.View, o Options) ([][]view.Keyslot, error) {
 }
 
 func named(v view.View, o Options) ([]view.Keyslot, error) {
-	slot, err := v.Keyslot(o.Keyslot)
+	slot, err := v.Keyslot(o.Keyslot.Or(AnyKeyslot))
 	switch {
 	case err != nil:
 		return nil, err
@@ -143,10 +146,8 @@ type trial struct {
 
 // try returns ErrPassphrase, or a fault.KeyslotError for any other reason.
 func (t trial) try(ctx context.Context, slot view.Keyslot) (*Key, error) {
-	if t.admit != nil {
-		if err := slot.Admit(t.admit); err != nil {
-			return nil, err
-		}
+	if err := slot.Admit(t.admit); err != nil {
+		return nil, err
 	}
 	if sector.IsNull(slot.Spec.Cipher) && len(t.passphrase) > 0 {
 		return nil, ErrPassphrase

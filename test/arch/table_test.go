@@ -92,7 +92,7 @@ var rules = []rule{
 	{
 		pkg: "luks/format", pure: true,
 		may: []string{
-			"dm/extent", "dm/secret", "luks/commit", "luks/digest", "luks/fault", "luks/far", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/relocate",
+			"dm/extent", "dm/secret", "dm/uuid", "luks/commit", "luks/digest", "luks/fault", "luks/far", "luks/kdf", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/relocate",
 			"luks/sector", "luks/view",
 		},
 	},

@@ -6,7 +6,7 @@
 // the standard library; sector encryption against openssl. Medians, ratios pair by pair, and peak
 // memory. It judges nothing: where a row has an aim, the aim stands beside the figure.
 //
-//	go run ./test/bench [-pairs 5] [-only unlock] [-part processes] [-out bin/bench.md] [-readme README.md]
+//	go run ./test/bench [-pairs 5] [-only unlock] [-part processes] [-out bin/bench.md] [-readme cmd/pages/speed.md]
 //
 // A new comparison is a line in contests (contests.go); it may set any two commands against each
 // other. A new kind of measurement is a part (main.go).

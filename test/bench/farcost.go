@@ -54,7 +54,7 @@ var keyChanges = []keyChange{
 	{"kill a keyslot", func(v *luks.Volume, _ *luks.Key) error { return v.KillKeyslot(context.Background(), 1, nil) }},
 }
 
-var cheap = luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
+var cheap = luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
 
 // farCost is what a far header adds to one operation.
 type farCost struct {
@@ -104,10 +104,10 @@ func countChanges(far bool) ([]counter, error) {
 	}
 	var counts []counter
 	for _, change := range keyChanges {
-		key, err := v.Unlock(context.Background(), []byte("one"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+		key, err := v.Unlock(context.Background(), []byte("one"), luks.UnlockOptions{})
 		if err != nil {
 			if key, err = v.Unlock(context.Background(), []byte("three"),
-				luks.UnlockOptions{Keyslot: luks.AnyKeyslot}); err != nil {
+				luks.UnlockOptions{}); err != nil {
 				return nil, err
 			}
 		}

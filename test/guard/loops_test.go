@@ -142,7 +142,7 @@ func (a *appearing) make(t *testing.T, dir string, number int) {
 	v, err := luks.Format(t.Context(), dev, []byte("pass"), luks.FormatOptions{
 		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512, UUID: a.uuid,
 		KeyslotsSize: 512 << 10, DataOffset: mib, DigestIterations: 1000,
-		Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: kdf.Params{Type: "pbkdf2", Hash: "sha256", Iterations: 1000}},
+		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: "pbkdf2", Hash: "sha256", Iterations: 1000}},
 	})
 	if err == nil && a.far {
 		_, err = v.EnableFar(t.Context(), luks.Room{End: mib})

@@ -57,7 +57,7 @@ func (b *bed) plain(t *testing.T, do func(p *luks.Plaintext) error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := v.Unlock(t.Context(), b.read("k1"), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(t.Context(), b.read("k1"), luks.UnlockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

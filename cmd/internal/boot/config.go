@@ -62,6 +62,8 @@ const (
 
 // Outcome is what became of one volume.
 type Outcome struct {
+	_ [0]func() // no comparison is made of it
+
 	Name     string        `json:"name"`
 	State    State         `json:"state"`
 	Device   string        `json:"device,omitempty"` // node
@@ -86,6 +88,8 @@ type Result struct {
 
 // VerifiedOutcome is what came of an image that dm-verity was to map.
 type VerifiedOutcome struct {
+	_ [0]func() // no comparison is made of it
+
 	Name     string `json:"name"`
 	State    State  `json:"state"`
 	Node     string `json:"node,omitempty"` // of the mapping

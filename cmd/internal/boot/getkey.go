@@ -142,7 +142,7 @@ func (t *task) derive(ctx context.Context, s open.Secret) (*luks.Key, error) {
 func closeKey(k *luks.Key) { _ = k.Close() }
 
 func (t *task) unlocking() luks.UnlockOptions {
-	return luks.UnlockOptions{Keyslot: t.anyOrSlot(), Only: t.keyslots.Allows, Admit: t.admit}
+	return luks.UnlockOptions{Keyslot: luks.At(t.anyOrSlot()), Only: t.keyslots.Allows, Admit: t.admit}
 }
 
 func (t *task) admit(p kdf.Params) error {

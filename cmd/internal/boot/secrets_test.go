@@ -95,7 +95,7 @@ func volumeAndKey(t *testing.T, passphrase string, costs kdf.Params) (string, []
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := v.Unlock(t.Context(), []byte(passphrase), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	key, err := v.Unlock(t.Context(), []byte(passphrase), luks.UnlockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func image(t *testing.T, passphrase string, change func(*luks.FormatOptions)) (s
 	}
 	o := luks.FormatOptions{
 		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
-		UUID: "aaaaaaaa-0000-4000-8000-00000000000a", Keyslot: luks.NewKeyslot{ID: luks.AnyKeyslot, KDF: cheap()}, DigestIterations: 1000,
+		UUID: "aaaaaaaa-0000-4000-8000-00000000000a", Keyslot: luks.NewKeyslot{KDF: cheap()}, DigestIterations: 1000,
 	}
 	if change != nil {
 		change(&o)

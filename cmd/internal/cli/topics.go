@@ -130,10 +130,15 @@ func checkTopic() Topic {
 	return Topic{
 		Name: "check", Summary: "the words that check and fix use",
 		Terms: []Term{
+			{"state", "One of the next three words."},
 			{"healthy", "Nothing is wrong."},
 			{"healable", "Something is damaged or at risk; the volume still opens. Exit code 6."},
 			{"lost", "What is left does not open the volume. Exit code 7."},
-			{"copy", "One of the two headers at the device's start, primary and secondary; each says all."},
+			{"status", "What weighs most, in a sentence. The findings are all that was noticed."},
+			{"action", "The one command to go on with, which risks least. Where it writes, it says so."},
+			{"copies", "Of the header: primary and secondary at the device's start, each of which says all; the far " +
+				"header near its end, with the keyslots, too; and what the guard keeps."},
+			{"in use", "The copy that is believed, and why."},
 			{"seqid", "How often the header was written; the higher number is the newer state."},
 			{"valid", "The checksum of the copy is right."},
 			{"stale", "The copy is valid and older than the other."},
@@ -141,10 +146,10 @@ func checkTopic() Topic {
 			{"damaged", "The copy is there and its checksum is wrong."},
 			{"unreadable", "The device could not read it."},
 			{"absent", "Nothing of LUKS stands there."},
-			{"far header", "The third copy, with all keyslots, near the device's end."},
 			{"in step", "The far header says what the copies at the start say."},
-			{"keyslot", "The volume key, encrypted by one passphrase. Key material looks random: an area that does " +
-				"not was overwritten."},
+			{"displaced", "Something else lies where the far header ought to be, and is left alone."},
+			{"keyslots", "Each is the volume key, encrypted by one passphrase."},
+			{"plausible", "The key material looks random, as it must; what does not was overwritten, and is damaged."},
 			{"segment", "Where on the device the encrypted data lies."},
 		},
 	}

@@ -33,7 +33,7 @@ func (b *bench) farImage(name string) (path string, contents []byte) {
 			Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
 			UUID: "11111111-2222-4333-8444-555555555555", KeyslotsSize: 512 << 10, DataOffset: 1 << 20,
 			Keyslot: luks.NewKeyslot{
-				KDF: kdf.Params{Type: "pbkdf2", Hash: "sha256", Iterations: 1000, Salt: make([]byte, 32)}, Cipher: "aes-xts-plain64", CipherKeySize: 64, ID: luks.AnyKeyslot,
+				KDF: kdf.Params{Type: "pbkdf2", Hash: "sha256", Iterations: 1000, Salt: make([]byte, 32)}, Cipher: "aes-xts-plain64", CipherKeySize: 64,
 			},
 			DigestIterations: 1000,
 		})

@@ -105,7 +105,7 @@ func seed(t *testing.T, farHeader bool) []byte {
 func quickKeyslot() luks.NewKeyslot {
 	return luks.NewKeyslot{
 		KDF:    kdf.Params{Type: "pbkdf2", Hash: "sha256", Iterations: 1000, Salt: make([]byte, 32)},
-		Cipher: "aes-xts-plain64", CipherKeySize: 64, ID: luks.AnyKeyslot,
+		Cipher: "aes-xts-plain64", CipherKeySize: 64,
 	}
 }
 
@@ -279,7 +279,7 @@ func format(ctx context.Context, file *luks.File, uuid, key string) error {
 }
 
 func addKey(ctx context.Context, v *luks.Volume, by, key string) error {
-	k, err := v.Unlock(ctx, []byte(by), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	k, err := v.Unlock(ctx, []byte(by), luks.UnlockOptions{})
 	if err != nil {
 		return err
 	}
@@ -397,7 +397,7 @@ func opens(image []byte, key string) bool {
 	if err != nil {
 		return false
 	}
-	k, err := v.Unlock(context.Background(), []byte(key), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+	k, err := v.Unlock(context.Background(), []byte(key), luks.UnlockOptions{})
 	if err != nil {
 		return false
 	}

@@ -58,7 +58,7 @@ func TestPagesNameOptionsThatExist(t *testing.T) {
 func TestPagesAreWellFormedRoff(t *testing.T) {
 	request := regexp.MustCompile(`^\.(TH|SH|PP|TP|nf|fi|RS|RE)( |$)`)
 	for name, text := range manual.Pages(declared(), edition) {
-		if !regexp.MustCompile("^.TH (ORTHRUS|VERITYSETUP|INTEGRITYSETUP)").MatchString(text) {
+		if !regexp.MustCompile("^.TH (ORTHRUS|CRYPTSETUP|VERITYSETUP|INTEGRITYSETUP)").MatchString(text) {
 			t.Errorf("%s does not start with its title", name)
 		}
 		for _, line := range strings.Split(text, "\n") {

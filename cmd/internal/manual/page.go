@@ -21,7 +21,8 @@ func Pages(verbs []cli.Verb, edition Edition) map[string]string {
 	m.edition = edition
 	files := map[string]string{
 		program + ".8": m.overview(), program + "-guard.conf.5": guardConf(edition),
-		"veritysetup.8": veritysetup(edition), "integritysetup.8": integritysetup(edition),
+		"cryptsetup.8": m.cryptsetup(), "veritysetup.8": veritysetup(edition),
+		"integritysetup.8": integritysetup(edition),
 	}
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]

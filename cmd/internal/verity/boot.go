@@ -15,6 +15,8 @@ import (
 
 // BootMapping is a mapping that the kernel's command line or a veritytab ask for, in the words of veritytab(5).
 type BootMapping struct {
+	_ [0]func() // no comparison is made of it
+
 	From             string // what asks for it, for messages
 	Name, Data, Hash string // of the mapping; nodes of devices
 	Root             string // hash, hexadecimal

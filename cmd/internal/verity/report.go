@@ -14,6 +14,8 @@ import (
 
 // header is what format and dump report.
 type header struct {
+	_ [0]func() // no comparison is made of it
+
 	Device        string `json:"device"`
 	UUID          string `json:"uuid,omitempty"`
 	HashType      uint32 `json:"hash_type"`

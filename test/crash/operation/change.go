@@ -157,7 +157,7 @@ func heal(dev crash.Device) error {
 // protection is a keyslot that costs next to nothing.
 func protection(id int) luks.NewKeyslot {
 	return luks.NewKeyslot{
-		ID: id, Priority: luks2.PriorityNormal,
+		ID: luks.At(id), Priority: luks2.PriorityNormal,
 		KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1},
 	}
 }

@@ -149,7 +149,7 @@ func unlocks(m *disk.Image, k luks.Keyslot, passphrase string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	o := luks.UnlockOptions{Keyslot: k.ID, Unbound: true, Admit: sane}
+	o := luks.UnlockOptions{Keyslot: luks.At(k.ID), Unbound: true, Admit: sane}
 	key, err := v.Unlock(context.Background(), []byte(passphrase), o)
 	var unreadable *luks.KeyslotError
 	switch {

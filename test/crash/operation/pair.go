@@ -225,7 +225,7 @@ func (s *scene) unlocked(by int, what step) func(luks.Device) error {
 		if err != nil {
 			return err
 		}
-		key, err := v.Unlock(ctx, []byte(shape.Passphrase(by)), luks.UnlockOptions{Keyslot: luks.AnyKeyslot})
+		key, err := v.Unlock(ctx, []byte(shape.Passphrase(by)), luks.UnlockOptions{})
 		if err != nil {
 			return err
 		}

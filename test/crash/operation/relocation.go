@@ -52,7 +52,7 @@ func farVolume(size int64, withFar bool) (*disk.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := v.Unlock(ctx, []byte(vectors.K0), luks.UnlockOptions{Keyslot: 0})
+	key, err := v.Unlock(ctx, []byte(vectors.K0), luks.UnlockOptions{Keyslot: luks.At(0)})
 	if err != nil {
 		return nil, err
 	}

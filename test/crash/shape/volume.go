@@ -30,7 +30,7 @@ func (s Shape) VolumeKey() []byte {
 // Protection is a keyslot of that id which costs next to nothing.
 func Protection(id int) luks.NewKeyslot {
 	return luks.NewKeyslot{
-		ID: id, Priority: luks2.PriorityNormal,
+		ID: luks.At(id), Priority: luks2.PriorityNormal,
 		KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1},
 	}
 }

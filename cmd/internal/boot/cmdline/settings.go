@@ -59,6 +59,8 @@ type Usr struct {
 
 // Volume is a volume that the command line names, by uuid or by device.
 type Volume struct {
+	_ [0]func() // no comparison is made of it
+
 	From    string // the parameter, for messages
 	UUID    string // in lower case, of the LUKS header, or its beginning; or empty
 	Device  string // as in a crypttab, or empty where UUID is all

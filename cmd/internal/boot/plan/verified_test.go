@@ -84,7 +84,7 @@ func TestImagesKeepWhatIsSaidOfThem(t *testing.T) {
 		Hash:    Reference{PartUUID, "ffeeddcc-bbaa-9988-7766-554433221100"},
 		Options: "panic-on-corruption", Required: true,
 	}
-	if len(p.Verified) != 1 || p.Verified[0] != want {
+	if len(p.Verified) != 1 || !reflect.DeepEqual(p.Verified[0], want) {
 		t.Errorf("%+v", p.Verified)
 	}
 }

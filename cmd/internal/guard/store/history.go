@@ -16,6 +16,8 @@ import (
 
 // Entry is one thing that happened to a volume.
 type Entry struct {
+	_ [0]func() // no comparison is made of it
+
 	Time   string `json:"time"` // RFC 3339
 	Device string `json:"device"`
 	What   string `json:"what"` // one word: see the constants

@@ -277,7 +277,7 @@ func gatherOptions(c *verb.Command, d formatTarget) (luks.FormatOptions, error) 
 		Subsystem: subsystem,
 		Detached:  c.Opt.Header.Set, MetadataSize: c.Opt.LUKS2MetadataSize.V, KeyslotsSize: c.Opt.LUKS2KeyslotsSize.V,
 		DataOffset: c.Opt.Offset.V * 512, NoData: true,
-		Keyslot: luks.NewKeyslot{ID: keys.AnyOrSlot(c)},
+		Keyslot: luks.NewKeyslot{ID: luks.At(keys.AnyOrSlot(c))},
 	}
 	if o.DataOffset%4096 != 0 {
 		return o, verb.Failure(ui.Failed, "Data offset is not multiple of 4096 bytes.")

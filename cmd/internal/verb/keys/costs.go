@@ -138,7 +138,7 @@ func NewKeyslot(ctx context.Context, c *verb.Command, version, keySize, id int) 
 		return luks.NewKeyslot{}, err
 	}
 	return luks.NewKeyslot{
-		ID: id, KDF: costs, Hash: Hash(c),
+		ID: luks.At(id), KDF: costs, Hash: Hash(c),
 		Cipher: c.Opt.KeyslotCipher.V, CipherKeySize: int(c.Opt.KeyslotKeySize.V / 8),
 	}, nil
 }

@@ -155,8 +155,8 @@ func opens(ctx context.Context, c *verb.Command, v *volume.Volume, list []needed
 			continue
 		}
 		key, err := Derive(ctx, c, v, passphrase, luks.UnlockOptions{
-			Keyslot: luks.AnyKeyslot, Unbound: true,
-			Only: func(k luks.Keyslot) bool { return bytes.Equal(k.Digest.Sum, w.digest.Value) },
+			Unbound: true,
+			Only:    func(k luks.Keyslot) bool { return bytes.Equal(k.Digest.Sum, w.digest.Value) },
 		})
 		switch {
 		case err == nil:

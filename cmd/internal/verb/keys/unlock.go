@@ -85,11 +85,11 @@ func (u Unlocking) race(c *verb.Command, v *volume.Volume) open.Race {
 		if err := usable(v, u); err != nil {
 			return nil, err
 		}
-		o := luks.UnlockOptions{Keyslot: u.Keyslot, Unbound: u.Unbound}
+		o := luks.UnlockOptions{Keyslot: luks.At(u.Keyslot), Unbound: u.Unbound}
 		switch {
-		case o.Keyslot == luks.AnyKeyslot:
-			o.Keyslot = s.Keyslot
-		case s.Keyslot != luks.AnyKeyslot && s.Keyslot != o.Keyslot:
+		case o.Keyslot.Open():
+			o.Keyslot = luks.At(s.Keyslot)
+		case s.Keyslot != luks.AnyKeyslot && s.Keyslot != u.Keyslot:
 			return nil, luks.ErrPassphrase
 		}
 		key, err := Derive(ctx, c, v, s.Bytes(), o)
@@ -111,8 +111,8 @@ func opensEvery(ctx context.Context, c *verb.Command, v *volume.Volume, passphra
 	}
 	for _, digest := range digests {
 		key, err := Derive(ctx, c, v, passphrase, luks.UnlockOptions{
-			Keyslot: luks.AnyKeyslot, Unbound: true,
-			Only: func(k luks.Keyslot) bool { return bytes.Equal(k.Digest.Sum, digest) },
+			Unbound: true,
+			Only:    func(k luks.Keyslot) bool { return bytes.Equal(k.Digest.Sum, digest) },
 		})
 		if err := errors.Join(err, key.Close()); err != nil {
 			return err

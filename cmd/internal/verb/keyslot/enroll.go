@@ -154,7 +154,7 @@ func enrollRecovery(ctx context.Context, c *verb.Command, v *volume.Volume, key 
 	}
 	defer recovery.Close()
 	defer withoutSIGPIPE()()
-	n := luks.NewKeyslot{ID: keys.AnyOrSlot(c), KDF: recoveryCosts, Hash: recoveryCosts.Hash}
+	n := luks.NewKeyslot{ID: luks.At(keys.AnyOrSlot(c)), KDF: recoveryCosts, Hash: recoveryCosts.Hash}
 	if !c.Opt.DryRun {
 		c.UI.Sayf("The recovery key, which is shown this once:")
 		if err := showRecovery(c, recovery); err != nil {

@@ -74,7 +74,7 @@ func enrollTPM(ctx context.Context, c *verb.Command, o *tpmOptions, v *volume.Vo
 		return tpmRefusal(err, c.Opt.DryRun)
 	}
 	defer made.Passphrase.Close()
-	n := luks.NewKeyslot{ID: keys.AnyOrSlot(c), KDF: recoveryCosts, Hash: recoveryCosts.Hash}
+	n := luks.NewKeyslot{ID: luks.At(keys.AnyOrSlot(c)), KDF: recoveryCosts, Hash: recoveryCosts.Hash}
 	id, at, err := v.Enroll(ctx, key, made.Passphrase.Bytes(), n, made.Text)
 	if err != nil {
 		return enrollError(err)

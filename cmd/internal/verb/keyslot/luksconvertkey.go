@@ -60,7 +60,7 @@ func luksConvertKey(ctx context.Context, c *verb.Command) error {
 	}
 	defer passphrase.Close()
 	key, err := keys.Derive(ctx, c, v, passphrase.Bytes(), luks.UnlockOptions{
-		Keyslot: keys.AnyOrSlot(c),
+		Keyslot: luks.At(keys.AnyOrSlot(c)),
 		Unbound: true,
 	})
 	if errors.Is(err, luks.ErrPassphrase) {

@@ -34,6 +34,7 @@ type checked struct {
 	code    ui.ExitCode
 	hint    string // where the way goes on from an error, under our own name
 	regions []inspect.Region
+	stands  situation
 }
 
 // checkOptions are those that only check takes.
@@ -163,8 +164,13 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if err == nil {
 		err = addLeftovers(ctx, name, &report)
 	}
+	one.stands.report = &report
+	if err == nil {
+		err = one.stands.complete(ctx, c, name)
+	}
 	if err == nil {
 		addClosed(&report)
+		addCutOff(&report, one.stands.cutOff)
 		err = addShared(ctx, c, name, &report)
 	}
 	if err == nil && o.boot {
@@ -205,6 +211,13 @@ func addClosed(r *inspect.Report) {
 	}
 	if r.Grade() < inspect.Lost {
 		r.Add(inspect.Lost, "no keyslot opens the data any more; a header backup from before may")
+	}
+}
+
+// addCutOff says so where a change that goes in steps waits to be concluded, and nothing else tells of it.
+func addCutOff(r *inspect.Report, cutOff bool) {
+	if cutOff && r.Grade() == inspect.Note {
+		r.Add(inspect.Healable, "a change that goes in steps was cut off")
 	}
 }
 

@@ -69,7 +69,8 @@ func judgeBitlk(copies *bitlk.Copies) *bitlkChecked {
 
 func printBitlk(c *verb.Command, one checked) {
 	r := one.BitLocker
-	c.UI.Printf("%s: BitLocker, %s", one.Device, c.UI.Paint(ui.ColourOf(r.Verdict), r.Verdict))
+	printState(c, one.Device, "BitLocker", r.Verdict)
+	c.UI.Printf("copies:")
 	for i, f := range r.Copies {
 		line := ""
 		if f.Why != "" {

@@ -91,15 +91,15 @@ func (v *verityChecked) judgeTree(ctx context.Context, sb *verity.Superblock, de
 
 func printVerity(c *verb.Command, one checked) {
 	v := one.Verity
-	c.UI.Printf("%s: dm-verity hash device %s, %s", one.Device, v.UUID, c.UI.Paint(ui.ColourOf(v.Verdict), v.Verdict))
+	printState(c, one.Device, "dm-verity hash device "+v.UUID, v.Verdict)
 	if v.Hash != "" {
-		c.UI.Printf("  %s over %d data blocks of %d bytes, %d hash blocks", v.Hash, v.DataBlocks, v.BlockSize,
+		c.UI.Printf("  tree: %s over %d data blocks of %d bytes, %d hash blocks", v.Hash, v.DataBlocks, v.BlockSize,
 			v.HashBlocks)
 	}
 	for _, text := range v.Findings {
 		c.UI.Printf("  healable: %s", text)
 	}
 	if c.UI.Own {
-		c.UI.Printf("  orthrus verity verify tells whether data are those of a root hash.")
+		c.UI.Itemf("  note: ", "orthrus verity verify tells whether data are those of a root hash.")
 	}
 }

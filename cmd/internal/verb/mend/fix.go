@@ -5,8 +5,6 @@ package mend
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -20,10 +18,12 @@ import (
 
 // fixed is the report of fix --json.
 type fixed struct {
+	_ [0]func() // no comparison is made of it
+
 	Device  string `json:"device"`
 	UUID    string `json:"uuid,omitempty"`
 	Verdict string `json:"verdict"`
-	State   string `json:"state"`
+	Status  string `json:"status"`
 	Command string `json:"command,omitempty"`
 	Writes  bool   `json:"command_writes"`
 	Notes   string `json:"note,omitempty"`
@@ -50,7 +50,7 @@ func Fix() verb.Verb {
 					{Path: "device", Type: "string", About: "as it was named"},
 					{Path: "uuid", Type: "string", About: "of the volume; may be absent"},
 					{Path: "verdict", Type: "string", About: "healthy, healable, lost, or none (it is no volume)"},
-					{Path: "state", Type: "string", About: "how the volume stands, in a sentence"},
+					{Path: "status", Type: "string", About: "how the volume stands, in a sentence"},
 					{Path: "command", Type: "string", About: "to go on with; absent where nothing is to be done"},
 					{Path: "command_writes", Type: "boolean", About: "the command changes the device"},
 					{Path: "note", Type: "string", About: "what to know about the command; may be absent"},
@@ -78,24 +78,14 @@ func fix(ctx context.Context, c *verb.Command) error {
 	if err != nil {
 		return err
 	}
-	a, at := s.advise(), name
-	if c.Opt.Header.Set { // both are named, or the header would be taken for the data
-		at = fmt.Sprintf("--header %s %s", c.Opt.Header.V, c.Args[0])
-	}
-	r := fixed{
-		Device: name, Verdict: "none", State: a.state, Command: a.line(c.Program, at), Writes: a.writes,
-		Notes: a.note,
-	}
-	if s.report != nil {
-		r.UUID, r.Verdict = s.report.UUID, s.report.Verdict
-	}
-	if a.code == verb.Lost {
-		r.Verdict = inspect.Lost.String()
-	}
+	r, a := s.proposal(c, name)
 	if c.Opt.JSON {
 		err = c.PrintJSON(r)
 	} else {
-		printFixed(c, s, r)
+		printStanding(c, s, r)
+		if s.report != nil {
+			printKeyslots(c, s.report, false)
+		}
 	}
 	if err == nil && a.code != ui.OK {
 		err = verb.Silent(a.code)
@@ -121,13 +111,18 @@ func situationOf(ctx context.Context, c *verb.Command, name string) (situation, 
 	if err != nil {
 		return s, err
 	}
+	return s, s.complete(ctx, c, name)
+}
+
+// complete adds to the report what it does not tell.
+func (s *situation) complete(ctx context.Context, c *verb.Command, name string) error {
 	path, err := block.Resolve(name)
 	if err != nil {
-		return s, verb.DeviceError(name, err)
+		return verb.DeviceError(name, err)
 	}
 	file, err := luks.OpenDevice(path, luks.DeviceOptions{NoLocks: true})
 	if err != nil {
-		return s, verb.DeviceError(name, err)
+		return verb.DeviceError(name, err)
 	}
 	defer file.Close()
 	s.remains = guarded.LookForRemains(ctx, c, file)
@@ -137,7 +132,7 @@ func situationOf(ctx context.Context, c *verb.Command, name string) (situation, 
 		s.closed = v.BoundKeyslots() == 0
 		s.farOpens = s.closed && farOpens(ctx, v)
 	}
-	return s, ctx.Err()
+	return ctx.Err()
 }
 
 // farOpens tells whether a far header of the volume still has keyslots, named by the heads or not.
@@ -150,44 +145,4 @@ func farOpens(ctx context.Context, v *luks.Volume) bool {
 		}
 	}
 	return false
-}
-
-func printFixed(c *verb.Command, s situation, r fixed) {
-	title := r.Device
-	if s.report != nil {
-		title += ": " + strings.TrimSpace(fmt.Sprintf("LUKS%d %s", s.report.Version, r.UUID))
-	}
-	c.UI.Printf("%s", title)
-	c.UI.Printf(" state: %s", c.UI.Paint(ui.ColourOf(r.Verdict), r.State))
-	if s.report != nil {
-		for _, one := range s.report.Copies {
-			c.UI.Printf("  copy: %s header %s, seqid %d", one.Place, one.State, one.SeqID)
-		}
-		for _, k := range s.report.Keyslots {
-			if k.State != inspect.Plausible && k.State != inspect.Unjudged {
-				c.UI.Printf("  copy: keyslot %d %s", k.ID, k.State)
-			}
-		}
-	}
-	if text := s.farWords(); text != "" {
-		c.UI.Printf("   far: %s", text)
-	}
-	if k := s.remains.Kept; k != nil {
-		c.UI.Printf(" guard: keeps the header as it was at %s", k.Time)
-	}
-	switch {
-	case r.Command == "" && s.report != nil && s.report.Reencryption != nil:
-		c.UI.Printf("action: none that is safe")
-	case r.Command == "" && r.Verdict == inspect.Lost.String():
-		c.UI.Printf("action: none on this device as it is")
-	case r.Command == "":
-		c.UI.Printf("action: none is needed")
-	case r.Writes:
-		c.UI.Printf("action: %s (writes; add --dry-run to see what)", r.Command)
-	default:
-		c.UI.Printf("action: %s", r.Command)
-	}
-	if r.Notes != "" {
-		c.UI.Printf("  note: %s", r.Notes)
-	}
 }

@@ -347,15 +347,3 @@ func (s situation) firstFinding() string {
 	}
 	return "Something is at risk."
 }
-
-// farWords is a line on the far header, "" where there is nothing to say.
-func (s situation) farWords() string {
-	switch {
-	case s.report != nil && s.report.Far != nil && s.report.Far.Place != nil:
-		return fmt.Sprintf("header at byte %d, %s", s.report.Far.Place.Body, s.report.Far.Standing)
-	case s.remains.Far != nil:
-		return fmt.Sprintf("header at byte %d, %v, UUID %s", s.remains.Far.Place.Start(), s.remains.Far.State,
-			s.remains.Far.Locator.UUID)
-	}
-	return ""
-}

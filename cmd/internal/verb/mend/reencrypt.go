@@ -13,6 +13,8 @@ import (
 
 // reencryptOptions are those that only reencrypt takes.
 type reencryptOptions struct {
+	_ [0]func() // no comparison is made of it
+
 	forceOfflineReencrypt bool
 	forceNoKeyslots       bool
 	hotzoneSize           cli.Value[uint64]

@@ -70,17 +70,6 @@ func TestADeviceThatDoesNotAnswerIsListed(t *testing.T) {
 	}
 }
 
-func TestSizesAreShort(t *testing.T) {
-	for bytes, want := range map[int64]string{
-		0: "0 B", 512: "512 B", 1 << 20: "1 MiB", 600 << 20: "600 MiB", 1536 << 20: "1.5 GiB", 4 << 40: "4 TiB",
-		3 << 60: "3072 PiB",
-	} {
-		if got := size(bytes); got != want {
-			t.Errorf("%d: %q, want %q", bytes, got, want)
-		}
-	}
-}
-
 // What a disk says cannot move the table, nor the terminal's cursor.
 func TestTheTableIsStraightWhateverTheNames(t *testing.T) {
 	var buffer bytes.Buffer

@@ -24,7 +24,7 @@ type column struct {
 var columns = []column{
 	{"DEVICE", func(r row) string { return r.Device }},
 	{"FORMAT", func(r row) string { return r.Format }},
-	{"SIZE", func(r row) string { return size(r.Size) }},
+	{"SIZE", func(r row) string { return ui.Bytes(r.Size) }},
 	{"STATE", func(r row) string { return r.State }},
 	{"MAPPED AS", mapped},
 	{"KEYSLOTS", func(r row) string { return numbers(r.Keyslots) }},
@@ -155,17 +155,3 @@ func numbers(list []int) string {
 	}
 	return strings.Join(words, ",")
 }
-
-// size is in the unit that leaves few digits.
-func size(bytes int64) string {
-	value, unit := float64(bytes), 0
-	for value >= 1024 && unit < len(units)-1 {
-		value, unit = value/1024, unit+1
-	}
-	if unit == 0 || value == float64(int64(value)) {
-		return fmt.Sprintf("%d %s", int64(value), units[unit])
-	}
-	return fmt.Sprintf("%.1f %s", value, units[unit])
-}
-
-var units = []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}

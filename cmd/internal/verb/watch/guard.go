@@ -24,6 +24,8 @@ const guardMemory = 24 << 20
 
 // guardOptions are those that only guard takes.
 type guardOptions struct {
+	_ [0]func() // no comparison is made of it
+
 	once        cli.Value[string]
 	checkConfig bool
 	configFile  cli.Value[string]

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package outside
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/test/part"
+)
+
+const module = `module example.com/outside
+
+go 1.26
+
+require github.com/orthrus-luks/orthrus v0.0.0
+
+replace github.com/orthrus-luks/orthrus => %s
+`
+
+// room is a module of another name in another folder.
+type room struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+func newRoom(t *testing.T) room {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	tree, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile(filepath.Join(tree, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"go.mod": fmt.Sprintf(module, tree), "go.sum": string(sums)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return room{t, dir, append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")}
+}
+
+// run is what a command in the module prints.
+func (r room) run(name string, args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = r.dir, r.env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// race is the flag of the race detector, which needs a C compiler.
+func (r *room) race() []string {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		part.Note(r.t, "runs with the race detector, for lack of gcc,", 0, 1)
+		return nil
+	}
+	r.env = append(r.env, "CGO_ENABLED=1")
+	return []string{"-race"}
+}
+
+func TestProgramsOfOthersBuildAndRun(t *testing.T) {
+	r := newRoom(t)
+	r.run("go", "vet", "./...")
+	r.run("go", append(append([]string{"build", "-o", "bin/"}, r.race()...), "./...")...)
+
+	image := filepath.Join(r.dir, "0.img")
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(image, 24<<20); err != nil {
+		t.Fatal(err)
+	}
+	const said = "LUKS2, aes-xts-plain64, 2 keyslots, sectors of 4096, keyslot 1 reads \"two heads\"\n"
+	if got := r.run("bin/add", image); got != said {
+		t.Errorf("add: %q, want %q", got, said)
+	}
+	line := regexp.MustCompile(`^0 16384 crypt aes-xts-plain64 :64:logon:cryptsetup:[-0-9a-f]{36}-d0 0 8:16 32768 1 ` +
+		`sector_size:4096\n$`)
+	if got := r.run("bin/table", image, "second"); !line.MatchString(got) {
+		t.Errorf("table: %q", got)
+	}
+	paths := []string{image}
+	for i := 1; i < 100; i++ {
+		path := filepath.Join(r.dir, fmt.Sprint(i, ".img"))
+		if err := os.Link(image, path); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	got := r.run("bin/list", append(paths, "go.mod")...)
+	if strings.Count(got, ".img: LUKS2 ") != 100 || !strings.HasSuffix(got, "go.mod: no volume\n") {
+		t.Errorf("list: %s", got)
+	}
+}
