@@ -86,7 +86,11 @@ func (inv *Invocation) lacks(options []Option) string {
 	if format := formatName(kind); format != "" && !inv.verb.AnyFormat && !slices.Contains(inv.verb.Reads, kind) {
 		return "the " + format + " format"
 	}
-	if s := first(options, func(s *Option) bool { return s.Lacks != "" && s.given() }); s != nil {
+	lacking := func(s *Option) bool {
+		none := s.Long == "integrity" && inv.Options.Integrity.V == "none"
+		return s.Lacks != "" && s.given() && !none
+	}
+	if s := first(options, lacking); s != nil {
 		return s.Lacks
 	}
 	return ""

@@ -293,6 +293,8 @@ func DeviceError(path string, err error) error {
 		return nil
 	case errors.Is(err, block.ErrNoLoop):
 		return told(ui.Failed, "Cannot use file %s as a device: load the kernel module loop (modprobe loop).")
+	case errors.Is(err, fs.ErrPermission) && unix.Access(path, unix.R_OK) == nil:
+		return told(ui.Failed, "Cannot write to device %s, permission denied.")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		n := &Notice{Code: ui.NoDevice, Err: err, Own: fmt.Sprintf("Device %s does not exist.", path)}
 		if errors.Is(err, fs.ErrPermission) {

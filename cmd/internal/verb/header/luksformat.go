@@ -24,6 +24,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/uuid"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
@@ -162,6 +163,13 @@ func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 	}
 	if p.options, err = gatherOptions(c, data); err != nil {
 		return p, err
+	}
+	if p.options.Version == 1 && c.Opt.PBKDF.Or(kdf.PBKDF2) != kdf.PBKDF2 { // it says so, and goes on
+		c.UI.Errorf("%s", keys.NotForLUKS1)
+		c.Opt.PBKDF = cli.Value[string]{}
+		if p.options, err = gatherOptions(c, data); err != nil {
+			return p, err
+		}
 	}
 	if err := errors.Join(keys.SlotInRange(p.options.Version, keys.AnyOrSlot(c)),
 		keys.CheckKeyslot(c, p.options.Version)); err != nil {

@@ -10,8 +10,11 @@ import (
 )
 
 // wipeProgress reports how much of the header's room has been wiped: at a terminal once that takes
-// long enough to wonder, elsewhere only as --progress-frequency and --progress-json ask.
+// long enough to wonder, elsewhere only as --progress-frequency and --progress-json ask. cryptsetup says nothing of it.
 func wipeProgress(c *verb.Command, path string) func(done, total uint64) {
+	if c.StandsIn() {
+		return nil
+	}
 	p := &ui.Progress{
 		Out: c.UI.Out, Device: path, JSON: c.Opt.ProgressJSON, Quiet: c.UI.Batch || !c.UI.Interactive(), Fit: c.UI.Own,
 		Frequency: time.Duration(c.Opt.ProgressFrequency.V) * time.Second,

@@ -24,6 +24,9 @@ const (
 	defaultHash     = "sha256"
 )
 
+// NotForLUKS1 is said of every key derivation but PBKDF2.
+const NotForLUKS1 = "Requested PBKDF type is not supported for LUKS1."
+
 // CheckKeyslot refuses, before anything else is asked for, a keyslot that cannot or must not be
 // made: costs out of bounds, a cipher that hides nothing.
 func CheckKeyslot(c *verb.Command, version int) error {
@@ -91,7 +94,7 @@ func checkCosts(c *verb.Command, version int) error {
 		return refused("Requested hash %s is not supported.", Hash(c))
 	}
 	if version == 1 && kind != kdf.PBKDF2 {
-		return refused("Requested PBKDF type is not supported for LUKS1.")
+		return refused(NotForLUKS1)
 	}
 	least := l.MinTime
 	if kind == kdf.PBKDF2 {
