@@ -61,7 +61,9 @@ busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg 
 cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os strings syscall time reflect \
 	bytes compress/... path/... sync
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
-build    = GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false $(compact) \
+# The collector of Go before 1.26, where there is a choice, is 40 KiB smaller; the heap here is small.
+collects := $(shell GOEXPERIMENT=nogreenteagc $(GO) env GOEXPERIMENT >/dev/null 2>&1 && echo GOEXPERIMENT=nogreenteagc)
+build    = $(collects) GOFLAGS='$(packagers)' $(GO) build -trimpath -buildmode=exe -buildvcs=false $(compact) \
 	-ldflags "-s -w -buildid= -X main.version=$(VERSION) -X main.revision=$(COMMIT) $$(GO='$(GO)' ./scripts/entry $$arch) $(linker)"
 # What runs while building runs here, whatever is built for. It is compiled as the program is, and so only once.
 run      = GOOS= GOARCH= GOFLAGS='$(packagers)' $(GO) run -trimpath -buildvcs=false

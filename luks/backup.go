@@ -19,9 +19,6 @@ import (
 // ErrBackup is the kind of failure to use a header backup.
 var ErrBackup = errors.New("header backup does not fit the device")
 
-// ErrBackupVersion wraps it: one of them is LUKS1.
-var ErrBackupVersion = fmt.Errorf("%w: another version of LUKS", ErrBackup)
-
 // backupUnit is what backups are rounded up to, bytes.
 const backupUnit = 4096
 
@@ -129,7 +126,7 @@ func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, err
 func (v *Volume) fits(backup *Volume) error {
 	switch {
 	case v.Version != backup.Version:
-		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackupVersion, v.Version, backup.Version)
+		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackup, v.Version, backup.Version)
 	case v.Data.Offset != backup.Data.Offset:
 		return fmt.Errorf("%w: data offset %d on the device, %d in the backup", ErrBackup, v.Data.Offset,
 			backup.Data.Offset)
@@ -157,19 +154,30 @@ func placed1(a, b luks1.Header) bool {
 	return true
 }
 
-// WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first,
-// header last.
+// WriteBackup puts a backup on a device that has no valid header of its own, or one of the other version, which is
+// lost with its far header: keyslot areas first, header last. Where that is cut off, the device has no header, and the
+// same again goes on. Errors before the first write: ErrBackup, a layout.Error, a luks1.FieldError.
 func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 	image, err := backup.Backup(ctx)
 	if err != nil {
 		return err
 	}
-	if int64(len(image)) > dev.Size() {
-		return fmt.Errorf("%w: %d bytes for a device of %d", ErrBackup, len(image), dev.Size())
+	size := uint64(max(dev.Size(), 0))
+	if uint64(len(image)) > size {
+		return fmt.Errorf("%w: %d bytes for a device of %d", ErrBackup, len(image), size)
 	}
 	head := 2 * backup.Choice.Copy.Header.Size
 	if backup.Version == 1 {
 		head = luks1.ReservedSize
+		for _, gap := range backup.LUKS1.Gaps(uint64(len(image))) {
+			clear(image[gap.Offset:gap.End()])
+		}
+		err = layout.Fits1(backup.LUKS1, size)
+	} else {
+		err = layout.Fits(backup.Choice.Copy, size)
 	}
-	return commit.Locked(ctx, dev, true, func() error { return commit.Whole(dev, image, head) })
+	if err != nil {
+		return err
+	}
+	return commit.Locked(ctx, dev, true, func() error { return commit.Whole(ctx, dev, image, head) })
 }

@@ -156,6 +156,44 @@ func TestABackupGivesAWipedDeviceItsHeaderBack(t *testing.T) {
 	})
 }
 
+// TestABackupOfTheOtherVersionComesBack: cut off after any write, the device has the header of before, none or that of
+// the backup, whole, and the same again ends as if it had not been.
+func TestABackupOfTheOtherVersionComesBack(t *testing.T) {
+	versions(t, func(t *testing.T, version int) {
+		was, v := formatted(t, version)
+		backup := backupOf(t, v)
+		other := &memory{image: bytes.Clone(was.image)}
+		o := options(3 - version)
+		o.KeyslotsSize = 1 << 20
+		if _, err := luks.Format(ctx, other, []byte("two"), o); err != nil {
+			t.Fatal(err)
+		}
+		if err := loaded(t, other).Restore(ctx, backup); !errors.Is(err, luks.ErrBackup) {
+			t.Fatalf("as one of the same version: %v", err)
+		}
+		for n, done := 0, false; !done; n++ {
+			dev := &failing{memory{image: bytes.Clone(other.image)}, n}
+			err := luks.WriteBackup(ctx, dev, backup)
+			done = err == nil
+			now, loadErr := luks.Load(ctx, &dev.memory)
+			switch {
+			case loadErr != nil && done, loadErr == nil && done && (now.Version != version || opening(t, dev) != "one"):
+				t.Fatalf("not restored: %v", loadErr)
+			case loadErr == nil && opening(t, dev) == "":
+				t.Fatalf("after %d writes a header without a key: LUKS%d", n, now.Version)
+			}
+			if err := luks.WriteBackup(ctx, &dev.memory, backup); err != nil || opening(t, dev) != "one" {
+				t.Fatalf("after %d writes, again: %v", n, err)
+			}
+			for _, at := range luks2.Sizes() {
+				if version == 1 && at < uint64(len(dev.image)) && bytes.HasPrefix(dev.image[at:], []byte(luks2.SecondaryMagic)) {
+					t.Fatalf("after %d writes: a second header at byte %d", n, at)
+				}
+			}
+		}
+	})
+}
+
 // replaced puts passphrases into the keyslots of a LUKS1 volume one after the other, so that each place
 // holds something else than before.
 func replaced(t *testing.T, v *luks.Volume, fill int) {

@@ -270,8 +270,8 @@ func TestARevocationNamesAForgottenFarHeaderThatStays(t *testing.T) {
 			dev.live = append(dev.live, p.Body)
 			return v
 		},
-		"partly overwritten": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {
-			dev.image[p.Body.Offset+5] ^= 1
+		"overwritten where the keyslot lay": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {
+			dev.image[p.Body.Offset+v.Keyslots[1].Area.Offset+5] ^= 1
 			return v
 		},
 		"newer than the heads": func(dev *limited, v *luks.Volume, p far.Place) *luks.Volume {

@@ -208,18 +208,19 @@ func (w FarWipe) run(s *Session) error {
 		return nil
 	}
 	now := s.choice.Copy
-	if _, found := far.Severed(s.dev, now, w.Place); found {
-		return s.wipeSevered(w.Place, now, nil)
-	}
 	if w.Place.End() > s.size() {
-		return nil
+		return s.wipeSevered(w.Place, now, nil)
 	}
 	old := far.Read(s.dev, w.Place)
 	going := far.Going(old, now) || far.WipedAt(old)
 	if old.State == far.Unreadable && !going {
 		return fmt.Errorf("%w: %w", far.ErrUnsure, old.Err)
 	}
-	if !far.Ours(old, now) && !going {
+	switch {
+	case far.Ours(old, now), going:
+	case old.State == far.Foreign && old.Of(now): // it stays, and is forgotten
+		return NamePlace(w.Place, s.bringBack(old))
+	default:
 		return nil
 	}
 	if !w.InForce.None() {
@@ -248,7 +249,7 @@ func (s *Session) retire(f far.Found) error {
 func (s *Session) bringBack(f far.Found) error {
 	err := f.LastCopyOn(s.dev, s.heads, s.choice.Copy)
 	var last *far.LastCopyError
-	if !errors.As(err, &last) || last.Severed {
+	if !errors.As(err, &last) {
 		return err
 	}
 	for _, id := range last.Keyslots {
@@ -269,9 +270,6 @@ func (s *Session) recorded() (f far.Found, err error) {
 	t, _, found, err := far.Find(s.choice.Copy.Metadata)
 	if err != nil || !found || t.Far.None() {
 		return f, err
-	}
-	if f, found := far.Severed(s.dev, s.choice.Copy, t.Far); found {
-		return f, nil
 	}
 	if f = far.Read(s.dev, t.Far); !f.Of(s.choice.Copy) {
 		return far.Found{}, nil
@@ -311,8 +309,8 @@ func wipeFar(dev header.Device, f far.Found, holds luks2.Copy) error {
 }
 
 // wipeSevered wipes the body of a far header whose locator the device has lost, unless a mapping reaches over it: who
-// asked for that says that it stays. Where it may have the last whole copy of a keyslot of those heads, the material
-// that goes is wiped, and the rest is left.
+// asked for that says that it stays. Where an area of a keyslot of those heads is not as on the device, nothing tells
+// which is whole, nor whose it is: of what goes the material goes that is known, and the rest stays.
 func (s *Session) wipeSevered(p far.Place, head luks2.Copy, going []revoked) error {
 	f, found := far.Severed(s.dev, head, p)
 	if !found {
@@ -329,18 +327,21 @@ func (s *Session) wipeSevered(p far.Place, head luks2.Copy, going []revoked) err
 }
 
 func (s *Session) wipeBody(f far.Found, head luks2.Copy, going []revoked) error {
+	known := slices.DeleteFunc(slices.Clone(going), func(r revoked) bool { return !r.fills(f.Body) })
+	unclear := slices.DeleteFunc(f.Unclear(s.dev, head), func(id int) bool {
+		return slices.ContainsFunc(known, func(r revoked) bool { return r.slot.ID == id })
+	})
 	plan := severed(f, s.choice.Copy)
-	err := f.LastCopyOn(s.dev, s.heads, head)
-	if t, _, found, bad := far.Find(head.Metadata); bad == nil && found && t.Phase == far.Disabling {
-		err = nil // what was wiped of it before that was cut off differs, too: DisableFar had looked
-	}
-	if err != nil && len(going) == 0 {
-		return err
-	}
-	if err != nil {
-		plan = struck(f, s.choice.Copy, going)
+	if len(unclear) > 0 {
+		plan = struck(f, s.choice.Copy, known)
 	}
 	return errors.Join(s.overwriteLeft(f), applySettled(s.dev, plan))
+}
+
+// fills tells whether a body has the material at its place, or had it.
+func (r revoked) fills(body []byte) bool {
+	e := r.area()
+	return r.bytes != nil && e.End() <= uint64(len(body)) && far.Blank(body[e.Offset:e.End()], r.bytes)
 }
 
 // severed is the plan that wipes all parts of the body.
@@ -424,14 +425,45 @@ func (s *Session) Wipe(seen far.Found, inForce far.Place) error {
 	case far.Going(f, s.choice.Copy):
 	case f.State == far.Unreadable:
 		return fmt.Errorf("%w: %w", far.ErrUnsure, f.Err)
-	case f.State != far.Whole:
+	case f.State != far.Whole && (f.State != far.Foreign || !f.Of(s.choice.Copy) || !inForce.None()):
 		return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
 	case !inForce.None() && f.Place.Overlaps(inForce):
 		return fmt.Errorf("%w: it overlaps the one in force", far.ErrDisplaced)
 	case f.Place.Start() < layout.Metadata(s.choice.Copy):
 		return fmt.Errorf("%w: it lies over the heads", far.ErrDisplaced)
+	case f.State == far.Foreign:
+		return s.wipeProven(f)
 	}
 	return s.retire(f)
+}
+
+// wipeProven wipes, of a far header that is damaged and goes for good, the locator and each part that its sum proves to
+// be its own. far.ErrDisplaced where a keyslot is left.
+func (s *Session) wipeProven(f far.Found) error {
+	if err := uncovered(s.dev, f.Place); err != nil {
+		return err
+	}
+	if err := s.bringBack(f); err != nil {
+		return err
+	}
+	var proven []luks2.Extent
+	left := false
+	for _, p := range f.Locator.Parts {
+		if of := f.Body[p.Offset:p.End()]; f.Vouches(p.Extent, of) {
+			proven = append(proven, p.Extent)
+		} else if p.Offset >= 2*s.choice.Copy.Header.Size {
+			left = true
+		}
+	}
+	plan := partsWiped(f, s.choice.Copy, proven)
+	for _, generation := range []uint64{f.Locator.Generation + 1, f.Locator.Generation} {
+		at := f.Place.Slot(generation).Offset
+		plan.loose(s.choice.Copy, Area{"wiped far header locator", at, make([]byte, far.SlotSize)})
+	}
+	if err := applySettled(s.dev, plan); err != nil || !left {
+		return err
+	}
+	return fmt.Errorf("%w: %w", far.ErrDisplaced, f.Err)
 }
 
 // CatchUp brings the far header into step where that may be done, and tells why it was not.

@@ -225,8 +225,7 @@ func (f *following) bring(s *Session, c Change, heads header.Plan) (lag, err err
 	if !f.has {
 		return nil, nil
 	}
-	gone := errors.Is(f.refused, far.ErrCutOff) || errors.Is(f.refused, far.ErrDisplaced)
-	if gone && len(f.revoked) > 0 {
+	if errors.Is(f.refused, far.ErrCutOff) && len(f.revoked) > 0 {
 		err = s.wipeSevered(f.token.Far, f.next, f.revoked)
 	}
 	if f.refused != nil {

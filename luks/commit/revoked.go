@@ -57,6 +57,10 @@ func readAll(dev header.Device, list []revoked) {
 // kept lists the revoked keyslots whose material a far header still has that was found as old, or may have
 // where it cannot be read or lies beyond the device's end.
 func kept(dev header.Device, old far.Found, list []revoked) []int {
+	if old.State == far.Absent && !old.Place.None() { // the locator is lost, and the body may be there
+		old.Body = make([]byte, min(old.Place.Body.Size, far.MaxLength))
+		_ = header.ReadFull(dev, old.Body, old.Place.Body.Offset) // what cannot be read may be anything: keeps says so
+	}
 	was, err := old.Head()
 	var ids []int
 	for _, r := range list {

@@ -3,6 +3,7 @@
 package commit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -158,10 +159,23 @@ func (s *Session) Down(h luks1.Header) error {
 	return applySettled(s.dev, p)
 }
 
-// Whole puts a header backup on a device that has no valid header of its own, for a caller that holds the lock:
-// the key material, which begins at byte `from` of the image, and then the header.
-func Whole(dev header.Device, image []byte, from uint64) error {
+// Whole puts a header backup on a device whose own header is not to stay, for a caller that holds the lock: what told
+// of a header goes first, then comes the key material, which begins at byte `from` of the image, then the second half
+// of the header, and last the one that tells which version it is. So no reader ever takes the one for the other. The
+// far header of a LUKS2 volume that becomes LUKS1 is wiped.
+func Whole(ctx context.Context, dev header.Device, image []byte, from uint64) error {
+	if _, err := header.Choose(header.Read(dev)); err == nil && from == luks1.ReservedSize {
+		if err := wipeEveryFar(ctx, dev, false); err != nil {
+			return err
+		}
+	}
 	var p Plan
-	p.loose(luks2.Copy{}, Area{"keyslot areas", from, image[from:]}, Area{"header", 0, image[:from]})
+	p.loose(luks2.Copy{}, Area{"sector 0", 0, make([]byte, luks1.SectorSize)})
+	p.add(strays(dev).Stages...)
+	half := from / 2
+	p.loose(
+		luks2.Copy{}, Area{"keyslot areas", from, image[from:]}, Area{"header", half, image[half:from]},
+		Area{"header", 0, image[:half]},
+	)
 	return Apply(dev, p)
 }

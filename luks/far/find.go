@@ -37,8 +37,7 @@ type Found struct {
 	Err     error // why it is not Whole
 	Locator Locator
 	Body    []byte // where Foreign or Whole
-	// Severed: the locator is lost, and what it said is made of the body, for which nothing vouches.
-	Severed bool
+	Severed bool   // the locator is lost, and what it said is made of the body, for which nothing vouches
 }
 
 // ForeignError tells which bytes of a body are not what its locator says.
@@ -163,12 +162,12 @@ func (f Found) Head() (luks2.Copy, error) {
 	return choice.Copy, err
 }
 
-// Severed is the far header of a volume at a place whose locator the device has lost, with its end or since, while the
-// body is still there: a head in it is the volume's, and the data end before it. What lies in no part is not its own.
+// Severed is the far header of a volume at a place whose locator the device has lost with its end, while the whole body
+// is still there: its heads are the volume's, every byte in no area is zero, and the data end before it.
 func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) {
 	size := uint64(max(dev.Size(), 0))
-	if p.None() || p.Body.End() > size || p.Body.Size > MaxLength || p.Start() < Length(head) ||
-		DataEnd(head.Metadata, size) > p.Start() || !lostLocator(dev, p, size) {
+	if p.None() || p.End() <= size || p.Body.End() > size || p.Body.Size > MaxLength || p.Start() < Length(head) ||
+		DataEnd(head.Metadata, size) > p.Start() {
 		return f, false
 	}
 	f = Found{Place: p, State: Whole, Severed: true, Body: make([]byte, p.Body.Size)}
@@ -181,16 +180,53 @@ func Severed(dev header.Device, head luks2.Copy, p Place) (f Found, found bool) 
 	}
 	layout, err := Layout(own)
 	f.Locator = Locator{UUID: own.Header.UUID, Place: p, Contents: Sums(f.Body, layout, own.Header.SeqID)}
-	return f, err == nil
+	return f, err == nil && bytes.Equal(f.Body, Image(f.Body, layout)) && f.headsAgree(own)
 }
 
-// lostLocator: it lies beyond the device's end, or both slots were overwritten.
-func lostLocator(dev io.ReaderAt, p Place, size uint64) bool {
-	if p.End() > size {
-		return true
+// Unclear lists the keyslots of a severed body, for which no sum vouches, whose areas are not as on the device: nothing
+// tells which is whole, nor whether something else was written there. What is zero was being wiped.
+func (f Found) Unclear(dev io.ReaderAt, head luks2.Copy) (ids []int) {
+	own, _ := f.Head() // there is one, see Severed
+	for _, k := range own.Metadata.Keyslots() {
+		e := luks2.Extent{Offset: k.Area.Offset, Size: k.Area.Size}
+		here := make([]byte, e.Size)
+		now, err := head.Metadata.Keyslot(k.ID)
+		if err != nil || !SameMaterial(now, k) || header.ReadFull(dev, here, e.Offset) != nil {
+			here = nil
+		}
+		if !Blank(f.Body[e.Offset:e.End()], here) {
+			ids = append(ids, k.ID)
+		}
 	}
-	_, _, err := ReadLocator(dev, p.Locator)
-	return errors.Is(err, ErrNoLocator)
+	return ids
+}
+
+// headsAgree tells of a body without sums whether what the head that speaks for it does not prove is the other head, or
+// was being wiped: something else may have been written there.
+func (f Found) headsAgree(own luks2.Copy) bool {
+	size := own.Header.Size
+	one, other := f.Body[:size], f.Body[size:2*size]
+	for _, p := range [][]byte{one, other} {
+		title := p[:luks2.BinarySize]
+		if !Blank(title, nil) && !bytes.HasPrefix(title, []byte(luks2.PrimaryMagic)) &&
+			!bytes.HasPrefix(title, []byte(luks2.SecondaryMagic)) {
+			return false
+		}
+	}
+	one, other = one[luks2.BinarySize:], other[luks2.BinarySize:]
+	return Blank(one, other) || Blank(other, one)
+}
+
+// Blank tells whether each sector is zero or as in like, which is as long, or nil.
+func Blank(p, like []byte) bool {
+	const sector = 512
+	for at := 0; at < len(p); at += sector {
+		one := p[at:min(at+sector, len(p))]
+		if len(bytes.Trim(one, "\x00")) > 0 && (like == nil || !bytes.Equal(one, like[at:at+len(one)])) {
+			return false
+		}
+	}
+	return true
 }
 
 // bodyDevice is a body as a device that cannot be written.

@@ -20,7 +20,9 @@ import (
 func Gather(dev header.Device, head luks2.Copy) Evidence {
 	e := Evidence{Head: head, DeviceSize: uint64(max(dev.Size(), 0))}
 	e.Token, _, e.HasToken, e.TokenErr = Find(head.Metadata)
-	_, e.Severed = Severed(dev, head, e.Token.Far)
+	if f, found := Severed(dev, head, e.Token.Far); found {
+		e.Severed = len(f.Unclear(dev, head)) == 0
+	}
 	seen := map[uint64]bool{}
 	if e.TokenErr == nil && !e.Token.Far.None() {
 		e.Recorded = Read(dev, e.Token.Far)
@@ -175,12 +177,7 @@ func Examine(dev header.Device, heads header.Heads, head luks2.Copy,
 	}
 	f.Left = e.Recorded.Left(dev, head)
 	if body, found := Severed(dev, head, e.Token.Far); found {
-		var last *LastCopyError
-		if err := body.LastCopyOn(dev, heads, head); errors.As(err, &last) {
-			f.Unclear = last.Keyslots
-		} else if err != nil {
-			return f, err
-		}
+		f.Unclear = body.Unclear(dev, head)
 	}
 	if !e.Token.Far.None() {
 		var err error

@@ -160,29 +160,14 @@ func (f Found) Damage(source []byte, head luks2.Copy) []int {
 // ErrLastCopy is the kind of LastCopyError.
 var ErrLastCopy = errors.New("the far header has the last whole copy")
 
-// ErrUnclear is that of a LastCopyError whose far header is severed.
-var ErrUnclear = errors.New("the far header lost its locator, and of what its body and the device have of a keyslot " +
-	"nothing tells which is whole")
-
 // LastCopyError refuses to wipe a far header, or to make it anew from the device, which has lost what it still has.
-type LastCopyError struct {
-	Keyslots []int
-	Severed  bool // nothing tells which is whole, that in the body or that on the device
-}
+type LastCopyError struct{ Keyslots []int }
 
 func (e *LastCopyError) Error() string {
-	if e.Severed {
-		return ErrUnclear.Error() + ": " + luks2.NameKeyslots(e.Keyslots)
-	}
 	return ErrLastCopy.Error() + " of " + luks2.NameKeyslots(e.Keyslots)
 }
 
-func (e *LastCopyError) Unwrap() error {
-	if e.Severed {
-		return ErrUnclear
-	}
-	return ErrLastCopy
-}
+func (e *LastCopyError) Unwrap() error { return ErrLastCopy }
 
 // LastCopy returns a LastCopyError where the body has the material of a keyslot whole, and source, the device's start,
 // has it not, or could not be read there; whatever else of the far header is damaged. The head in the body has to speak
@@ -210,7 +195,7 @@ func (f Found) LastCopy(source []byte, head luks2.Copy, going ...int) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return &LastCopyError{ids, f.Severed}
+	return &LastCopyError{ids}
 }
 
 // LastCopyOn is LastCopy for the device's start as it is.

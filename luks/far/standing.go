@@ -20,7 +20,7 @@ var (
 	ErrCovered   = errors.New("opened by an older tool: the mapping reaches over the far header")
 	ErrUnderWay  = errors.New("a transaction on the far header is under way")
 	ErrUnsure    = errors.New("the far header cannot be read")
-	ErrZone      = errors.New("a reencryption reaches over the far header")
+	ErrZone      = errors.New("a reencryption is rewriting what lies over the far header")
 	ErrLength    = errors.New("the far header was made for metadata of another length")
 )
 
@@ -60,7 +60,8 @@ type Evidence struct {
 	Want       Desired // what it should hold; Contents empty where that could not be made
 	// Live are the ranges of the device that mappings reach over.
 	Live []luks2.Extent
-	// Severed: what is cut off at Token.Far is the locator alone; see the function of that name.
+	// Severed: what is cut off at Token.Far is the locator alone; see the function of that name. Each area of the body
+	// is as on the device.
 	Severed bool
 }
 
@@ -70,7 +71,7 @@ type Judgement struct {
 	Why      error // where it is not InStep, Stale, Interrupted or None
 	// Covered: a mapping reaches over it. Exposed: the data segment does, as the heads have it.
 	Covered, Exposed bool
-	// Zoned: a reencryption does, which may yet recover what it was moving there.
+	// Zoned: a reencryption is rewriting it, and may yet recover what lay there.
 	Zoned     bool
 	Revoked   []luks2.Extent // of the body: key material that the heads do not name any more
 	Forgotten []Found        // other copies of this volume, with key material
@@ -84,7 +85,7 @@ func Judge(e Evidence) Judgement {
 		return j
 	}
 	j.Exposed = e.dataEnd() > e.Token.Far.Start()
-	j.Zoned = e.Head.Metadata.Reencrypting() && runEnd(e.Head.Metadata, e.DeviceSize) > e.Token.Far.Start()
+	j.Zoned = zoned(e.Head.Metadata, e.Token.Far, e.DeviceSize)
 	j.Covered = Reaches(e.Live, e.Token.Far)
 	if e.Recorded.State == Whole && e.Recorded.Of(e.Head) {
 		j.Revoked = e.Recorded.Locator.Revoked(e.Head)
@@ -107,15 +108,18 @@ func (j Judgement) Writable() error {
 	return nil
 }
 
-// runEnd is the first byte behind all segments of a volume that is being reencrypted.
-func runEnd(m *luks2.Metadata, deviceSize uint64) (end uint64) {
+// zoned tells whether a reencryption is rewriting bytes of a place.
+func zoned(m *luks2.Metadata, p Place, deviceSize uint64) bool {
 	for _, s := range m.Segments() {
+		e := luks2.Extent{Offset: s.Offset, Size: s.Size}
 		if s.Dynamic {
-			return deviceSize
+			e.Size = deviceSize - min(s.Offset, deviceSize)
 		}
-		end = max(end, luks2.Extent{Offset: s.Offset, Size: s.Size}.End())
+		if s.HasFlag("in-reencryption") && Reaches([]luks2.Extent{e}, p) {
+			return true
+		}
 	}
-	return end
+	return false
 }
 
 // dataEnd is the first byte behind the data segment.

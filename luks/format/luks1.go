@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/digest"
@@ -73,7 +74,7 @@ func newHeader1(ctx context.Context, key []byte, o Options) (luks1.Header, error
 	}
 	name, mode := splitCipher(spec.String())
 	return luks1.Header{
-		CipherName: name, CipherMode: mode, HashSpec: o.Hash, KeyBytes: uint32(len(key)),
+		CipherName: name, CipherMode: mode, HashSpec: strings.ToLower(o.Hash), KeyBytes: uint32(len(key)),
 		Digest: [luks1.DigestSize]byte(d.Sum), DigestSalt: [luks1.SaltSize]byte(d.Salt),
 		DigestIterations: d.Iterations, UUID: o.UUID,
 	}, nil

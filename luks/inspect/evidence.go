@@ -42,8 +42,8 @@ type Evidence struct {
 	DataSize *uint64
 	// Far is for the caller to fill in, who knows of mappings; nil where it was not looked for.
 	Far *FarEvidence
-	// Resizing, for the caller to fill in: a change of the metadata area, or a key change that needed it longer, was cut
-	// off.
+	// Resizing, for the caller to fill in: a change of the metadata area, or a key change that needed it longer, was
+	// cut off.
 	Resizing bool
 	// Record is what Weigh found of the zone that a reencryption was rewriting; nil where nothing was found.
 	Record    *reencrypt.Count

@@ -30,8 +30,8 @@ type digestJSON struct {
 	Segments   []string `json:"segments"`
 	Hash       string   `json:"hash"`
 	Iterations uint32   `json:"iterations"`
-	Salt       []byte   `json:"salt"`
-	Value      []byte   `json:"digest"`
+	Salt       blob     `json:"salt"`
+	Value      blob     `json:"digest"`
 }
 
 // Digests returns every digest in the order of the text.
@@ -153,4 +153,12 @@ func (m *Metadata) DropIdleDigests() {
 			m.digests.remove(strconv.Itoa(d.ID))
 		}
 	}
+}
+
+// blob is base64 as the reference reads it: white space counts nowhere.
+type blob []byte
+
+func (b *blob) UnmarshalText(text []byte) (err error) {
+	*b, err = base64.StdEncoding.AppendDecode(nil, bytes.Join(bytes.Fields(text), nil))
+	return err
 }

@@ -89,7 +89,7 @@ type keyslotJSON struct {
 		Time       uint32 `json:"time"`
 		Memory     uint32 `json:"memory"`
 		CPUs       uint32 `json:"cpus"`
-		Salt       []byte `json:"salt"`
+		Salt       blob   `json:"salt"`
 	} `json:"kdf"`
 }
 
@@ -129,7 +129,8 @@ func decodeKeyslot(id int, text json.RawMessage) (Keyslot, error) {
 	}
 	slot.AF = AF(full.AF)
 	slot.Area.Encryption, slot.Area.KeySize = full.Area.Encryption, full.Area.KeySize
-	slot.KDF = KDF(full.KDF)
+	k := full.KDF
+	slot.KDF = KDF{k.Type, k.Hash, k.Iterations, k.Time, k.Memory, k.CPUs, k.Salt}
 	return slot, nil
 }
 

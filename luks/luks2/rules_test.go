@@ -142,6 +142,7 @@ func TestWhatTheFormatLeavesOpenIsAccepted(t *testing.T) {
 		{"backup segment behind the regular one", `"segments":{`, `"segments":{"1":{"type":"x","flags":["backup-x"],"offset":"0","size":"512"},`},
 		{"keyslot area of no size is legal for the whole", `"16744448"`, `"16740352"`},
 		{"fixed size", `"size":"dynamic"`, `"size":"1048576"`},
+		{"white space in base64", `"salt":"8p6t`, `"salt":" 8p\n6t`},
 		{"repeated member, the last one wins", `"tokens":{`, `"tokens":5,"tokens":{`},
 	}
 	for _, c := range cases {

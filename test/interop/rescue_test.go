@@ -107,3 +107,29 @@ func TestRepairedHeadersAreCryptsetups(t *testing.T) {
 		}
 	}
 }
+
+// TestABackupOfTheOtherVersionIsRestored: a device formatted by mistake, as what it was not, gets its header back by
+// both, and blkid's readers find no second header.
+func TestABackupOfTheOtherVersionIsRestored(t *testing.T) {
+	for was, then := range map[string]string{"luks1": "luks2", "luks2": "luks1"} {
+		for _, by := range []tool{bench.ours, bench.trixie} {
+			t.Run(was+" by "+by.name, func(t *testing.T) {
+				b := newBed(t)
+				b.image("a.img", 24<<20)
+				b.must(bench.trixie, join(words("luksFormat -q --key-file k1 --type "+was), cheap("pbkdf2"), words("a.img"))...)
+				b.must(bench.trixie, words("luksHeaderBackup --header-backup-file was a.img")...)
+				b.must(by, join(words("luksFormat -q --key-file k2 --type "+then), cheap("pbkdf2"), words("a.img"))...)
+				b.must(by, words("luksHeaderRestore -q --header-backup-file was a.img")...)
+				opensWith(b, bench.trixie, "a.img", "k1")
+				for _, p := range []tool{bench.ours, bench.trixie} {
+					b.exits(p, 2, words("open --test-passphrase --key-file k2 a.img")...)
+					b.must(p, words("isLuks --type "+was+" a.img")...)
+				}
+				if was == "luks1" && bytes.Contains(b.read("a.img"), []byte("SKUL\xba\xbe")) {
+					t.Error("the second head of LUKS2 is still there")
+				}
+				b.must(bench.ours, words("repair -q a.img")...)
+			})
+		}
+	}
+}

@@ -2,6 +2,8 @@
 
 package cli
 
+import "strings"
+
 const (
 	lacksIntegrity = "authenticated encryption (integrity)"
 	// LacksOpal is what options about drives that encrypt themselves would need.
@@ -271,7 +273,12 @@ func commonOptions(o *Options) []Option {
 		{
 			Long: "type", Short: 'M', Arg: "STRING", All: true, Into: &o.Type,
 			Values: []string{"luks", "luks1", "luks2", "plain"},
-			Help:   "format of the metadata: luks, luks1, luks2, plain",
+			Check: func() string { // as cryptsetup has it: in any case, and empty is none
+				o.Type.V = strings.ToLower(o.Type.V)
+				o.Type.Set = o.Type.V != ""
+				return ""
+			},
+			Help: "format of the metadata: luks, luks1, luks2, plain",
 		},
 		{Long: "unbound", Into: &o.Unbound, Help: "a keyslot for no data, or a token for no keyslot"},
 		{

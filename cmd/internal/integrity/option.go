@@ -9,7 +9,8 @@ import (
 
 // options are what a command line sets.
 type options struct {
-	_                                  [0]func() // it is never compared, and no code is made for that
+	_ [0]func() // nobody compares two of them
+
 	hash                               string
 	tagSize, sectorSize                uint64 // bytes
 	journalSize                        uint64 // bytes

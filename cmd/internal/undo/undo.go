@@ -33,7 +33,11 @@ func StateDirectory() string {
 	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
 		return filepath.Join(dir, "orthrus")
 	}
-	return filepath.Join(os.Getenv("HOME"), ".local/state/orthrus")
+	const below = ".local/state/orthrus"
+	if dir := filepath.Join(os.Getenv("HOME"), below); unix.Access(dir, unix.X_OK) != unix.EACCES {
+		return dir
+	}
+	return below // as without a HOME: it is another user's, as sudo and containers leave it
 }
 
 // Directory is where undo copies go that nobody chose a file for.

@@ -136,7 +136,6 @@ var advice = []struct {
 	{far.ErrRestored, "It keeps every passphrase of its time. If the header on the device counts, wipe it: {program} " +
 		"far disable --forget-newer {device}. If the newer one is to come back, with passphrases that were taken " +
 		"away since, cut the body out with dd and give it to luksHeaderRestore."},
-	{far.ErrUnclear, "See what is left, and how to try it: {program} fix {device}"},
 	{far.ErrLastCopy, "Bring it back to its place first: {program} repair {device}"},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{luks.ErrFarLeft, "It may hold key material: repeat the command or, once it is certain that nothing else lies " +
@@ -162,7 +161,6 @@ var advice = []struct {
 	{luks.ErrLastKey, "Nothing was changed. To make the volume unusable for good: {program} erase {device}"},
 	{luks.ErrMeanwhile, "Nothing was changed. Look at the volume as it is now ({program} luksDump {device}), then " +
 		"try again."},
-	{luks.ErrBackupVersion, "Make the volume what the backup is first: {program} convert --type luks1 {device} (or luks2)"},
 	{luks2.ErrNoRoom, "Remove a keyslot or token that is no longer needed: {program} luksDump {device}, {program} " +
 		"luksKillSlot {device} SLOT, {program} token remove --token-id ID {device}"},
 }

@@ -360,7 +360,7 @@ func cipher(c *verb.Command, o *luks.FormatOptions) error {
 	}
 	o.Cipher = spec.String()
 	o.KeySize = 32 * spec.KeyCount()
-	if len(c.Opt.KeySizes) > 0 {
+	if len(c.Opt.KeySizes) > 0 && c.Opt.KeySizes[0] > 0 { // 0 is the default
 		o.KeySize = int(c.Opt.KeySizes[0] / 8)
 	}
 	probe, err := sector.New(o.Cipher, make([]byte, o.KeySize), 512)
@@ -417,7 +417,7 @@ func confirmFormat(ctx context.Context, c *verb.Command, path string) error {
 }
 
 func formatPassphrase(ctx context.Context, c *verb.Command, path string) (*secret.Buffer, error) {
-	if c.Opt.KeyDescription.Set {
+	if c.Opt.KeyDescription.Set && keys.KeyFile(c) == "" {
 		return keys.PassphraseOfKeyring(c.Opt.KeyDescription.V)
 	}
 	r := keys.Existing(c, keys.EnterFor(path))

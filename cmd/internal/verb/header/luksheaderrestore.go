@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
+	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -74,7 +76,7 @@ func luksHeaderRestore(ctx context.Context, c *verb.Command) error {
 	case err != nil:
 		return verb.DeviceError(path, err)
 	}
-	return restored(c, path, backup, restoreOver(ctx, c, v, path, backup))
+	return restored(c, path, backup, restoreOver(ctx, c, v, file, path, backup))
 }
 
 // restored says what lies there now.
@@ -153,7 +155,9 @@ func overItsData(c *verb.Command, dev luks.Device, path string, backup *volume.V
 		"Nothing was written.", backup.Path, backup.Data.Offset, path, backup.MetadataEnd()-backup.Data.Offset)
 }
 
-func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path string, backup *volume.Volume) error {
+func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, file *luks.File, path string,
+	backup *volume.Volume,
+) error {
 	if v.Version == 2 && v.Metadata().Reencrypting() {
 		return verb.Failure(ui.Failed, "A reencryption of %s is under way, or was cut off: what it has moved "+
 			"can be read with the present header alone. Conclude it first; %s fix %s tells how. Nothing was written.", path,
@@ -164,12 +168,44 @@ func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, path stri
 	if v.UUID != backup.UUID {
 		question += "\nWARNING: real device header has different UUID than backup!"
 	}
+	other := v.Version != backup.Version
+	if other {
+		if err := overItsData(c, v.Device(), path, backup); err != nil {
+			return err
+		}
+		question += fmt.Sprintf("\nWARNING: the backup is of LUKS%d; its header ends at byte %d and its data begin at "+
+			"%d, those of the device at %d.", backup.Version, backup.MetadataEnd(), backup.Data.Offset, v.Data.Offset)
+	}
 	if err := volume.ExitOnNo(ui.Failed, c.UI.Confirm(ctx, ui.Confirmation{
 		Text:   question,
 		Silent: true,
 	})); err != nil {
 		return err
 	}
+	if other {
+		return replaced(ctx, c, v, file, backup)
+	}
 	before := []view.View{v.View}
 	return guarded.SettleRestored(ctx, c, before, v.Device(), v.Restore(ctx, backup.Volume))
+}
+
+// replaced puts the backup over a header of the other version. Both formats have their key material in the same place,
+// so there is none between the old header and the new one: what is overwritten is kept elsewhere meanwhile.
+func replaced(ctx context.Context, c *verb.Command, v *luks.Volume, file *luks.File, backup *volume.Volume) error {
+	if c.Opt.DryRun {
+		return luks.WriteBackup(ctx, v.Device(), backup.Volume)
+	}
+	was := make([]byte, min(max(v.MetadataEnd(), backup.MetadataEnd()), uint64(file.Size())))
+	if _, err := file.ReadAt(was, 0); err != nil {
+		return err
+	}
+	kept, err := undo.KeepHeader(undo.StateDirectory(), v.UUID, was, file, time.Now())
+	if err != nil {
+		c.UI.Errorf("WARNING: what is overwritten cannot be kept meanwhile: %v", err)
+		return luks.WriteBackup(ctx, v.Device(), backup.Volume)
+	}
+	if err := luks.WriteBackup(ctx, v.Device(), backup.Volume); err != nil {
+		return fmt.Errorf("%w; what was there is kept in %s", err, kept)
+	}
+	return undo.Shred(kept)
 }

@@ -46,7 +46,7 @@ func Existing(c *verb.Command, prompt string) ui.Request {
 
 // given is the passphrase from wherever the options say: the keyring, a key file, a person, a pipe.
 func given(ctx context.Context, c *verb.Command, prompt string) (*secret.Buffer, error) {
-	if c.Opt.KeyDescription.Set {
+	if c.Opt.KeyDescription.Set && KeyFile(c) == "" {
 		return PassphraseOfKeyring(c.Opt.KeyDescription.V)
 	}
 	return c.UI.Secret(ctx, Existing(c, prompt))

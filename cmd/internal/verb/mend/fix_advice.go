@@ -169,6 +169,10 @@ func (s situation) healable() advice {
 	switch {
 	case r.Reencryption != nil && (r.LeftAlone || r.Reencryption.Verdict.Step != reencrypt.Resume):
 		return s.reencrypting(verb.Healable)
+	case r.Reencryption != nil && s.hasFar():
+		a.state = volume.Interruption(r.Reencryption.Verdict).State
+		a.command, a.writes = "far disable {device}", true
+		a.note = "its data reach over the far header, which it does not know; reencrypt --resume-only goes on then"
 	case s.copyIs("conflicting"):
 		a.state = "The two copies of the header contradict each other."
 		a.command = "repair --choose primary --dry-run {device}"
@@ -199,7 +203,7 @@ func (s situation) healable() advice {
 	case r.Version == 1:
 		a.state = "Fields of the LUKS1 header are damaged in ways that can be mended."
 		a.command, a.writes = "repair {device}", true
-	case r.Far != nil && r.Far.Standing != far.InStep.String() && r.Far.Standing != far.None.String():
+	case s.hasFar() && r.Far.Standing != far.InStep.String():
 		return s.farHeader()
 	default:
 		a.state, a.command = s.firstFinding(), "check {device}"
@@ -226,7 +230,7 @@ func (s situation) fromFar() advice {
 	}
 }
 
-// unclear: a far header that lost its locator may have what the device lost.
+// unclear: what the device left of a far header may have what the device lost.
 func (s situation) unclear() bool { return s.report.Far != nil && len(s.report.Far.Unclear) > 0 }
 
 func (s situation) severed() advice {
@@ -235,14 +239,19 @@ func (s situation) severed() advice {
 		code = verb.Lost
 	}
 	a := advice{
-		state: fmt.Sprintf("The far header lost its locator, and its body may have the last whole copy: %s.",
+		state: fmt.Sprintf("The device lost its end, and what is left of the far header differs from it: %s.",
 			luks2.NameKeyslots(s.report.Far.Unclear)),
-		command: "luksHeaderRestore --header-backup-file FILE --dry-run {device}", code: code,
+		command: "open --test-passphrase {device}", code: code,
 	}
-	a.note = fmt.Sprintf("make FILE of it with dd iflag=skip_bytes,count_bytes skip=%d count=%d, and try it "+
-		"first with "+
-		"open --test-passphrase --header FILE", body.Body, body.Length)
+	a.note = fmt.Sprintf("where a passphrase does not open it, cut the far header out with dd "+
+		"iflag=skip_bytes,count_bytes skip=%d count=%d, and try it with open --test-passphrase --header; "+
+		"far disable leaves it where it is", body.Body, body.Length)
 	return a
+}
+
+// hasFar: the heads name a far header.
+func (s situation) hasFar() bool {
+	return s.report.Far != nil && s.report.Far.Standing != far.None.String()
 }
 
 // farHeader: the heads are in order, the third copy is not.

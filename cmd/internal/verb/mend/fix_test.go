@@ -73,7 +73,7 @@ func TestAdviceRisksLeast(t *testing.T) {
 			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{1}}
 			r.Keyslots = []inspect.Keyslot{{ID: 0, Bound: true, State: inspect.Plausible}, {ID: 1, Bound: true}}
 		})}, "repair d", true, verb.Healable},
-		"the only keyslot, which the far header has": {situation{report: reported(inspect.Lost, func(r *inspect.Report) {
+		"the last keyslot, in the far header": {situation{report: reported(inspect.Lost, func(r *inspect.Report) {
 			r.Far = &inspect.FarReport{Standing: far.InStep.String(), Damaged: []int{0}}
 			r.Keyslots, r.Chosen = []inspect.Keyslot{{ID: 0, Bound: true, State: inspect.Ruined}}, "primary"
 		})}, "repair d", true, verb.Lost},
@@ -81,7 +81,7 @@ func TestAdviceRisksLeast(t *testing.T) {
 			r.Far = &inspect.FarReport{
 				Standing: far.CutOff.String(), Unclear: []int{0}, Place: &inspect.FarPlace{Body: 4096, Length: 8192},
 			}
-		})}, "luksHeaderRestore --header-backup-file FILE --dry-run d", false, verb.Healable},
+		})}, "open --test-passphrase d", false, verb.Healable},
 		"a keyslot that nobody has": {situation{report: reported(inspect.Healable, func(r *inspect.Report) {
 			r.Keyslots = []inspect.Keyslot{{ID: 3, State: inspect.Ruined}}
 		})}, "luksAddKey d", true, verb.Healable},

@@ -24,6 +24,10 @@ func keepUndo(c *verb.Command, o *repairOptions, file *luks.File, plan repairing
 		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose "+
 			"another file with --undo.", err), Code: ui.Failed, Err: err}
 	}
-	c.UI.Printf("What is overwritten is kept in %s.", path)
+	say := c.UI.Printf
+	if c.StandsIn() {
+		say = c.UI.Errorf
+	}
+	say("What is overwritten is kept in %s.", path)
 	return nil
 }

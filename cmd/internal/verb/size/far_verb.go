@@ -177,7 +177,8 @@ func farDisable(ctx context.Context, c *verb.Command, o *farOptions) error {
 	}
 	if errors.As(err, &left) && errors.Is(err, far.ErrDisplaced) { // the heads forgot it, as asked
 		c.UI.Errorf("WARNING: what lies at byte %d of %s is left, since it is not what the far header wrote there; "+
-			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.", left.Place.Start(), v.Path)
+			"it may still hold key material: once it is certain that nothing else lies there, overwrite it.",
+			left.Place.Start(), v.Path)
 		err = nil
 	}
 	if errors.Is(err, far.ErrNone) && (wasIn(v, far.Disabling) || wasIn(v, far.Enabling) || len(wiped) > 0) {

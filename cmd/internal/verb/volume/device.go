@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
@@ -204,10 +205,14 @@ func mend(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 	return nil
 }
 
-// Without is the volume as if it had no such keyslot.
+// Without is the volume as if it had no such keyslot, and the others were all to be tried: that one is to be ignored
+// when a volume is opened keeps it from nothing else.
 func (v *Volume) Without(id int) *Volume {
 	others := *v.Volume
 	others.Keyslots = slices.DeleteFunc(slices.Clone(v.Keyslots), func(k luks.Keyslot) bool { return k.ID == id })
+	for i := range others.Keyslots {
+		others.Keyslots[i].Priority = max(others.Keyslots[i].Priority, luks2.PriorityNormal)
+	}
 	return &Volume{Volume: &others, File: v.File, Path: v.Path}
 }
 
