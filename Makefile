@@ -191,7 +191,9 @@ dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMis
 	TestMappingsAreNamedByNameAndByPath|TestPersistentFlagsAreShared|TestUdev.*|TestDeferredClose|$\
 	TestLoopDevicesGoWithTheMapping|TestFullDisk|TestOthersThanRootAreTold|TestPlainMappingsAreThoseOfCryptsetup|$\
 	TestManyAtOnce|TestLongNamesCutTheUUID|TestCookiesWithRealUdev|TestHoldersNamesMappingMountAndProcess|$\
-	TestConversionsOfMappedVolumesAreRefused|TestWhatIsInUseIsRefused)$$
+	TestConversionsOfMappedVolumesAreRefused|TestWhatIsInUseIsRefused|TestEveryVerbInEveryStateOfAMapping|$\
+	TestCiphersOfTheKernelAreThoseOfCryptsetup|TestDriversOfTheKernelAreRefused|$\
+	TestVolumesThatEncryptNothingAreMappedOnDemand|TestPayloadFollowsTheAlignmentOffset|TestHeadersOnAFullFileSystemAreMapped)$$
 # Those that take an hour where no processor helps: their derivations and sums run on an emulated one.
 slowvm  := ^(TestIntegrity|TestTrueCrypt|TestVeraCrypt)
 test-vm-slice: quiet = 20m

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/creack/pty"
@@ -48,7 +49,7 @@ func TestTheFirstTenMinutes(t *testing.T) {
 	}
 }
 
-var prompts = regexp.MustCompile(`(?m)^.*(: |\): YES)$`)
+var prompts = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^.*(: |\): YES)$`) })
 
 // playStep runs one command and gives the passphrases that are left.
 func playStep(t *testing.T, dir string, args []string, want string, asked []string) []string {
@@ -64,7 +65,7 @@ func playStep(t *testing.T, dir string, args []string, want string, asked []stri
 	if err := pty.Setsize(s.slave, &pty.Winsize{Rows: 24, Cols: 120}); err != nil {
 		t.Fatal(err)
 	}
-	for _, prompt := range prompts.FindAllString(want, -1) {
+	for _, prompt := range prompts().FindAllString(want, -1) {
 		if prompt, confirm := strings.CutSuffix(prompt, "YES"); confirm {
 			s.answer(prompt, "YES\n")
 			continue
@@ -79,14 +80,16 @@ func playStep(t *testing.T, dir string, args []string, want string, asked []stri
 	return asked
 }
 
-var drawn = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{8}T[0-9.]*[0-9]`)
+var drawn = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{8}T[0-9.]*[0-9]`)
+})
 
 // finished is what a slow machine says at the end of what takes long.
-var finished = regexp.MustCompile(`(?m)^Finished, .*\n`)
+var finished = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^Finished, .*\n`) })
 
 // masked leaves out what is drawn, or depends on the time, the folder and the costs.
 func masked(dir, text string) string {
-	text = finished.ReplaceAllString(text, "")
+	text = finished().ReplaceAllString(text, "")
 	text = strings.ReplaceAll(text, dir+"/state", "/var/lib/orthrus")
-	return drawn.ReplaceAllString(strings.ReplaceAll(text, "argon2id", "pbkdf2"), "…")
+	return drawn().ReplaceAllString(strings.ReplaceAll(text, "argon2id", "pbkdf2"), "…")
 }

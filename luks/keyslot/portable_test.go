@@ -18,6 +18,8 @@ func TestNewKeyslotsTakeCiphersThatEveryReaderComputes(t *testing.T) {
 		{"aes-ctr-benbi", 32, true},
 		{"aes-cbc-eboiv", 32, true},
 		{"aes-ecb", 32, true},
+		{"aes-cbc-essiv:sha3-256", 32, true},
+		{"aes-cbc-essiv:wp256", 32, false},
 		{"aes-xts-plain64:sha256", 64, false},
 		{"aes-ecb-plain", 32, false},
 		{"aes-xts-eboiv", 64, false},

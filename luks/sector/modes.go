@@ -98,8 +98,8 @@ func (s Spec) KeyCount() int {
 }
 
 // InKeyslots tells whether other programs open keyslots whose areas are encrypted so, by what is known of
-// the mode.
-func (s Spec) InKeyslots() bool { return rowOf(s.Mode).inKeyslots }
+// the mode. They hash the key of a vector themselves, whatever the kernel knows.
+func (s Spec) InKeyslots() bool { return rowOf(s.Mode).inKeyslots && s.knownHash() }
 
 // BootPatterns are the specifications that hide equal blocks, with ciphers that nobody has broken, in both
 // of dm-crypt's notations; "*" stands for anything.

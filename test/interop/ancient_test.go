@@ -100,7 +100,7 @@ func everyKeyVerb(b *bed, peer tool, k kind, image string) {
 	b.t.Helper()
 	b.must(bench.ours, k.addKey(image, "k1", "k3")...)
 	opensWith(b, peer, image, "k1", "k2", "k3")
-	b.must(bench.ours, append(words("luksChangeKey -q --key-file k3"), append(cheap("pbkdf2"), image, "wrong")...)...)
+	b.must(bench.ours, append(words("luksChangeKey -q --key-slot 2 --key-file k3"), append(cheap("pbkdf2"), image, "wrong")...)...)
 	opensWith(b, peer, image, "k1", "k2", "wrong")
 	b.must(bench.ours, words("luksRemoveKey -q --key-file k1 "+image)...)
 	b.must(bench.ours, words("luksKillSlot -q --key-file wrong "+image+" 1")...)

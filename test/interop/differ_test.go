@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -52,11 +53,13 @@ func (o outcome) String() string {
 type differBed struct {
 	t      *testing.T
 	images map[string][]byte
+
+	headers map[string]string // of the images
 }
 
 func newDifferBed(t *testing.T) *differBed {
 	t.Helper()
-	d := &differBed{t: t, images: map[string][]byte{}}
+	d := &differBed{t: t, images: map[string][]byte{}, headers: map[string]string{}}
 	f := func(args string) []string { return append(words(args), cheap("pbkdf2")...) }
 	one := func(name string, size int64, steps ...[]string) {
 		b := newBed(t)
@@ -86,59 +89,121 @@ func newDifferBed(t *testing.T) *differBed {
 	clear(foreign[:4096])
 	foreign[1024], foreign[1024+4], foreign[1024+0x38], foreign[1024+0x39], foreign[1024+0x4c] = 16, 64, 0x53, 0xef, 1 // inodes, blocks, ext2's magic, revision
 	d.images["another signature"] = foreign
+	for name, image := range d.images {
+		d.headers[name] = headerFacts(image)
+	}
 	return d
 }
 
-// run gives the line to a program in a folder of its own.
-func (d *differBed) run(dir string, p tool, l line) (outcome, error) {
-	files := map[string][]byte{
+// place is a folder that lines are run in. What a line left alone is not written anew for the next one.
+type place struct {
+	dir    string
+	files  map[string][]byte
+	intact map[string]bool
+}
+
+// untouched is the time that files have which no program has written to.
+var untouched = time.Unix(1e9, 0)
+
+func (d *differBed) place(dir string) (*place, error) {
+	return &place{dir, map[string][]byte{
 		"k1": []byte("the key k1\nwith a second line"), "k2": []byte("the key k2\nwith a second line"),
 		"k3": []byte("the key k3\nwith a second line"), "wrong": []byte("wrong"), "empty": nil,
 		"token": []byte(`{"type":"t","keyslots":["0"],"x":1}`), "odd": []byte(`{"type":"t"}`), "text": []byte("no JSON"),
-		"b.img": d.images["luks2, keys"][:2<<20], "c.img": d.images["luks1, keys"],
+		"b.img": d.images["luks2, keys"][:2<<20], "c.img": d.images["luks1, keys"], "a.img": nil,
+	}, map[string]bool{}}, os.Mkdir(dir, 0o700)
+}
+
+// lay puts everything where it belongs, with an image in a.img.
+func (p *place) lay(image []byte) error {
+	if !slices.Equal(p.files["a.img"], image) {
+		p.files["a.img"], p.intact["a.img"] = image, false
 	}
-	files["a.img"] = d.images[l.image]
-	if err := os.RemoveAll(dir); err != nil {
-		return outcome{}, err
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		return err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return outcome{}, err
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			return outcome{}, err
+	for _, e := range entries {
+		if !p.intact[e.Name()] {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(p.dir, e.Name())))
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	for name, text := range p.files {
+		if path := filepath.Join(p.dir, name); !p.intact[name] {
+			err = errors.Join(err, os.WriteFile(path, text, 0o600), os.Chtimes(path, untouched, untouched))
+			p.intact[name] = true
+		}
+	}
+	return err
+}
+
+// changed looks for what a program wrote, made or removed.
+func (p *place) changed() (bool, error) {
+	wrote := false
+	for name, text := range p.files {
+		path := filepath.Join(p.dir, name)
+		if info, err := os.Stat(path); err == nil && info.ModTime().Equal(untouched) && info.Size() == int64(len(text)) {
+			continue
+		}
+		p.intact[name] = false
+		now, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return wrote, err
+		}
+		wrote = wrote || err != nil || !slices.Equal(now, text)
+	}
+	entries, err := os.ReadDir(p.dir)
+	return wrote || len(entries) != len(p.files), err
+}
+
+// run gives the line to a program.
+func (d *differBed) run(at *place, p tool, l line) (outcome, error) {
+	if err := at.lay(d.images[l.image]); err != nil {
+		return outcome{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, p.path, l.args...)
-	cmd.Dir, cmd.Stdin = dir, strings.NewReader(l.stdin)
+	cmd.Dir, cmd.Stdin = at.dir, strings.NewReader(l.stdin)
 	said, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return outcome{}, err
 	}
 	o := outcome{code: cmd.ProcessState.ExitCode(), said: string(said)}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+	if o.wrote, err = at.changed(); err != nil {
 		return o, err
 	}
-	o.wrote = len(entries) != len(files)
-	for _, e := range entries {
-		now, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return o, err
-		}
-		o.wrote = o.wrote || string(now) != string(files[e.Name()])
-		if e.Name() == "a.img" {
-			o.header = headerFacts(now)
-		}
+	if at.intact["a.img"] {
+		o.header = d.headers[l.image]
+		return o, nil
 	}
-	return o, nil
+	now, err := os.ReadFile(filepath.Join(at.dir, "a.img"))
+	o.header = headerFacts(now)
+	return o, err
 }
 
-// differ draws lines and gives each to our program and to both releases of the peer; it returns how many
-// agree, and tells of those that do not and are not explained.
+// outcomes gives the line to our program and to releases of the peer until one agrees, every other line to the later
+// release first.
+func (d *differBed) outcomes(at *place, i int64, l line) (got map[string]outcome, agree bool, err error) {
+	peers := []tool{bench.bookworm, bench.trixie}
+	if i%2 == 1 {
+		slices.Reverse(peers)
+	}
+	got = map[string]outcome{}
+	for _, p := range append([]tool{bench.ours}, peers...) {
+		if got[p.name], err = d.run(at, p, l); err != nil {
+			return got, false, fmt.Errorf("%s: %s: %w", l, p.name, err)
+		}
+		if p != bench.ours && got[p.name].agrees(got[bench.ours.name]) {
+			return got, true, nil
+		}
+	}
+	return got, false, nil
+}
+
+// differ draws lines; it returns how many have the same outcome as with one release of the peer, and tells of those
+// that do not and are not explained.
 func (d *differBed) differ(count int, seed uint64) (same, explained int) {
 	dir := d.t.TempDir()
 	if shm, err := os.MkdirTemp("/dev/shm", "differ"); err == nil {
@@ -151,22 +216,20 @@ func (d *differBed) differ(count int, seed uint64) (same, explained int) {
 	var workers sync.WaitGroup
 	for w := range runtime.NumCPU() {
 		workers.Go(func() {
-			own := filepath.Join(dir, strconv.Itoa(w))
-			for i := next.Add(1); i <= int64(count) && failures.Load() < 40; i = next.Add(1) {
+			at, err := d.place(filepath.Join(dir, strconv.Itoa(w)))
+			for i := next.Add(1); err == nil && i <= int64(count) && failures.Load() < 40; i = next.Add(1) {
 				l := drawLine(rand.New(rand.NewPCG(seed, uint64(i))))
-				var got [3]outcome
-				for k, p := range []tool{bench.ours, bench.bookworm, bench.trixie} {
-					var err error
-					if got[k], err = d.run(own, p, l); err != nil {
-						d.t.Errorf("%s: %s: %v", l, p.name, err)
-						failures.Add(1)
-					}
+				var got map[string]outcome
+				var same bool
+				if got, same, err = d.outcomes(at, i, l); err != nil {
+					break
 				}
-				if got[0].agrees(got[1]) || got[0].agrees(got[2]) {
+				if same {
 					agree.Add(1)
 					continue
 				}
-				if why := explanation(l, got[0], got[1], got[2]); why != "" {
+				ours, old, new := got[bench.ours.name], got[bench.bookworm.name], got[bench.trixie.name]
+				if why := explanation(l, ours, old, new); why != "" {
 					known.Add(1)
 					mu.Lock()
 					reasons[why]++
@@ -174,7 +237,10 @@ func (d *differBed) differ(count int, seed uint64) (same, explained int) {
 					continue
 				}
 				failures.Add(1)
-				d.t.Errorf("line %d: %s\n  ours   %s\n  2.6.1  %s\n  2.7.5  %s", i, l, got[0], got[1], got[2])
+				d.t.Errorf("line %d: %s\n  ours   %s\n  2.6.1  %s\n  2.7.5  %s", i, l, ours, old, new)
+			}
+			if err != nil {
+				d.t.Error(err)
 			}
 		})
 	}

@@ -54,8 +54,14 @@ var refusals = []refusal{
 	{name: "add to what is no volume", args: "luksAddKey -q --key-file k1 " + costs + "zero.img k2", code: 1, says: "Device zero.img is not a valid LUKS device."},
 	{name: "kill in what is no volume", args: "luksKillSlot -q --key-file k1 zero.img 0", code: 1, says: "Device zero.img is not a valid LUKS device."},
 	{name: "an empty file", args: "luksDump empty.img", code: 1, says: "empty.img"},
+	{name: "format an empty file", args: "luksFormat -q --key-file k1 " + costs + "empty.img", code: 1, says: "Device empty.img is too small."},
+	{name: "format a key file by mistake", args: "luksFormat -q " + costs + "k1 v2.img", code: 1, says: "Device k1 is too small."},
+	{name: "a key file as header", args: "luksFormat -q --header k1 --key-file k1 " + costs + "v2.img", code: 1, says: "Device k1 is too small."},
+	{name: "test a passphrase without the data", args: "open --test-passphrase --key-file k1 --header v2.img missing.img", code: 4, says: "Device missing.img does not exist"},
+	{name: "test a passphrase beside a key file", args: "open --test-passphrase --key-file k1 --header v2.img k1", code: 1, says: "Header detected but device k1 is too small."},
+	{name: "only tokens, of which luks1 has none", args: "open --test-passphrase --token-only --key-file k1 v1.img", code: 1, says: ""},
 	// A file grows to what its header takes.
-	{name: "format an empty file", args: "luksFormat -q --key-file k1 " + costs + "empty.img", code: 0},
+	{name: "format a file of a sector", args: "luksFormat -q --key-file k1 " + costs + "sector.img", code: 0},
 	{name: "format a small file", args: "luksFormat -q --key-file k1 " + costs + "small.img", code: 0},
 	{name: "luks1 in a small file", args: "luksFormat -q --type luks1 --key-file k1 --pbkdf-force-iterations 1000 small.img", code: 0},
 	{name: "format a small file on a full disk", args: "luksFormat -q --key-file k1 " + costs + "small.img", code: 1, says: "small.img", wrap: limited},
@@ -108,6 +114,7 @@ var refusals = []refusal{
 	{name: "key size for no cipher", args: "luksFormat -q --key-size 136 --key-file k1 " + costs + "v2.img", code: 1, says: "136 bits"},
 	{name: "unknown type", args: "luksFormat -q --type nonsense --key-file k1 " + costs + "v2.img", code: 1, says: "nonsense"},
 	{name: "luks1 with argon2", args: "luksFormat -q --type luks1 --pbkdf argon2id --pbkdf-force-iterations 1000 --key-file k1 v1.img", code: 1, peer: -1, why: "cryptsetup takes another key derivation than it was told to", says: ""},
+	{name: "luks1 with a keyslots area", args: "luksFormat -q --type luks1 --luks2-keyslots-size 0 --key-file k1 --pbkdf-force-iterations 1000 v1.img", code: 1, says: "Unsupported LUKS2 metadata size options"},
 	{name: "luks1 with large sectors", args: "luksFormat -q --type luks1 --sector-size 4096 --key-file k1 --pbkdf-force-iterations 1000 v1.img", code: 1, says: ""},
 	{name: "odd metadata size", args: "luksFormat -q --luks2-metadata-size 20k --key-file k1 " + costs + "v2.img", code: 1, says: "20"},
 	{name: "offset within the metadata", args: "luksFormat -q --offset 64 --key-file k1 " + costs + "v2.img", code: 1, says: ""},
@@ -135,6 +142,7 @@ func materials(b *bed) {
 	b.must(bench.bookworm, words("luksAddKey -q --key-file k1 "+costs+"v2.img k3")...)
 	reseal(b, "later.img", func(m object) { in(m, "config")["requirements"] = object{"mandatory": []any{"later"}} })
 	b.write("empty.img", "")
+	b.image("sector.img", 512)
 	b.image("small.img", 256<<10)
 	b.image("long", 9<<20)
 	b.write("key32", "0123456789abcdef0123456789abcdef")

@@ -170,6 +170,7 @@ func TestAKeyThatTheDigestDoesNotKnowIsNotLoaded(t *testing.T) {
 // when the table is put in, and the kernel leaves the device suspended then.
 func TestTheOldTableRunsOnWhereTheKernelRefusesTheNew(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
+		machine.LoadModule(t, "loop")
 		c := newCLI(t)
 		image := filepath.Join(t.TempDir(), "image")
 		c.run("truncate", "-s", "24m", image)

@@ -106,6 +106,27 @@ func TestRefreshChangesFlags(t *testing.T) {
 	})
 }
 
+// TestRefreshTakesTheKeyOutOfTheKeyring: as the other does, which also puts it back.
+func TestRefreshTakesTheKeyOutOfTheKeyring(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		c := newCLI(t)
+		c.mapping("a", "ringed")
+		for _, program := range []string{"orthrus", "cryptsetup"} {
+			for i, want := range []string{"keyring\n", "dm-crypt\n"} {
+				args := []string{"refresh", "--key-file", c.key, "ringed"}
+				if i == 1 {
+					args = append(args, "--disable-keyring")
+				}
+				c.run(program, args...)
+				ring := strings.Contains(c.table("ringed"), ":logon:cryptsetup:")
+				if got := c.run("orthrus", "status", "ringed"); !strings.Contains(got, "key location: "+want) || ring == (i == 1) {
+					t.Errorf("%s %v: key in the keyring %v\n%s", program, args, ring, got)
+				}
+			}
+		}
+	})
+}
+
 func TestSuspendTakesTheKeyAndResumeGivesItBack(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
 		for _, kind := range []string{"luks1", "luks2"} {

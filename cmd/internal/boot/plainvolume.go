@@ -25,9 +25,8 @@ func (t *task) preparePlain() error {
 	if err := foreign(t.target.Node, t.target.Options.Type); err != nil {
 		return err
 	}
-	allowed := t.plan.Policy.Ciphers
-	if !plan.AllowedCipher(allowed, t.target.Options.Cipher) {
-		return &CipherError{Cipher: t.target.Options.Cipher, Keyslot: -1}
+	if err := t.checkCipher(t.target.Options.Cipher); err != nil {
+		return err
 	}
 	t.opening = open.Of(nil, t.request())
 	t.release = append(t.release, t.opening.Close)
@@ -47,6 +46,7 @@ func (t *task) completePlain() {
 	if o.Cipher == "" {
 		o.Cipher = plain.Cipher
 	}
+	o.Cipher = plain.FullCipher(o.Cipher)
 	if o.KeySize == 0 {
 		o.KeySize = plain.KeySize * 8
 	}

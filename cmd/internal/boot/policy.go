@@ -12,16 +12,25 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
+// checkCipher goes by the patterns of the volume's own line, or else by those of the whole boot.
+func (t *task) checkCipher(cipher string) error {
+	patterns := t.plan.Policy.Ciphers
+	if own := strings.Fields(t.target.Options.Ciphers); len(own) > 0 {
+		patterns = own
+	}
+	if !plan.AllowedCipher(patterns, cipher) {
+		return &CipherError{Cipher: cipher, Keyslot: -1}
+	}
+	return nil
+}
+
 // judge holds a loaded volume against what the plan allows, before any key is asked for.
-func judge(v *luks.Volume, p plan.Volume, ciphers []string) error {
+func (t *task) judge(v *luks.Volume, p plan.Volume) error {
 	if err := v.CheckMappable(); err != nil {
 		return err
 	}
-	if p.Options.Ciphers != "" {
-		ciphers = strings.Fields(p.Options.Ciphers)
-	}
-	if !plan.AllowedCipher(ciphers, v.Data.Cipher) {
-		return &CipherError{Cipher: v.Data.Cipher, Keyslot: -1}
+	if err := t.checkCipher(v.Data.Cipher); err != nil {
+		return err
 	}
 	if p.Options.Fixed != "" {
 		return fmt.Errorf("%w: fixate-volume-key= is systemd's own, and not checked here: x-orthrus.pin= is", ErrPin)

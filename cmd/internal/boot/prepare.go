@@ -23,14 +23,14 @@ func (t *task) prepare(ctx context.Context) error {
 	if err := t.inspect(ctx); err != nil {
 		return err
 	}
-	if err := judge(t.target.LUKS, t.target.Volume, t.plan.Policy.Ciphers); err != nil {
+	if err := t.judge(t.target.LUKS, t.target.Volume); err != nil {
 		return err
 	}
 	if err := t.claim(); err != nil {
 		return err
 	}
 	if t.mend(ctx) {
-		if err := judge(t.target.LUKS, t.target.Volume, t.plan.Policy.Ciphers); err != nil {
+		if err := t.judge(t.target.LUKS, t.target.Volume); err != nil {
 			return err
 		}
 	}

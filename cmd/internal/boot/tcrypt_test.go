@@ -74,4 +74,7 @@ func TestTcryptVolumesObeyThePolicyOnCiphers(t *testing.T) {
 	if got := booted(t, nil, tab, "rd.orthrus.ciphers=aes-cbc-tcw", nil); got.err != nil {
 		t.Error(got.err)
 	}
+	if got := booted(t, nil, tab+",x-orthrus.ciphers=aes-cbc-*", "", nil); got.err != nil {
+		t.Error(got.err)
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/boot/plan"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 	"github.com/orthrus-luks/orthrus/luks/open"
@@ -75,8 +74,8 @@ func (t *task) tcryptKey(ctx context.Context, s open.Secret) (*luks.Key, error) 
 // allowsChain asks for each cipher whether a boot accepts it.
 func (t *task) allowsChain(c tcrypt.Chain) error {
 	for _, one := range c.List() {
-		if cipher := one + "-" + c.Mode; !plan.AllowedCipher(t.plan.Policy.Ciphers, cipher) {
-			return &CipherError{Cipher: cipher, Keyslot: -1}
+		if err := t.checkCipher(one + "-" + c.Mode); err != nil {
+			return err
 		}
 	}
 	return nil

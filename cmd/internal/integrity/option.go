@@ -9,8 +9,7 @@ import (
 
 // options are what a command line sets.
 type options struct {
-	_ [0]func() // nobody compares two of them
-
+	_                                  [0]func() // it is never compared, and no code is made for that
 	hash                               string
 	tagSize, sectorSize                uint64 // bytes
 	journalSize                        uint64 // bytes

@@ -6,7 +6,7 @@ import "github.com/orthrus-luks/orthrus/cmd/internal/popt"
 
 // options are what a command line sets.
 type options struct {
-	_ [0]func() // nobody compares two of them
+	_ [0]func() // it is never compared, and no code is made for that
 
 	cancelDeferred, deferred                                 bool
 	checkAtMostOnce, ignoreZeroBlocks, useTasklets           bool

@@ -169,7 +169,7 @@ func (b storageBoot) run(t *testing.T, dir, args string) {
 	c.sees("orthrus login:")
 	// A getty drops what is typed before it has set the line up, which may be after it has asked.
 	for range 5 {
-		if c.types("root"); c.seesWithin("# ", 10*time.Second) {
+		if c.types("root"); c.seesFirst(10*time.Second, "# ", "orthrus login:") == "# " {
 			break
 		}
 	}
@@ -212,27 +212,29 @@ func (c *console) types(line string) {
 // sees waits for a text.
 func (c *console) sees(text string) {
 	c.t.Helper()
-	if !c.seesWithin(text, 90*time.Second) {
+	if c.seesFirst(90*time.Second, text) == "" {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.t.Fatalf("no %q in\n%s", text, c.all)
 	}
 }
 
-// seesWithin waits for a text as long as a quiet machine takes at most.
-func (c *console) seesWithin(text string, quiet time.Duration) bool {
+// seesFirst waits for one of the texts as long as a quiet machine takes at most, and gives the one that was there.
+func (c *console) seesFirst(quiet time.Duration, texts ...string) string {
 	for end := time.Now().Add(pace.Limit(quiet)); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		c.mu.Lock()
-		_, after, found := strings.Cut(c.text, text)
-		if found {
-			c.text = after
-		}
-		c.mu.Unlock()
-		if found {
-			return true
+		for _, text := range texts {
+			c.mu.Lock()
+			_, after, found := strings.Cut(c.text, text)
+			if found {
+				c.text = after
+			}
+			c.mu.Unlock()
+			if found {
+				return text
+			}
 		}
 	}
-	return false
+	return ""
 }
 
 // start boots the image on copies of the disks.
@@ -249,7 +251,8 @@ func start(t *testing.T, dir string, disks int, args string) *console {
 	for i, name := range []string{"disk", "log"}[:disks] {
 		line = append(line, fmt.Sprintf("ubd%d=%s,%s", i, filepath.Join(work, name), filepath.Join(dir, name)))
 	}
-	line = append(line, args, "ro", "systemd.show_status=no")
+	// A guest that gets little of a busy machine's time finds its devices later than systemd waits for them.
+	line = append(line, args, "ro", "systemd.show_status=no", "systemd.default_timeout_start_sec=1800", "systemd.default_device_timeout_sec=1800")
 	command := exec.CommandContext
 	if wide(t) {
 		command, line = hidden, append(line, without...)

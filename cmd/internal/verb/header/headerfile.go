@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -26,6 +27,8 @@ func metadataSize(c *verb.Command, d formatTarget) (path string, size uint64, er
 	}
 	info, err := os.Stat(path)
 	switch {
+	case err == nil && info.Mode().IsRegular() && info.Size() < 512: // a key file, perhaps
+		return path, 0, verb.Failure(ui.Failed, "Device %s is too small.", path)
 	case errors.Is(err, fs.ErrNotExist), err == nil && info.Mode().IsRegular():
 		return path, 0, nil
 	case err != nil || path == d.path:

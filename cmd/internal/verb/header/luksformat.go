@@ -298,7 +298,7 @@ func formatOptions1(c *verb.Command, o luks.FormatOptions, d formatTarget) (luks
 	if c.Opt.SectorSize.Or(512) != 512 {
 		return o, verb.Failure(ui.Failed, "Unsupported encryption sector size.")
 	}
-	if o.MetadataSize != 0 || o.KeyslotsSize != 0 {
+	if c.Opt.LUKS2MetadataSize.Set || c.Opt.LUKS2KeyslotsSize.Set {
 		return o, verb.Failure(ui.Failed, "Unsupported LUKS2 metadata size options: LUKS1 has none.")
 	}
 	if o.Label != "" || o.Subsystem != "" {

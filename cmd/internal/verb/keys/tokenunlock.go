@@ -24,11 +24,15 @@ import (
 func byToken(ctx context.Context, c *verb.Command, v *volume.Volume, u Unlocking) (*luks.Key, error) {
 	named := c.Opt.TokenID.Set || c.Opt.TokenType.Set || c.Opt.TokenOnly
 	unwanted := u.Tokens == noTokens || u.Tokens == TokensNamed && !named || KeyFile(c) != "" && !c.Opt.TokenOnly
-	if unwanted || v.Version != 2 {
+	if unwanted || v.Version != 2 && u.Tokens != tokensAlways {
 		return nil, nil
 	}
+	var tokens []luks2.Token // none in LUKS1
+	if v.Version == 2 {
+		tokens = v.Metadata().Tokens()
+	}
 	var entries []open.Entry
-	for _, t := range v.Metadata().Tokens() {
+	for _, t := range tokens {
 		if wanted(c, t) {
 			source := open.TokenSource{Token: t, Help: TokenHelp(c)}
 			entries = append(entries, open.Entry{Source: source, Lead: open.Alone})

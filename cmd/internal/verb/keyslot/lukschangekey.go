@@ -25,7 +25,7 @@ func LuksChangeKey() verb.Verb {
 			About: []string{
 				"Puts a new passphrase in place of the given one. The new keyslot is durable before the old one " +
 					"is wiped, so that there is no moment without a key. Priority, tokens and what this program does " +
-					"not know of the keyslot stay.",
+					"not know of the keyslot stay. So does its number, but in LUKS1 only where --key-slot gives it.",
 				"Where all keyslots are taken, the new one takes a detour over room between the keyslots and the " +
 					"data. Where there is none either, the change is refused: remove another keyslot first. A LUKS1 " +
 					"keyslot is overwritten then, once a header backup lies in the folder of undo copies; that is " +
@@ -73,9 +73,10 @@ func luksChangeKey(ctx context.Context, c *verb.Command) error {
 	return exchange(ctx, c, v, key, passphrase)
 }
 
-// exchange puts a keyslot with the passphrase in the place of the one that gave the key.
+// exchange puts a keyslot with the passphrase in the place of the one that gave the key. In LUKS1 it keeps its number
+// where --key-slot says so, and where all are in use.
 func exchange(ctx context.Context, c *verb.Command, v *volume.Volume, key *luks.Key, passphrase *secret.Buffer) error {
-	n, err := keys.NewKeyslot(ctx, c, v.Version, key.Len(), key.Keyslot)
+	n, err := keys.NewKeyslot(ctx, c, v.Version, key.Len(), keys.AnyOrSlot(c))
 	if err != nil {
 		return err
 	}

@@ -74,6 +74,8 @@ func tokenNeeds(inv *cli.Invocation) string {
 		return "Action requires specific token. Use --token-id parameter."
 	case sub == "add" && !o.KeyDescription.Set:
 		return "--key-description parameter is mandatory for token add action."
+	case o.Unbound && sub != "add":
+		return "Option --unbound is valid only with token add action."
 	case o.Unbound && o.KeySlot.Set:
 		return "Options --key-slot and --unbound cannot be combined."
 	}

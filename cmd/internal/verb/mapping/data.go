@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
@@ -44,7 +45,7 @@ func claim(o *open.Opening, path string) (*dataDevice, error) {
 	return d, nil
 }
 
-// deviceExists looks before anything else is asked for.
+// deviceExists looks before anything else is asked for. A key file, perhaps, is no data of a detached header.
 func deviceExists(c *verb.Command) error {
 	path, err := volume.Named(c)
 	if err != nil {
@@ -54,5 +55,8 @@ func deviceExists(c *verb.Command) error {
 	if err != nil {
 		return verb.DeviceError(path, err)
 	}
-	return dev.Close()
+	if c.Opt.Header.Set && dev.Size() < 512 {
+		err = verb.Failure(ui.Failed, "Header detected but device %s is too small.", path)
+	}
+	return errors.Join(err, dev.Close())
 }

@@ -119,6 +119,11 @@ func testPassphrase(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer v.Close()
+	if c.Opt.Header.Set {
+		if err := deviceExists(c); err != nil {
+			return err
+		}
+	}
 	how := keys.Opening(c, keys.EnterFor(v.Path))
 	how.Unbound = c.Opt.Unbound || c.Opt.KeySlot.Set
 	link, err := keys.Link(c)

@@ -22,6 +22,11 @@ func openRules(o *openOptions) []cli.Rule {
 		},
 		func(inv *cli.Invocation) string { return refuseForForeign(inv, o) },
 		func(inv *cli.Invocation) string {
+			kind := inv.Options.Type.Or(cli.TypeLuks)
+			return cli.Refuse(inv.Options.TestPassphrase && !cli.OpensLUKS(kind) && !foreignType(kind),
+				"Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK and FVAULT2 devices.")
+		},
+		func(inv *cli.Invocation) string {
 			return cli.Refuse(inv.Options.TestPassphrase && inv.Options.Persistent,
 				"Option --persistent is not allowed with --test-passphrase.")
 		},
@@ -82,9 +87,6 @@ func openNeeds(inv *cli.Invocation) error {
 	o := &inv.Options
 	kind := o.Type.Or(cli.TypeLuks)
 	switch {
-	case o.TestPassphrase && !cli.OpensLUKS(kind) && !foreignType(kind):
-		return &cli.UsageError{Reason: "Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK " +
-			"and FVAULT2 devices."}
 	case len(inv.Args) < 2 && !o.TestPassphrase && !o.Refresh:
 		return &cli.MissingError{Reason: "Command requires device and mapped name as arguments."}
 	case kind != cli.TypePlain && !cli.OpensLUKS(kind) && !foreignType(kind):
