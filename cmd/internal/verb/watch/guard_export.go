@@ -23,7 +23,6 @@ import (
 // guardExport makes a header backup of what the guard keeps of a volume.
 func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	memory, err := guarded.Store(c).Load(uuid)
-	head := memory.Head
 	if errors.Is(err, fs.ErrNotExist) {
 		return verb.Failure(ui.NoDevice, "The guard keeps no header of a volume with UUID %s.", uuid)
 	}
@@ -35,7 +34,7 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	if err != nil {
 		return err
 	}
-	head, err = filled(memory)
+	head, err := filled(memory)
 	var image []byte
 	if err == nil {
 		image, err = head.Backup(ctx)
