@@ -89,10 +89,10 @@ func wantsFar(v *luks.Volume, f luks.FarHeader) verdict.Far {
 		return verdict.Far{Wants: verdict.Resume, Refused: err.Error()}
 	case found:
 		return verdict.Far{Wants: verdict.Resume}
-	case f.Standing == far.Stale, f.Standing == far.Interrupted, len(f.Revoked) > 0, len(f.Forgotten) > 0:
-		return verdict.Far{Wants: verdict.Sync, Refused: why(f), Damaged: f.Damaged}
 	case f.Standing == far.Restored:
 		return verdict.Far{Wants: verdict.Sync, Refused: f.Why.Error() + "; far disable --forget-newer gives it up"}
+	case f.Standing == far.Stale, f.Standing == far.Interrupted, len(f.Revoked) > 0, len(f.Forgotten) > 0:
+		return verdict.Far{Wants: verdict.Sync, Refused: why(f), Damaged: f.Damaged}
 	case f.Why != nil && f.Standing != far.CutOff:
 		return verdict.Far{Wants: verdict.Sync, Refused: f.Why.Error()}
 	}

@@ -16,7 +16,11 @@ import (
 // keep remembers a state that is in order, if it continues what was seen. While several devices bear the
 // UUID nothing is: which of them is the volume is not known. Nor is one that is whole and cannot be right.
 func (g *Guard) keep(l *look, file *luks.File) {
+	g.superseded(l, file)
 	m := l.sight.Mark
+	if m != nil && m.Reencrypt && (len(l.sight.Clones) > 0 || !right(l.sight.Report)) {
+		g.ended(l, file) // the state is not kept, and that a run was under way is not forgotten
+	}
 	if m == nil || l.policy.Store == policy.StoreOff || len(l.sight.Clones) > 0 {
 		return
 	}
@@ -79,6 +83,21 @@ func (g *Guard) ended(l *look, file *luks.File) {
 		g.note(l.uuid, store.Entry{Device: l.device.Path, What: store.Lost, Text: "gone, and in its place " + text})
 		g.log.Warn("the volume that was here is gone", "device", l.device.Path, "uuid", l.uuid, "now", text)
 	}
+}
+
+// superseded remembers of the volume that was seen on the device last that another one is there, whether that one is
+// going to be kept or not: what is left of the former is from before it.
+func (g *Guard) superseded(l *look, file *luks.File) {
+	last := g.store.LastOn(l.device.Key)
+	if last == "" || last == l.uuid {
+		return
+	}
+	m, err := g.store.Load(last)
+	if err != nil || m.Chain.Ended != "" {
+		return
+	}
+	m.Chain.Ended = "a volume of UUID " + l.uuid
+	g.remember(l, m.Chain, nil, file)
 }
 
 func doubtText(r identity.Relation) string {

@@ -32,6 +32,8 @@ type Remains struct {
 	// Former is a far header of another UUID than that of the volume which the guard saw on the device last: Far is
 	// nil.
 	Former *far.Found
+	// Erased: of the keyslots area of that volume something is not as it was, as after an erase.
+	Erased bool
 	// Reencrypted: it was being reencrypted then, and what is kept, and the far header, are from before that.
 	Reencrypted bool
 }
@@ -74,6 +76,7 @@ func (r *Remains) recall(c *verb.Command, file *luks.File) {
 	}
 	if m, err := s.Load(last); err == nil {
 		r.Reencrypted = m.Chain.Reencrypted()
+		r.Erased = m.Kept && len(m.Head.Changed(file)) > 0
 	}
 }
 

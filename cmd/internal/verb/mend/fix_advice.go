@@ -131,6 +131,11 @@ func (s situation) wayBack() advice {
 		a.command = "repair --from-far --dry-run {device}"
 		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if " +
 			"there is one"
+	case f != nil && f.State == far.Whole && s.remains.Erased:
+		a.state = "Both copies of the header are gone, and the keyslots are not as the guard saw them last, as after an " +
+			"erase; the far header is whole."
+		a.command = "repair --from-far --dry-run {device}"
+		a.note = "without --dry-run it brings back header and keyslots, and whoever had a passphrase then"
 	case f != nil && f.State == far.Whole:
 		a.state, a.writes = "Both copies of the header are gone, and the far header is whole.", true
 		a.command, a.note = "repair --from-far {device}", "what it overwrites is kept"
