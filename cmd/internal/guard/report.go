@@ -188,6 +188,9 @@ func (l *look) goneFindings() []string {
 		list = append(list, fmt.Sprintf("the far header at byte %d, of UUID %s, is from before that",
 			l.former.Place.Start(), l.former.Locator.UUID))
 	}
+	if l.chain.Reencrypted() {
+		list = append(list, "a reencryption was under way since: what is kept is from before it")
+	}
 	switch {
 	case !l.hasHead:
 		return append(list, "no header of that state is kept")

@@ -132,8 +132,8 @@ func (s situation) wayBack() advice {
 		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if " +
 			"there is one"
 	case f != nil && f.State == far.Whole && s.remains.Erased:
-		a.state = "Both copies of the header are gone, and the keyslots are not as the guard saw them last, as after an " +
-			"erase; the far header is whole."
+		a.state = "Both copies of the header are gone, and the keyslots are not as the guard saw them last, as " +
+			"after an erase; the far header is whole."
 		a.command = "repair --from-far --dry-run {device}"
 		a.note = "without --dry-run it brings back header and keyslots, and whoever had a passphrase then"
 	case f != nil && f.State == far.Whole:
@@ -163,6 +163,10 @@ func (s situation) wayBack() advice {
 	default:
 		a.state, a.command = "No valid header is left.", "rescue {device}"
 		a.note = "it lists what is left; with --output FILE it puts a header together that open --header takes"
+	}
+	if kept != nil && s.remains.Reencrypted {
+		a.note = "it is from before a reencryption that was under way: what that has moved cannot be read with it; " +
+			a.note
 	}
 	return a
 }
