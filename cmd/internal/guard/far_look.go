@@ -57,13 +57,14 @@ func farLeft(file *luks.File, e inspect.Evidence, last string) (left *far.Found)
 
 // lookFar judges the far header and what the heads tell of transactions. Only a volume whose heads are
 // in order is looked at: they come first.
-func (l *look) lookFar(file *luks.File) {
+func (l *look) lookFar(s store.Store, file *luks.File) {
 	e := l.sight.Evidence
 	if l.lost != nil {
 		l.sight.Far = verdict.Far{Left: true}
 		if c, err := l.lost.Head(); err == nil {
 			m := identity.Of2(c)
 			l.sight.Far.Mark = &m
+			l.sight.Far.Later = s.Later(m)
 		}
 		return
 	}

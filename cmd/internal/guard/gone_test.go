@@ -3,8 +3,10 @@
 package guard
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +30,15 @@ func TestAVolumeOfWhichNothingIsLeftIsReported(t *testing.T) {
 			t.Errorf("%+v", v)
 		}
 		b.holds(path, gone)
+		garbled := slices.Clone(contents)
+		for _, at := range []int{0, headSize} { // their text stands
+			copy(garbled[at:], bytes.Repeat([]byte{0xff}, 4096))
+		}
+		b.put(path, garbled)
+		if v := b.look(path); v.UUID != uuid || v.Verdict != "lost" ||
+			!strings.Contains(strings.Join(v.Findings, "\n"), "guard export "+uuid) {
+			t.Errorf("garbled: %+v", v)
+		}
 		b.put(path, contents)
 		if v := b.look(path); v.Verdict != "healthy" {
 			t.Errorf("put back: %+v", v)
@@ -74,16 +85,12 @@ func bringsNothingBack(t *testing.T, clone bool) {
 		b.remove(other)
 		b.Look(t.Context(), other)
 	}
-	allowed, err := policy.Parse([]byte("repair = proven"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.settings.Store(&allowed)
+	b.configure("repair = proven")
 	bad := damaged(renamed, 0, 2*headSize)
 	b.put(path, bad)
 	v := b.look(path)
 	if v.Verdict != "lost" || v.Did != "" || !clone && (v.UUID != otherUUID ||
-		!strings.Contains(strings.Join(v.Findings, "\n"), "is from before that")) {
+		!strings.Contains(strings.Join(v.Findings, "\n"), "has another UUID")) {
 		t.Errorf("%+v", v)
 	}
 	b.holds(path, bad)
@@ -132,4 +139,63 @@ func TestAReencryptionSeenAmidItsWorkIsRemembered(t *testing.T) {
 	if m, _ := b.store.Load(uuid); m.Chain.Reencrypted() {
 		t.Error("a state in order does not end it")
 	}
+}
+
+// TestALookThatKeepsNothingOutdatesWhatWasKept, and a newer state under another UUID on another device does.
+func TestALookThatKeepsNothingOutdatesWhatWasKept(t *testing.T) {
+	for name, again := range map[string]func(b *bench, path string) string{
+		"store = off": func(b *bench, path string) string {
+			b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+			b.configure("store = off")
+			b.look(path)
+			return path
+		},
+		"one head damaged": func(b *bench, path string) string {
+			b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+			whole, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.put(path, damaged(whole, headSize, 2*headSize))
+			b.look(path)
+			return path
+		},
+		"renamed": func(b *bench, path string) string {
+			b.change(path, func(file *luks.File) error {
+				return otherTool(t.Context(), file, func(c *luks2.Copy) { c.Header.UUID = otherUUID })
+			})
+			b.look(path)
+			moved := filepath.Join(b.dir, "b.img")
+			if err := os.Rename(path, moved); err != nil {
+				t.Fatal(err)
+			}
+			return moved
+		},
+	} {
+		b := newBench(t, "repair = off")
+		path, _ := b.farImage("a")
+		b.look(path)
+		path = again(b, path)
+		now, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := damaged(now, 0, 2*headSize)
+		b.put(path, bad)
+		b.configure("repair = proven")
+		if v := b.look(path); v.Did != "" || v.Verdict != "lost" {
+			t.Errorf("%s: %+v", name, v)
+		}
+		b.holds(path, bad)
+	}
+}
+
+// configure gives the guard another configuration.
+func (b *bench) configure(text string) {
+	b.t.Helper()
+	c, err := policy.Parse([]byte(text))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.settings.Store(&c)
 }

@@ -85,6 +85,22 @@ func (g *Guard) ended(l *look, file *luks.File) {
 	}
 }
 
+// pass remembers a state that was seen on the device of its chain and is not kept, for whatever reason: what is kept is
+// not the state seen last any more.
+func (g *Guard) pass(l *look, file *luks.File) {
+	m := l.sight.Mark
+	if m == nil || l.chain.Relate(*m) == identity.Same {
+		return
+	}
+	now, err := g.store.Load(l.uuid)
+	tip, _ := now.Chain.Tip()
+	if err != nil || now.Chain.Since() != "" || now.Chain.Relate(*m) == identity.Same || tip.Device != l.device.Key {
+		return
+	}
+	now.Chain.Passed = fmt.Sprintf("a state with seqid %d, which was not kept", m.SeqID)
+	g.remember(l, now.Chain, nil, file)
+}
+
 // superseded remembers of the volume that was seen on the device last that another one is there, whether that one is
 // going to be kept or not: what is left of the former is from before it.
 func (g *Guard) superseded(l *look, file *luks.File) {
@@ -114,15 +130,19 @@ func doubtText(r identity.Relation) string {
 func (g *Guard) save(l *look, next identity.Chain, r identity.Relation, h *store.Head, file *luks.File) {
 	entry := store.Entry{Device: l.device.Path, What: store.Seen, SeqID: l.sight.Mark.SeqID, Text: "in order"}
 	if r == identity.Same {
-		if h != nil && l.hasHead && (l.known.Same(*h) || h.Revokes(l.known)) {
+		if h != nil && l.hasHead && (l.known.Same(*h) || h.Revokes(l.known) || h.Damaged(l.known)) {
 			h = nil // as it was; or a keyslot is damaged, and what is kept is better
 		}
 		if h == nil && next.Equal(l.chain) {
 			return
 		}
 	}
-	if r == identity.Newer && h != nil && l.hasHead && h.Revokes(l.known) {
-		g.revoked(l, &entry)
+	if r == identity.Newer && h != nil && l.hasHead {
+		if h.Revokes(l.known) {
+			g.revoked(l, &entry)
+		} else if carried := h.Carry(l.known); h.Full == l.known.Full {
+			h = &carried // a damaged keyslot is not revoked, and what is kept of it is better
+		}
 	}
 	if !g.remember(l, next, h, file) {
 		return

@@ -153,6 +153,7 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	case !o.done:
 		g.ended(&l, file)
 	}
+	g.pass(&l, file)
 	if o.decision.Refused(verdict.Locked) {
 		g.requeue(l.device.ID, 2*time.Second)
 	}

@@ -155,6 +155,8 @@ func (l *look) volume(o outcome) *Volume {
 			text += " (its header may lie elsewhere)"
 		}
 		v.Findings = append(v.Findings, text)
+	}
+	if len(l.sight.Evidence.Wiped) == 0 && headless(l.sight.Evidence) {
 		v.Findings = append(v.Findings, l.goneFindings()...)
 	}
 	v.addMapping(l.sight.Mapping)
@@ -185,11 +187,11 @@ func (l *look) goneFindings() []string {
 	}
 	list := []string{fmt.Sprintf("the volume was seen here last at %s, with seqid %d", tip.Time, tip.SeqID)}
 	if l.former != nil {
-		list = append(list, fmt.Sprintf("the far header at byte %d, of UUID %s, is from before that",
+		list = append(list, fmt.Sprintf("the far header at byte %d has another UUID: %s",
 			l.former.Place.Start(), l.former.Locator.UUID))
 	}
-	if l.chain.Reencrypted() {
-		list = append(list, "a reencryption was under way since: what is kept is from before it")
+	if since := l.chain.Since(); since != "" {
+		list = append(list, "since then there was "+since+": what is kept is from before it")
 	}
 	switch {
 	case !l.hasHead:

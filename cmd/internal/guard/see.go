@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/dm/uuid"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -90,6 +91,9 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	last := ""
 	if headless(e) {
 		last = g.store.LastOn(d.Key)
+		if !uuid.Valid(l.uuid) { // what is left of a damaged head
+			l.uuid = ""
+		}
 	}
 	switch lost := farLeft(file, e, last); {
 	case lost == nil:
@@ -107,8 +111,8 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	if l.uuid == "" && l.mapped {
 		l.uuid, l.luks = verdict.VolumeOf(l.mapping.UUID), true
 	}
-	if !l.luks && l.uuid == "" && !unreadable(e) {
-		l.uuid, l.gone, l.luks = last, last != "", last != ""
+	if l.uuid == "" && last != "" && !unreadable(e) {
+		l.uuid, l.gone, l.luks = last, !l.luks, true
 	}
 	l.sight.UUID = l.uuid
 	if !l.luks {
@@ -123,7 +127,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.sight.Mapping = g.describeMapping(l)
 		l.luks = l.bears || !l.sight.Mapping.Detached
 	}
-	l.lookFar(file)
+	l.lookFar(g.store, file)
 	l.sight.Held = g.store.Held(l.uuid)
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)

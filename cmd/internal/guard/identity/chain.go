@@ -2,7 +2,12 @@
 
 package identity
 
-import "github.com/orthrus-luks/orthrus/luks/header"
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/orthrus-luks/orthrus/luks/header"
+)
 
 // MaxLinks bounds a chain; the oldest links go first.
 const MaxLinks = 64
@@ -20,6 +25,8 @@ type Chain struct {
 	Fork  *Fork  `json:"fork,omitempty"`
 	// Ended tells what was seen since, by which somebody made an end of the volume: "" for nothing.
 	Ended string `json:"ended,omitempty"`
+	// Passed tells of a later state that was seen and is not kept: "" for none. What is kept is not to come back then.
+	Passed string `json:"passed,omitempty"`
 }
 
 // UnderWay is what Ended tells of a reencryption whose state was not in order: what is kept is from before it.
@@ -29,6 +36,17 @@ const UnderWay = "a reencryption under way"
 func (c Chain) Reencrypted() bool {
 	tip, seen := c.Tip()
 	return seen && tip.Reencrypt || c.Ended == UnderWay
+}
+
+// Since tells what was seen after the state that is kept, "" for nothing.
+func (c Chain) Since() string {
+	switch {
+	case c.Reencrypted():
+		return UnderWay
+	case c.Fork != nil:
+		return fmt.Sprintf("another state, with seqid %d", c.Fork.SeqID)
+	}
+	return cmp.Or(c.Ended, c.Passed)
 }
 
 // Fork is the state seen last where that was not the tip, nor follows it.
@@ -98,10 +116,10 @@ func (c Chain) relateUnnumbered(m Mark) Relation {
 // nothing away.
 func (c Chain) See(m Mark, time, device string) Chain {
 	link := Link{m, time, device}
-	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork, Ended: c.Ended}
+	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork, Ended: c.Ended, Passed: c.Passed}
 	r := c.Relate(m)
 	if r.Continues() {
-		next.Ended = ""
+		next.Ended, next.Passed = "", ""
 	}
 	switch r {
 	case Unknown, Newer:
@@ -130,7 +148,7 @@ func (c Chain) Accept(m Mark, time, device string) Chain {
 
 // Equal tells whether both tell the same, whenever and wherever it was seen.
 func (c Chain) Equal(o Chain) bool {
-	if len(c.Links) != len(o.Links) || c.Ended != o.Ended || (c.Fork == nil) != (o.Fork == nil) {
+	if len(c.Links) != len(o.Links) || c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
 		return false
 	}
 	for i := range c.Links {

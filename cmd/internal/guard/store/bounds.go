@@ -74,10 +74,11 @@ func (s Store) roomFor(size int) error {
 // are too many.
 func (s Store) seenOn(device, uuid string) error {
 	path, list, err := s.layOn(device)
-	if device == "" || err != nil || slices.Contains(list, undo.PlainName(uuid)) {
+	name := undo.PlainName(uuid)
+	if device == "" || err != nil || len(list) > 0 && list[len(list)-1] == name {
 		return err
 	}
-	list = append(list, undo.PlainName(uuid))
+	list = append(slices.DeleteFunc(list, func(other string) bool { return other == name }), name)
 	var failed []error
 	for len(list) > MaxPerDevice {
 		if c, err := readChain(s.State, list[0]); err == nil && on(c, device) {
@@ -88,7 +89,7 @@ func (s Store) seenOn(device, uuid string) error {
 	return errors.Join(append(failed, put(path, []byte(strings.Join(list, "\n")+"\n")))...)
 }
 
-// layOn is the file that lists the volumes that lay on a device, and what it lists.
+// layOn is the file that lists the volumes that lay on a device, and what it lists: the one seen last comes last.
 func (s Store) layOn(device string) (path string, list []string, err error) {
 	sum := sha256.Sum256([]byte(device))
 	path = filepath.Join(s.State, "devices", hex.EncodeToString(sum[:16]))
@@ -102,14 +103,13 @@ func (s Store) layOn(device string) (path string, list []string, err error) {
 // LastOn is the volume that was seen last on a device of that lasting name, and nowhere else since; "" for none.
 func (s Store) LastOn(device string) (uuid string) {
 	_, list, _ := s.layOn(device)
-	last := ""
-	for _, one := range list {
+	for _, one := range slices.Backward(list) {
 		c := s.latest(func(root string) (identity.Chain, error) { return readChain(root, one) })
-		if tip, _ := c.Tip(); on(c, device) && tip.Time >= last {
-			uuid, last = tip.UUID, tip.Time
+		if tip, _ := c.Tip(); on(c, device) {
+			return tip.UUID
 		}
 	}
-	return uuid
+	return ""
 }
 
 func on(c identity.Chain, device string) bool {

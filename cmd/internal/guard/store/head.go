@@ -235,18 +235,77 @@ func (h Head) Changed(dev inspect.Device) []string {
 // Opens tells whether the head has a keyslot: one without gives nothing back.
 func (h Head) Opens() bool { return len(h.Sums) > 0 }
 
-// Revokes tells whether something that opened the old head no longer opens this one.
+// Revokes tells whether this head lacks a keyslot that the old one named: by its place and salt, for whoever writes new
+// material draws a new one. What lies in its area does not count: that may be damaged.
 func (h Head) Revokes(old Head) bool {
-	for _, was := range old.Sums {
-		kept := false
-		for _, is := range h.Sums {
-			kept = kept || is.Offset == was.Offset && is.Length == was.Length && bytes.Equal(is.SHA256, was.SHA256)
-		}
-		if !kept {
+	now := h.slots()
+	for _, was := range old.slots() {
+		if !slices.Contains(now, was) {
 			return true
 		}
 	}
 	return false
+}
+
+// slots says of each keyslot where it lies and what its salt is.
+func (h Head) slots() (list []string) {
+	for _, p := range h.Parts {
+		if h.Version == 1 {
+			l, err := luks1.Decode(p.Bytes)
+			for _, id := range l.EnabledKeyslots() {
+				list = append(list, fmt.Sprintf("%d at %d: %x", id, l.Keyslots[id].Offset, l.Keyslots[id].Salt))
+			}
+			if err == nil {
+				break
+			}
+			continue
+		}
+		c, err := luks2.Decode(p.Bytes, p.Offset)
+		if err != nil {
+			continue
+		}
+		for _, k := range c.Metadata.Keyslots() {
+			list = append(list, fmt.Sprintf("%d at %v: %x", k.ID, k.Area, k.KDF.Salt))
+		}
+		break
+	}
+	return list
+}
+
+// Damaged tells whether the material of a keyslot is not what it was with the old head, though both name it.
+func (h Head) Damaged(old Head) bool { return len(h.spoiled(old)) > 0 }
+
+// spoiled are the sums of the old head for areas that this one has otherwise.
+func (h Head) spoiled(old Head) (list []Sum) {
+	if h.Revokes(old) {
+		return nil
+	}
+	for _, was := range old.Sums {
+		is := slices.IndexFunc(h.Sums, func(s Sum) bool { return s.What == was.What && s.Offset == was.Offset })
+		if is >= 0 && !bytes.Equal(h.Sums[is].SHA256, was.SHA256) {
+			list = append(list, was)
+		}
+	}
+	return list
+}
+
+// Carry is the head with the material of the old one where that is damaged now.
+func (h Head) Carry(old Head) Head {
+	h.Sums, h.Parts = slices.Clone(h.Sums), slices.Clone(h.Parts)
+	for _, was := range h.spoiled(old) {
+		for i, s := range h.Sums {
+			if s.What == was.What {
+				h.Sums[i] = was
+			}
+		}
+		for i, p := range h.Parts {
+			of := slices.IndexFunc(old.Parts, func(o Part) bool { return o.What == p.What })
+			if p.What == was.What && of >= 0 {
+				h.Parts[i] = old.Parts[of]
+			}
+		}
+	}
+	return h
 }
 
 // Same tells whether both say the same of the volume, whenever they were taken.

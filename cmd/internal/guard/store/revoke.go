@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
 // Revives lists the files that could bring a revoked key of a volume back, and those by which the next state seen
@@ -57,6 +58,17 @@ func (s Store) PurgeFormer(m identity.Mark, device string) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// Later is another UUID under which a newer state of the volume was seen; "" for none.
+func (s Store) Later(m identity.Mark) string {
+	tips, _ := s.tips()
+	for _, tip := range tips {
+		if tip.UUID != m.UUID && identity.SameVolume(tip.Mark, m) && header.Newer(tip.SeqID, m.SeqID) {
+			return tip.UUID
+		}
+	}
+	return ""
 }
 
 // names are the UUIDs under which something may be kept of the volume.

@@ -136,8 +136,12 @@ func TestChangedAreasAreNamed(t *testing.T) {
 	if got := fmt.Sprint(h.Changed(file)); got != "[keyslot 0]" {
 		t.Errorf("%s", got)
 	}
-	if next := captured(t, file, false); !next.Revokes(h) || h.Revokes(h) {
-		t.Error("a changed keyslot is no revocation, or an equal one is")
+	next := captured(t, file, false)
+	if next.Revokes(h) || h.Revokes(h) || !next.Damaged(h) || h.Damaged(h) {
+		t.Error("a changed area is a revocation, or no damage")
+	}
+	if carried := next.Carry(h); len(carried.Changed(file)) != 1 || carried.Damaged(h) {
+		t.Errorf("what is kept of the area is not carried over: %v", carried.Changed(file))
 	}
 }
 

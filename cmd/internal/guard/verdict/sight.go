@@ -75,6 +75,8 @@ type Far struct {
 	// Left tells that no head is left and a whole far header is; Mark is that of the heads in it.
 	Left bool
 	Mark *identity.Mark
+	// Later is another UUID under which a newer state of the same volume was seen, "" for none.
+	Later string
 }
 
 // Known is what is remembered.

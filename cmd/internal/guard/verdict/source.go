@@ -104,6 +104,7 @@ func (p *proof) lastSeen(s Sight, hint string) {
 	if s.Known == nil || !s.Known.Kept {
 		return
 	}
+	p.need(Older, s.Known.Chain.Passed == "", "no later state was seen", "since then there was "+s.Known.Chain.Passed)
 	p.need(Fork, s.Known.Chain.Fork == nil, "what was seen last is what is kept", forkText(s.Known.Chain))
 	p.need(Erased, s.Known.Opens, "it has keyslots", "no keyslot was left when the volume was last seen")
 	p.need(Erased, len(s.Known.Changed) == 0, "nothing but the heads is gone",
@@ -145,8 +146,8 @@ func (s Sight) fromFar() proof {
 	r := s.relation(s.Far.Mark)
 	hint := "; repair --from-far brings its head back"
 	switch {
-	case s.reencrypted():
-		hint = "; what repair --from-far brings back is from before the reencryption"
+	case s.Known != nil && s.Known.Chain.Since() != "":
+		hint = "; what repair --from-far brings back is from before that"
 	case len(s.foreign()) > 0:
 		hint = ""
 	case r != identity.Same && s.Known != nil:
@@ -156,6 +157,8 @@ func (s Sight) fromFar() proof {
 	p.lastSeen(s, hint)
 	p.need(Wiped, len(s.Evidence.Wiped) == 0, "the heads are damaged, not unsigned",
 		"the heads only lack their magic, as after wipefs, which a person does on purpose"+hint)
+	p.need(Older, s.Far.Later == "", "no newer state was seen under another UUID",
+		"a newer state of the volume was seen under UUID "+s.Far.Later+hint)
 	p.need(Older, s.Far.Mark != nil && (s.Known == nil || r == identity.Same), "the far header is the state last seen",
 		"the far header is not the state that was last seen: "+string(r)+hint)
 	return p

@@ -34,8 +34,8 @@ type Remains struct {
 	Former *far.Found
 	// Erased: of the keyslots area of that volume something is not as it was, as after an erase.
 	Erased bool
-	// Reencrypted: it was being reencrypted then, and what is kept, and the far header, are from before that.
-	Reencrypted bool
+	// Since is what the guard saw after what it keeps, which the far header is from before, too; "" for nothing.
+	Since string
 }
 
 // LookForRemains looks at the device's start, near its end, and into what the guard keeps. It only reads.
@@ -75,7 +75,7 @@ func (r *Remains) recall(c *verb.Command, file *luks.File) {
 		r.Former, r.Far = r.Far, nil
 	}
 	if m, err := s.Load(last); err == nil {
-		r.Reencrypted = m.Chain.Reencrypted()
+		r.Since = m.Chain.Since()
 		r.Erased = m.Kept && len(m.Head.Changed(file)) > 0
 	}
 }
@@ -96,8 +96,8 @@ func (r Remains) uuids() (list []string) {
 	return list
 }
 
-// keptOf is what the guard keeps of one of these volumes or, where nothing names one, of the only volume that it
-// saw on the device last.
+// keptOf is what the guard keeps of one of these volumes or, where nothing names one, of the volume that it saw on the
+// device last.
 func keptOf(c *verb.Command, file *luks.File, uuids []string) *store.Head {
 	s := Store(c)
 	for _, uuid := range uuids {
@@ -109,20 +109,10 @@ func keptOf(c *verb.Command, file *luks.File, uuids []string) *store.Head {
 	if err != nil {
 		return nil
 	}
-	key := guard.KeyOf(id)
-	var kept *store.Head
-	for _, uuid := range s.Volumes() {
-		m, err := s.Load(uuid)
-		tip, seen := m.Chain.Tip()
-		if err != nil || !m.Kept || !seen || key == "" || tip.Device != key {
-			continue
-		}
-		if kept != nil {
-			return nil
-		}
-		kept = &m.Head
+	if m, err := s.Load(s.LastOn(guard.KeyOf(id))); err == nil && m.Kept {
+		return &m.Head
 	}
-	return kept
+	return nil
 }
 
 // Hint is one line for somebody whose device is no valid LUKS device: what is there instead, and the command that

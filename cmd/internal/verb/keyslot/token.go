@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -200,6 +201,10 @@ func readJSON(ctx context.Context, c *verb.Command) ([]byte, error) {
 	}
 	if !json.Valid(text) {
 		return nil, verb.Failure(ui.Failed, "Failed to read token from file: no valid JSON.")
+	}
+	var of struct{ Type string }
+	if json.Unmarshal(text, &of) == nil && strings.HasPrefix(of.Type, "luks2-") && of.Type != "luks2-keyring" {
+		return nil, verb.Failure(ui.Failed, "Failed to import token from file: its type is reserved.")
 	}
 	return text, nil
 }

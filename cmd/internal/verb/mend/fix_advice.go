@@ -125,12 +125,11 @@ func (s situation) wayBack() advice {
 	case s.remains.Evidence.Choice.Copy.Metadata != nil && s.remains.Evidence.ChoiceErr != nil:
 		a.state = "The device is smaller than its header says: it was cut short, or this is only a part of it."
 		a.note = "give the device its size back; the data behind the end is not here"
-	case f != nil && f.State == far.Whole && s.remains.Reencrypted:
-		a.state = "Both copies of the header are gone, and a reencryption was under way when the guard saw it " +
-			"last; the far header is from before that."
+	case f != nil && f.State == far.Whole && s.remains.Since != "":
+		a.state = "Both copies of the header are gone, and the far header may be from before what the guard saw last: " +
+			s.remains.Since + "."
 		a.command = "repair --from-far --dry-run {device}"
-		a.note = "with it no part can be read that was reencrypted since: use a header backup from then, if " +
-			"there is one"
+		a.note = "what was changed since cannot be read with it, as the part that a reencryption has moved"
 	case f != nil && f.State == far.Whole && s.remains.Erased:
 		a.state = "Both copies of the header are gone, and the keyslots are not as the guard saw them last, as " +
 			"after an erase; the far header is whole."
@@ -164,9 +163,8 @@ func (s situation) wayBack() advice {
 		a.state, a.command = "No valid header is left.", "rescue {device}"
 		a.note = "it lists what is left; with --output FILE it puts a header together that open --header takes"
 	}
-	if kept != nil && s.remains.Reencrypted {
-		a.note = "it is from before a reencryption that was under way: what that has moved cannot be read with it; " +
-			a.note
+	if kept != nil && s.remains.Since != "" {
+		a.note = "it is from before what the guard saw last, " + s.remains.Since + "; " + a.note
 	}
 	return a
 }
