@@ -153,7 +153,11 @@ func (d Device) name(dir, disk, serial string) string {
 		"dm/uuid", "md/uuid", "wwid", "serial", "device/wwid", "device/serial",
 		"loop/backing_file",
 	} {
-		if text := block.ReadAttribute(disk, file); text != "" {
+		text := block.ReadAttribute(disk, file)
+		if offset := block.ReadAttribute(disk, "loop/offset"); text != "" && offset != "0" {
+			text += " " + offset
+		}
+		if text = strings.TrimSpace(text); text != "" {
 			return file + " " + text + " " + part
 		}
 	}

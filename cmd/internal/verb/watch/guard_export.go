@@ -56,6 +56,10 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
 		return err
 	}
+	if since := memory.Chain.Since(); since != "" {
+		c.UI.Errorf("WARNING: since then there was %s: what is exported is from before it, and opens with the keys "+
+			"of then.", since)
+	}
 	c.UI.Printf("The header as it was at %s is in %s. To try it first: orthrus open --test-passphrase --header %s "+
 		"DEVICE; to write it back: orthrus luksHeaderRestore --header-backup-file %s DEVICE.",
 		head.Time, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V)
