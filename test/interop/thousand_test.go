@@ -36,13 +36,13 @@ func TestCheckOfAThousandImages(t *testing.T) {
 	begin := time.Now()
 	got := spend(b, args...)
 	wall := time.Since(begin)
-	if healthy := strings.Count(got.stdout, ", healthy\n"); got.code != 0 || healthy != thousand {
+	if healthy := strings.Count(got.stdout, " state: healthy\n"); got.code != 0 || healthy != thousand {
 		t.Fatalf("exit %d, %d healthy: %s", got.code, healthy, got.stderr)
 	}
 	fmt.Printf("check of %d images in one call: %.0f in a second of one processor (%v, %v by the clock), %d MiB\n",
 		thousand, thousand/got.cpu.Seconds(), got.cpu.Round(time.Millisecond), wall.Round(time.Millisecond), got.memory>>10)
 	wipe(b, "i500.img", 0, 512)
-	if got := spend(b, args...); got.code != 6 || strings.Count(got.stdout, ", healable\n") != 10 {
+	if got := spend(b, args...); got.code != 6 || strings.Count(got.stdout, " state: healable\n") != 10 {
 		t.Errorf("with a damaged one among them: exit %d", got.code)
 	}
 }
