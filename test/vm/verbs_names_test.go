@@ -27,12 +27,12 @@ func TestMappingsAreNamedByNameAndByPath(t *testing.T) {
 		if got := c.exits(5, "orthrus", "open", "--key-file", c.key, dev, "named"); got != "Device named already exists.\n" {
 			t.Errorf("opened twice: %s", got)
 		}
-		for _, line := range [][]string{{"close", "other"}, {"resize", "other"}, {"luksSuspend", "/dev/mapper/other"}, {"refresh", "other"}} {
+		for _, line := range [][]string{{"close", "nobody"}, {"resize", "nobody"}, {"luksSuspend", "/dev/mapper/nobody"}, {"refresh", "nobody"}} {
 			if got := c.exits(4, "orthrus", line...); got != "Device "+line[1]+" is not active.\n" {
 				t.Errorf("%q: %s", line, got)
 			}
 		}
-		if got := c.exits(4, "orthrus", "status", "/dev/mapper/other"); got != "/dev/mapper/other is inactive.\n" {
+		if got := c.exits(4, "orthrus", "status", "/dev/mapper/nobody"); got != "/dev/mapper/nobody is inactive.\n" {
 			t.Errorf("status: %s", got)
 		}
 		if got := c.exits(1, "orthrus", "open", "--key-file", c.key, dev, "a/b"); got != "Name must not contain '/' character.\n" {
