@@ -3,6 +3,7 @@
 package luks
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
@@ -37,7 +38,7 @@ func (v *Volume) look(ctx context.Context, older error, plan func(now luks2.Copy
 type Step = commit.Step
 
 // transact heals the heads, plans against what they say under the lock, and carries the steps out. Where there are
-// none, what kept the far header from following the heads when they were healed is still said.
+// none, a far header that was left behind by what was cut off is brought into step, or why it was not is said.
 func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *commit.Session) ([]Step, error)) error {
 	if v.Version != 2 {
 		return far.ErrNone
@@ -51,7 +52,9 @@ func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *co
 		if err != nil {
 			return err
 		}
-		idle = len(steps) == 0
+		if idle = len(steps) == 0; idle {
+			lag = cmp.Or(s.CatchUp(), lag)
+		}
 		return s.Run(s.Now(), steps)
 	})
 	if idle {
