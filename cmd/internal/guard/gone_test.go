@@ -199,3 +199,33 @@ func (b *bench) configure(text string) {
 	}
 	b.settings.Store(&c)
 }
+
+// TestACloneElsewhereDoesNotSayWhatLiesOnADevice: the volume that was seen there last does.
+func TestACloneElsewhereDoesNotSayWhatLiesOnADevice(t *testing.T) {
+	b := newBench(t, "repair = off")
+	path, first := b.farImage("a")
+	uuid := b.look(path).UUID
+	b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+	b.look(path)
+	second, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.change(path, func(file *luks.File) error {
+		return otherTool(t.Context(), file, func(c *luks2.Copy) { c.Header.UUID = otherUUID })
+	})
+	b.look(path)
+	clone := filepath.Join(b.dir, "c.img")
+	b.put(clone, first)
+	b.look(clone)
+	b.remove(clone)
+	b.Look(t.Context(), clone)
+	if got := b.store.LastOn(path); got != otherUUID {
+		t.Errorf("after a look at a clone of what lay there: %s, want %s", got, otherUUID)
+	}
+	b.put(path, second)
+	b.look(path)
+	if got := b.store.LastOn(path); got != uuid {
+		t.Errorf("after that was put back: %s, want %s", got, uuid)
+	}
+}

@@ -108,12 +108,13 @@ func (g *Guard) superseded(l *look, file *luks.File) {
 	if last == "" || last == l.uuid {
 		return
 	}
-	m, err := g.store.Load(last)
-	if err != nil || m.Chain.Ended != "" {
-		return
+	if m, err := g.store.Load(last); err == nil && m.Chain.Ended == "" {
+		m.Chain.Ended = "a volume of UUID " + l.uuid
+		g.remember(l, m.Chain, nil, file)
 	}
-	m.Chain.Ended = "a volume of UUID " + l.uuid
-	g.remember(l, m.Chain, nil, file)
+	if err := g.store.Lies(l.device.Key, l.uuid); err != nil {
+		g.log.Warn("what lies on a device cannot be remembered", "device", l.device.Path, "error", err)
+	}
 }
 
 func doubtText(r identity.Relation) string {

@@ -71,14 +71,14 @@ func (s Store) roomFor(size int) error {
 }
 
 // seenOn notes that the volume lies on the device, and lets go of those that lay there before, as many as
-// are too many.
+// are too many. One that is listed keeps its place: not all that is remembered of it was seen there. See Lies.
 func (s Store) seenOn(device, uuid string) error {
 	path, list, err := s.layOn(device)
 	name := undo.PlainName(uuid)
-	if device == "" || err != nil || len(list) > 0 && list[len(list)-1] == name {
+	if device == "" || err != nil || slices.Contains(list, name) {
 		return err
 	}
-	list = append(slices.DeleteFunc(list, func(other string) bool { return other == name }), name)
+	list = append(list, name)
 	var failed []error
 	for len(list) > MaxPerDevice {
 		if c, err := readChain(s.State, list[0]); err == nil && on(c, device) {
@@ -86,7 +86,21 @@ func (s Store) seenOn(device, uuid string) error {
 		}
 		list = list[1:]
 	}
-	return errors.Join(append(failed, put(path, []byte(strings.Join(list, "\n")+"\n")))...)
+	return errors.Join(append(failed, putList(path, list))...)
+}
+
+// Lies notes that of the volumes that were seen on a device this one is there now.
+func (s Store) Lies(device, uuid string) error {
+	path, list, err := s.layOn(device)
+	name := undo.PlainName(uuid)
+	if err != nil || s.Rehearsed || !slices.Contains(list, name) || list[len(list)-1] == name {
+		return err
+	}
+	return putList(path, append(slices.DeleteFunc(list, func(other string) bool { return other == name }), name))
+}
+
+func putList(path string, list []string) error {
+	return put(path, []byte(strings.Join(list, "\n")+"\n"))
 }
 
 // layOn is the file that lists the volumes that lay on a device, and what it lists: the one seen last comes last.

@@ -182,10 +182,10 @@ func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, file *luk
 	})); err != nil {
 		return err
 	}
-	if other {
-		return replaced(ctx, c, v, file, backup)
-	}
 	before := []view.View{v.View}
+	if other {
+		return guarded.SettleRestored(ctx, c, before, v.Device(), replaced(ctx, c, v, file, backup))
+	}
 	return guarded.SettleRestored(ctx, c, before, v.Device(), v.Restore(ctx, backup.Volume))
 }
 
