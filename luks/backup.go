@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/luks/restore"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // ErrBackup is the kind of failure to use a header backup.
@@ -154,10 +155,24 @@ func placed1(a, b luks1.Header) bool {
 	return true
 }
 
-// WriteBackup puts a backup on a device that has no valid header of its own, or one of the other version, which is
-// lost with its far header: keyslot areas first, header last. Where that is cut off, the device has no header, and the
-// same again goes on. Errors before the first write: ErrBackup, a layout.Error, a luks1.FieldError.
+// WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first, header last. Errors
+// before the first write: ErrBackup, a layout.Error, a luks1.FieldError, and a MeanwhileError where there is one now.
 func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
+	return writeBackup(ctx, dev, backup, func(_ view.View, err error) bool { return err != nil })
+}
+
+// Replace puts a backup of the other version of LUKS in the place of this volume's header, which is lost with its far
+// header. Where that is cut off, the device has no header, and WriteBackup goes on. Errors as those of WriteBackup, with
+// a MeanwhileError where the header is not as it was loaded.
+func (v *Volume) Replace(ctx context.Context, backup *Volume) error {
+	return writeBackup(ctx, v.dev, backup, func(now view.View, err error) bool {
+		return err == nil && now.Version == v.Version && now.UUID == v.UUID && now.LUKS1 == v.LUKS1 &&
+			now.Choice.Copy.Header.SeqID == v.Choice.Copy.Header.SeqID
+	})
+}
+
+// writeBackup does that where the device, read again under the lock, is as expected.
+func writeBackup(ctx context.Context, dev Device, backup *Volume, expected func(view.View, error) bool) error {
 	image, err := backup.Backup(ctx)
 	if err != nil {
 		return err
@@ -179,5 +194,10 @@ func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 	if err != nil {
 		return err
 	}
-	return commit.Locked(ctx, dev, true, func() error { return commit.Whole(ctx, dev, image, head) })
+	return commit.Locked(ctx, dev, true, func() error {
+		if !expected(view.Read(dev)) {
+			return &commit.MeanwhileError{Keyslot: -1, Token: -1}
+		}
+		return commit.Whole(ctx, dev, image, head)
+	})
 }

@@ -173,7 +173,7 @@ func TestABackupOfTheOtherVersionComesBack(t *testing.T) {
 		}
 		for n, done := 0, false; !done; n++ {
 			dev := &failing{memory{image: bytes.Clone(other.image)}, n}
-			err := luks.WriteBackup(ctx, dev, backup)
+			err := replaceOrWrite(dev, backup)
 			done = err == nil
 			now, loadErr := luks.Load(ctx, &dev.memory)
 			switch {
@@ -182,7 +182,7 @@ func TestABackupOfTheOtherVersionComesBack(t *testing.T) {
 			case loadErr == nil && opening(t, dev) == "":
 				t.Fatalf("after %d writes a header without a key: LUKS%d", n, now.Version)
 			}
-			if err := luks.WriteBackup(ctx, &dev.memory, backup); err != nil || opening(t, dev) != "one" {
+			if err := replaceOrWrite(&dev.memory, backup); err != nil || opening(t, dev) != "one" {
 				t.Fatalf("after %d writes, again: %v", n, err)
 			}
 			for _, at := range luks2.Sizes() {
@@ -254,4 +254,38 @@ func TestRestoringLUKS1WithoutAFreeKeyslotWritesNothing(t *testing.T) {
 	if !bytes.Equal(before, dev.image) || !opens(t, dev, "other") {
 		t.Error("something was written")
 	}
+}
+
+// replaceOrWrite puts a backup where a header of the other version is, or none, or where it has been put already.
+func replaceOrWrite(dev luks.Device, backup *luks.Volume) error {
+	now, err := luks.Load(ctx, dev)
+	switch {
+	case err != nil:
+		return luks.WriteBackup(ctx, dev, backup)
+	case now.Version == backup.Version:
+		return nil
+	}
+	return now.Replace(ctx, backup)
+}
+
+// TestABackupReplacesNoHeaderThatIsNotTheOneThatWasRead: somebody else changed it, or made one, meanwhile.
+func TestABackupReplacesNoHeaderThatIsNotTheOneThatWasRead(t *testing.T) {
+	versions(t, func(t *testing.T, version int) {
+		_, v := formatted(t, version)
+		backup := backupOf(t, v)
+		dev, now := formatted(t, 3-version)
+		if _, err := loaded(t, dev).AddKey(ctx, unlock(t, now, "one"), []byte("two"), cheap); err != nil {
+			t.Fatal(err)
+		}
+		before := bytes.Clone(dev.image)
+		if err := now.Replace(ctx, backup); !errors.Is(err, luks.ErrMeanwhile) {
+			t.Errorf("a key was added: %v", err)
+		}
+		if err := luks.WriteBackup(ctx, dev, backup); !errors.Is(err, luks.ErrMeanwhile) {
+			t.Errorf("there is a header now: %v", err)
+		}
+		if !bytes.Equal(dev.image, before) {
+			t.Error("something was written")
+		}
+	})
 }

@@ -193,7 +193,7 @@ func restoreOver(ctx context.Context, c *verb.Command, v *luks.Volume, file *luk
 // so there is none between the old header and the new one: what is overwritten is kept elsewhere meanwhile.
 func replaced(ctx context.Context, c *verb.Command, v *luks.Volume, file *luks.File, backup *volume.Volume) error {
 	if c.Opt.DryRun {
-		return luks.WriteBackup(ctx, v.Device(), backup.Volume)
+		return v.Replace(ctx, backup.Volume)
 	}
 	was := make([]byte, min(max(v.MetadataEnd(), backup.MetadataEnd()), uint64(file.Size())))
 	if _, err := file.ReadAt(was, 0); err != nil {
@@ -202,9 +202,13 @@ func replaced(ctx context.Context, c *verb.Command, v *luks.Volume, file *luks.F
 	kept, err := undo.KeepHeader(undo.StateDirectory(), v.UUID, was, file, time.Now())
 	if err != nil {
 		c.UI.Errorf("WARNING: what is overwritten cannot be kept meanwhile: %v", err)
-		return luks.WriteBackup(ctx, v.Device(), backup.Volume)
+		return v.Replace(ctx, backup.Volume)
 	}
-	if err := luks.WriteBackup(ctx, v.Device(), backup.Volume); err != nil {
+	err = v.Replace(ctx, backup.Volume)
+	if errors.Is(err, luks.ErrMeanwhile) { // nothing was written
+		return errors.Join(err, undo.Shred(kept))
+	}
+	if err != nil {
 		return fmt.Errorf("%w; what was there is kept in %s", err, kept)
 	}
 	return undo.Shred(kept)
