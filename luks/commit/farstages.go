@@ -84,14 +84,19 @@ func farWipe(f far.Found, holds luks2.Copy) ([]Stage, error) {
 			stages = append(stages, wiped)
 		}
 	}
-	for _, generation := range []uint64{l.Generation + 1, l.Generation} { // the one that counts goes last
+	return append(stages, locatorWiped(l, holds)...), nil
+}
+
+// locatorWiped wipes both slots of a locator, the one that counts last.
+func locatorWiped(l far.Locator, holds luks2.Copy) (stages []Stage) {
+	for _, generation := range []uint64{l.Generation + 1, l.Generation} {
 		at := l.Place.Slot(generation).Offset
 		stages = append(stages, Stage{
 			Areas: []Area{{"wiped far header locator", at, make([]byte, far.SlotSize)}},
 			Holds: holds,
 		})
 	}
-	return stages, nil
+	return stages
 }
 
 // wipedParts is the stage that wipes those of the ranges of a body.

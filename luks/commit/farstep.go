@@ -327,10 +327,14 @@ func (s *Session) wipeSevered(p far.Place, head luks2.Copy, going []revoked) err
 }
 
 func (s *Session) wipeBody(f far.Found, head luks2.Copy, going []revoked) error {
-	known := slices.DeleteFunc(slices.Clone(going), func(r revoked) bool { return !r.fills(f.Body) })
-	unclear := slices.DeleteFunc(f.Unclear(s.dev, head), func(id int) bool {
-		return slices.ContainsFunc(known, func(r revoked) bool { return r.slot.ID == id })
-	})
+	unclear := f.Unclear(s.dev, head)
+	var known []revoked
+	for _, r := range going {
+		if r.fills(f.Body) {
+			known = append(known, r)
+			unclear = slices.DeleteFunc(unclear, func(id int) bool { return id == r.slot.ID })
+		}
+	}
 	plan := severed(f, s.choice.Copy)
 	if len(unclear) > 0 {
 		plan = struck(f, s.choice.Copy, known)
@@ -456,10 +460,7 @@ func (s *Session) wipeProven(f far.Found) error {
 		}
 	}
 	plan := partsWiped(f, s.choice.Copy, proven)
-	for _, generation := range []uint64{f.Locator.Generation + 1, f.Locator.Generation} {
-		at := f.Place.Slot(generation).Offset
-		plan.loose(s.choice.Copy, Area{"wiped far header locator", at, make([]byte, far.SlotSize)})
-	}
+	plan.Stages = append(plan.Stages, locatorWiped(f.Locator, s.choice.Copy)...)
 	if err := applySettled(s.dev, plan); err != nil || !left {
 		return err
 	}

@@ -98,14 +98,13 @@ func (r *Report) farFindings(e *FarEvidence) {
 	case e.Standing == far.Interrupted:
 		r.add(Healable, "an update of the far header was cut off; far sync finishes it")
 	}
-	if e.Severed && len(e.Unclear) == 0 {
+	if e.Severed {
 		r.add(Healable, fmt.Sprintf("the far header's body is still there, with key material, from byte %d on: far "+
 			"disable wipes it", e.Token.Far.Start()))
 	}
 	if len(e.Unclear) > 0 {
 		r.add(Healable, fmt.Sprintf("the far header's body is still there, %d bytes from byte %d on, and may "+
-			"have the last "+
-			"whole copy of %s, which is not that on the device", e.Token.Far.Body.Size, e.Token.Far.Start(),
+			"have the last whole copy of %s, which is not that on the device", e.Token.Far.Body.Size, e.Token.Far.Start(),
 			luks2.NameKeyslots(e.Unclear)))
 	}
 	if e.Exposed {

@@ -139,8 +139,7 @@ var advice = []struct {
 	{far.ErrLastCopy, "Bring it back to its place first: {program} repair {device}"},
 	{far.ErrCovered, "Close the mapping and try again, or let it be made shorter: {program} far sync {device}"},
 	{luks.ErrFarLeft, "It may hold key material: once it is certain that nothing else lies there, overwrite it. " +
-		"A command that is repeated does what failed for a reason that passes, and knows of nothing that was " +
-		"forgotten."},
+		"Repeat the command where the reason passes; what was forgotten it does not find."},
 	{far.ErrDisplaced, "What lies there is left alone. To forget it: {program} far disable {device}; far enable " +
 		"makes a new one where the room is proven free."},
 	{far.ErrCutOff, "Give the device its size back; data may be missing too: {program} check {device}. If that " +
