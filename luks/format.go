@@ -58,7 +58,7 @@ func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions)
 		if err := v.load(); err != nil || o.Integrity == nil || o.Detached {
 			return err
 		}
-		return WriteTags(ctx, dev, o, v.Data.Offset)
+		return WriteTags(ctx, dev, &o, v.Data.Offset)
 	})
 	if err == nil {
 		err = v.prove(ctx, passphrase, o.FirstKeyslot())
@@ -88,7 +88,7 @@ func (v *Volume) prove(ctx context.Context, passphrase []byte, id int) error {
 // superblock and empty journal, on the device of the data, from byte offset on. The tags themselves are for whoever
 // writes the data: a sector that was not written is an error when it is read. Format does it where header and data lie
 // on one device.
-func WriteTags(ctx context.Context, data Device, o FormatOptions, offset uint64) error {
+func WriteTags(ctx context.Context, data Device, o *FormatOptions, offset uint64) error {
 	l, err := o.Tags(offset, uint64(data.Size()))
 	if err != nil {
 		return err

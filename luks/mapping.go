@@ -73,17 +73,17 @@ func (v *Volume) taggedMapping(name string, data activate.Data) (m activate.Mapp
 
 // Scheme is how sectors of a volume with Data.Integrity are protected. Errors: of kind authentic.ErrScheme, and
 // ErrUnsupported.
-func (v *Volume) Scheme() (authentic.Scheme, error) {
+func (v *Volume) Scheme() (*authentic.Scheme, error) {
 	i := v.Data.Integrity
 	if i.JournalEncryption != "none" || i.JournalIntegrity != "none" {
-		return authentic.Scheme{}, fmt.Errorf("integrity with a journal that is %s and %s: %w", i.JournalEncryption,
+		return nil, fmt.Errorf("integrity with a journal that is %s and %s: %w", i.JournalEncryption,
 			i.JournalIntegrity, ErrUnsupported)
 	}
 	return authentic.Of(v.Data.Cipher, i.Type, int(i.KeySize))
 }
 
 // checkTags holds the layer of tags against the header.
-func (v *Volume) checkTags(s authentic.Scheme, l *integrity.Layout) error {
+func (v *Volume) checkTags(s *authentic.Scheme, l *integrity.Layout) error {
 	switch {
 	case int(l.TagSize) != s.TagSize():
 		return fault.Geometry("integrity", "tags of %d bytes on the device, the header needs %d", l.TagSize,

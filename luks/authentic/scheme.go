@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -48,30 +47,26 @@ type Scheme struct {
 }
 
 // TagSize is the length of a tag, bytes.
-func (s Scheme) TagSize() int { return s.Auth + s.IV }
+func (s *Scheme) TagSize() int { return s.Auth + s.IV }
 
 // CheckKey refuses a volume key of a length, in bytes, that cannot be.
-func (s Scheme) CheckKey(size int) error {
+func (s *Scheme) CheckKey(size int) error {
 	n := size - s.MACKey
 	if n > 0 && (s.CipherKey == nil || slices.Contains(s.CipherKey, n)) {
 		return nil
 	}
-	var bits []string
-	for _, k := range s.CipherKey {
-		bits = append(bits, strconv.Itoa(k*8))
-	}
-	return s.refuse(fmt.Sprintf("it takes no key of %d bits: %s", max(n, 0)*8, strings.Join(bits, " or ")))
+	return s.refuse(fmt.Sprintf("it takes no key of %d bits, but one of %d bytes", max(n, 0)*8, s.CipherKey))
 }
 
 // DefaultKey is the length of a new volume key, bytes: the longest that the cipher takes, and that of the MAC.
-func (s Scheme) DefaultKey() int {
+func (s *Scheme) DefaultKey() int {
 	if n := len(s.CipherKey); n > 0 {
 		return s.CipherKey[n-1] + s.MACKey
 	}
 	return 32 + s.MACKey
 }
 
-func (s Scheme) refuse(why string) error { return &SchemeError{s.Cipher, s.Type, why} }
+func (s *Scheme) refuse(why string) error { return &SchemeError{s.Cipher, s.Type, why} }
 
 // aead is a cipher that authenticates by itself.
 type aead struct {
@@ -91,8 +86,21 @@ var aeads = []aead{
 	{"chacha20", "poly1305", "rfc7539(chacha20,poly1305)", 12, []int{32}},
 }
 
-// macs are the lengths of the MACs, bytes.
-var macs = map[string]int{"hmac(sha1)": 20, "hmac(sha256)": 32, "hmac(sha512)": 64}
+// blocks are the ciphers that are combined with a MAC.
+var blocks = []string{"aes", "serpent", "twofish", "camellia", "sm4"}
+
+// macSize is the length of a MAC, bytes; 0 for none.
+func macSize(kind string) int {
+	switch kind {
+	case "hmac(sha1)":
+		return 20
+	case "hmac(sha256)":
+		return 32
+	case "hmac(sha512)":
+		return 64
+	}
+	return 0
+}
 
 const (
 	random    = "random"
@@ -107,20 +115,20 @@ const (
 
 // Of is the scheme of a cipher and a type of integrity, as a header names them, with a MAC key of so many bytes, 0 for
 // the hash's own length. Errors are of kind ErrScheme.
-func Of(cipher, kind string, macKey int) (Scheme, error) {
-	s := Scheme{Cipher: cipher, Type: kind, Kind: kindAEAD}
+func Of(cipher, kind string, macKey int) (*Scheme, error) {
+	s := &Scheme{Cipher: cipher, Type: kind, Kind: kindAEAD}
 	cut := strings.LastIndexByte(cipher, '-')
 	if cut <= 0 || strings.ContainsAny(cipher, "() ,") {
 		return s, s.refuse("no cipher with a vector")
 	}
 	name, iv := cipher[:cut], cipher[cut+1:]
-	for _, a := range aeads {
-		if a.name == name {
-			return s.aead(a, iv)
+	for i := range aeads {
+		if aeads[i].name == name {
+			return s.aead(&aeads[i], iv)
 		}
 	}
 	block, mode, found := strings.Cut(name, "-")
-	if !found || !slices.Contains([]string{"aes", "serpent", "twofish", "camellia", "sm4"}, block) {
+	if !found || !slices.Contains(blocks, block) {
 		return s, s.refuse("the cipher is not known with integrity")
 	}
 	if mode == modeOfXTS {
@@ -137,7 +145,7 @@ func Of(cipher, kind string, macKey int) (Scheme, error) {
 		s.Kind = kindNone
 		return s.named(iv), nil
 	}
-	if s.Auth, found = macs[kind]; !found {
+	if s.Auth = macSize(kind); s.Auth == 0 {
 		return s, s.refuse("it is none of hmac(sha256), hmac(sha512), hmac(sha1) and none")
 	}
 	if s.MACKey = s.Auth; macKey != 0 {
@@ -150,7 +158,7 @@ func Of(cipher, kind string, macKey int) (Scheme, error) {
 	return s.named(iv), nil
 }
 
-func (s Scheme) aead(a aead, iv string) (Scheme, error) {
+func (s *Scheme) aead(a *aead, iv string) (*Scheme, error) {
 	if a.kind != s.Type {
 		return s, s.refuse("the cipher takes integrity " + a.kind + " and no other")
 	}
@@ -161,13 +169,13 @@ func (s Scheme) aead(a aead, iv string) (Scheme, error) {
 	return s.named(iv), nil
 }
 
-func (s Scheme) named(iv string) Scheme {
+func (s *Scheme) named(iv string) *Scheme {
 	s.Kernel = prefix + s.Kernel + "-" + iv
 	return s
 }
 
 // ForNew refuses what opens, and is not safe: an AEAD whose nonces come back when a sector is written again.
-func (s Scheme) ForNew() error {
+func (s *Scheme) ForNew() error {
 	switch {
 	case s.MACKey == 0 && s.Auth > 0 && s.IV == 0:
 		return s.refuse("a sector that is written twice gives the cipher away, unless the vector is random")
@@ -185,8 +193,8 @@ func Parse(kernel, kind string) (cipher, integrity string, ok bool) {
 		return "", "", false
 	}
 	algorithm, iv := text[:cut], text[cut:]
-	for _, a := range aeads {
-		if a.kernel == algorithm {
+	for i := range aeads {
+		if a := &aeads[i]; a.kernel == algorithm {
 			return a.name + iv, a.kind, true
 		}
 	}

@@ -58,7 +58,7 @@ func (o Options) Complete(ctx context.Context, size int64) (Options, error) {
 }
 
 // defaultKeySize is that of the volume key, bytes: xts has two keys, and a MAC has one behind the cipher's.
-func (o Options) defaultKeySize() int {
+func (o *Options) defaultKeySize() int {
 	size := 32
 	if strings.Contains(o.Cipher, "-xts-") {
 		size = 64

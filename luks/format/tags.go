@@ -17,13 +17,13 @@ func NewIntegrity(kind string, macKey uint32) *luks2.Integrity {
 
 // Scheme is how the sectors of a volume with Integrity will be protected. It refuses, with errors of kind
 // authentic.ErrScheme, what would not open, or would not be safe.
-func (o Options) Scheme() (authentic.Scheme, error) {
+func (o *Options) Scheme() (*authentic.Scheme, error) {
 	s, err := authentic.Of(o.Cipher, o.Integrity.Type, int(o.Integrity.KeySize))
 	return s, cmp.Or(err, s.ForNew())
 }
 
 // checkTags refuses a scheme that there is not, a key of another length, and a data device without room for tags.
-func (o Options) checkTags(g Geometry, size uint64) error {
+func (o *Options) checkTags(g Geometry, size uint64) error {
 	if o.Integrity == nil {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (o Options) checkTags(g Geometry, size uint64) error {
 }
 
 // Tags lays out the layer of dm-integrity, with the data, on a device of size bytes.
-func (o Options) Tags(offset, size uint64) (*integrity.Layout, error) {
+func (o *Options) Tags(offset, size uint64) (*integrity.Layout, error) {
 	s, err := o.Scheme()
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (o Options) Tags(offset, size uint64) (*integrity.Layout, error) {
 }
 
 // oldTags is where a superblock of tags may be left over, that is not to be taken for the new one.
-func (o Options) oldTags(g Geometry) []luks2.Extent {
+func (o *Options) oldTags(g Geometry) []luks2.Extent {
 	if o.Integrity == nil || o.Detached {
 		return nil
 	}

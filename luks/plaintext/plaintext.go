@@ -30,7 +30,10 @@ type Plaintext struct {
 // encryption, a luks2.RequirementsError, those of package sector for ciphers, a fault.GeometryError for a
 // device that is too small.
 func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
-	if v.Data.Type != "crypt" || v.Data.Integrity != nil {
+	if v.Data.Integrity != nil {
+		return nil, &fault.SegmentError{Type: v.Data.Type, Integrity: true}
+	}
+	if v.Data.Type != "crypt" {
 		return nil, fmt.Errorf("segment of type %q: %w", v.Data.Type, fault.ErrUnsupported)
 	}
 	if err := v.CheckRequirements(); err != nil {

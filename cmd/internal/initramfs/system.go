@@ -219,8 +219,13 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 	switch level := block.ReadAttribute(dir, "md/level"); {
 	case strings.HasPrefix(id, "CRYPT-VERITY-"):
 		w.facts.Verity = append(w.facts.Verity, name)
+	case kind == "CRYPT" && strings.HasSuffix(name, "_dif"): // below a volume whose sectors are authenticated
+		add(&w.facts.Drivers, "dm_integrity")
 	case kind == "CRYPT":
 		v := Volume{Name: name, UUID: headerUUID(id)}
+		if len(below) == 1 && block.ReadAttribute(filepath.Join(dir, "slaves", below[0].Name()), "dm/name") == name+"_dif" {
+			below, _ = os.ReadDir(filepath.Join(dir, "slaves", below[0].Name(), "slaves"))
+		}
 		if w.system.Cipher != nil && len(below) == 1 {
 			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
 		}

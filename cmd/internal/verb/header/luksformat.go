@@ -149,7 +149,7 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 	if err := errors.Join(formatOver(ctx, c, meta, passphrase, p), meta.Close()); err != nil {
 		return err
 	}
-	return wipeTags(ctx, c, p)
+	return wipeTags(ctx, c, &p)
 }
 
 // formatPlan is what will be written, and where.
@@ -203,7 +203,7 @@ func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 		return p, err
 	}
 	p.dataPath = data.path
-	if err := wipesTags(c, p); err != nil {
+	if err := wipesTags(c, &p); err != nil {
 		return p, err
 	}
 	if g.DataOffset >= data.size {
@@ -520,7 +520,7 @@ func format(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *s
 	o.Progress = wipeProgress(c, meta.Path())
 	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
 	if err == nil && o.Integrity != nil && o.Detached {
-		err = tagsApart(ctx, c, v, p)
+		err = tagsApart(ctx, c, v, &p)
 	}
 	if err != nil {
 		return verb.DeviceError(meta.Path(), err)

@@ -48,7 +48,7 @@ func authenticated(c *verb.Command, o *luks.FormatOptions) error {
 
 // wipesTags makes sure, before anything is written, that the kernel maps such a volume: its sectors are initialised
 // through a mapping. Where that is left out, no kernel is needed.
-func wipesTags(c *verb.Command, p formatPlan) (err error) {
+func wipesTags(c *verb.Command, p *formatPlan) (err error) {
 	if p.options.Integrity == nil || c.Opt.IntegrityNoWipe || c.Opt.DryRun {
 		return nil
 	}
@@ -73,7 +73,7 @@ func wipesTags(c *verb.Command, p formatPlan) (err error) {
 }
 
 // kernelMaps asks the kernel for the cipher. It looks for that before it finds that the device has no tags.
-func kernelMaps(control *dm.Control, p formatPlan) error {
+func kernelMaps(control *dm.Control, p *formatPlan) error {
 	s, err := p.options.Scheme()
 	if err != nil {
 		return err
@@ -105,20 +105,20 @@ func kernelMaps(control *dm.Control, p formatPlan) error {
 }
 
 // temporary is the name of the mapping through which sectors are initialised, in cryptsetup's way.
-func temporary(p formatPlan) string { return "temporary-cryptsetup-" + p.options.UUID }
+func temporary(p *formatPlan) string { return "temporary-cryptsetup-" + p.options.UUID }
 
 // tagsApart makes the layer of tags on the device of the data, where the header lies elsewhere.
-func tagsApart(ctx context.Context, c *verb.Command, v *luks.Volume, p formatPlan) error {
+func tagsApart(ctx context.Context, c *verb.Command, v *luks.Volume, p *formatPlan) error {
 	how := luks.DeviceOptions{Write: true, Exclusive: true, NoLocks: c.Opt.DisableLocks}
 	data, err := luks.OpenDevice(p.dataPath, how)
 	if err != nil {
 		return verb.DeviceError(p.dataPath, err)
 	}
-	return errors.Join(luks.WriteTags(ctx, data, p.options, v.Data.Offset), data.Close())
+	return errors.Join(luks.WriteTags(ctx, data, &p.options, v.Data.Offset), data.Close())
 }
 
 // wipeTags writes zeros to all sectors, through a mapping without a journal, so that each has a tag.
-func wipeTags(ctx context.Context, c *verb.Command, p formatPlan) (err error) {
+func wipeTags(ctx context.Context, c *verb.Command, p *formatPlan) (err error) {
 	if p.options.Integrity == nil {
 		return nil
 	}
@@ -160,7 +160,7 @@ func wipeTags(ctx context.Context, c *verb.Command, p formatPlan) (err error) {
 }
 
 // zeroAll writes zeros to the mapping, which is size bytes long.
-func zeroAll(ctx context.Context, c *verb.Command, p formatPlan, size uint64) (done uint64, err error) {
+func zeroAll(ctx context.Context, c *verb.Command, p *formatPlan, size uint64) (done uint64, err error) {
 	node, err := os.OpenFile("/dev/mapper/"+temporary(p), os.O_WRONLY, 0)
 	if err != nil {
 		return 0, err
