@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/authentic"
 	"github.com/orthrus-luks/orthrus/luks/fault"
@@ -51,8 +50,12 @@ func (v *Volume) taggedMapping(name string, data activate.Data) (m activate.Mapp
 	if err != nil {
 		return m, err
 	}
-	if err := v.checkTags(scheme, l); err != nil {
+	if err := scheme.CheckTags(l, v.Data.SectorSize); err != nil {
 		return m, err
+	}
+	if !v.Data.Dynamic && v.Data.Size/512 != l.ProvidedSectors {
+		return m, fault.Geometry("integrity", "room for %d bytes of data, the header says %d", l.ProvidedSectors*512,
+			v.Data.Size)
 	}
 	mode, flags := byte(activate.Journaled), v.Metadata().Flags()
 	if slices.Contains(flags, luks2.FlagNoJournal) {
@@ -80,22 +83,4 @@ func (v *Volume) Scheme() (*authentic.Scheme, error) {
 			i.JournalIntegrity, ErrUnsupported)
 	}
 	return authentic.Of(v.Data.Cipher, i.Type, int(i.KeySize))
-}
-
-// checkTags holds the layer of tags against the header.
-func (v *Volume) checkTags(s *authentic.Scheme, l *integrity.Layout) error {
-	switch {
-	case int(l.TagSize) != s.TagSize():
-		return fault.Geometry("integrity", "tags of %d bytes on the device, the header needs %d", l.TagSize,
-			s.TagSize())
-	case l.BlockSize() != v.Data.SectorSize:
-		return fault.Geometry("integrity", "tags for blocks of %d bytes, sectors of %d", l.BlockSize(),
-			v.Data.SectorSize)
-	case l.Flags&^integrity.FixPadding != 0, l.Separate():
-		return fault.Geometry("integrity", "superblock flags %q, which no volume has", l.Flags)
-	case !v.Data.Dynamic && v.Data.Size/512 != l.ProvidedSectors:
-		return fault.Geometry("integrity", "room for %d bytes of data, the header says %d",
-			l.ProvidedSectors*512, v.Data.Size)
-	}
-	return nil
 }

@@ -52,7 +52,7 @@ var rules = []rule{
 	{pkg: "luks/signature", may: []string{"dm/extent", "dm/uuid"}, pure: true},
 	{pkg: "luks/sealed", pure: true},
 	{pkg: "luks/luks1", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
-	{pkg: "luks/authentic", pure: true},
+	{pkg: "luks/authentic", may: []string{"dm/extent", "dm/integrity", "luks/sector"}, pure: true},
 	{pkg: "luks/luks2", may: []string{"dm/extent", "dm/target", "luks/hashalg"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
@@ -68,7 +68,7 @@ var rules = []rule{
 	{pkg: "luks/fault", pure: true},
 	{pkg: "luks/view", may: []string{"luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/unlock", may: []string{"dm/secret", "luks/commit", "luks/fault", "luks/kdf", "luks/keyslot", "luks/luks2", "luks/sector", "luks/view"}, pure: true},
-	{pkg: "luks/plaintext", may: []string{"dm/extent", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
+	{pkg: "luks/plaintext", may: []string{"dm/extent", "luks/authentic", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},

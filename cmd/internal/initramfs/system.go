@@ -223,8 +223,11 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 		add(&w.facts.Drivers, "dm_integrity")
 	case kind == "CRYPT":
 		v := Volume{Name: name, UUID: headerUUID(id)}
-		if len(below) == 1 && block.ReadAttribute(filepath.Join(dir, "slaves", below[0].Name()), "dm/name") == name+"_dif" {
-			below, _ = os.ReadDir(filepath.Join(dir, "slaves", below[0].Name(), "slaves"))
+		if len(below) == 1 {
+			tags := filepath.Join(dir, "slaves", below[0].Name())
+			if block.ReadAttribute(tags, "dm/name") == name+"_dif" {
+				below, _ = os.ReadDir(filepath.Join(tags, "slaves"))
+			}
 		}
 		if w.system.Cipher != nil && len(below) == 1 {
 			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
