@@ -142,11 +142,11 @@ func (r *Replay) restore(p place, data, tag []byte) error {
 // ReadBlock reads one block and its tag, which is not judged, as they are once the journal is replayed. data and tag
 // are as long as a block and a tag.
 func (l *Layout) ReadBlock(dev io.ReaderAt, r *Replay, sector uint64, data, tag []byte) error {
-	if n, err := dev.ReadAt(data, l.DataByte(sector)); n < len(data) {
-		return fmt.Errorf("integrity: reading sector %d: %w", sector, err)
+	n, err := dev.ReadAt(data, l.DataByte(sector))
+	if n == len(data) {
+		if n, err = dev.ReadAt(tag, l.TagByte(sector)); n == len(tag) {
+			return r.overlay(sector, data, tag)
+		}
 	}
-	if n, err := dev.ReadAt(tag, l.TagByte(sector)); n < len(tag) {
-		return fmt.Errorf("integrity: reading the tag of sector %d: %w", sector, err)
-	}
-	return r.overlay(sector, data, tag)
+	return fmt.Errorf("integrity: reading sector %d: %w", sector, err)
 }

@@ -36,14 +36,15 @@ func (e *SchemeError) Unwrap() error { return ErrScheme }
 
 // Scheme is how the sectors of a volume are protected.
 type Scheme struct {
-	Cipher    string // in the header: "aes-xts-plain64"
-	Type      string // in the header: "hmac(sha256)", "aead", "poly1305", "none"
-	Kernel    string // in the crypt line: "capi:authenc(hmac(sha256),xts(aes))-plain64"
-	Kind      string // there, behind the size of the tag: "aead", "none"
-	CipherKey []int  // lengths that the cipher's key can have, bytes; nil: nobody here knows
-	MACKey    int    // bytes
-	Unusual   bool   // MACKey is not the hash's own length, and the crypt line has to name it
-	Auth, IV  int    // of a tag, bytes
+	_         [0]func() // it is never compared, and no code is made for that
+	Cipher    string    // in the header: "aes-xts-plain64"
+	Type      string    // in the header: "hmac(sha256)", "aead", "poly1305", "none"
+	Kernel    string    // in the crypt line: "capi:authenc(hmac(sha256),xts(aes))-plain64"
+	Kind      string    // there, behind the size of the tag: "aead", "none"
+	CipherKey []int     // lengths that the cipher's key can have, bytes; nil: nobody here knows
+	MACKey    int       // bytes
+	Unusual   bool      // MACKey is not the hash's own length, and the crypt line has to name it
+	Auth, IV  int       // of a tag, bytes
 }
 
 // TagSize is the length of a tag, bytes.
