@@ -76,103 +76,6 @@ func (b *bench) closed(p program) {
 	}
 }
 
-// Each formats, each of the others opens, and finds what the one before has written; tables, uuids and attributes of
-// both layers are the same, whoever has opened. A sector that was changed is an error then, and no other.
-func TestAuthenticatedVolumesGoBothWays(t *testing.T) {
-	machine.Inside(t, func(t *testing.T) {
-		taggedModules(t)
-		programs := []program{ours(), real(t, "bookworm"), real(t, "trixie")}
-		opened, flipped := 0, 0
-		for i, kind := range taggedKinds {
-			for _, formatter := range programs {
-				sector := []string{"4096", "512"}[(i+len(formatter.name))%2]
-				t.Run(kind+" "+sector+" by "+formatter.name, func(t *testing.T) {
-					b := newBench(t)
-					b.image("img", taggedSize)
-					b.must(formatter, taggedFormat(kind, sector, "img")...)
-					if one, other := b.must(ours(), "luksDump", "img"), b.must(programs[1], "luksDump", "img"); one != other {
-						t.Errorf("luksDump:\n%s\ncryptsetup's:\n%s", one, other)
-					}
-					want := make([]byte, 2*edge)
-					var first [2]mapped
-					for n, p := range programs {
-						seen := b.tagged(p, "--key-file", "k1", "img")
-						if n == 0 {
-							first = seen
-							t.Log(seen[0].table, seen[1].table, seen[0].info, seen[1].info)
-						} else if seen != first {
-							t.Errorf("%s:\n%+v\nours:\n%+v", p.name, seen, first)
-						}
-						got := b.readAll("v")
-						if n == 0 && !bytes.Equal(got, make([]byte, len(got))) {
-							t.Error("a new volume has other data than zeros")
-						} else if n > 0 && !bytes.Equal(append(got[:edge:edge], got[len(got)-edge:]...), want) {
-							t.Errorf("%s finds other data", p.name)
-						}
-						want = pattern(p.name)
-						put(t, "/dev/mapper/v", p.name)
-						if n == 1 {
-							b.statusAlike(p)
-						}
-						b.closed(programs[(n+1)%3])
-						opened++
-					}
-					if !strings.Contains(kind, "none") {
-						b.flippedIsAnError(sector, programs)
-						flipped++
-					}
-				})
-			}
-		}
-		fmt.Printf("authenticated volumes: %d opened alike, a changed sector refused on %d\n", opened, flipped)
-	})
-}
-
-var tagSizeLine = regexp.MustCompile(`(?m)^ *(integrity tag size|loop):.*\n`)
-
-// statusAlike: 2.6 and 2.7 say nothing of the tag's size.
-func (b *bench) statusAlike(p program) {
-	b.t.Helper()
-	one, other := b.must(ours(), "status", "v"), b.must(p, "status", "v")
-	if looseTagged(one) != looseTagged(other) {
-		b.t.Errorf("status:\n%s\ncryptsetup's:\n%s", one, other)
-	}
-}
-
-func looseTagged(status string) string { return plainStatus(tagSizeLine.ReplaceAllString(status, "")) }
-
-// flippedIsAnError changes a byte of a sector on the device.
-func (b *bench) flippedIsAnError(sector string, programs []program) {
-	b.t.Helper()
-	raw := b.content("img")
-	sb, err := integrity.ReadSuperblock(bytes.NewReader(raw), taggedData/512)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	l, err := sb.Layout(taggedData / 512)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	const logical = 16 // in 512-byte sectors
-	b.flip("img", int(l.DataByte(logical))+100)
-	for _, p := range programs {
-		b.tagged(p, "--key-file", "k1", "img")
-		node, err := os.Open("/dev/mapper/v")
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		buf := make([]byte, 4096)
-		if _, err := unix.Pread(int(node.Fd()), buf, logical*512); !errors.Is(err, unix.EILSEQ) && !errors.Is(err, unix.EIO) {
-			b.t.Errorf("%s: a changed sector reads as %v", p.name, err)
-		}
-		if _, err := unix.Pread(int(node.Fd()), buf, 1<<20); err != nil {
-			b.t.Errorf("%s: another sector: %v", p.name, err)
-		}
-		node.Close()
-		b.closed(p)
-	}
-}
-
 // What each verb does with such a volume, or says why it does not.
 func TestAuthenticatedVolumesInEveryVerb(t *testing.T) {
 	machine.Inside(t, func(t *testing.T) {
@@ -301,4 +204,101 @@ func TestAuthenticatedVolumesInEveryVerb(t *testing.T) {
 			b.closed(ours())
 		})
 	})
+}
+
+// Each formats, each of the others opens, and finds what the one before has written; tables, uuids and attributes of
+// both layers are the same, whoever has opened. A sector that was changed is an error then, and no other.
+func TestAuthenticatedVolumesGoBothWays(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		taggedModules(t)
+		programs := []program{ours(), real(t, "bookworm"), real(t, "trixie")}
+		opened, flipped := 0, 0
+		for i, kind := range taggedKinds {
+			for _, formatter := range []program{programs[0], programs[1+i%2]} {
+				sector := []string{"4096", "512"}[(i+len(formatter.name))%2]
+				t.Run(kind+" "+sector+" by "+formatter.name, func(t *testing.T) {
+					b := newBench(t)
+					b.image("img", taggedSize)
+					b.must(formatter, taggedFormat(kind, sector, "img")...)
+					if one, other := b.must(ours(), "luksDump", "img"), b.must(programs[1], "luksDump", "img"); one != other {
+						t.Errorf("luksDump:\n%s\ncryptsetup's:\n%s", one, other)
+					}
+					want := make([]byte, 2*edge)
+					var first [2]mapped
+					for n, p := range programs {
+						seen := b.tagged(p, "--key-file", "k1", "img")
+						if n == 0 {
+							first = seen
+							t.Log(seen[0].table, seen[1].table, seen[0].info, seen[1].info)
+						} else if seen != first {
+							t.Errorf("%s:\n%+v\nours:\n%+v", p.name, seen, first)
+						}
+						got := b.readAll("v")
+						if n == 0 && !bytes.Equal(got, make([]byte, len(got))) {
+							t.Error("a new volume has other data than zeros")
+						} else if n > 0 && !bytes.Equal(append(got[:edge:edge], got[len(got)-edge:]...), want) {
+							t.Errorf("%s finds other data", p.name)
+						}
+						want = pattern(p.name)
+						put(t, "/dev/mapper/v", p.name)
+						if n == 1 {
+							b.statusAlike(p)
+						}
+						b.closed(programs[(n+1)%3])
+						opened++
+					}
+					if !strings.Contains(kind, "none") {
+						b.flippedIsAnError(sector, []program{programs[0], programs[1+i%2]})
+						flipped++
+					}
+				})
+			}
+		}
+		fmt.Printf("authenticated volumes: %d opened alike, a changed sector refused on %d\n", opened, flipped)
+	})
+}
+
+var tagSizeLine = regexp.MustCompile(`(?m)^ *(integrity tag size|loop):.*\n`)
+
+// statusAlike: 2.6 and 2.7 say nothing of the tag's size.
+func (b *bench) statusAlike(p program) {
+	b.t.Helper()
+	one, other := b.must(ours(), "status", "v"), b.must(p, "status", "v")
+	if looseTagged(one) != looseTagged(other) {
+		b.t.Errorf("status:\n%s\ncryptsetup's:\n%s", one, other)
+	}
+}
+
+func looseTagged(status string) string { return plainStatus(tagSizeLine.ReplaceAllString(status, "")) }
+
+// flippedIsAnError changes a byte of a sector on the device.
+func (b *bench) flippedIsAnError(sector string, programs []program) {
+	b.t.Helper()
+	raw := b.content("img")
+	sb, err := integrity.ReadSuperblock(bytes.NewReader(raw), taggedData/512)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	l, err := sb.Layout(taggedData / 512)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	const logical = 16 // in 512-byte sectors
+	b.flip("img", int(l.DataByte(logical))+100)
+	for _, p := range programs {
+		b.tagged(p, "--key-file", "k1", "img")
+		node, err := os.Open("/dev/mapper/v")
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		buf := make([]byte, 4096)
+		if _, err := unix.Pread(int(node.Fd()), buf, logical*512); !errors.Is(err, unix.EILSEQ) && !errors.Is(err, unix.EIO) {
+			b.t.Errorf("%s: a changed sector reads as %v", p.name, err)
+		}
+		if _, err := unix.Pread(int(node.Fd()), buf, 1<<20); err != nil {
+			b.t.Errorf("%s: another sector: %v", p.name, err)
+		}
+		node.Close()
+		b.closed(p)
+	}
 }
