@@ -20,7 +20,7 @@ var Packages = []string{"cryptsetup", "cryptsetup-initramfs", "dracut-core", "in
 func Workshop(disks ...machine.Disk) machine.Config {
 	return machine.Config{
 		Debian: Packages,
-		// The kernel asks for a cipher's modules itself, but only for a minute, in which a busy host may not come to it.
+		// The kernel asks for modules of ciphers itself, but waits a minute only, which is too short on a busy host.
 		Load:  []string{"dm-crypt", "xts", "aesni-intel"},
 		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
 		Disks: disks,
