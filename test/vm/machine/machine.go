@@ -135,7 +135,8 @@ func (m *Machine) boot(ctx context.Context) error {
 		return err
 	}
 	defer closeAll(ends)
-	m.process, err = startProcess(m.board.program, append(qemuArgs(m.cfg, m.board, m.kernel, m.dir, m.accel, m.initramfs()), args...))
+	own := qemuArgs(m.cfg, m.board, m.kernel, m.dir, m.accel, m.initramfs())
+	m.process, err = startProcess(m.board.program, append(own, args...))
 	if err != nil {
 		return err
 	}
