@@ -108,18 +108,17 @@ func TestAuthenticatedVolumesInEveryVerb(t *testing.T) {
 			b := &bench{t, b.dir}
 			b.tagged(ours(), "--key-file", "k1", "img")
 			put(t, "/dev/mapper/v", "before")
-			for _, p := range []program{ours(), them} {
-				b.must(p, words("refresh --integrity-no-journal --perf-no_read_workqueue --key-file k1 v")...)
-				one := [2]mapped{b.seen("v"), b.seen("v_dif")}
-				if !strings.Contains(one[1].table, " 32 D ") || !strings.Contains(one[0].table, "no_read_workqueue") {
-					t.Errorf("%s: %+v", p.name, one)
-				}
-				b.must(p, words("refresh --key-file k1 v")...)
-				if two := b.seen("v_dif"); !strings.Contains(two.table, " 32 J ") {
-					t.Errorf("%s: %+v", p.name, two)
-				}
-				expect(t, "/dev/mapper/v", "before")
+			// cryptsetup before 2.8 refreshes only what has the uuid CRYPT-INTEGRITY-… below, as it gives it itself.
+			b.must(ours(), words("refresh --integrity-no-journal --perf-no_read_workqueue --key-file k1 v")...)
+			one := [2]mapped{b.seen("v"), b.seen("v_dif")}
+			if !strings.Contains(one[1].table, " 32 D ") || !strings.Contains(one[0].table, "no_read_workqueue") {
+				t.Errorf("%+v", one)
 			}
+			b.must(ours(), words("refresh --key-file k1 v")...)
+			if two := b.seen("v_dif"); !strings.Contains(two.table, " 32 J ") {
+				t.Errorf("%+v", two)
+			}
+			expect(t, "/dev/mapper/v", "before")
 			b.must(ours(), "luksSuspend", "v")
 			if info := dmsetup(t, "info", "-c", "--noheadings", "-o", "attr", "v", "v_dif"); strings.Count(info, "s") != 2 {
 				t.Errorf("after suspend: %s", info)
