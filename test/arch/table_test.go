@@ -61,7 +61,9 @@ var rules = []rule{
 
 	// Formats of others: each a room of its own.
 	{pkg: "luks/foreign/bitlk", may: []string{"dm/secret", "dm/target", "dm/uuid", "luks/header", "luks/sector"}, pure: true},
-	{pkg: "luks/foreign/tcrypt", may: []string{"dm/secret", "dm/target", "luks/hashalg", "luks/header", "luks/kdf", "luks/kdf/pbkdf2", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/loopaes", may: []string{"dm/secret", "luks/foreign/span", "luks/hashalg", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/span", may: []string{"luks/header", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/tcrypt", may: []string{"dm/secret", "dm/target", "luks/foreign/span", "luks/hashalg", "luks/header", "luks/kdf", "luks/kdf/pbkdf2", "luks/sector"}, pure: true},
 
 	// What a volume is, and its key.
 	{pkg: "luks/fault", pure: true},

@@ -39,7 +39,6 @@ var endings = []string{
 var apart = []struct{ action, ending, why string }{
 	{"benchmark", "*", "runs for seconds"},
 	{"reencrypt", "*", "refused by name before its arguments are judged"},
-	{"loopaesOpen", "*", "refused by name"},
 	{"fvault2Open", "*", "refused by name"},
 	{"fvault2Dump", "*", "refused by name"},
 	{"isLUKS", "*", "understood as isLuks, which older scripts mean"},

@@ -60,7 +60,7 @@ func verbsOf(v *cli.Verb) []string {
 // names are all spellings of an action that are worth completing.
 func names(v *cli.Verb) []string {
 	return slices.DeleteFunc(v.Spellings(), func(name string) bool {
-		return slices.ContainsFunc([]string{"loopaes", "fvault2"}, func(format string) bool {
+		return slices.ContainsFunc([]string{"fvault2"}, func(format string) bool {
 			return strings.HasPrefix(name, format)
 		})
 	})

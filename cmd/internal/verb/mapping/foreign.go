@@ -18,6 +18,7 @@ var foreignFormats = [...]struct {
 }{
 	{kind: cli.TypeBitlk, open: openBitlk},
 	{kind: cli.TypeTcrypt, open: openTcrypt},
+	{kind: cli.TypeLoopAES, open: openLoopAES},
 }
 
 // foreignTypes are their values of --type.
@@ -37,6 +38,7 @@ func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 		return ""
 	}
 	tcrypt := o.Type.V == cli.TypeTcrypt
+	keyless := tcrypt || o.Type.V == cli.TypeLoopAES // a volume key is not taken
 	for _, given := range []struct {
 		name string
 		is   bool
@@ -53,8 +55,8 @@ func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 		{"device-size", o.DeviceSize.Set},
 		{"link-vk-to-keyring", len(o.LinkVKToKeyring) > 0},
 		{"link-for-guard", own.linkForGuard},
-		{"volume-key-file", tcrypt && len(o.VolumeKeyFiles) > 0},
-		{"volume-key-keyring", tcrypt && len(o.VolumeKeyKeyrings) > 0},
+		{"volume-key-file", keyless && len(o.VolumeKeyFiles) > 0},
+		{"volume-key-keyring", keyless && len(o.VolumeKeyKeyrings) > 0},
 	} {
 		if given.is {
 			return "Option --" + given.name + " is not supported with --type " + o.Type.V + "."

@@ -72,7 +72,10 @@ func Open() verb.Verb {
 					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
 					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
 					"which no kernel has, is not tried, nor are CAST5, Triple DES and Blowfish.",
-				"The types loopaes and fvault2 are refused.",
+				"With --type loopaes the device is a loop-AES volume, which has no header: the key file of one, 64 " +
+					"or 65 lines is all that opens it, and nothing tells a wrong one. One that gpg encrypted comes " +
+					"decrypted through --key-file -. --key-size, --hash, --cipher, --offset and --skip say how.",
+				"The type fvault2 is refused.",
 				"A volume on which a reencryption was interrupted opens with both of its keys, by one passphrase or " +
 					"two, each part of the data under its own. Where a zone was being rewritten it opens with " +
 					"--readonly only, as it is; repair brings the zone to its end.",
