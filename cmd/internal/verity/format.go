@@ -397,7 +397,7 @@ func explainWrite(err error) error {
 
 // progress reports on a terminal how far a long work is, but not where programs expect veritysetup's output.
 func (r *run) progress(path string, total int64, done string) func(int64) {
-	if compatible(r.program) || !r.ui.ErrorsOnTerminal() {
+	if !r.ui.Own || !r.ui.ErrorsOnTerminal() {
 		return nil
 	}
 	p := &ui.Progress{Out: r.ui.Err, Device: path, Total: uint64(total), Done: done, Fit: true}

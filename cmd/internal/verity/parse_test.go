@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 )
 
 func TestMistakesAreNamedAsVeritysetupNamesThem(t *testing.T) {
@@ -91,7 +92,7 @@ func TestVeritysetupShowsNoOptionsOfOurOwn(t *testing.T) {
 			t.Errorf("%s:\n%s%s\n%s%s", flag, theirs.stdout, theirs.stderr, ours.stdout, ours.stderr)
 		}
 	}
-	if got := s.call("--version"); !strings.HasPrefix(got.stdout, "veritysetup "+compatVersion) {
+	if got := s.call("--version"); !strings.HasPrefix(got.stdout, "veritysetup "+setup.CompatVersion) {
 		t.Errorf("version: %s", got.stdout)
 	}
 }

@@ -260,7 +260,7 @@ func (r *run) judgeDamage(
 ) ui.ExitCode {
 	// What can be repaired has been proven, which is more than the parity can tell: veritysetup's words for that are
 	// left to its name, and to who asks for them.
-	proven := repair.Good() && (r.repair != "" || r.repairHash != "" || !compatible(r.program))
+	proven := repair.Good() && (r.repair != "" || r.repairHash != "" || r.ui.Own)
 	if im.fec != nil && (!proven || r.checkFEC) {
 		r.tellParity(ctx, v)
 	}
