@@ -112,7 +112,7 @@ func TestAMistakeUnderOurOwnNameIsOneLine(t *testing.T) {
 
 func FuzzCommandLine(f *testing.F) {
 	f.Add("format data hash --hash-offset=512 -s - -v")
-	f.Add("create name data hash 00 --fec-roots 0x18 -- -x")
+	f.Add("create name data hash 00 --fec-roots 24 -- -x")
 	f.Fuzz(func(t *testing.T, line string) {
 		c, err := parse(append([]string{"veritysetup"}, strings.Fields(line)...))
 		var usage *popt.UsageError
