@@ -24,6 +24,7 @@ const (
 	Bitlk   = "BITLK"
 	Tcrypt  = "TCRYPT"
 	LoopAES = "LOOPAES"
+	FVault2 = "FVAULT2"
 	Lower   = "SUBDEV" // below another, of which it is part
 )
 

@@ -44,7 +44,7 @@ func Find(c *verb.Command, arg string) (*Mapped, error) {
 		return nil, errors.Join(err, control.Close())
 	}
 	m := &Mapped{Current: now, Control: control, Kind: MappingType(now.Info.UUID)}
-	if slices.Contains([]string{"", activate.Tcrypt, activate.Lower, activate.LoopAES}, m.Kind) {
+	if slices.Contains([]string{"", activate.Tcrypt, activate.Lower, activate.LoopAES, activate.FVault2}, m.Kind) {
 		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.",
 			name), m.Close())
 	}

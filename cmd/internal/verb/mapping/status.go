@@ -43,8 +43,8 @@ func Status() verb.Verb {
 					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
 					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
 					{Path: "read_only", Type: "boolean", About: "writes are refused"},
-					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN, BITLK, TCRYPT or LOOPAES; absent for " +
-						"mappings of others and where the header is elsewhere"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN, BITLK, TCRYPT, " +
+						"LOOPAES or FVAULT2; absent for mappings of others and where the header is elsewhere"},
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
@@ -206,7 +206,9 @@ func describeCrypt(s *text.Status, crypt *target.Crypt) {
 
 // headerless: nothing on the device is read for the status of such a mapping.
 func headerless(kind string) bool {
-	return slices.Contains([]string{activate.Plain, activate.Bitlk, activate.Tcrypt, activate.LoopAES}, kind)
+	return slices.Contains([]string{
+		activate.Plain, activate.Bitlk, activate.Tcrypt, activate.LoopAES, activate.FVault2,
+	}, kind)
 }
 
 func onDevice(s *text.Status, number string) {
