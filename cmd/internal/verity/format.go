@@ -136,13 +136,19 @@ func (r *run) planData(im *image) error {
 	if im.DataBlocks == 0 || im.data.size < 512 {
 		return setup.Failure(ui.Failed, "Header detected but device %s is too small.", im.data.path)
 	}
-	if im.DataBlocks > whole {
+	if im.DataBlocks > whole && !r.grows(im) {
 		return setup.Failure(ui.Failed, "Input/output error while creating hash area.")
 	}
 	if page := uint32(os.Getpagesize()); im.DataBlockSize > page {
 		r.ui.Errorf("WARNING: Kernel cannot activate device if data block size exceeds page size (%d).", page)
 	}
 	return nil
+}
+
+// grows tells whether the tree, behind the data in their own file, makes that as long as the data are said to be. What
+// was not there is zeros, then.
+func (r *run) grows(im *image) bool {
+	return !im.data.isBlock() && samePath(r.args[0], r.args[1]) && im.offset >= im.DataSize()
 }
 
 // planAreas looks at what lies where, by the paths: the files may have to be made yet.

@@ -69,7 +69,7 @@ func TestValuesAreRefusedBeforeAnythingIsMade(t *testing.T) {
 		{"format data new --fec-device data", "Data area overlaps with FEC area.", 1},
 		{"format nothing new", "Device nothing does not exist or access denied.", 4},
 		{"dump data", "Device data is not a valid VERITY device.", 1},
-		{"dump /dev/null", "Device /dev/null is not a compatible device.", 4},
+		{"dump /dev/null", "Device /dev/null is not compatible.", 4},
 		{"verify data hash", "Command requires <root_hash> or --root-hash-file option as argument.", 1},
 		{"verify data hash 00", "Device hash is not a valid VERITY device.", 1},
 	}

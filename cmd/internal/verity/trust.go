@@ -45,7 +45,8 @@ func (r *run) prove(ctx context.Context, im *image, v *verity.Image, root []byte
 	case errors.As(err, &bad) && bad.Err == nil && bad.Level < 0:
 		return setup.Because(ui.Failed,
 			fmt.Sprintf("The digests of before are not those of %s, at byte %d and maybe elsewhere: the data have "+
-				"changed since, or the former image has. There is no tree: make it from nothing.", im.data.path, bad.Offset),
+				"changed since, or the former image has. There is no tree: make it from nothing.", im.data.path,
+				bad.Offset),
 			errTrusted)
 	}
 	return err
