@@ -194,6 +194,7 @@ func tcryptVolume(ts *testscript.TestScript, _ bool, args []string) {
 		"backup":  {Backup: true},
 		"argon2":  {VeraCrypt: true, PIM: 1, Hash: "argon2id"},
 		"system":  {System: true, Start: 64 << 10, Length: 128 << 10, Hash: "ripemd160"},
+		"gost":    {VeraCrypt: true, PIM: 3, Ciphers: "camellia-serpent-kuznyechik"},
 		"legacy":  {Version: 1, Mode: "cbci-tcrypt", Ciphers: "twofish-aes"},
 		"wrong":   {Alter: func(header []byte) { header[131] = 1 }}, // sectors of an odd size
 	}[args[1]]

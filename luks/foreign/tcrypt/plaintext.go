@@ -24,7 +24,7 @@ type Plaintext struct {
 
 // Plaintext takes copies of the keys. Errors: ErrMode, those of package sector.
 func (v *Volume) Plaintext(dev io.ReaderAt, s Segment) (p *Plaintext, err error) {
-	if !v.Chain.Mappable() {
+	if v.Chain.Mode == modeCBCI {
 		return nil, ErrMode
 	}
 	p = &Plaintext{Reader: span.Reader{Device: dev, Segment: s}}

@@ -70,8 +70,9 @@ func Open() verb.Verb {
 					"volume, --tcrypt-backup uses the copy of the header at the end, --tcrypt-system that of an " +
 					"encrypted system, --header another device or file. --hash and --cipher shorten the search. A " +
 					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
-					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
-					"which no kernel has, is not tried, nor are CAST5, Triple DES and Blowfish.",
+					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. CAST5, " +
+					"Triple DES and Blowfish are not tried; Kuznyechik, which no kernel has, is shown by tcryptDump " +
+					"and not mapped.",
 				"With --type loopaes the device is a loop-AES volume, which has no header: the key file of one, 64 " +
 					"or 65 lines is all that opens it, and nothing tells a wrong one. One that gpg encrypted comes " +
 					"decrypted through --key-file -. --key-size, --hash, --cipher, --offset and --skip say how.",
