@@ -37,6 +37,7 @@ type Options struct {
 	Other        string // of a user before, "" for none
 	Iterations   uint32 // 0 is 1000
 	Conversion   string // "" is Complete
+	Bare         bool   // there is no data
 	References   bool   // the wrapped volume key stands elsewhere and is referred to
 	Transactions [Labels]uint64
 
@@ -72,7 +73,7 @@ func Make(o Options) *Image {
 		random.Read(p)
 		return p
 	}
-	im := &Image{Bytes: make([]byte, Size), Plain: fill(DataSize), Salt: fill(16)}
+	im := &Image{Bytes: make([]byte, Size), Salt: fill(16)}
 	copy(im.UUID[:], fill(16))
 	copy(im.Family[:], fill(16))
 	key, kek, metadataKey := fill(16), fill(16), fill(16)
@@ -81,7 +82,10 @@ func Make(o Options) *Image {
 	im.header(o, metadataKey)
 	im.labels(o)
 	im.metadata(o, metadataKey, key, kek)
-	encrypt(im.VolumeKey, im.Bytes[Data:Data+DataSize], im.Plain, 512)
+	if !o.Bare {
+		im.Plain = fill(DataSize)
+		encrypt(im.VolumeKey, im.Bytes[Data:Data+DataSize], im.Plain, 512)
+	}
 	return im
 }
 

@@ -256,7 +256,7 @@ func TestEveryByteOfTheHeaderAndTheMetadataIsGuarded(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	im := fvault2image.Make(fvault2image.Options{Passphrase: "secret", Iterations: 1, References: true})
+	im := fvault2image.Make(fvault2image.Options{Passphrase: "secret", Iterations: 1, References: true, Bare: true})
 	f.Add(uint16(0x19), 112, []byte{1, 2, 3, 4})
 	f.Add(uint16(0x1a), 192, []byte("<key>com.apple.corestorage.lv.size</key>"))
 	f.Add(uint16(0x305), 64, []byte{2})
@@ -268,7 +268,7 @@ func FuzzLoad(f *testing.F) {
 				copy(p[at:], with)
 			}
 		}
-		o := fvault2image.Options{Passphrase: "secret", Iterations: 1, References: true}
+		o := fvault2image.Options{Passphrase: "secret", Iterations: 1, References: true, Bare: true}
 		if kind == 0 {
 			o.Header = change
 		}
