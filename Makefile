@@ -82,7 +82,7 @@ pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector ./luks/unlock $(wildcard ./luks/signature) ./luks/fault ./luks/layout ./luks/plaintext \
 	./luks/restore ./luks/view ./cmd/internal/cli ./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Those of them that take minutes where an emulator runs them.
-dear32  := luks/(foreign/(bitlk|tcrypt)|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
+dear32  := luks/(foreign/(bitlk|fvault2|tcrypt)|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run, roots of their own.
 rooted  := $(module)/(cmd/orthrus|cmd/internal/initramfs|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)
