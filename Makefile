@@ -58,8 +58,8 @@ tool    := $(GO) tool -modfile=scripts/tools/go.mod
 # them elsewhere the program is half a MiB smaller.
 busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
 	luks/sector/...
-cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os strings syscall time reflect bufio internal/poll io/fs io encoding/hex encoding/base64 \
-	bytes compress/... path/... sync
+cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os runtime strings syscall time reflect bufio \
+	internal/poll io/fs io encoding/hex encoding/base64 bytes compress/... path/... sync
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 # The collector of Go before 1.26, where there is a choice, is 40 KiB smaller; the heap here is small.
 collects := $(shell GOEXPERIMENT=nogreenteagc $(GO) env GOEXPERIMENT >/dev/null 2>&1 && echo GOEXPERIMENT=nogreenteagc)

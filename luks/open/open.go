@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
@@ -106,8 +107,18 @@ func (o *Opening) Claim() (err error) {
 			return err
 		}
 	}
-	o.Disk, err = activate.Describe(dev)
+	if o.Disk, err = activate.Describe(dev); err == nil {
+		err = o.readTags(dev)
+	}
 	o.Disk.ReadOnly = o.Disk.ReadOnly || o.request.ReadOnly
+	return err
+}
+
+// readTags reads the superblock of the layer of tags of a volume whose sectors are authenticated.
+func (o *Opening) readTags(dev *block.Device) (err error) {
+	if o.Volume != nil && o.Data.Integrity != nil {
+		o.Disk.Tags, err = integrity.ReadSuperblock(dev, o.Data.Offset/512)
+	}
 	return err
 }
 
