@@ -18,19 +18,21 @@ import (
 
 // The kinds of mapping, as they stand in the device-mapper uuid.
 const (
-	LUKS1  = "LUKS1"
-	LUKS2  = "LUKS2"
-	Plain  = "PLAIN"
-	Bitlk  = "BITLK"
-	Tcrypt = "TCRYPT"
-	Lower  = "SUBDEV" // below another, of which it is part
+	LUKS1   = "LUKS1"
+	LUKS2   = "LUKS2"
+	Plain   = "PLAIN"
+	Bitlk   = "BITLK"
+	Tcrypt  = "TCRYPT"
+	LoopAES = "LOOPAES"
+	FVault2 = "FVAULT2"
+	Lower   = "SUBDEV" // below another, of which it is part
 )
 
 // Mapping is a mapping to be made.
 type Mapping struct {
 	Name       string
-	Kind       string // LUKS1, LUKS2, Plain; what has several lines, or devices as Tcrypt, is no Mapping
-	VolumeUUID string // empty for Plain
+	Kind       string // LUKS1, LUKS2, Plain, LoopAES; what has several lines, or devices as Tcrypt, is no Mapping
+	VolumeUUID string // empty for others than LUKS
 	Device     dm.Number
 	Offset     uint64 // where the data starts on Device, 512-byte sectors
 	Length     uint64 // 512-byte sectors

@@ -62,7 +62,10 @@ var rules = []rule{
 
 	// Formats of others: each a room of its own.
 	{pkg: "luks/foreign/bitlk", may: []string{"dm/secret", "dm/target", "dm/uuid", "luks/header", "luks/sector"}, pure: true},
-	{pkg: "luks/foreign/tcrypt", may: []string{"dm/secret", "dm/target", "luks/hashalg", "luks/header", "luks/kdf", "luks/kdf/pbkdf2", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/fvault2", may: []string{"dm/secret", "dm/target", "luks/foreign/span", "luks/hashalg", "luks/header", "luks/kdf", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/loopaes", may: []string{"dm/secret", "luks/foreign/span", "luks/hashalg", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/span", may: []string{"luks/header", "luks/sector"}, pure: true},
+	{pkg: "luks/foreign/tcrypt", may: []string{"dm/secret", "dm/target", "luks/foreign/span", "luks/hashalg", "luks/header", "luks/kdf", "luks/kdf/pbkdf2", "luks/sector"}, pure: true},
 
 	// What a volume is, and its key.
 	{pkg: "luks/fault", pure: true},
@@ -115,7 +118,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal
 	{pkg: "cmd/internal/unixsocket", other: []string{xsys}},
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
-	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
+	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "dm/uuid", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},

@@ -105,7 +105,6 @@ func TestWhatAnActionNeedsIsToldWithoutSynopsis(t *testing.T) {
 		"convert a.img":           "Invalid LUKS type, only luks1 and luks2 are supported.\n",
 		"open --type bogus a n":   "Unrecognized metadata device type bogus.\n",
 		"reencrypt a.img":         "cryptsetup: reencryption is not supported; nothing was changed.\n",
-		"fvault2Open a n":         "cryptsetup: the FVAULT2 format is not supported; nothing was changed.\n",
 		"luksFormat --hw-opal a":  "cryptsetup: OPAL hardware encryption is not supported; nothing was changed.\n",
 		"luksFormat -I hmac-sha256 --integrity-inline a.img": "cryptsetup: integrity inside the sectors' own metadata is not supported; nothing was changed.\n",
 		"luksKillSlot a.img x":                               usage("cryptsetup") + "cryptsetup: Key slot is invalid.\n",

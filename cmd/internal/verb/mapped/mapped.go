@@ -5,6 +5,7 @@ package mapped
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -46,7 +47,7 @@ func Find(c *verb.Command, arg string) (*Mapped, error) {
 		return nil, errors.Join(err, control.Close())
 	}
 	m := &Mapped{Current: now, Control: control, Kind: MappingType(now.Info.UUID)}
-	if m.Kind == "" || m.Kind == activate.Tcrypt || m.Kind == activate.Lower {
+	if slices.Contains([]string{"", activate.Tcrypt, activate.Lower, activate.LoopAES, activate.FVault2}, m.Kind) {
 		return nil, errors.Join(verb.Failure(ui.Failed, "Device %s is not a mapping that this program can change.",
 			name), m.Close())
 	}

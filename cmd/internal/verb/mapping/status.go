@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -20,6 +21,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/authentic"
+	"github.com/orthrus-luks/orthrus/luks/foreign/loopaes"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
 
@@ -42,8 +44,8 @@ func Status() verb.Verb {
 					{Path: "in_use", Type: "boolean", About: "something has the mapping open"},
 					{Path: "suspended", Type: "boolean", About: "reads and writes are held"},
 					{Path: "read_only", Type: "boolean", About: "writes are refused"},
-					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN, BITLK or TCRYPT; absent for " +
-						"mappings of others and where the header is elsewhere"},
+					{Path: "type", Type: "string", About: "LUKS1, LUKS2, PLAIN, BITLK, TCRYPT, " +
+						"LOOPAES or FVAULT2; absent for mappings of others and where the header is elsewhere"},
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
@@ -226,7 +228,8 @@ func fromDevice(ctx context.Context, c *verb.Command, s *text.Status, at *target
 }
 
 func describeCrypt(s *text.Status, crypt *target.Crypt) {
-	s.Cipher, s.KeyBits, s.Keyring = crypt.Cipher, crypt.Key.Size()*8, crypt.Key.Ring != nil
+	s.Cipher, s.Keyring = crypt.Cipher, crypt.Key.Ring != nil
+	s.KeyBits = loopaes.KeySize(crypt.Cipher, crypt.Key.Size()) * 8
 	s.SectorSize = max(crypt.SectorSize, 512)
 	s.Offset = crypt.Offset
 	if headerless(s.Type) {
@@ -242,7 +245,9 @@ func describeCrypt(s *text.Status, crypt *target.Crypt) {
 
 // headerless: nothing on the device is read for the status of such a mapping.
 func headerless(kind string) bool {
-	return kind == activate.Plain || kind == activate.Bitlk || kind == activate.Tcrypt
+	return slices.Contains([]string{
+		activate.Plain, activate.Bitlk, activate.Tcrypt, activate.LoopAES, activate.FVault2,
+	}, kind)
 }
 
 func onDevice(s *text.Status, number string) {

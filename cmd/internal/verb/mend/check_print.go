@@ -21,6 +21,10 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 		printBitlk(c, one)
 		return
 	}
+	if one.FileVault != nil {
+		printFVault2(c, one)
+		return
+	}
 	if one.Verity != nil {
 		printVerity(c, one)
 		return

@@ -199,6 +199,29 @@ func checkReport() cli.Report {
 			},
 			{Path: "devices[].bitlocker.findings", Type: "list of string", About: "what was noticed"},
 			{
+				Path: "devices[].filevault", Type: "object",
+				About: "for a FileVault 2 volume, instead of all else; may be absent",
+			},
+			{Path: "devices[].filevault.verdict", Type: "string", About: "healthy, healable or lost"},
+			{
+				Path: "devices[].filevault.copies", Type: "list of object",
+				About: "two of the header, then those of the metadata",
+			},
+			{Path: "devices[].filevault.copies[].offset", Type: "integer", About: "bytes"},
+			{
+				Path: "devices[].filevault.copies[].state", Type: "string",
+				About: "valid, damaged, unreadable or absent",
+			},
+			{
+				Path: "devices[].filevault.copies[].transaction", Type: "integer",
+				About: "rises with every change; 0 of a header",
+			},
+			{
+				Path: "devices[].filevault.copies[].why", Type: "string",
+				About: "what is wrong with it; may be absent",
+			},
+			{Path: "devices[].filevault.findings", Type: "list of string", About: "what was noticed"},
+			{
 				Path: "devices[].verity", Type: "object",
 				About: "for a hash device of dm-verity, instead of all else; may be absent",
 			},
