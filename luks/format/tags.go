@@ -22,6 +22,10 @@ func (o *Options) Scheme() (*authentic.Scheme, error) {
 	return s, cmp.Or(err, s.ForNew())
 }
 
+// Tagged tells whether a sector that was never written will be an error: with integrity "none" there is nothing to find
+// out by.
+func (o *Options) Tagged() bool { return o.Integrity != nil && o.Integrity.Type != "none" }
+
 // checkTags refuses a scheme that there is not, a key of another length, and a data device without room for tags.
 func (o *Options) checkTags(g Geometry, size uint64) error {
 	if o.Integrity == nil {

@@ -233,7 +233,7 @@ func TestAuthenticatedVolumesGoBothWays(t *testing.T) {
 							t.Errorf("%s:\n%+v\nours:\n%+v", p.name, seen, first)
 						}
 						got := b.readAll("v")
-						if n == 0 && !bytes.Equal(got, make([]byte, len(got))) {
+						if n == 0 && !strings.Contains(kind, "none") && !bytes.Equal(got, make([]byte, len(got))) {
 							t.Error("a new volume has other data than zeros")
 						} else if n > 0 && !bytes.Equal(append(got[:edge:edge], got[len(got)-edge:]...), want) {
 							t.Errorf("%s finds other data", p.name)

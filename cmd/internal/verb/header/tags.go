@@ -49,7 +49,7 @@ func authenticated(c *verb.Command, o *luks.FormatOptions) error {
 // wipesTags makes sure, before anything is written, that the kernel maps such a volume: its sectors are initialised
 // through a mapping. Where that is left out, no kernel is needed.
 func wipesTags(c *verb.Command, p *formatPlan) (err error) {
-	if p.options.Integrity == nil || c.Opt.IntegrityNoWipe || c.Opt.DryRun {
+	if !p.options.Tagged() || c.Opt.IntegrityNoWipe || c.Opt.DryRun {
 		return nil
 	}
 	control, err := dm.Open()
@@ -119,7 +119,7 @@ func tagsApart(ctx context.Context, c *verb.Command, v *luks.Volume, p *formatPl
 
 // wipeTags writes zeros to all sectors, through a mapping without a journal, so that each has a tag.
 func wipeTags(ctx context.Context, c *verb.Command, p *formatPlan) (err error) {
-	if p.options.Integrity == nil {
+	if !p.options.Tagged() {
 		return nil
 	}
 	if c.Opt.IntegrityNoWipe {
