@@ -58,8 +58,8 @@ tool    := $(GO) tool -modfile=scripts/tools/go.mod
 # them elsewhere the program is half a MiB smaller.
 busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
 	luks/sector/...
-cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os strings syscall time reflect bufio internal/poll io/fs io encoding/hex encoding/base64 \
-	bytes compress/... path/... sync
+cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os runtime strings syscall time reflect bufio \
+	internal/poll io/fs io encoding/hex encoding/base64 bytes compress/... path/... sync
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 # The collector of Go before 1.26, where there is a choice, is 40 KiB smaller; the heap here is small.
 collects := $(shell GOEXPERIMENT=nogreenteagc $(GO) env GOEXPERIMENT >/dev/null 2>&1 && echo GOEXPERIMENT=nogreenteagc)
@@ -82,7 +82,7 @@ pure    := ./dm/target ./dm/sm3 ./dm/verity/... ./luks/convert ./luks/inspect ./
 	./luks/keyslot ./luks/plain ./luks/luks1 ./luks/luks2 ./luks/sealed ./luks/sector ./luks/unlock $(wildcard ./luks/signature) ./luks/fault ./luks/layout ./luks/plaintext \
 	./luks/restore ./luks/view ./cmd/internal/cli ./cmd/internal/boot/crypttab ./cmd/internal/boot/cmdline ./cmd/internal/boot/plan
 # Those of them that take minutes where an emulator runs them.
-dear32  := luks/(foreign/(bitlk|tcrypt)|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
+dear32  := luks/(foreign/(bitlk|fvault2|tcrypt)|inspect|rescue|signature|kdf/(argon2|pbkdf2))$$
 # Unit tests that need root: sockets in network namespaces, /dev/mapper/control, locks in /run, roots of their own.
 rooted  := $(module)/(cmd/orthrus|cmd/internal/initramfs|udev)
 asroot  := $(shell [ "$$(id -u)" = 0 ] || echo -exec sudo)

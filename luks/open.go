@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
@@ -46,6 +47,7 @@ type Mapping struct {
 	ReadOnly bool   // also where the device, or the file system that the image is on, can only be read
 	Keyslot  int    // that the passphrase opened; AnyKeyslot where the volume key was given
 	made     dm.Info
+	tagged   bool // it lies on a layer of tags, which goes with it
 }
 
 // Open unlocks the volume on a device, or in an image file, and maps its data. The device is a path or "UUID=…" and the
@@ -214,6 +216,7 @@ func (o OpenOptions) activate(ctx context.Context, control *dm.Control, v *Openi
 	path, err := dm.Path(o.Name)
 	return &Mapping{
 		Name: o.Name, Path: path, Size: m.Length * 512, ReadOnly: m.ReadOnly, Keyslot: k.Keyslot, made: made,
+		tagged: m.Tags != nil,
 	}, err
 }
 
@@ -244,6 +247,9 @@ func (m *Mapping) Close() error {
 	}
 	if now.UUID != m.made.UUID || now.Dev() != m.made.Dev() {
 		return fmt.Errorf("%s: %w", m.Name, dm.ErrNotFound)
+	}
+	if m.tagged {
+		return activate.RemoveTagged(context.Background(), control, m.Name)
 	}
 	_, err = control.Remove(context.Background(), m.Name, dm.RemoveOptions{Retry: patience})
 	return err

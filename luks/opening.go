@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -107,8 +108,18 @@ func (o *Opening) Claim() (err error) {
 			return err
 		}
 	}
-	o.Disk, err = activate.Describe(dev)
+	if o.Disk, err = activate.Describe(dev); err == nil {
+		err = o.readTags(dev)
+	}
 	o.Disk.ReadOnly = o.Disk.ReadOnly || o.request.ReadOnly
+	return err
+}
+
+// readTags reads the superblock of the layer of tags of a volume whose sectors are authenticated.
+func (o *Opening) readTags(dev *block.Device) (err error) {
+	if o.Volume != nil && o.Data.Integrity != nil {
+		o.Disk.Tags, err = integrity.ReadSuperblock(dev, o.Data.Offset/512)
+	}
 	return err
 }
 

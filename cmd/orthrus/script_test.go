@@ -23,6 +23,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/test/bitlkimage"
+	"github.com/orthrus-luks/orthrus/test/fvault2image"
 	"github.com/orthrus-luks/orthrus/test/tcryptimage"
 	"github.com/orthrus-luks/orthrus/test/vectors/interrupted"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -66,7 +67,7 @@ func TestScript(t *testing.T) {
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "costs": costs,
-			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume, "tcrypt": tcryptVolume,
+			"holds": holds, "fill": fill, "poke": poke, "label": label, "bitlk": bitlkVolume, "tcrypt": tcryptVolume, "fvault2": fvault2Volume,
 			"interrupted": recorded,
 			"keys":        recordedKeys,
 		},
@@ -169,6 +170,21 @@ func bitlkVolume(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".bek"), im.BEK, 0o600))
 }
 
+// fvault2Volume makes a FileVault 2 volume: "fvault2 f.img", or with one word for what it is.
+func fvault2Volume(ts *testscript.TestScript, _ bool, args []string) {
+	o := map[string]fvault2image.Options{
+		"converting": {Conversion: "Converting"},
+		"slow":       {Iterations: 1<<32 - 1},
+		"pieces": {Block: func(kind uint16, p []byte) {
+			if kind == 0x305 {
+				p[64] = 2
+			}
+		}},
+	}[args[len(args)-1]] // the name of the file alone means nothing special
+	o.Passphrase = "pass one"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), fvault2image.Make(o).Bytes, 0o600))
+}
+
 // tcryptVolume makes a TrueCrypt or VeraCrypt volume by the options that a word stands for: "tcrypt t.img vera".
 func tcryptVolume(ts *testscript.TestScript, _ bool, args []string) {
 	o := map[string]tcryptimage.Options{
@@ -178,6 +194,7 @@ func tcryptVolume(ts *testscript.TestScript, _ bool, args []string) {
 		"backup":  {Backup: true},
 		"argon2":  {VeraCrypt: true, PIM: 1, Hash: "argon2id"},
 		"system":  {System: true, Start: 64 << 10, Length: 128 << 10, Hash: "ripemd160"},
+		"gost":    {VeraCrypt: true, PIM: 3, Ciphers: "camellia-serpent-kuznyechik"},
 		"legacy":  {Version: 1, Mode: "cbci-tcrypt", Ciphers: "twofish-aes"},
 		"wrong":   {Alter: func(header []byte) { header[131] = 1 }}, // sectors of an odd size
 	}[args[1]]

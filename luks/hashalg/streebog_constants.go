@@ -5,6 +5,9 @@ package hashalg
 // The constants of RFC 6986: the substitution (6.2), the rows of the matrix (6.4), and the constants of the rounds
 // (6.5), words from the lowest up.
 
+// GOSTBox is the substitution, which the cipher Kuznyechik has, too (RFC 7801, 4.1.1).
+func GOSTBox() [256]byte { return streebogBox }
+
 var streebogBox = [256]byte{
 	252, 238, 221, 17, 207, 110, 49, 22, 251, 196, 250, 218, 35, 197, 4, 77, 233, 119, 240, 219, 147, 46, 153,
 	186, 23, 54, 241, 187, 20, 205, 95, 193, 249, 24, 101, 90, 226, 92, 239, 33, 129, 28, 60, 66, 139, 1,

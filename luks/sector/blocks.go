@@ -17,6 +17,9 @@ type blockCipher interface {
 	wipe()
 }
 
+// kuznyechikName is the cipher that is here although no kernel has it: see Kernelless.
+const kuznyechikName = "kuznyechik"
+
 const blockSize = 16 // of all ciphers computed here, in bytes
 
 // blockKeySizes are the key sizes that the ciphers computed here take, in bytes.
@@ -36,10 +39,16 @@ func (s Spec) blockSize() int {
 }
 
 func newBlockCipher(s Spec, key []byte) (blockCipher, error) {
-	if !slices.Contains(blockKeySizes(), len(key)) {
-		return nil, &KeySizeError{Spec: s.String(), Bytes: len(key), Want: blockKeySizes()}
+	sizes := blockKeySizes()
+	if s.Cipher == kuznyechikName {
+		sizes = []int{kuznyechikSize}
+	}
+	if !slices.Contains(sizes, len(key)) {
+		return nil, &KeySizeError{Spec: s.String(), Bytes: len(key), Want: sizes}
 	}
 	switch s.Cipher {
+	case kuznyechikName:
+		return newKuznyechik(key), nil
 	case "serpent":
 		return newSerpent(key)
 	case "camellia":

@@ -31,7 +31,9 @@ type Cipher struct {
 	mode  mode
 	// keyslot: see InKeyslot
 	keyslot bool
-	work    sync.Pool // *scratch
+	// kernelless: see Kernelless
+	kernelless bool
+	work       sync.Pool // *scratch
 }
 
 // mode transforms whole sectors of size bytes. ivs holds one vector for each of them and is the
@@ -61,6 +63,11 @@ func LargeSectors() Option {
 		c.shift = uint(bits.TrailingZeros(uint(c.size))) - sectorShift
 		c.step = 1
 	}
+}
+
+// Kernelless takes a cipher that no kernel has, which is for volumes that other programs made: Kuznyechik.
+func Kernelless() Option {
+	return func(c *Cipher) { c.kernelless = true }
 }
 
 // InKeyslot makes vectors as all programs do for the areas of keyslots, where benbi in counter mode differs
@@ -98,7 +105,8 @@ func (c *Cipher) setKey(key []byte) (err error) {
 	if err := c.spec.checkIV(); err != nil {
 		return err
 	}
-	if !c.spec.builtin() {
+	own := c.kernelless && c.spec.Cipher == kuznyechikName && rowOf(c.spec.Mode).make != nil
+	if !own && !c.spec.builtin() {
 		return c.setKernelKey(key)
 	}
 	if c.mode, err = rowOf(c.spec.Mode).make(c.spec, key); err != nil {

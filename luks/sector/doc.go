@@ -29,6 +29,7 @@
 //	essiv:H    plain64, encrypted with the same cipher under the key H(volume key)
 //	eboiv      the number times the sector's size, little-endian, encrypted under the volume key; cbc only
 //
+// Kuznyechik, which no kernel has, is computed where the option Kernelless asks for it.
 // AES, Serpent, Twofish and Camellia are computed here in the modes that have a make in the table modes, where all
 // that the project knows of a mode stands; every other cipher and mode is asked of the kernel through
 // AF_ALG, and refused with an error that names it where the kernel has none.

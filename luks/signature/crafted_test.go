@@ -4,6 +4,7 @@ package signature
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,15 @@ func crafted() map[string]*sparse {
 	d.put(176, le64(1<<20))
 	d.put(510, "\x55\xaa")
 	d.put(1<<20, "-FVE-FS-"+"\x40\x00\x02\x00")
+	d = image("core storage")
+	header := make(record, 512)
+	copy(header, le32(0)+le32(1<<32-1)+"\x01\x00\x10\x00")
+	copy(header[64:], le64(32<<20))
+	copy(header[88:], "CS")
+	copy(header[304:], id)
+	copy(header, le32(^crc32.Checksum(header[8:], crc32.MakeTable(crc32.Castagnoli))))
+	d.put(0, string(header))
+	d.put(33<<20+4*512, string(header))
 	d = image("hfsplus")
 	d.put(1024, "H+\x00\x04")
 	d.put(1024+40, be32(4096)+be32(1000))
@@ -99,7 +109,9 @@ func TestDetectCraftedImages(t *testing.T) {
 		}
 	}
 	ring[0].Backup = false
+	storage := Signature{Kind: "CoreStorage", Usage: Crypto, UUID: idText, Offset: 88, MagicLength: 2, Extent: 32 << 20}
 	want := map[string][]Signature{
+		"core storage":       {storage, backup(moved(storage, 33<<20+4*512+88, 2))},
 		"md 1.0":             md("1.0", 67568*512, 0),
 		"md 1.1":             md("1.1", 0, 2148*512),
 		"md 1.2":             md("1.2", 4096, 2148*512),

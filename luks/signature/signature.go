@@ -129,5 +129,5 @@ func (f format) copies(offsets ...int64) []format {
 
 func formats(size int64) []format {
 	return slices.Concat(luks(), partitionTables(size), unixFilesystems(size), flashFilesystems(),
-		microsoft(), optical(), apple(), swap(), arrays(size), volumes(), plainMagics(size))
+		microsoft(), optical(), apple(size), swap(), arrays(size), volumes(), plainMagics(size))
 }

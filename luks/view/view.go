@@ -145,13 +145,14 @@ func (v View) CheckRequirements() error {
 }
 
 // CheckMappable refuses what cannot be mapped as one crypt line: requirements that are not met
-// (luks2.RequirementsError), authenticated encryption and segments of other types (fault.SegmentError).
+// (luks2.RequirementsError), and segments of other types (fault.SegmentError). Authenticated encryption lies on a layer
+// of its own.
 func (v View) CheckMappable() error {
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}
-	if v.Data.Integrity != nil || v.Data.Type != "crypt" {
-		return &fault.SegmentError{Type: v.Data.Type, Integrity: v.Data.Integrity != nil}
+	if v.Data.Type != "crypt" {
+		return &fault.SegmentError{Type: v.Data.Type}
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ var functions = map[string]any{
 	"luks.At": luks.At, "luks.Format": luks.Format, "luks.FromView": luks.FromView, "luks.HealDevice": luks.HealDevice,
 	"luks.Inspect": luks.Inspect, "luks.Load": luks.Load, "luks.LoadExamined": luks.LoadExamined, "luks.LookFar": luks.LookFar,
 	"luks.NewOpening": luks.NewOpening, "luks.Open": luks.Open, "luks.OpenDevice": luks.OpenDevice,
-	"luks.Overlaps": luks.Overlaps, "luks.WriteBackup": luks.WriteBackup,
+	"luks.Overlaps": luks.Overlaps, "luks.WriteBackup": luks.WriteBackup, "luks.WriteTags": luks.WriteTags,
 
 	"dm.Mangle": dm.Mangle, "dm.MangleUUID": dm.MangleUUID, "dm.Open": dm.Open, "dm.ParseNumber": dm.ParseNumber,
 	"dm.Path": dm.Path, "dm.Unmangle": dm.Unmangle,

@@ -39,9 +39,6 @@ var endings = []string{
 var apart = []struct{ action, ending, why string }{
 	{"benchmark", "*", "runs for seconds"},
 	{"reencrypt", "*", "refused by name before its arguments are judged"},
-	{"loopaesOpen", "*", "refused by name"},
-	{"fvault2Open", "*", "refused by name"},
-	{"fvault2Dump", "*", "refused by name"},
 	{"isLUKS", "*", "understood as isLuks, which older scripts mean"},
 	{"*", "--volume-key-file a --volume-key-file b --volume-key-file c missing.img vol", "2.8 takes two volume keys at most, and says so first"},
 	{"*", "--tries 0 missing.img", "2.8 refuses no tries before anything else"},

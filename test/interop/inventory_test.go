@@ -168,6 +168,9 @@ var inTheGuest = []string{"close", "resize", "status", "luksSuspend", "luksResum
 // ofBitLocker are the actions that TestBitLockerVolumesOfTheTestsAreThoseThatCryptsetupReads covers.
 var ofBitLocker = []string{"bitlkDump"}
 
+// ofFileVault are the actions that TestFileVaultVolumesOfTheTestsAreThoseThatCryptsetupReads covers.
+var ofFileVault = []string{"fvault2Dump"}
+
 // ofTrueCrypt are the actions that the tests of TrueCrypt and VeraCrypt volumes in test/vm cover: cryptsetup decrypts
 // headers through the kernel.
 var ofTrueCrypt = []string{"tcryptDump"}
@@ -185,6 +188,8 @@ func (c *covered) print(t *testing.T) {
 			how = "in the virtual machine"
 		case slices.Contains(ofBitLocker, action):
 			how = "by tests of BitLocker volumes"
+		case slices.Contains(ofFileVault, action):
+			how = "by tests of FileVault 2 volumes"
 		case slices.Contains(ofTrueCrypt, action):
 			how = "by tests of TrueCrypt and VeraCrypt volumes in the virtual machine"
 		case refusedByName(t, action):

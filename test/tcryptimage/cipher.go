@@ -80,8 +80,8 @@ func (c chain) xts(area, p []byte, number uint64) {
 	list := c.list()
 	for i, name := range list {
 		key := append(append([]byte{}, area[32*i:][:32]...), area[32*(len(list)+i):][:32]...)
-		if name == "camellia" {
-			camelliaXTS(key, p, number)
+		if name == "camellia" || name == "kuznyechik" {
+			readersXTS(name, key, p, number)
 			continue
 		}
 		x, err := xts.NewCipher(func(key []byte) (cipher.Block, error) { return block(name, key), nil }, key)
@@ -92,9 +92,9 @@ func (c chain) xts(area, p []byte, number uint64) {
 	}
 }
 
-// camelliaXTS is that of the reader: there is no other.
-func camelliaXTS(key, p []byte, number uint64) {
-	c, err := sector.New("camellia-xts-plain64", key, sectorSize)
+// readersXTS is that of the reader: there is no other.
+func readersXTS(name string, key, p []byte, number uint64) {
+	c, err := sector.New(name+"-xts-plain64", key, sectorSize, sector.Kernelless())
 	if err != nil {
 		panic(err)
 	}

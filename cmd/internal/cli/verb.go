@@ -98,7 +98,6 @@ const (
 	GroupGuard   Group = "the guard"
 	GroupBoot    Group = "early boot"
 	GroupMeasure Group = "measure"
-	GroupRefused Group = "not supported"
 )
 
 // groups are those that help shows, in that order.

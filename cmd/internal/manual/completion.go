@@ -57,15 +57,6 @@ func verbsOf(v *cli.Verb) []string {
 	return append(verbs, v.Unnamed...)
 }
 
-// names are all spellings of an action that are worth completing.
-func names(v *cli.Verb) []string {
-	return slices.DeleteFunc(v.Spellings(), func(name string) bool {
-		return slices.ContainsFunc([]string{"loopaes", "fvault2"}, func(format string) bool {
-			return strings.HasPrefix(name, format)
-		})
-	})
-}
-
 // optionsOf lists the options to offer for an action: those it takes, those every action takes.
 func (m manual) optionsOf(action cli.Action) []cli.OptionDoc {
 	switch action {
@@ -101,7 +92,7 @@ func (m manual) bash() string {
 	b.WriteString("    esac\n    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n        case $word in\n")
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		fmt.Fprintf(&b, "        %s) action=%s; break ;;\n", strings.Join(names(v), "|"), v.Name)
+		fmt.Fprintf(&b, "        %s) action=%s; break ;;\n", strings.Join(v.Spellings(), "|"), v.Name)
 	}
 	fmt.Fprintf(&b, "        %s) action=%[1]s; break ;;\n", helpWord)
 	b.WriteString("        esac\n    done\n    case $action in\n")
@@ -162,7 +153,7 @@ func (m manual) allNames() []string {
 	var all []string
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		all = append(all, names(v)...)
+		all = append(all, v.Spellings()...)
 	}
 	return all
 }

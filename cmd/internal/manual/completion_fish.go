@@ -20,7 +20,7 @@ func (m manual) fish() string {
 		strings.Join(m.helpNames(), " "))
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		for _, name := range names(v) {
+		for _, name := range v.Spellings() {
 			fmt.Fprintf(&b, "complete -c orthrus -f -n \"not __fish_seen_subcommand_from $actions\" -a %s -d %s\n",
 				name, fishText(v.Summary))
 		}
@@ -42,7 +42,7 @@ func (m manual) fish() string {
 }
 
 func fishFirst(b *strings.Builder, v *cli.Verb) {
-	seen := "__fish_seen_subcommand_from " + strings.Join(names(v), " ")
+	seen := "__fish_seen_subcommand_from " + strings.Join(v.Spellings(), " ")
 	switch firstArgument(v) {
 	case mapping:
 		fmt.Fprintf(b, "complete -c orthrus -f -n %q -a '(command ls /dev/mapper 2>/dev/null)'\n", seen)
@@ -60,7 +60,7 @@ func (m manual) fishOption(o cli.OptionDoc) string {
 		var words []string
 		for i := range m.carriedOut {
 			if v := &m.carriedOut[i]; slices.Contains(o.Only, v.Name) {
-				words = append(words, names(v)...)
+				words = append(words, v.Spellings()...)
 			}
 		}
 		line += fmt.Sprintf(" -n \"__fish_seen_subcommand_from %s\"", strings.Join(words, " "))

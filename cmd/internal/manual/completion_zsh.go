@@ -15,7 +15,7 @@ func (m manual) zsh() string {
 	b.WriteString("  local word action\n  local -a opts\n  for word in ${words[2,CURRENT-1]}; do\n    case $word in\n")
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		fmt.Fprintf(&b, "      %s) action=%s; break ;;\n", strings.Join(names(v), "|"), v.Name)
+		fmt.Fprintf(&b, "      %s) action=%s; break ;;\n", strings.Join(v.Spellings(), "|"), v.Name)
 	}
 	fmt.Fprintf(&b, "      %s) action=%[1]s; break ;;\n", helpWord)
 	b.WriteString("    esac\n  done\n  case $action in\n")
@@ -32,7 +32,7 @@ func (m manual) zsh() string {
 	b.WriteString("_orthrus_actions() {\n  local -a list\n  list=(\n")
 	for i := range m.carriedOut {
 		v := &m.carriedOut[i]
-		for _, name := range names(v) {
+		for _, name := range v.Spellings() {
 			fmt.Fprintf(&b, "    '%s:%s'\n", name, zshText(v.Summary))
 		}
 	}

@@ -51,7 +51,7 @@ func (m manual) cryptsetup() string {
 	r.paragraph("The page of each under our own name has its options in full: orthrus-open(8) and so on.")
 	for i := range m.carriedOut {
 		if v := &m.carriedOut[i]; !v.Own {
-			r.item(strings.TrimSpace(strings.Join(names(v), ", ")+" "+v.Args), v.Summary+".")
+			r.item(strings.TrimSpace(strings.Join(v.Spellings(), ", ")+" "+v.Args), v.Summary+".")
 		}
 	}
 	r.section("OPTIONS")

@@ -62,7 +62,7 @@ func (m manual) page(v *cli.Verb) string {
 	for _, text := range v.About {
 		r.paragraph(text)
 	}
-	if others := names(v)[1:]; len(others) > 0 {
+	if others := v.Spellings()[1:]; len(others) > 0 {
 		r.paragraph("Other names of this action: " + strings.Join(others, ", ") + ".")
 	}
 	r.section("OPTIONS")

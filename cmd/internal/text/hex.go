@@ -26,15 +26,15 @@ func hexLines(p []byte, indent string) printable.Block {
 	return printable.Block(b.String())
 }
 
-// secretHex does the same for a secret, which never becomes a string.
-func secretHex(key []byte, indent string) (*secret.Buffer, error) {
-	out, err := secret.New(len(key)*3 + len(key)/bytesPerLine*(1+len(indent)) + 1)
+// secretHex does the same for a secret, which never becomes a string, with so many bytes on a line.
+func secretHex(key []byte, perLine int, indent string) (*secret.Buffer, error) {
+	out, err := secret.New(len(key)*3 + len(key)/perLine*(1+len(indent)) + 1)
 	if err != nil {
 		return nil, err
 	}
 	p, n := out.Bytes(), 0
 	for i := range key {
-		if i > 0 && i%bytesPerLine == 0 {
+		if i > 0 && i%perLine == 0 {
 			n += copy(p[n:], "\n")
 			n += copy(p[n:], indent)
 		}

@@ -24,18 +24,25 @@ type KeyDump struct {
 	Unbound bool
 	Keyslot int
 
+	// Whole is all that stands before the key, of FVAULT2, where a file does not stand in for the key.
+	Whole string
+
 	Key    []byte // the secret
 	Stored string // the file the key was written to; empty shows it
 }
 
 // WriteKey writes the report. The key itself goes from one locked buffer to w.
 func WriteKey(w io.Writer, d KeyDump) error {
-	head, label := d.head()
-	if d.Stored != "" {
+	head, label, perLine := d.Whole, "Volume key:       \t", len(d.Key)
+	if head == "" {
+		head, label = d.head()
+		perLine = bytesPerLine
+	}
+	if d.Whole == "" && d.Stored != "" {
 		_, err := io.WriteString(w, head+said("Key stored to file %s.\n", d.Stored))
 		return err
 	}
-	key, err := secretHex(d.Key, "\t\t")
+	key, err := secretHex(d.Key, perLine, "\t\t")
 	if err != nil {
 		return err
 	}

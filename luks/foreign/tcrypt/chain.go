@@ -20,8 +20,10 @@ const (
 	modeCBCI = "cbci-tcrypt"
 )
 
-// chains are all that are read, the likeliest first. Of VeraCrypt's only those with Kuznyechik are missing, which no
-// kernel has.
+// kuznyechik is a cipher of VeraCrypt that no kernel has.
+const kuznyechik = "kuznyechik"
+
+// chains are all that are read, the likeliest first.
 var chains = []Chain{
 	{"aes", modeXTS},
 	{"serpent", modeXTS},
@@ -33,6 +35,11 @@ var chains = []Chain{
 	{"serpent-camellia", modeXTS},
 	{"serpent-twofish-aes", modeXTS},
 	{"aes-twofish-serpent", modeXTS},
+	{kuznyechik, modeXTS},
+	{"kuznyechik-camellia", modeXTS},
+	{"twofish-kuznyechik", modeXTS},
+	{"aes-kuznyechik", modeXTS},
+	{"camellia-serpent-kuznyechik", modeXTS},
 	{"aes", modeLRW},
 	{"serpent", modeLRW},
 	{"twofish", modeLRW},
@@ -54,7 +61,7 @@ var chains = []Chain{
 // Specifications are what dm-crypt calls the ciphers that volumes of today have, each by itself.
 func Specifications() (list []string) {
 	for _, c := range chains {
-		if c.Mode == modeXTS && !strings.Contains(c.Ciphers, "-") {
+		if c.Mode == modeXTS && !strings.Contains(c.Ciphers, "-") && c.Mappable() == nil {
 			list = append(list, c.String())
 		}
 	}
@@ -67,8 +74,16 @@ func (c Chain) List() []string { return strings.Split(c.Ciphers, "-") }
 // String is the chain with its mode, "twofish-aes-xts-plain64".
 func (c Chain) String() string { return c.Ciphers + "-" + c.Mode }
 
-// Mappable tells whether a kernel can map it.
-func (c Chain) Mappable() bool { return c.Mode != modeCBCI }
+// Mappable fails for what no kernel maps: ErrMode, ErrCipher.
+func (c Chain) Mappable() error {
+	switch {
+	case c.Mode == modeCBCI:
+		return ErrMode
+	case strings.Contains(c.Ciphers, kuznyechik):
+		return ErrCipher
+	}
+	return nil
+}
 
 // cipherKey is of each cipher, bytes.
 const cipherKey = 32

@@ -59,7 +59,7 @@ func (c Chain) cipher(area []byte, i int, spec string) (*sector.Cipher, error) {
 	if c.Mode != modeXTS && c.Mode != modeLRW {
 		key.Truncate(cipherKey)
 	}
-	return sector.New(spec, key.Bytes(), unit)
+	return sector.New(spec, key.Bytes(), unit, sector.Kernelless())
 }
 
 // chainedCBC decrypts with the one cipher of the chain.

@@ -19,6 +19,8 @@ var (
 	ErrTooLong = errors.New("the passphrase is too long")
 	// ErrMode says that no kernel maps the chain of ciphers.
 	ErrMode = errors.New("no kernel maps this legacy mode")
+	// ErrCipher says that no kernel has one of the ciphers.
+	ErrCipher = errors.New("no kernel has Kuznyechik")
 	// ErrPIM says that a PIM gives no count of iterations.
 	ErrPIM = errors.New("the PIM is out of range")
 )

@@ -10,25 +10,25 @@ import (
 	"io"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/foreign/span"
 	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // Plaintext reads the data in user space, on image files and in memory alike: what the mapping would show. It is an
 // io.ReaderAt that several goroutines may use.
 type Plaintext struct {
-	dev     io.ReaderAt
-	segment Segment
+	span.Reader
 	ciphers []*sector.Cipher // the innermost first
 	seeds   *secret.Buffer   // of CBC: for vectors, then for whitening, blockSize bytes each; else nil
 }
 
 // Plaintext takes copies of the keys. Errors: ErrMode, those of package sector.
 func (v *Volume) Plaintext(dev io.ReaderAt, s Segment) (p *Plaintext, err error) {
-	if !v.Chain.Mappable() {
+	if v.Chain.Mode == modeCBCI {
 		return nil, ErrMode
 	}
-	p = &Plaintext{dev: dev, segment: s}
+	p = &Plaintext{Reader: span.Reader{Device: dev, Segment: s}}
+	p.Decrypt = p.decrypt
 	mode := v.Chain.Mode
 	if mode == modeCBC {
 		mode = "cbc-plain64"
@@ -47,53 +47,12 @@ func (v *Volume) Plaintext(dev io.ReaderAt, s Segment) (p *Plaintext, err error)
 	return p, nil
 }
 
-// Size is the length of the data in bytes.
-func (p *Plaintext) Size() int64 { return int64(p.segment.Length) * unit }
-
 // Close wipes the round keys. The device stays open.
 func (p *Plaintext) Close() error {
 	for _, c := range p.ciphers {
 		c.Close()
 	}
 	return p.seeds.Close()
-}
-
-// window is how much is decrypted at a time, bytes.
-const window = 64 << 10
-
-// ReadAt decrypts len(b) bytes from offset off.
-func (p *Plaintext) ReadAt(b []byte, off int64) (n int, err error) {
-	if off < 0 || off >= p.Size() {
-		return 0, io.EOF
-	}
-	if rest := p.Size() - off; int64(len(b)) > rest {
-		b, err = b[:rest], io.EOF
-	}
-	for n < len(b) {
-		m, err := p.readSome(b[n:], uint64(off)+uint64(n))
-		if err != nil {
-			return n, err
-		}
-		n += m
-	}
-	return n, err
-}
-
-// readSome reads as much as one window gives.
-func (p *Plaintext) readSome(b []byte, at uint64) (int, error) {
-	first := at / unit
-	last := (at + min(uint64(len(b)), window) + unit - 1) / unit
-	buf := make([]byte, (last-first)*unit)
-	if err := header.ReadFull(p.dev, buf, (p.segment.Offset+first)*unit); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return 0, err
-	}
-	if err := p.decrypt(buf, p.segment.IVOffset+first); err != nil {
-		return 0, err
-	}
-	return copy(b, buf[at-first*unit:]), nil
 }
 
 // decrypt decrypts whole sectors, the first of which has that number.

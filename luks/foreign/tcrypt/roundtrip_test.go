@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,10 @@ func readsAs(t *testing.T, v *tcrypt.Volume, im *tcryptimage.Image) {
 var xtsChains = strings.Fields("aes serpent twofish camellia twofish-aes serpent-twofish-aes aes-serpent " +
 	"aes-twofish-serpent serpent-twofish serpent-camellia")
 
+// kernelless are VeraCrypt's with a cipher that no kernel has.
+var kernelless = strings.Fields("kuznyechik kuznyechik-camellia twofish-kuznyechik aes-kuznyechik " +
+	"camellia-serpent-kuznyechik")
+
 var legacyChains = strings.Fields("aes serpent twofish twofish-aes serpent-twofish-aes aes-serpent " +
 	"aes-twofish-serpent serpent-twofish")
 
@@ -92,6 +97,11 @@ func TestEveryChainIsFoundAndReadAsItWasWritten(t *testing.T) {
 			}
 			chainIsFound(t, o)
 		}
+	}
+	for _, ciphers := range kernelless {
+		chainIsFound(t, tcryptimage.Options{
+			Passphrase: "secret", Ciphers: ciphers, VeraCrypt: true, PIM: 1, Size: 512 << 10,
+		})
 	}
 	for _, ciphers := range legacyChains {
 		chainIsFound(t, tcryptimage.Options{
@@ -135,6 +145,24 @@ func TestChainsThatNoKernelMapsAreFoundAndNotMapped(t *testing.T) {
 		if _, err := v.Plaintext(bytes.NewReader(nil), s); !errors.Is(err, tcrypt.ErrMode) {
 			t.Error(err)
 		}
+	}
+}
+
+func TestCiphersThatNoKernelHasAreReadAndNotMapped(t *testing.T) {
+	for _, ciphers := range kernelless {
+		o := tcryptimage.Options{Ciphers: ciphers, VeraCrypt: true, PIM: 1}
+		v := unlock(t, o, tcryptimage.Make(o))
+		s, err := v.Segment(1 << 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Line(0, "7:0", s, 0); !errors.Is(err, tcrypt.ErrCipher) {
+			t.Errorf("%s: %v", ciphers, err)
+		}
+	}
+	if list := tcrypt.Specifications(); !slices.Contains(list, "camellia-xts-plain64") ||
+		slices.Contains(list, "kuznyechik-xts-plain64") {
+		t.Errorf("%q", list)
 	}
 }
 

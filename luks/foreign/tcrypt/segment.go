@@ -2,12 +2,10 @@
 
 package tcrypt
 
-// Segment is where the data lies, in sectors of 512 bytes.
-type Segment struct {
-	Offset   uint64 // on the device
-	IVOffset uint64 // by which vectors count
-	Length   uint64
-}
+import "github.com/orthrus-luks/orthrus/luks/foreign/span"
+
+// Segment is where the data lies.
+type Segment = span.Segment
 
 // Segment is where the data lies on a device of size bytes; that of a system on the whole disk. The error is a
 // FieldError.

@@ -11,11 +11,11 @@ import (
 func (v *Volume) Levels() int { return len(v.Chain.List()) }
 
 // Line is the mapping of a level, 0 the lowest, which has the innermost cipher, on device, which is "major:minor": that
-// of the data, or of the level below. The line has a copy of the key; the caller closes it. The error is ErrMode, or
-// that of memory.
+// of the data, or of the level below. The line has a copy of the key; the caller closes it. The error is that of
+// Chain.Mappable, or that of memory.
 func (v *Volume) Line(level int, device string, s Segment, flags target.CryptFlags) (*target.Crypt, error) {
-	if !v.Chain.Mappable() {
-		return nil, ErrMode
+	if err := v.Chain.Mappable(); err != nil {
+		return nil, err
 	}
 	list := v.Chain.List()
 	i := len(list) - 1 - level

@@ -19,7 +19,6 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapping"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/measure"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mend"
-	"github.com/orthrus-luks/orthrus/cmd/internal/verb/refused"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/size"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/survey"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/watch"
@@ -54,7 +53,7 @@ func Verbs() []verb.Verb {
 		header.LuksDump(),
 		foreign.TcryptDump(),
 		foreign.BitlkDump(),
-		refused.FVault2Dump(),
+		foreign.FVault2Dump(),
 		mapping.LuksSuspend(),
 		mapping.LuksResume(),
 		header.LuksHeaderBackup(),

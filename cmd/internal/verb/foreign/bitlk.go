@@ -12,10 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/foreign/bitlk"
-	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // Bitlk is a BitLocker volume with the device it was read from.
@@ -151,26 +148,10 @@ func (v *Bitlk) givenKey(ctx context.Context, c *verb.Command) (*bitlk.Key, erro
 
 // ask tries what is typed, or what stands in for it.
 func (v *Bitlk) ask(ctx context.Context, c *verb.Command, shown string) (key *bitlk.Key, err error) {
-	prompt := open.Prompt{
-		Tries: 1, Wrong: func() { c.UI.Errorf("%s", verb.Sentence(luks.ErrPassphrase)) },
-		Ask: func(ctx context.Context) (*secret.Buffer, error) {
-			return c.UI.Secret(ctx, keys.Existing(c, keys.EnterFor(shown)))
-		},
-	}
-	if keys.KeyFile(c) == "" {
-		prompt.Tries = c.UI.Tries(int(c.Opt.Tries.V))
-	}
-	err = prompt.Secrets(ctx, func(ctx context.Context, s open.Secret) error {
-		var err error
-		key, err = v.Volume.Unlock(ctx, s.Bytes())
-		if errors.Is(err, bitlk.ErrKey) {
-			err = luks.ErrPassphrase
-		}
-		return errors.Join(err, s.Close())
+	err = ask(ctx, c, shown, bitlk.ErrKey, func(given []byte) (err error) {
+		key, err = v.Volume.Unlock(ctx, given)
+		return err
 	})
-	if errors.Is(err, luks.ErrPassphrase) {
-		return nil, &verb.Notice{Code: ui.Denied, Err: luks.ErrPassphrase}
-	}
 	return key, v.unlockError(err)
 }
 

@@ -120,7 +120,7 @@ func (t *Tcrypt) report(v *tcrypt.Volume) tcryptReport {
 		SectorSize: v.SectorSize, HeaderAt: v.Place.Offset, Hidden: v.Place.Hidden, System: v.Place.System,
 		Start: v.Start, VolumeSize: v.VolumeSize, HiddenSize: v.HiddenSize,
 		PBKDF: "pbkdf2", Hash: v.Derivation.Hash, Ciphers: v.Chain.List(), Mode: v.Chain.Mode,
-		KeyBits: v.Chain.Bits(), Mappable: v.Chain.Mappable(),
+		KeyBits: v.Chain.Bits(), Mappable: v.Chain.Mappable() == nil,
 	}
 	if v.VeraCrypt {
 		r.Format = "veracrypt"

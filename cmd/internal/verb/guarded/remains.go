@@ -166,6 +166,8 @@ func (r Remains) hint(program, device string) string {
 		return fmt.Sprintf("Remains of a LUKS header are there: %s rescue %s", program, device)
 	case named.Kind == signature.BitLocker:
 		return fmt.Sprintf("It is a BitLocker volume: %s open --type bitlk %s NAME", program, device)
+	case named.Kind == signature.CoreStorage:
+		return fmt.Sprintf("It may be a FileVault 2 volume: %s open --type fvault2 %s NAME", program, device)
 	case named.Usage == signature.PartitionTable:
 		return fmt.Sprintf("It has a partition table (%s): name one of its partitions; %s list shows them.", named.Kind,
 			program)

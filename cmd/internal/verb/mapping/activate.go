@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 func checkName(name string) error {
@@ -52,13 +53,13 @@ func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v
 		m.Flags = 0 // replaced by those of the command line
 	}
 	m.Flags |= c.Opt.Flags
+	if m.Tags != nil {
+		activate.SetMode(m.Tags, writeMode(c, v))
+	}
 	if _, err := data.Map(ctx, control, m); err != nil {
 		return nameTaken(m.Name, err)
 	}
-	if c.Opt.Persistent {
-		return persist(ctx, c, v)
-	}
-	return nil
+	return persistWanted(ctx, c, v)
 }
 
 func nameTaken(name string, err error) error {

@@ -4,12 +4,12 @@ package mapping
 
 import (
 	"context"
-	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/foreign/bitlk"
 )
@@ -48,46 +48,15 @@ func testBitlk(ctx context.Context, c *verb.Command, v *foreign.Bitlk) error {
 	return key.Close()
 }
 
-// mapBitlk checks everything that needs no key before it asks for one.
+// mapBitlk maps it by a table of several lines.
 func mapBitlk(ctx context.Context, c *verb.Command, v *foreign.Bitlk) error {
-	name := c.Args[1]
-	control, err := controlFor(c, name)
-	if err != nil {
-		return err
-	}
-	defer control.Close()
-	data, err := openData(c, nil, c.Opt.ReadOnly)
-	if err != nil {
-		return err
-	}
-	defer data.Close()
-	key, err := v.Unlock(ctx, c, data.shown)
-	if err != nil {
-		return err
-	}
-	defer key.Close()
-	if err := v.WarnSize(c); err != nil {
-		return err
-	}
-	if err := activateBitlk(ctx, c, control, v.Volume, data, key); err != nil {
-		return err
-	}
-	c.UI.Advisef("%s is open as /dev/mapper/%s.", data.shown, name)
-	return nil
-}
-
-func activateBitlk(ctx context.Context, c *verb.Command, control *dm.Control, v *bitlk.Volume, data *dataDevice,
-	key *bitlk.Key,
-) error {
-	name := c.Args[1]
-	lines, err := v.Table(data.Disk.Device.String(), key, c.Opt.Flags)
-	if err != nil {
-		return err
-	}
-	table := dm.Table(lines)
-	_, err = control.Activate(ctx, dm.Plan{
-		Name: name, UUID: activate.UUID(activate.Bitlk, "", name), Table: table,
-		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
+	return mapForeign(ctx, c, activate.Bitlk, func(data *dataDevice) (*secret.Buffer, error) {
+		key, err := v.Unlock(ctx, c, data.shown)
+		if err != nil {
+			return nil, err
+		}
+		return key.Buffer, v.WarnSize(c)
+	}, func(device string, key *secret.Buffer) (dm.Table, error) {
+		return v.Table(device, &bitlk.Key{Buffer: key}, c.Opt.Flags)
 	})
-	return errors.Join(nameTaken(name, err), table.Close())
 }

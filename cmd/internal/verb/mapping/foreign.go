@@ -4,11 +4,15 @@ package mapping
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/dm"
+	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 // foreignFormats are the formats of others that open reads, one entry each.
@@ -18,6 +22,8 @@ var foreignFormats = [...]struct {
 }{
 	{kind: cli.TypeBitlk, open: openBitlk},
 	{kind: cli.TypeTcrypt, open: openTcrypt},
+	{kind: cli.TypeLoopAES, open: openLoopAES},
+	{kind: cli.TypeFVault2, open: openFVault2},
 }
 
 // foreignTypes are their values of --type.
@@ -37,6 +43,7 @@ func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 		return ""
 	}
 	tcrypt := o.Type.V == cli.TypeTcrypt
+	keyless := tcrypt || o.Type.V == cli.TypeLoopAES // a volume key is not taken
 	for _, given := range []struct {
 		name string
 		is   bool
@@ -53,8 +60,8 @@ func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 		{"device-size", o.DeviceSize.Set},
 		{"link-vk-to-keyring", len(o.LinkVKToKeyring) > 0},
 		{"link-for-guard", own.linkForGuard},
-		{"volume-key-file", tcrypt && len(o.VolumeKeyFiles) > 0},
-		{"volume-key-keyring", tcrypt && len(o.VolumeKeyKeyrings) > 0},
+		{"volume-key-file", keyless && len(o.VolumeKeyFiles) > 0},
+		{"volume-key-keyring", (keyless || o.Type.V == cli.TypeFVault2) && len(o.VolumeKeyKeyrings) > 0},
 	} {
 		if given.is {
 			return "Option --" + given.name + " is not supported with --type " + o.Type.V + "."
@@ -70,4 +77,39 @@ func openForeign(ctx context.Context, c *verb.Command, kind string) error {
 		}
 	}
 	return verb.Failure(ui.Failed, "Device type %s is not supported by this program.", kind)
+}
+
+// mapForeign maps what the second argument names. It checks everything that needs no key before it asks for one.
+func mapForeign(ctx context.Context, c *verb.Command, kind string,
+	unlock func(*dataDevice) (*secret.Buffer, error), tableOf func(device string, key *secret.Buffer) (dm.Table, error),
+) error {
+	name := c.Args[1]
+	control, err := controlFor(c, name)
+	if err != nil {
+		return err
+	}
+	defer control.Close()
+	data, err := openData(c, nil, c.Opt.ReadOnly)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	key, err := unlock(data)
+	defer func() { key.Close() }()
+	if err != nil {
+		return err
+	}
+	table, err := tableOf(data.Disk.Device.String(), key)
+	if err != nil {
+		return err
+	}
+	_, err = control.Activate(ctx, dm.Plan{
+		Name: name, UUID: activate.UUID(kind, "", name), Table: table,
+		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
+	})
+	if err := errors.Join(nameTaken(name, err), table.Close()); err != nil {
+		return err
+	}
+	c.UI.Advisef("%s is open as /dev/mapper/%s.", data.shown, name)
+	return nil
 }

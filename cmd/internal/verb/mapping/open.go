@@ -70,9 +70,15 @@ func Open() verb.Verb {
 					"volume, --tcrypt-backup uses the copy of the header at the end, --tcrypt-system that of an " +
 					"encrypted system, --header another device or file. --hash and --cipher shorten the search. A " +
 					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
-					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. Kuznyechik, " +
-					"which no kernel has, is not tried, nor are CAST5, Triple DES and Blowfish.",
-				"The types loopaes and fvault2 are refused.",
+					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. CAST5, " +
+					"Triple DES and Blowfish are not tried; Kuznyechik, which no kernel has, is shown by tcryptDump " +
+					"and not mapped.",
+				"With --type loopaes the device is a loop-AES volume, which has no header: the key file of one, 64 " +
+					"or 65 lines is all that opens it, and nothing tells a wrong one. One that gpg encrypted comes " +
+					"decrypted through --key-file -. --key-size, --hash, --cipher, --offset and --skip say how.",
+				"With --type fvault2 the device is a FileVault 2 volume on Core Storage, such as an external disk " +
+					"that macOS encrypted before APFS. It opens by the passphrase of any of its users. What is still " +
+					"being encrypted or decrypted is refused, and a volume in several pieces; so is one in crypttab.",
 				"A volume on which a reencryption was interrupted opens with both of its keys, by one passphrase or " +
 					"two, each part of the data under its own. Where a zone was being rewritten it opens with " +
 					"--readonly only, as it is; repair brings the zone to its end.",
@@ -181,6 +187,11 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	defer data.Close()
 	if _, err := data.Volume.Mapping(name, data.Disk); err != nil { // before anybody is asked
 		return verb.DeviceError(data.shown, err)
+	}
+	if v.Data.Integrity != nil {
+		if err := tagFlags(crypt(c, v)); err != nil {
+			return err
+		}
 	}
 	link, err := keys.Link(c)
 	if err != nil {

@@ -23,7 +23,8 @@ func openRules(o *openOptions) []cli.Rule {
 		func(inv *cli.Invocation) string { return refuseForForeign(inv, o) },
 		func(inv *cli.Invocation) string {
 			kind := inv.Options.Type.Or(cli.TypeLuks)
-			return cli.Refuse(inv.Options.TestPassphrase && !cli.OpensLUKS(kind) && !foreignType(kind),
+			checked := cli.OpensLUKS(kind) || foreignType(kind) && kind != cli.TypeLoopAES
+			return cli.Refuse(inv.Options.TestPassphrase && !checked,
 				"Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK and FVAULT2 devices.")
 		},
 		func(inv *cli.Invocation) string {

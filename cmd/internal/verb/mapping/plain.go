@@ -17,15 +17,18 @@ import (
 
 // plainMapping is a mapping without a header.
 type plainMapping struct {
+	kind       string
 	cipher     string
 	hash       string // plain.NoHash for none
 	keySize    int    // bytes
 	sectorSize int    // bytes
 	size       uint64 // bytes, 0 for the whole device
+	skip       uint64 // 512-byte sectors, by which vectors count
 }
 
 func plainOptions(c *verb.Command) (plainMapping, error) {
 	p := plainMapping{
+		kind: activate.Plain, skip: c.Opt.Skip.V,
 		cipher: plain.FullCipher(c.Opt.Cipher.Or(plain.Cipher)), hash: c.Opt.Hash.Or(plain.Hash),
 		keySize:    plain.KeySize,
 		sectorSize: int(c.Opt.SectorSize.Or(512)), size: c.Opt.Size.V * 512,
@@ -119,8 +122,8 @@ func mapPlain(ctx context.Context, c *verb.Command, control *dm.Control, p plain
 		return verb.DeviceError(data.shown, err)
 	}
 	m := activate.Mapping{
-		Name: c.Args[1], Kind: activate.Plain, Device: data.Disk.Device, Offset: c.Opt.Offset.V, Length: length,
-		IVOffset: c.Opt.Skip.V, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: c.Opt.Flags,
+		Name: c.Args[1], Kind: p.kind, Device: data.Disk.Device, Offset: c.Opt.Offset.V, Length: length,
+		IVOffset: p.skip, Cipher: p.cipher, SectorSize: p.sectorSize, Key: key, Flags: c.Opt.Flags,
 		ReadOnly: data.Disk.ReadOnly, ReadAhead: data.Disk.ReadAhead,
 	}
 	_, err = activate.Activate(ctx, control, m)

@@ -4,6 +4,7 @@ package mapping
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -62,13 +63,8 @@ func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 		return err
 	}
 	defer v.Close()
-	if !v.Chain.Mappable() {
-		return &verb.Notice{
-			Text: "Kernel does not support activation for this TCRYPT legacy mode.",
-			Code: ui.Failed, Err: tcrypt.ErrMode,
-			Own: fmt.Sprintf("The data is encrypted with %v: %v. VeraCrypt 1.25 and TrueCrypt read it.", v.Chain,
-				tcrypt.ErrMode),
-		}
+	if err := mappable(v); err != nil {
+		return err
 	}
 	segment, err := segmentOf(c, v, path, &data)
 	if err != nil {
@@ -81,6 +77,23 @@ func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 	}
 	c.UI.Advisef("%s is open as /dev/mapper/%s.", shown, c.Args[1])
 	return nil
+}
+
+// mappable says, in words, why no kernel maps a volume.
+func mappable(v *tcrypt.Volume) error {
+	err := v.Chain.Mappable()
+	if err == nil {
+		return nil
+	}
+	text := "Kernel does not support activation for this TCRYPT legacy mode."
+	reads := "VeraCrypt 1.25 and TrueCrypt read"
+	if errors.Is(err, tcrypt.ErrCipher) {
+		text, reads = "Kernel does not support TCRYPT compatible mapping.", "VeraCrypt reads"
+	}
+	return &verb.Notice{
+		Text: text, Code: ui.Failed, Err: err,
+		Own: fmt.Sprintf("The data is encrypted with %v: %v. %s it.", v.Chain, err, reads),
+	}
 }
 
 // hints are on what damages a hidden volume or reveals that there is one.

@@ -29,6 +29,8 @@ type checked struct {
 	*inspect.Report
 	// BitLocker is there instead of the rest for a volume of that.
 	BitLocker *bitlkChecked `json:"bitlocker,omitempty"`
+	// FileVault is there instead of the rest for a volume of that.
+	FileVault *fvault2Checked `json:"filevault,omitempty"`
 	// Verity is there instead of the rest for a hash device of dm-verity.
 	Verity  *verityChecked `json:"verity,omitempty"`
 	code    ui.ExitCode
@@ -61,9 +63,10 @@ func Check() verb.Verb {
 				"Looks at both header copies, every keyslot's material, the data area and what else the device " +
 					"seems to be, and changes nothing. Exit status 6 means that something is damaged or at risk and " +
 					"the volume still opens, 7 that what is left does not open it.",
-				"Of a BitLocker volume it looks at the three copies of the metadata, and of a hash device of " +
-					"dm-verity at the superblock and at whether the levels of the tree fit each other: verity verify " +
-					"tells whether data are those of a root hash.",
+				"Of a BitLocker volume it looks at the three copies of the metadata, of a FileVault 2 volume at " +
+					"both headers and all copies of the metadata, and of a hash device of dm-verity at the " +
+					"superblock and at whether the levels of the tree fit each other: verity verify tells whether " +
+					"data are those of a root hash.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{
@@ -153,6 +156,10 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if errors.Is(err, inspect.ErrNotLUKS) {
 		if found := checkBitlk(name); found != nil {
 			one.BitLocker, one.code = found, found.code
+			return one
+		}
+		if found := checkFVault2(name); found != nil {
+			one.FileVault, one.code = found, found.code
 			return one
 		}
 		if found := checkVerity(ctx, name); found != nil {

@@ -72,13 +72,21 @@ func printBitlk(c *verb.Command, one checked) {
 	printState(c, one.Device, "BitLocker", r.Verdict)
 	c.UI.Printf("copies:")
 	for i, f := range r.Copies {
-		line := ""
-		if f.Why != "" {
-			line = ": " + f.Why
-		}
-		c.UI.Printf("  copy %d of the metadata at byte %d: %s%s", i+1, f.Offset, f.State, line)
+		printCopy(c, i, "metadata", f.Offset, f.State, f.Why)
 	}
-	for _, text := range r.Findings {
+	printNotes(c, r.Findings)
+}
+
+// printCopy tells of the copy of that number, from 0.
+func printCopy(c *verb.Command, i int, of string, offset uint64, state, why string) {
+	if why != "" {
+		why = ": " + why
+	}
+	c.UI.Printf("  copy %d of the %s at byte %d: %s%s", i+1, of, offset, state, why)
+}
+
+func printNotes(c *verb.Command, notes []string) {
+	for _, text := range notes {
 		c.UI.Printf("  note: %s", text)
 	}
 }

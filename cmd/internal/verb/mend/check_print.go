@@ -21,6 +21,10 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 		printBitlk(c, one)
 		return
 	}
+	if one.FileVault != nil {
+		printFVault2(c, one)
+		return
+	}
 	if one.Verity != nil {
 		printVerity(c, one)
 		return
@@ -65,6 +69,9 @@ func printSegments(c *verb.Command, r *inspect.Report) {
 		cipher, end := "", ""
 		if s.Cipher != "" {
 			cipher = fmt.Sprintf(", %s, sectors of %d", s.Cipher, s.SectorSize)
+			if s.Integrity != "" {
+				cipher += ", authenticated (" + s.Integrity + ")"
+			}
 		}
 		if s.Dynamic {
 			end = " to the device's end"

@@ -59,6 +59,7 @@ func checkReport() cli.Report {
 			{Path: "devices[].segments[].backup", Type: "boolean", About: "from before a reencryption; may be absent"},
 			{Path: "devices[].segments[].cipher", Type: "string", About: "may be absent"},
 			{Path: "devices[].segments[].sector_size", Type: "integer", About: "bytes; may be absent"},
+			{Path: "devices[].segments[].integrity", Type: "string", About: "such as aead; may be absent"},
 			{Path: "devices[].tokens", Type: "list of object", About: "may be absent"},
 			{Path: "devices[].tokens[].id", Type: "integer", About: "number"},
 			{Path: "devices[].tokens[].type", Type: "string", About: "such as luks2-keyring"},
@@ -197,6 +198,29 @@ func checkReport() cli.Report {
 				About: "what is wrong with it; may be absent",
 			},
 			{Path: "devices[].bitlocker.findings", Type: "list of string", About: "what was noticed"},
+			{
+				Path: "devices[].filevault", Type: "object",
+				About: "for a FileVault 2 volume, instead of all else; may be absent",
+			},
+			{Path: "devices[].filevault.verdict", Type: "string", About: "healthy, healable or lost"},
+			{
+				Path: "devices[].filevault.copies", Type: "list of object",
+				About: "two of the header, then those of the metadata",
+			},
+			{Path: "devices[].filevault.copies[].offset", Type: "integer", About: "bytes"},
+			{
+				Path: "devices[].filevault.copies[].state", Type: "string",
+				About: "valid, damaged, unreadable or absent",
+			},
+			{
+				Path: "devices[].filevault.copies[].transaction", Type: "integer",
+				About: "rises with every change; 0 of a header",
+			},
+			{
+				Path: "devices[].filevault.copies[].why", Type: "string",
+				About: "what is wrong with it; may be absent",
+			},
+			{Path: "devices[].filevault.findings", Type: "list of string", About: "what was noticed"},
 			{
 				Path: "devices[].verity", Type: "object",
 				About: "for a hash device of dm-verity, instead of all else; may be absent",
