@@ -222,7 +222,7 @@ test-uml: setup
 	$(test) -run '$(RUN)' ./test/vm/uml
 
 ## test-callers       programs that call cryptsetup, on a Debian in the virtual machine (RUN=pattern)
-test-callers: quiet = 15m
+test-callers: quiet = 25m
 test-callers: setup
 	$(test) -v -run '$(RUN)' ./test/vm/callers
 

@@ -22,7 +22,7 @@ func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
 	case key == nil || key.Buffer == nil:
 		return nil, ErrVolumeKey
 	}
-	return plaintext.Open(dev, v.View, key.Bytes())
+	return plaintext.Open(dev, *v.now(), key.Bytes())
 }
 
 // Contents tells where what lies inside the volume ends, decrypting its superblock in user space:

@@ -89,6 +89,12 @@ func (v *Volume) prove(ctx context.Context, passphrase []byte, id int) error {
 // writes the data: a sector that was not written is an error when it is read. Format does it where header and data lie
 // on one device.
 func WriteTags(ctx context.Context, data Device, o *FormatOptions, offset uint64) error {
+	if data == nil {
+		return ErrNoDevice
+	}
+	if o == nil || o.Integrity == nil {
+		return ErrUnsupported
+	}
 	l, err := o.Tags(offset, uint64(data.Size()))
 	if err != nil {
 		return err

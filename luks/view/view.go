@@ -103,7 +103,7 @@ func (v View) Last(k Keyslot) bool {
 
 // Keys are the digests of the keys that data need: one or, in a reencryption between two keys, both of them.
 func (v View) Keys() [][]byte {
-	if v.Version == 1 {
+	if v.Version != 2 {
 		return [][]byte{v.KeyDigest()}
 	}
 	var list [][]byte

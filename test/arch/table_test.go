@@ -111,7 +111,7 @@ var rules = []rule{
 	{pkg: "luks/token/tang", may: []string{"dm/secret", "luks/token/curve", "luks/token/ready"}, other: []string{xsys}},
 	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
-	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/integrity", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
+	{pkg: "luks", may: []string{"dm", "dm/block", "dm/extent", "dm/integrity", "dm/secret", "dm/target", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
 	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/integrity", "dm/secret", "dm/target", "luks", "luks/..."}},
 
 	// Commands.

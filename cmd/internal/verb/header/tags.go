@@ -17,7 +17,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/authentic"
 	planning "github.com/orthrus-luks/orthrus/luks/format"
-	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // authenticated decides cipher and keys of a volume with integrity, and refuses what would not open.
@@ -78,7 +77,7 @@ func kernelMaps(control *dm.Control, p *formatPlan) error {
 	if err != nil {
 		return err
 	}
-	data := open.Of(nil, open.Request{Data: p.dataPath, ReadOnly: true})
+	data := luks.NewOpening(nil, luks.Request{Data: p.dataPath, ReadOnly: true})
 	defer data.Close()
 	if err := data.Claim(); err != nil {
 		return verb.DeviceError(p.dataPath, err)
@@ -126,7 +125,7 @@ func wipeTags(ctx context.Context, c *verb.Command, p *formatPlan) (err error) {
 		c.UI.Advisef("Sectors of %s are errors until they are written.", p.dataPath)
 		return nil
 	}
-	o, err := open.Inspect(ctx, open.Request{Header: p.path, Data: p.dataPath, NoLocks: c.Opt.DisableLocks})
+	o, err := luks.Inspect(ctx, luks.Request{Header: p.path, Data: p.dataPath, NoLocks: c.Opt.DisableLocks})
 	if err != nil {
 		return verb.DeviceError(p.path, err)
 	}

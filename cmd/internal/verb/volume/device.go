@@ -208,12 +208,12 @@ func mend(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 // Without is the volume as if it had no such keyslot, and the others were all to be tried: that one is to be ignored
 // when a volume is opened keeps it from nothing else.
 func (v *Volume) Without(id int) *Volume {
-	others := *v.Volume
+	others := v.View
 	others.Keyslots = slices.DeleteFunc(slices.Clone(v.Keyslots), func(k luks.Keyslot) bool { return k.ID == id })
 	for i := range others.Keyslots {
 		others.Keyslots[i].Priority = max(others.Keyslots[i].Priority, luks2.PriorityNormal)
 	}
-	return &Volume{Volume: &others, File: v.File, Path: v.Path}
+	return &Volume{Volume: luks.FromView(v.Device(), others), File: v.File, Path: v.Path}
 }
 
 // Supported refuses requirements that are not met, and segments that are no crypt.
