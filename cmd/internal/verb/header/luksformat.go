@@ -376,7 +376,7 @@ func alignment(c *verb.Command, o *luks.FormatOptions, d formatTarget) {
 
 // cipher decides the key size and refuses what neither user space nor the kernel can compute.
 func cipher(c *verb.Command, o *luks.FormatOptions) error {
-	if c.Opt.Integrity.Set {
+	if c.Opt.Integrity.Set && !storesNothing(c, o) {
 		return authenticated(c, o)
 	}
 	spec, err := sector.ParseSpec(o.Cipher)

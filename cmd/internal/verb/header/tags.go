@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
@@ -18,6 +19,11 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/authentic"
 	planning "github.com/orthrus-luks/orthrus/luks/format"
 )
+
+// storesNothing: integrity none, without a random vector to store, is no integrity.
+func storesNothing(c *verb.Command, o *luks.FormatOptions) bool {
+	return o.Version != 1 && c.Opt.Integrity.V == "none" && !strings.HasSuffix(o.Cipher, "-random")
+}
 
 // authenticated decides cipher and keys of a volume with integrity, and refuses what would not open.
 func authenticated(c *verb.Command, o *luks.FormatOptions) error {
