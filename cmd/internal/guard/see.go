@@ -95,7 +95,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 			l.uuid = ""
 		}
 	}
-	switch lost := farLeft(file, e, last); {
+	switch lost := farLeft(file, e, last, g.asked); {
 	case lost == nil:
 	case last == "" || last == lost.Locator.UUID:
 		l.uuid, l.luks, l.lost = lost.Locator.UUID, true, lost
@@ -104,7 +104,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	}
 	l.sight = verdict.Sight{
 		Evidence: e, Report: report, Mark: markOf(e), Remains: remainsTell(file, e), Users: d.users(),
-		Device: verdict.Device{Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
+		Device: verdict.Device{Key: d.Key, Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
 	}
 	l.findMapping(e)
 	l.bears = l.luks
@@ -128,7 +128,11 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.luks = l.bears || !l.sight.Mapping.Detached
 	}
 	l.lookFar(g.store, file)
+	if tip, seen := l.chain.Tip(); seen {
+		l.sight.Upper = g.machine.standsOn(d, tip.Device, 0)
+	}
 	l.sight.Held = g.store.Held(l.uuid)
+	l.sight.Forgot = g.forgotten(l.uuid)
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
 	return l

@@ -38,12 +38,19 @@ func (c Chain) Reencrypted() bool {
 	return seen && tip.Reencrypt || c.Ended == UnderWay
 }
 
+// Elsewhere: the fork is another volume, seen on another device than the volume itself. It tells nothing of what lies
+// on the volume's own.
+func (c Chain) Elsewhere() bool {
+	tip, _ := c.Tip()
+	return c.Fork != nil && c.Fork.Relation == Stranger && c.Fork.Device != tip.Device
+}
+
 // Since tells what was seen after the state that is kept, "" for nothing.
 func (c Chain) Since() string {
 	switch {
 	case c.Reencrypted():
 		return UnderWay
-	case c.Fork != nil:
+	case c.Fork != nil && !c.Elsewhere():
 		return fmt.Sprintf("another state, with seqid %d", c.Fork.SeqID)
 	}
 	return cmp.Or(c.Ended, c.Passed)
@@ -91,7 +98,7 @@ func (c Chain) Relate(m Mark) Relation {
 		return Same
 	case c.Fork != nil && sameState(c.Fork.Mark, m):
 		return c.Fork.Relation
-	case c.Fork != nil:
+	case c.Fork != nil && !c.Elsewhere():
 		return Forked
 	case m.Version == 1 || tip.Version == 1:
 		return c.relateUnnumbered(m)
@@ -123,6 +130,7 @@ func (c Chain) See(m Mark, time, device string) Chain {
 	}
 	switch r {
 	case Unknown, Newer:
+		next.Fork = nil
 		next.Links = append(next.Links, link)
 		next.Links = next.Links[max(0, len(next.Links)-MaxLinks):]
 	case Same:

@@ -85,10 +85,19 @@ func TestAConvertedVolumeIsTheSame(t *testing.T) {
 func TestAForkTakesNothingAway(t *testing.T) {
 	one, two, three := state("k", 1, "one"), state("k", 2, "two"), state("k", 3, "three")
 	c := seen(one, two)
-	for _, m := range []Mark{one, state("k", 2, "2"), state("other", 7, "x")} {
-		forked := c.See(m, "now", "elsewhere")
+	for _, seen := range []struct {
+		m      Mark
+		device string
+		next   Relation
+	}{
+		{one, "elsewhere", Forked},
+		{state("k", 2, "2"), "elsewhere", Forked},
+		{state("other", 7, "x"), "disk", Forked},
+		{state("other", 7, "x"), "elsewhere", Newer}, // another volume, in another place
+	} {
+		forked := c.See(seen.m, "now", seen.device)
 		tip, _ := forked.Tip()
-		if forked.Fork == nil || !sameState(tip.Mark, two) || len(forked.Links) != 2 || forked.Relate(three) != Forked {
+		if forked.Fork == nil || !sameState(tip.Mark, two) || len(forked.Links) != 2 || forked.Relate(three) != seen.next {
 			t.Errorf("%+v", forked)
 		}
 		if over := forked.See(two, "now", "disk"); over.Fork != nil || over.Relate(three) != Newer {

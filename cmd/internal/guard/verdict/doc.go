@@ -35,9 +35,11 @@
 //	readable         x       x        x                                     no copy that is to be written is unreadable
 //	same volume      x                         x       x     x     x        the volume key is the remembered one
 //	fits             x                         x       x     x     x        every segment can be on the device
-//	newest state     x                x        x       x     x     x        nothing newer was seen; FromFar: the last seen
-//	one history      x       x        x        x       x     x     x        no fork stands
-//	keyslots whole           x        x                                     each keyslot's area and the rest as last seen
+//	newest state     x       x        x        x       x     x     x        nothing newer was seen, under whatever UUID, or
+//	                                                                        could not be remembered; FromFar: the last seen
+//	one history      x       x        x        x       x     x     x        no fork stands; another volume elsewhere is none
+//	keyslots whole   x                                                      of each area that comes back something is left
+//	                         x        x                                     each keyslot's area and the rest as last seen
 //	                                           x       x     x              or, here, no area ruined or unreadable
 //	no wipe                           x                                     the heads did not lose their magic alone
 //	mapping fits             x                                              offset and cipher are the kept head's

@@ -50,6 +50,8 @@ func (s Sight) place(p *proof) {
 	users := s.strangers()
 	p.need(InUse, len(users) == 0, "nobody uses the device but the volume's own mapping",
 		"the device is in use: "+strings.Join(users, ", "))
+	p.need(InUse, !s.Upper || s.Mapping != nil, "the volume was not seen on a device below this one",
+		"the volume was seen on a device that this one stands on and uses")
 	p.need(Reencrypt, !s.reencrypts(), "no reencryption is under way",
 		"a reencryption is under way, or was when the volume was last seen: the heads may differ on purpose, and only its own recovery may write them")
 	p.need(ReadOnly, !s.Device.ReadOnly, "the device can be written", "the device is read-only")
