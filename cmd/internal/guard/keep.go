@@ -85,7 +85,7 @@ func (g *Guard) ended(l *look, file *luks.File) {
 	if !seen || text == "" || l.chain.Ended != "" || len(l.sight.Clones) > 0 && tip.Device != l.device.Key {
 		return
 	}
-	l.chain.Ended = text
+	l.chain.Ended, l.chain.Where = text, l.device.Key
 	g.remember(l, l.chain, nil, file)
 	if l.gone {
 		g.note(l.uuid, store.Entry{Device: l.device.Path, What: store.Lost, Text: "gone, and in its place " + text})
@@ -105,7 +105,7 @@ func (g *Guard) pass(l *look, file *luks.File) {
 	if err != nil || now.Chain.Since() != "" || now.Chain.Relate(*m) == identity.Same || tip.Device != l.device.Key {
 		return
 	}
-	now.Chain.Passed = fmt.Sprintf("a state with seqid %d, which was not kept", m.SeqID)
+	now.Chain.Passed, now.Chain.Where = fmt.Sprintf("a state with seqid %d, which was not kept", m.SeqID), l.device.Key
 	g.remember(l, now.Chain, nil, file)
 }
 
@@ -117,7 +117,7 @@ func (g *Guard) superseded(l *look, file *luks.File) {
 		return
 	}
 	if m, err := g.store.Load(last); err == nil && m.Chain.Ended == "" {
-		m.Chain.Ended = "a volume of UUID " + l.uuid
+		m.Chain.Ended, m.Chain.Where = "a volume of UUID "+l.uuid, l.device.Key
 		g.remember(l, m.Chain, nil, file)
 	}
 	if err := g.store.Lies(l.device.Key, l.uuid); err != nil {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
@@ -103,7 +104,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.former = lost
 	}
 	l.sight = verdict.Sight{
-		Evidence: e, Report: report, Mark: markOf(e), Remains: remainsTell(file, e), Users: d.users(),
+		Evidence: e, Report: report, Mark: markOf(e), Cleared: clearedTable(file), Remains: remainsTell(file, e), Users: d.users(),
 		Device: verdict.Device{Key: d.Key, Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
 	}
 	l.findMapping(e)
@@ -176,6 +177,14 @@ func markOf(e inspect.Evidence) *identity.Mark {
 	}
 	m := identity.Of2(e.Choice.Copy)
 	return &m
+}
+
+// clearedTable tells of a GPT that lacks its magic alone: somebody has partitioned the disk, and wipefs took that back.
+func clearedTable(file *luks.File) bool {
+	const revision, size = "\x00\x00\x01\x00", "\x5c\x00\x00\x00" // UEFI 2.10, 5.3.2
+	p := make([]byte, 16)
+	_, err := file.ReadAt(p, 512)
+	return err == nil && string(p) == strings.Repeat("\x00", 8)+revision+size
 }
 
 // reencryptWord is in the metadata of every volume that is being reencrypted.

@@ -23,6 +23,7 @@ import (
 //
 //	one head of two is damaged           mended, unless the volume has one head only or is being reencrypted
 //	both heads are zeroed                mended under the volume's own mapping, or from a far header
+//	both heads lack their magic alone    mended under the volume's own mapping; otherwise a person meant it
 //	anything else                        untouched, byte for byte, as what happened left it
 //
 // and never does a revoked key open again, nor is anything lost that the guard keeps. Where a program refuses what
@@ -47,6 +48,7 @@ type happening struct{ name, damage, script string }
 const (
 	oneHead     = "one head"
 	bothHeads   = "both heads"
+	bothMagics  = "both magics"
 	zeroPrimary = "zero 0 16"
 	// unreadable happens to a volume on a mapping of its own, by which its first sectors can be made to fail.
 	unreadable = "primary cannot be read"
@@ -66,7 +68,7 @@ var happenings = []happening{
 	{"noise over all", "", "noise 0 512"},
 	{"heads and first keyslot", "", "zero 0 64"},
 	{"keyslots zeroed, heads too", "", "zero 32 256; zero 0 32"},
-	{"wipefs", "", "wipefs -q -a -f $h"},
+	{"wipefs", bothMagics, "wipefs -q -a -f $h"},
 	{"mkfs.ext4", "", "mkfs.ext4 -q -F $h"},
 	{"mkfs.xfs", "", "mkfs.xfs -q -f --unsupported $h"},
 	{"mkfs.vfat", "", "mkfs.vfat -I $h"},
@@ -121,7 +123,9 @@ func expected(shape, damage string) string {
 		return untouched
 	case damage == oneHead:
 		return mended
-	case damage == bothHeads && slices.Contains([]string{"far", "mapped", "mounted"}, shape):
+	case shape == "mapped" || shape == "mounted":
+		return map[string]string{bothHeads: mended, bothMagics: mended, "": untouched}[damage]
+	case shape == "far" && damage == bothHeads:
 		return mended
 	}
 	return untouched

@@ -27,6 +27,8 @@ type Chain struct {
 	Ended string `json:"ended,omitempty"`
 	// Passed tells of a later state that was seen and is not kept: "" for none. What is kept is not to come back then.
 	Passed string `json:"passed,omitempty"`
+	// Where is the device on which that was seen; what is seen on another one takes nothing of it back.
+	Where string `json:"where,omitempty"`
 }
 
 // UnderWay is what Ended tells of a reencryption whose state was not in order: what is kept is from before it.
@@ -123,10 +125,14 @@ func (c Chain) relateUnnumbered(m Mark) Relation {
 // nothing away.
 func (c Chain) See(m Mark, time, device string) Chain {
 	link := Link{m, time, device}
-	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork, Ended: c.Ended, Passed: c.Passed}
+	next := c
+	next.Links = append([]Link{}, c.Links...)
 	r := c.Relate(m)
-	if r.Continues() {
-		next.Ended, next.Passed = "", ""
+	if tip, _ := c.Tip(); r == Same && c.Fork != nil && device != c.Fork.Device && device != tip.Device {
+		return next // a clone: what lies where the fork was seen is not back
+	}
+	if r.Continues() && (c.Where == "" || c.Where == device) {
+		next.Ended, next.Passed, next.Where = "", "", ""
 	}
 	switch r {
 	case Unknown, Newer:
@@ -156,7 +162,7 @@ func (c Chain) Accept(m Mark, time, device string) Chain {
 
 // Equal tells whether both tell the same, whenever and wherever it was seen.
 func (c Chain) Equal(o Chain) bool {
-	if len(c.Links) != len(o.Links) || c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
+	if len(c.Links) != len(o.Links) || c.Where != o.Where || c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
 		return false
 	}
 	for i := range c.Links {

@@ -106,6 +106,23 @@ func TestAForkTakesNothingAway(t *testing.T) {
 	}
 }
 
+// TestAStateElsewhereTakesNothingBack: what was seen on a device since is taken back by what is seen there.
+func TestAStateElsewhereTakesNothingBack(t *testing.T) {
+	one, two := state("k", 1, "one"), state("k", 2, "two")
+	ended := seen(one, two)
+	ended.Ended, ended.Where = "swap", "disk"
+	passed := seen(one, two)
+	passed.Passed, passed.Where = "a state", "disk"
+	for _, c := range []Chain{ended, passed, seen(one, two, one)} {
+		if e := c.See(two, "now", "elsewhere"); e.Ended != c.Ended || e.Passed != c.Passed || (e.Fork == nil) != (c.Fork == nil) {
+			t.Errorf("seen elsewhere: %+v", e)
+		}
+		if h := c.See(two, "now", "disk"); h.Since() != "" || h.Where != "" {
+			t.Errorf("seen where it was: %+v", h)
+		}
+	}
+}
+
 func TestWhatAPersonAcceptsCounts(t *testing.T) {
 	one, two := state("k", 1, "one"), state("k", 2, "two")
 	c := seen(one, two, one).Accept(one, "now", "disk")

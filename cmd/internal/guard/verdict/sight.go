@@ -16,6 +16,7 @@ type Sight struct {
 	Evidence inspect.Evidence // every copy and every signature
 	Report   inspect.Report   // of the evidence; the zero value where it looks like nothing of LUKS
 	Mark     *identity.Mark   // of the copy that speaks for the volume; nil where none is valid
+	Cleared  bool             // a partition table (GPT) lies there that only lacks its magic
 	Remains  bool             // something on the device, damaged or not, tells of a reencryption
 	Device   Device
 	Users    []User   // who uses the device, the volume's own mapping among them
