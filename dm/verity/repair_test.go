@@ -5,6 +5,7 @@ package verity_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"encoding/binary"
 	"flag"
 	"math/rand/v2"
@@ -281,7 +282,17 @@ func TestUnreadableBlocksAreRepaired(t *testing.T) {
 	out := &memory{bytes: make([]byte, len(sound.data.bytes))}
 	repair, err := damaged.image().Repair(context.Background(), sound.root, verity.Output{Data: out})
 	if err != nil || !repair.Good() || !bytes.Equal(out.bytes, sound.data.bytes) {
-		t.Errorf("repair %+v, %v", repair, err)
+		t.Fatalf("repair %+v, %v", repair, err)
+	}
+	if bad := repair.Found.Unread(); bad == nil || !errors.Is(bad, errMedium) || bad.Level >= 0 && bad.Offset != 1024 ||
+		bad.Level < 0 && bad.Offset != 512 && bad.Offset != 99840 {
+		t.Errorf("unread: %+v", bad)
+	}
+	damaged.data.bad, damaged.hash.bad = nil, nil
+	damaged.data.bytes = damaged.data.bytes[:1000]
+	found, err := damaged.image().Verify(context.Background(), sound.root)
+	if err != nil || found.None() || found.Unread() != nil {
+		t.Errorf("data cut short: %+v, %v: what is not there is not what cannot be read", found.Unread(), err)
 	}
 }
 

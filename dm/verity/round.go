@@ -22,8 +22,9 @@ type round struct {
 	syndromes [][]byte
 }
 
-// mostRounds are worked on at once: their columns lie beside each other, and are read as one.
-const mostRounds = 32
+// mostRounds are worked on at once: their columns lie beside each other, and are read as one. Where all blocks are bad
+// they are kept, 1 MiB for each round and worker.
+const mostRounds = 4
 
 // rounds computes the bad blocks of n rounds from one on, and returns those whose hash is right. It tries in turn what
 // the code can do with the known places of the errors and without, and begins again with what it has proven.

@@ -5,8 +5,10 @@ package verity
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/dm/parallel"
 )
@@ -19,7 +21,21 @@ type Damage struct {
 	// was made for more data than are there or named, and those behind the end are not verified.
 	Stray []Set
 
-	tree *Tree
+	tree   *Tree
+	mu     sync.Mutex
+	unread *BlockError
+}
+
+// Unread is a block that was there and could not be read, the first that was noticed; nil where all could be.
+func (d *Damage) Unread() *BlockError { return d.unread }
+
+// failed notes why a block cannot be read, unless it lies behind the end of its device.
+func (d *Damage) failed(layer int, block uint64, at int64, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.unread == nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		d.unread = &BlockError{Level: layer - 1, Block: block, Offset: at, Err: err}
+	}
 }
 
 func newDamage(t *Tree) *Damage {
@@ -131,7 +147,7 @@ func (im *Image) VerifyTree(ctx context.Context) (*Damage, error) {
 // comparison is that of a layer, 0 for the data, with what is above it.
 func (im *Image) comparison(d *Damage, number int, root []byte) *comparison {
 	layers := im.layers(d.tree)
-	c := &comparison{im: im, tree: d.tree, below: layers[number], bad: d.set(number)}
+	c := &comparison{im: im, tree: d.tree, below: layers[number], bad: d.set(number), damage: d, number: number}
 	if number > 0 {
 		c.stray, c.children = &d.Stray[number-1], layers[number-1].blocks
 	}
@@ -171,6 +187,8 @@ type comparison struct {
 	below    layer
 	wanted   func(buffer []byte, first, n uint64) ([]byte, error)
 	bad      *Set
+	damage   *Damage
+	number   int // of the layer
 	progress *parallel.Meter
 	copyTo   io.WriterAt // or nil
 	stray    *Set        // or nil for data
@@ -223,7 +241,8 @@ func (c *comparison) copy(blocks []byte, first uint64, zeros bool) error {
 // singly goes from block to block where several cannot be read at once.
 func (c *comparison) singly(h *hasher, block []byte, first, n uint64) error {
 	for b := first; b < first+n; b++ {
-		if readFull(c.below.from, block, c.below.at(b)) != nil {
+		if err := readFull(c.below.from, block, c.below.at(b)); err != nil {
+			c.damage.failed(c.number, b, c.below.at(b), err)
 			c.bad.Add(b)
 			continue
 		}
@@ -248,8 +267,8 @@ func (h *hasher) digestOf(block []byte, zeros bool) []byte {
 	return h.digest(block)
 }
 
-// Spare tells where in a hash block something lies that is neither a digest nor zero, in bytes from the start of the
-// hash device; false where there is nothing such. The tools call that spare area.
+// Spare tells where in a hash block room begins in which something lies that is neither a digest nor zero, in bytes
+// from the start of the hash device; false where there is nothing such. The tools call that spare area.
 func (im *Image) Spare(level int, block uint64) (offset int64, found bool, err error) {
 	t, err := im.Tree()
 	if err != nil {
@@ -265,21 +284,20 @@ func (im *Image) Spare(level int, block uint64) (offset int64, found bool, err e
 	return l.at(block) + int64(at), at >= 0, nil
 }
 
-// straysFrom is where in a hash block something lies that is neither one of the digests of a layer of that many blocks
-// nor zero, or -1.
+// straysFrom is where in a hash block room begins in which something lies that is neither one of the digests of a layer
+// of that many blocks nor zero, or -1.
 func (t *Tree) straysFrom(content []byte, block, blocks uint64) int {
 	used := int(min(t.per(), blocks-block<<t.bits))
 	for i := range used {
 		slot := content[i*t.slot:][:t.slot]
-		if at := slices.IndexFunc(slot[t.digest:], notZero); at >= 0 {
-			return i*t.slot + t.digest + at
+		if slices.ContainsFunc(slot[t.digest:], notZero) {
+			return i*t.slot + t.digest
 		}
 	}
-	at := slices.IndexFunc(content[used*t.slot:], notZero)
-	if at < 0 {
+	if !slices.ContainsFunc(content[used*t.slot:], notZero) {
 		return -1
 	}
-	return used*t.slot + at
+	return used * t.slot
 }
 
 func notZero(b byte) bool { return b != 0 }

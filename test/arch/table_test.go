@@ -119,7 +119,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/popt", pure: true}, // command lines of the tools beside cryptsetup
-	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/ui", "dm"}},
+	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/popt", "cmd/internal/ui", "dm"}},
 	{
 		pkg: "cmd/internal/integrity", other: []string{xsys},
 		may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/setup", "cmd/internal/ui", "dm", "dm/block", "dm/integrity", "dm/target", "luks/signature"},

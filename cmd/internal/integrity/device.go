@@ -62,7 +62,7 @@ func openDevice(path string, flags block.Flags) (*block.Device, error) {
 	case err == nil:
 		return d, nil
 	case errors.Is(err, block.ErrNotBlock):
-		return nil, setup.Because(ui.NoDevice, "Device "+path+" is not a compatible device.", err)
+		return nil, setup.Because(ui.NoDevice, "Device "+path+" is not compatible.", err)
 	case errors.Is(err, block.ErrBusy):
 		return nil, setup.Because(ui.InUse,
 			"Cannot use device "+path+" which is in use (already mapped or mounted).", err)

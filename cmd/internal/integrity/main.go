@@ -4,11 +4,7 @@ package integrity
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 
-	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
 	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
@@ -17,28 +13,12 @@ import (
 // itself.
 func Main(ctx context.Context, argv []string, version string, u *ui.UI) int {
 	c, err := parse(argv)
-	var usage *popt.UsageError
-	switch {
-	case err != nil && !compatible(c.program):
-		fmt.Fprintf(u.Err, "%s: %s. See %s --help.\n", c.program, strings.TrimSuffix(err.Error(), "."), c.program)
-		return int(ui.Failed)
-	case errors.As(err, &usage) && usage.Subject != "":
-		fmt.Fprintf(u.Err, "%s%s\n", usageText(c.program), usage)
-		return int(ui.Failed)
-	case err != nil:
-		fmt.Fprintf(u.Err, "%s%s: %s\n", usageText(c.program), c.program, err)
-		return int(ui.Failed)
-	case c.help:
-		fmt.Fprint(u.Out, helpText(c.program, version))
-		return 0
-	case c.usage:
-		fmt.Fprint(u.Err, usageText(c.program))
-		return 0
-	case c.version:
-		fmt.Fprint(u.Out, versionText(c.program, version))
-		return 0
+	p := c.speaks(version)
+	asked := setup.Questions{Help: c.help, Usage: c.usage, Version: c.version}
+	if code, answered := p.Answer(u, asked, err); answered {
+		return int(code)
 	}
-	u.Verbose, u.Debug, u.Batch, u.Own = c.verbose, c.debug, c.batch, !compatible(c.program)
+	u.Verbose, u.Debug, u.Batch, u.Own = c.verbose, c.debug, c.batch, p.Own()
 	r := &run{call: c, ui: u}
 	defer r.keys.close()
 	code := setup.Say(ctx, r.ui, r.do(ctx))

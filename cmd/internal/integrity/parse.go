@@ -3,10 +3,8 @@
 package integrity
 
 import (
-	"fmt"
-	"path/filepath"
-
 	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 )
 
 // call is one understood command line.
@@ -116,28 +114,13 @@ func (c *call) modeRules() []popt.Rule {
 	}
 }
 
-// compatVersion is the release of integritysetup whose behaviour this program follows.
-const compatVersion = "2.8.6"
-
-// compatible: the program stands in for integritysetup, whose options it shows.
-func compatible(program string) bool { return filepath.Base(program) == "integritysetup" }
-
-func versionText(program, version string) string {
-	const features = "flags: UDEV BLKID KEYRING KERNEL_CAPI "
-	if compatible(program) {
-		return fmt.Sprintf("integritysetup %s %s\n", compatVersion, features)
+// speaks is how the program speaks of itself.
+func (c *call) speaks(version string) *setup.Program {
+	return &setup.Program{
+		Compat: "integritysetup", Called: c.program, Version: version, Grammar: grammar(&options{}), Letters: "?VqBDRv",
+		Notes: "\n<name> is the device to create under /dev/mapper\n" +
+			"<integrity_device> is the device containing data with integrity tags\n" +
+			"\nDefault compiled-in dm-integrity parameters:\n" +
+			"\tChecksum algorithm: crc32c\n\tMaximum keyfile size: 4kB\n",
 	}
-	return fmt.Sprintf("%s %s (integritysetup %s compatible) %s\n", program, version, compatVersion, features)
-}
-
-func usageText(program string) string {
-	return grammar(&options{}).Usage(program, "?VqBDRv", !compatible(program))
-}
-
-func helpText(program, version string) string {
-	return versionText(program, version) + grammar(&options{}).Help(program, !compatible(program)) +
-		"\n<name> is the device to create under /dev/mapper\n" +
-		"<integrity_device> is the device containing data with integrity tags\n" +
-		"\nDefault compiled-in dm-integrity parameters:\n" +
-		"\tChecksum algorithm: crc32c\n\tMaximum keyfile size: 4kB\n"
 }

@@ -61,7 +61,7 @@ func TestRefusalsComeBeforeTheFirstWrite(t *testing.T) {
 		{"format img --data-device img", "Data and metadata lie on the same device", 1},
 		{"dump img", "Device img is not a valid INTEGRITY device.", 1},
 		{"verify img", "Device img is not a valid INTEGRITY device.", 1},
-		{"dump /dev/null", "Device /dev/null is not a compatible device.", 4},
+		{"dump /dev/null", "Device /dev/null is not compatible.", 4},
 	} {
 		got := s.call(strings.Fields(test.line)...)
 		if got.code != test.code || !strings.Contains(got.stderr, test.want) {

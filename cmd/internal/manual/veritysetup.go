@@ -34,10 +34,12 @@ var veritysetupAbout = []string{
 		"signature.",
 	"A new version of an image is hashed faster from the former one: data are compared, and digests of blocks that " +
 		"are the same come from the former tree, each hash block of which is proven by the former root hash first. " +
-		"The new tree is the one that would be made from nothing; it has the salt of the former one.",
+		"The new tree is the one that would be made from nothing; it has the salt of the former one. Former data " +
+		"that are not what the former tree was made of would give a tree that some blocks fail: one block in 64 is hashed " +
+		"again to tell, and verify proves all.",
 	"With a file that keeps how far it is, an interrupted format goes on where it was. The file is of one data and " +
-		"one hash device, and of the same options; on block devices nothing tells whether data have changed. Parity " +
-		"is made anew.",
+		"one hash device, and of the same options; on block devices nothing but one block in 64, which is hashed " +
+		"again, tells whether data have changed. Parity is made anew.",
 	"A list of images has a line for each: data device, hash device, root hash file and, where there is one, FEC " +
 		"device. One image that fails stops none of the others; the exit status is that of the first that failed.",
 	"With a file for repaired data, these are written to it while they are verified. Until every block is proven " +

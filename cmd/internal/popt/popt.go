@@ -158,7 +158,7 @@ func (p *parser) set(spec *Option, value string) error {
 	case *string:
 		*field = value
 	case *uint64:
-		n, err := strconv.ParseUint(value, 0, 63)
+		n, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimLeft(value, " \t\n\v\f\r"), "+"), 10, 63)
 		if err != nil {
 			return &UsageError{Reason: BadNumber}
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package setup is what the programs veritysetup and integritysetup have in common beside the way they take options: how
-// a run ends, and how a mapping of theirs is closed.
+// Package setup is what the programs veritysetup and integritysetup have in common beside the way they take options:
+// how they speak of themselves, how a run ends, and how a mapping of theirs is closed.
 package setup
 
 import (

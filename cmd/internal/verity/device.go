@@ -49,7 +49,7 @@ func (d *device) measure() error {
 		d.size = info.Size()
 		return nil
 	case info.Mode()&fs.ModeDevice == 0 || info.Mode()&fs.ModeCharDevice != 0:
-		return setup.Failure(ui.NoDevice, "Device %s is not a compatible device.", d.path)
+		return setup.Failure(ui.NoDevice, "Device %s is not compatible.", d.path)
 	}
 	if d.size, err = d.Seek(0, io.SeekEnd); err != nil {
 		return noDevice(d.path, err)

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,9 +36,6 @@ func (r *run) formatImage(ctx context.Context) error {
 	// The work is done: its result is printed even where a file cannot be written.
 	return firstError(r.writeRootFile(root), im.resumption.done(), r.print(im, root))
 }
-
-// errTrusted is the kind of a tree that digests of before made wrong: the data were not what they were said to be.
-var errTrusted = errors.New("digests of before are not those of the data")
 
 // discard takes what was made of digests that were trusted away.
 func (im *image) discard(made created) error {
@@ -140,13 +136,19 @@ func (r *run) planData(im *image) error {
 	if im.DataBlocks == 0 || im.data.size < 512 {
 		return setup.Failure(ui.Failed, "Header detected but device %s is too small.", im.data.path)
 	}
-	if im.DataBlocks > whole {
+	if im.DataBlocks > whole && !r.grows(im) {
 		return setup.Failure(ui.Failed, "Input/output error while creating hash area.")
 	}
 	if page := uint32(os.Getpagesize()); im.DataBlockSize > page {
 		r.ui.Errorf("WARNING: Kernel cannot activate device if data block size exceeds page size (%d).", page)
 	}
 	return nil
+}
+
+// grows tells whether the tree, behind the data in their own file, makes that as long as the data are said to be. What
+// was not there is zeros, then.
+func (r *run) grows(im *image) bool {
+	return !im.data.isBlock() && samePath(r.args[0], r.args[1]) && im.offset >= im.DataSize()
 }
 
 // planAreas looks at what lies where, by the paths: the files may have to be made yet.
@@ -186,6 +188,10 @@ func (r *run) outputsApart() error {
 				return setup.Failure(ui.Failed, "The file of --%s, %s, would be overwritten.", in.option, in.path)
 			}
 		}
+	}
+	if r.oldData != "" && samePath(r.oldData, r.args[0]) {
+		return setup.Failure(ui.Failed, "The file of --old-data is the data, %s: nothing would tell what has changed.",
+			r.oldData)
 	}
 	for _, other := range []string{r.args[0], r.args[1], r.fecDevice} {
 		if r.resume != "" && other != "" && samePath(r.resume, other) {
@@ -338,7 +344,7 @@ func (r *run) write(ctx context.Context, im *image) ([]byte, error) {
 	trusted := im.former != nil || im.resumption != nil && im.resumption.Blocks > 0
 	root, err := v.Build(ctx, im.hash)
 	if err == nil && trusted {
-		err = prove(ctx, im, v, root)
+		err = r.prove(ctx, im, v, root)
 	}
 	if err != nil {
 		return nil, err
@@ -371,21 +377,6 @@ func (r *run) write(ctx context.Context, im *image) ([]byte, error) {
 	return root, im.hash.Sync()
 }
 
-// prove holds the whole tree against the data, where digests of before were taken into it.
-func prove(ctx context.Context, im *image, v *verity.Image, root []byte) error {
-	silent := *v
-	silent.Progress = nil
-	damage, err := silent.Verify(ctx, root)
-	if err != nil || damage.None() {
-		return err
-	}
-	at, _ := damage.Data.First()
-	return setup.Because(ui.Failed,
-		fmt.Sprintf("The digests of before are not those of %s, at byte %d and maybe elsewhere: the "+
-			"data have changed since, or the former image has. There is no tree: make it from nothing.", im.data.path,
-			at*uint64(im.DataBlockSize)), errTrusted)
-}
-
 // explainWrite leaves an interruption as it is.
 func explainWrite(err error) error {
 	var said *setup.Failed
@@ -397,7 +388,7 @@ func explainWrite(err error) error {
 
 // progress reports on a terminal how far a long work is, but not where programs expect veritysetup's output.
 func (r *run) progress(path string, total int64, done string) func(int64) {
-	if compatible(r.program) || !r.ui.ErrorsOnTerminal() {
+	if !r.ui.Own || !r.ui.ErrorsOnTerminal() {
 		return nil
 	}
 	p := &ui.Progress{Out: r.ui.Err, Device: path, Total: uint64(total), Done: done, Fit: true}

@@ -2,7 +2,11 @@
 
 package verity
 
-import "github.com/orthrus-luks/orthrus/cmd/internal/popt"
+import (
+	"math"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
+)
 
 // call is one understood command line.
 type call struct {
@@ -50,7 +54,9 @@ const mostOffset = 1 << 61
 
 // rules are what options exclude.
 func (c *call) rules() error {
+	nameless := c.nameless()
 	return popt.Check([]popt.Rule{
+		{Broken: nameless != "", Reason: "Option --" + nameless + " needs the name of a file."},
 		{
 			Broken: c.ignoreCorruption && c.restartOnCorruption,
 			Reason: "Option --ignore-corruption and --restart-on-corruption cannot be used together.",
@@ -59,6 +65,10 @@ func (c *call) rules() error {
 		{
 			Broken: c.errorAsCorruption && !c.panicOnCorruption && !c.restartOnCorruption,
 			Reason: "Option --error-as-corruption must be used with --panic-on-corruption or --restart-on-corruption.",
+		},
+		{
+			Broken: c.dataBlockSize > 0 && c.dataBlocks > math.MaxInt64/uint64(c.dataBlockSize),
+			Reason: "Device offset overflow.",
 		},
 		{Broken: c.hashOffset > mostOffset, Reason: "Unsupported VERITY hash offset."},
 		{Broken: c.fecOffset > mostOffset, Reason: "Unsupported VERITY FEC offset."},
@@ -75,6 +85,19 @@ func (c *call) rules() error {
 			Reason: "Options --cancel-deferred and --deferred cannot be used at the same time.",
 		},
 	})
+}
+
+// nameless is an option that was given an empty name, as by a variable that is not set; empty: none.
+func (c *call) nameless() string {
+	for option, value := range map[string]string{
+		"fec-device": c.fecDevice, "root-hash-file": c.rootHashFile, "repair": c.repair, "repair-hash": c.repairHash,
+		"resume": c.resume, "batch": c.batchFile, "old-data": c.oldData, "old-hash": c.oldHash,
+	} {
+		if value == "" && c.given[option] {
+			return option
+		}
+	}
+	return ""
 }
 
 func panicRule(c *call) string {

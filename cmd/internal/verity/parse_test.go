@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
+	"github.com/orthrus-luks/orthrus/cmd/internal/setup"
 )
 
 func TestMistakesAreNamedAsVeritysetupNamesThem(t *testing.T) {
@@ -68,7 +69,7 @@ func TestValuesAreRefusedBeforeAnythingIsMade(t *testing.T) {
 		{"format data new --fec-device data", "Data area overlaps with FEC area.", 1},
 		{"format nothing new", "Device nothing does not exist or access denied.", 4},
 		{"dump data", "Device data is not a valid VERITY device.", 1},
-		{"dump /dev/null", "Device /dev/null is not a compatible device.", 4},
+		{"dump /dev/null", "Device /dev/null is not compatible.", 4},
 		{"verify data hash", "Command requires <root_hash> or --root-hash-file option as argument.", 1},
 		{"verify data hash 00", "Device hash is not a valid VERITY device.", 1},
 	}
@@ -91,7 +92,7 @@ func TestVeritysetupShowsNoOptionsOfOurOwn(t *testing.T) {
 			t.Errorf("%s:\n%s%s\n%s%s", flag, theirs.stdout, theirs.stderr, ours.stdout, ours.stderr)
 		}
 	}
-	if got := s.call("--version"); !strings.HasPrefix(got.stdout, "veritysetup "+compatVersion) {
+	if got := s.call("--version"); !strings.HasPrefix(got.stdout, "veritysetup "+setup.CompatVersion) {
 		t.Errorf("version: %s", got.stdout)
 	}
 }
@@ -111,7 +112,7 @@ func TestAMistakeUnderOurOwnNameIsOneLine(t *testing.T) {
 
 func FuzzCommandLine(f *testing.F) {
 	f.Add("format data hash --hash-offset=512 -s - -v")
-	f.Add("create name data hash 00 --fec-roots 0x18 -- -x")
+	f.Add("create name data hash 00 --fec-roots 24 -- -x")
 	f.Fuzz(func(t *testing.T, line string) {
 		c, err := parse(append([]string{"veritysetup"}, strings.Fields(line)...))
 		var usage *popt.UsageError

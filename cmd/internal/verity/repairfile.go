@@ -58,9 +58,13 @@ func beingWritten(path string) bool {
 func (r *run) openRepair(im *image) (_ *repairFiles, err error) {
 	f := &repairFiles{dataTo: r.repair, hashTo: r.repairHash, hashIsData: im.data.same(im.hash)}
 	for _, path := range []string{f.dataTo, f.hashTo} {
-		if path != "" && exists(path) {
+		if _, err := os.Lstat(path); err == nil {
 			return nil, setup.Failure(ui.Failed, "Requested file %s already exists.", path)
 		}
+	}
+	if f.dataTo != "" && f.hashTo != "" && samePath(f.dataTo, f.hashTo) {
+		return nil, setup.Failure(ui.Failed, "The repaired data and the repaired tree would both be written to %s.",
+			f.dataTo)
 	}
 	if f.dataTo != "" {
 		if f.data, err = begin(f.dataTo); err != nil {

@@ -31,8 +31,12 @@ func (r *run) checkMissing(im *image, v *verity.Image) error {
 	return setup.Silent(ui.Failed)
 }
 
-// unreadable tells whether a device ends before the first bad block: that ends with another status than corruption.
+// unreadable tells whether a device cannot be read or ends before the first bad block: that ends with another status
+// than corruption.
 func (im *image) unreadable(found *verity.Damage) bool {
+	if found.Unread() != nil {
+		return true
+	}
 	if len(found.Tree) > 0 && im.position(0, 0)+int64(im.HashBlockSize) > im.hash.size {
 		return true
 	}

@@ -119,6 +119,7 @@ func (r *run) judge(ctx context.Context, im *image, v *verity.Image, repair *ver
 		}
 	} else {
 		r.tellFirst(im, v, repair.Found)
+		r.tellUnread(im, repair.Found)
 		code = r.judgeDamage(ctx, im, v, repair, res)
 	}
 	mended := repair.Good() && !repair.Found.None()
@@ -231,6 +232,17 @@ func (r *run) tellFirst(im *image, v *verity.Image, found *verity.Damage) {
 	r.ui.Errorf("Verification of data area failed.")
 }
 
+// tellUnread says that the disk is what fails, where it is.
+func (r *run) tellUnread(im *image, found *verity.Damage) {
+	if bad := found.Unread(); bad != nil {
+		from := im.data
+		if bad.Level >= 0 {
+			from = im.hash
+		}
+		r.ui.Errorf("Byte %d of %s cannot be read: %s.", bad.Offset, from.path, causeOf(bad.Err))
+	}
+}
+
 // spareOfTop tells whether the top block is wrong where it holds no digests.
 func spareOfTop(v *verity.Image, found *verity.Damage) (at int64, dirty bool) {
 	if len(found.Tree) == 0 {
@@ -260,7 +272,7 @@ func (r *run) judgeDamage(
 ) ui.ExitCode {
 	// What can be repaired has been proven, which is more than the parity can tell: veritysetup's words for that are
 	// left to its name, and to who asks for them.
-	proven := repair.Good() && (r.repair != "" || r.repairHash != "" || !compatible(r.program))
+	proven := repair.Good() && (r.repair != "" || r.repairHash != "" || r.ui.Own)
 	if im.fec != nil && (!proven || r.checkFEC) {
 		r.tellParity(ctx, v)
 	}
@@ -313,7 +325,8 @@ func (r *run) tellParity(ctx context.Context, v *verity.Image) {
 	case parity.Wrong > 0:
 		r.ui.Errorf("Found %d repairable errors with FEC device.", parity.Wrong)
 	default:
-		r.ui.Errorf("The FEC data fit the corrupt data: they were made for them.")
+		r.ui.Errorf("The FEC data fit data and tree as they are: they were made for these, or it is the root hash or " +
+			"the superblock that is not theirs.")
 	}
 }
 

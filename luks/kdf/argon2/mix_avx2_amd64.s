@@ -142,14 +142,26 @@ GLOBL rotate16<>(SB), RODATA|NOPTR, $32
 	VMOVDQU  rotate24<>(SB), ROTATE24 \
 	VMOVDQU  rotate16<>(SB), ROTATE16 \
 	VPXOR    ZERO, ZERO, ZERO \
+	MOVQ     $4, CX \
+rows: \
 	ROWS(0) \
-	ROWS(256) \
-	ROWS(512) \
-	ROWS(768) \
+	ADDQ     $256, SI \
+	ADDQ     $256, DX \
+	ADDQ     $256, R8 \
+	DECQ     CX \
+	JNZ      rows \
+	SUBQ     $1024, SI \
+	SUBQ     $1024, DX \
+	SUBQ     $1024, R8 \
+	MOVQ     $4, CX \
+columns: \
 	COLUMNS(0, OUT) \
-	COLUMNS(32, OUT) \
-	COLUMNS(64, OUT) \
-	COLUMNS(96, OUT) \
+	ADDQ     $32, DI \
+	ADDQ     $32, SI \
+	ADDQ     $32, DX \
+	ADDQ     $32, R8 \
+	DECQ     CX \
+	JNZ      columns \
 	VZEROUPPER
 
 // func mixAVX2(dst, prev, ref *block)

@@ -134,6 +134,7 @@ GLOBL rotate16x<>(SB), RODATA|NOPTR, $16
 	OUT(off+768, X6) \
 	OUT(off+896, X7)
 
+// MIX loops, for unrolled it is 16 KiB of instructions: half of what is kept near the processor.
 #define MIX(OUT) \
 	MOVQ  dst+0(FP), DI \
 	MOVQ  prev+8(FP), SI \
@@ -142,22 +143,26 @@ GLOBL rotate16x<>(SB), RODATA|NOPTR, $16
 	MOVOU rotate24x<>(SB), ROTATE24 \
 	MOVOU rotate16x<>(SB), ROTATE16 \
 	PXOR  ZERO, ZERO \
+	MOVQ  $8, CX \
+rows: \
 	ROW(0) \
-	ROW(128) \
-	ROW(256) \
-	ROW(384) \
-	ROW(512) \
-	ROW(640) \
-	ROW(768) \
-	ROW(896) \
+	ADDQ  $128, SI \
+	ADDQ  $128, DX \
+	ADDQ  $128, R8 \
+	DECQ  CX \
+	JNZ   rows \
+	SUBQ  $1024, SI \
+	SUBQ  $1024, DX \
+	SUBQ  $1024, R8 \
+	MOVQ  $8, CX \
+columns: \
 	COLUMN(0, OUT) \
-	COLUMN(16, OUT) \
-	COLUMN(32, OUT) \
-	COLUMN(48, OUT) \
-	COLUMN(64, OUT) \
-	COLUMN(80, OUT) \
-	COLUMN(96, OUT) \
-	COLUMN(112, OUT)
+	ADDQ  $16, DI \
+	ADDQ  $16, SI \
+	ADDQ  $16, DX \
+	ADDQ  $16, R8 \
+	DECQ  CX \
+	JNZ   columns
 
 // func mixSSSE3(dst, prev, ref *block)
 TEXT ·mixSSSE3(SB), 0, $1024-24

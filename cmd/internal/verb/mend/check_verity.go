@@ -50,7 +50,8 @@ func checkVerity(ctx context.Context, name string) *verityChecked {
 	var field *verity.FieldError
 	switch {
 	case errors.As(err, &field):
-		v.add("the superblock is damaged: %s", field.Why)
+		v.add("the superblock is damaged: its %s is %.40q, and that cannot be (%s); verity format with the image's own "+
+			"salt, sizes and hash makes it anew", field.Field, fmt.Sprint(field.Value), field.Why)
 		return v
 	case err != nil:
 		return nil
