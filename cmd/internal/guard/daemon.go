@@ -52,9 +52,9 @@ type finished struct {
 	ended bool // the device may be looked at again
 }
 
-// A worker waits for a look for lookPatience, and then takes the next device beside it: others are reported as fast where
-// ten disks hang. After lookLimit that is told. A disk that does not answer has the goroutine to itself, and no other look
-// until it has answered.
+// A worker waits for a look for lookPatience, and then takes the next device beside it: others are reported soon
+// where ten disks hang. After lookLimit that is told. A disk that does not answer has the goroutine to itself, and
+// no other look until it has answered.
 const (
 	lookPatience = time.Second
 	lookLimit    = 10 * time.Second

@@ -232,7 +232,8 @@ func (d *Device) stack(dir string) {
 		d.Below = append(d.Below, block.ReadAttribute(filepath.Dir(name), "dev"))
 	}
 	var backing unix.Stat_t
-	if unix.Stat(block.ReadAttribute(dir, "loop/backing_file"), &backing) == nil && backing.Mode&unix.S_IFMT == unix.S_IFBLK {
+	file := block.ReadAttribute(dir, "loop/backing_file")
+	if unix.Stat(file, &backing) == nil && backing.Mode&unix.S_IFMT == unix.S_IFBLK {
 		d.Below = append(d.Below, number(unix.Major(backing.Rdev), unix.Minor(backing.Rdev)))
 	}
 }

@@ -56,7 +56,8 @@ type Options struct {
 func New(o Options) *Guard {
 	g := &Guard{
 		log: o.Log, dryRun: o.DryRun, store: o.Store, started: time.Now(),
-		volumes: map[string]*Volume{}, mends: map[string][]time.Time{}, owing: map[string]chan struct{}{}, forgot: map[string]string{},
+		volumes: map[string]*Volume{}, mends: map[string][]time.Time{}, owing: map[string]chan struct{}{},
+		forgot: map[string]string{},
 		mapped: mappedAnywhere, revoke: activate.ReleaseKey,
 		changed: func() {}, requeue: func(string, time.Duration) {},
 	}

@@ -184,8 +184,8 @@ func (g *Guard) remember(l *look, next identity.Chain, h *store.Head, file *luks
 	g.mu.Lock()
 	delete(g.forgot, tip.UUID)
 	if err != nil {
-		g.forgot[tip.UUID] = fmt.Sprintf("a state that was seen at %s could not be remembered (%v), so what is kept may be "+
-			"from before it", store.Now(), err)
+		g.forgot[tip.UUID] = fmt.Sprintf("a state that was seen at %s could not be remembered (%v), so what is kept "+
+			"may be from before it", store.Now(), err)
 	}
 	g.mu.Unlock()
 	if err != nil {

@@ -186,7 +186,8 @@ func (l *look) goneFindings() []string {
 	case l.lost != nil || l.mapped:
 		return nil
 	case !seen && l.gone:
-		return []string{"a volume was seen here, and nothing is kept of it: that was destroyed, as where a key is revoked"}
+		return []string{"a volume was seen here, and nothing is kept of it: that was destroyed, as where a key is " +
+			"revoked"}
 	case !seen:
 		return nil
 	}

@@ -104,8 +104,10 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.former = lost
 	}
 	l.sight = verdict.Sight{
-		Evidence: e, Report: report, Mark: markOf(e), Cleared: clearedTable(file), Remains: remainsTell(file, e), Users: d.users(),
-		Device: verdict.Device{Key: d.Key, Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
+		Evidence: e, Report: report, Mark: markOf(e), Cleared: clearedTable(file), Remains: remainsTell(file, e),
+		Users: d.users(), Device: verdict.Device{
+			Key: d.Key, Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts,
+		},
 	}
 	l.findMapping(e)
 	l.bears = l.luks

@@ -162,7 +162,8 @@ func (c Chain) Accept(m Mark, time, device string) Chain {
 
 // Equal tells whether both tell the same, whenever and wherever it was seen.
 func (c Chain) Equal(o Chain) bool {
-	if len(c.Links) != len(o.Links) || c.Where != o.Where || c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
+	if len(c.Links) != len(o.Links) || c.Where != o.Where ||
+		c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
 		return false
 	}
 	for i := range c.Links {

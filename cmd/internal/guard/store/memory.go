@@ -63,8 +63,8 @@ func decodeChain(path string) (c identity.Chain, err error) {
 	return c, err
 }
 
-// latest is the chain that was written last of those in the roots; without any the zero one. Of two of the same time it is
-// the volatile one: see unkept.
+// latest is the chain that was written last of those in the roots; without any the zero one. Of two of the same
+// time it is the volatile one: see unkept.
 func (s Store) latest(read func(root string) (identity.Chain, error)) (last identity.Chain) {
 	found := false
 	for _, root := range s.roots() {
@@ -102,8 +102,8 @@ func headName(m identity.Mark) string {
 // the device. What is kept before is kept on, within the bounds. The first memory of a volume is durable
 // with Flush, so that many cost one. A full head goes to no volatile memory: there the areas are left out.
 //
-// Where that cannot be done, as in a directory that is full or read-only, the chain is remembered in the volatile one: what
-// is kept from before does not count as what was seen last then.
+// Where that cannot be done, as in a directory that is full or read-only, the chain is remembered in the volatile
+// one: what is kept from before does not count as what was seen last then.
 func (s Store) Save(c identity.Chain, h *Head, file *luks.File) (root string, err error) {
 	if s.Rehearsed {
 		return s.State, nil

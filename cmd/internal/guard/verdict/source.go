@@ -59,8 +59,8 @@ func (s Sight) fromOtherCopy() proof {
 		p.fits(s)
 	}
 	p.need(Erased, len(s.Far.Erased) == 0, "of each keyslot that comes back something is left",
-		fmt.Sprintf("of keyslots %v nothing is left, as after an erase whose heads were put back; repair brings them back",
-			s.Far.Erased))
+		fmt.Sprintf("of keyslots %v nothing is left, as after an erase whose heads were put back; repair brings them "+
+			"back", s.Far.Erased))
 	p.lineage(s, s.Mark)
 	p.later(s, "")
 	return p

@@ -87,8 +87,8 @@ func Guard() verb.Verb {
 					"done but the write, and counted.",
 				"A state that does not continue what was seen (a restored backup, a clone, another volume under the " +
 					"same UUID) takes nothing away from what is kept, and nothing is written until guard accept says " +
-					"that what lies on that device counts. A later state that was seen and not kept, or could not be, outdates what is " +
-					"kept. guard forget destroys all that is kept of a volume.",
+					"that what lies on that device counts. A later state that was seen and not kept, or could not be, " +
+					"outdates what is kept. guard forget destroys all that is kept of a volume.",
 				"A volume of which nothing is left where it was seen last is reported as lost, and nothing is written.",
 				"With grow = yes it makes the mapping of a grown device longer, if a key is at hand: open " +
 					"--link-for-guard leaves one in the kernel's keyring orthrus-guard, which no process can read " +
