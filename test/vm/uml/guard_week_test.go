@@ -92,7 +92,7 @@ until_ 'orthrus guard history $uuid | grep -q " synced "'; echo "SAID $at: synce
 want 0 cryptsetup open --test-passphrase --key-file two $node
 
 at="Wednesday, new kernel"; want 0 umount /run/t/mnt; want 0 orthrus close vault; unwatch
-watch 'repair = proven\n'; want 0 cryptsetup open --key-file two $node vault; want 0 mount /dev/mapper/vault /run/t/mnt; intact
+watch 'repair = proven\n'; want 0 orthrus open --key-file two $node vault; want 0 mount /dev/mapper/vault /run/t/mnt; intact
 says "healthy"
 
 at="Thursday, the whole disk copied to a new one"
