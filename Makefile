@@ -93,7 +93,7 @@ apart   := $(module)/test/(vm|interop|referee|crash|monkey|outside)
 
 .PHONY: all build demo setup help clean man completions install install-cryptsetup uninstall release tarballs sources deb \
 	test test-long test-unit test-guard test-386 test-emulated test-referee test-outside test-interop test-interop-slice test-interop-dear test-interop-long test-monkey \
-	test-vm test-vm-slice test-vm-dear test-vm-slow test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-engine test-release \
+	test-vm test-vm-slice test-vm-dear test-vm-slow test-vm-long test-machine test-guard-vm test-guard-long test-uml test-callers test-boot test-packages test-engine test-release test-release-all \
 	check fmt vet staticcheck shellcheck arch cross deadcode bench bench-readme bench-boot fuzz crash crash-far test-crash
 
 ## all                what make install installs
@@ -227,9 +227,14 @@ test-callers: setup
 	$(test) -v -run '$(RUN)' ./test/vm/callers
 
 ## test-boot          machines with an encrypted root, from power on to a login (RUN=pattern); an hour without KVM
-test-boot: quiet = 60m
+test-boot: quiet = 75m
 test-boot: setup
 	$(test) -v -run '$(RUN)' ./test/vm/poweron
+
+## test-packages      Debian's packages of the last commit: built, linted, installed on an encrypted machine in cryptsetup-bin's
+##                    place, booted, and purged again
+test-packages:
+	@$(MAKE) --no-print-directory test-boot RUN=TestDebianPackages
 
 ## test-engine        the boot engine on a real kernel: disks, keys, prompts, frontends (RUN=pattern)
 test-engine: setup
@@ -238,7 +243,7 @@ test-engine: setup
 ## test-long          everything that takes long; each part is a target too, and finished parts are not run again
 test-long: setup
 	@ORTHRUS_LONG=1 RESUME=.cache/test-long ./scripts/run-parts test-unit test-guard test-386 test-referee test-emulated \
-		test-interop-long test-vm-long test-guard-long test-callers crash crash-far fuzz
+		test-interop-long test-vm-long test-guard-long test-callers test-release-all crash crash-far fuzz
 
 test-interop-long: quiet = 60m
 test-interop-long: setup
@@ -416,8 +421,14 @@ packed   = $(run) ./scripts/release -version '$(VERSION)' -commit '$(COMMIT)' -t
 
 ## test-release       a release twice, the second from packed sources in another folder; installed into an empty root, and
 ##                    removed; for this processor, or RELEASE="amd64 arm64 …"
-test-release:
+test-release: setup
 	@RELEASE='$(if $(filter-out undefined file,$(origin RELEASE)),$(RELEASE))' ./scripts/release/prove
+	@$(if $(filter undefined file,$(origin RELEASE)),[ -z "$$ORTHRUS_NOT_RUN" ] || \
+		echo 'make test-release-all: $(words $(filter-out $(shell $(GO) env GOHOSTARCH),$(arches))) other processors not run' >>"$$ORTHRUS_NOT_RUN")
+
+## test-release-all   the same for all processors
+test-release-all:
+	@$(MAKE) --no-print-directory test-release RELEASE='$(arches)'
 
 ## clean              removes bin and what test-long remembers
 clean:

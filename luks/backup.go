@@ -162,8 +162,8 @@ func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
 }
 
 // Replace puts a backup of the other version of LUKS in the place of this volume's header, which is lost with its far
-// header. Where that is cut off, the device has no header, and WriteBackup goes on. Errors as those of WriteBackup, with
-// a MeanwhileError where the header is not as it was loaded.
+// header. Where that is cut off, the device has no header, and WriteBackup goes on. Errors as those of WriteBackup,
+// with a MeanwhileError where the header is not as it was loaded.
 func (v *Volume) Replace(ctx context.Context, backup *Volume) error {
 	return writeBackup(ctx, v.dev, backup, func(now view.View, err error) bool {
 		return err == nil && now.Version == v.Version && now.UUID == v.UUID && now.LUKS1 == v.LUKS1 &&

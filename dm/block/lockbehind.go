@@ -81,8 +81,8 @@ func lockBacking(ctx context.Context, path string, kind LockKind) (*lockFile, er
 	return nil, &PathError{Op: "lock", Path: path, Kind: ErrLocked}
 }
 
-// forget drops what the page cache of a device holds of it. A write to the file behind a loop device, or through another
-// loop device, does not reach pages that were read through this one.
+// forget drops what the page cache of a device holds of it. A write to the file behind a loop device, or through
+// another one, does not reach pages that were read through this one.
 func forget(fd int) { _ = unix.Fadvise(fd, 0, 0, unix.FADV_DONTNEED) }
 
 func forgetAt(path string) {

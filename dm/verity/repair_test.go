@@ -5,8 +5,8 @@ package verity_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"math/rand/v2"
 	"reflect"

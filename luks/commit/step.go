@@ -46,7 +46,8 @@ func (e *StepError) Unwrap() error { return e.Err }
 type Act interface{ run(s *Session) error }
 
 // Run carries out a transaction that was planned from heads like planned, telling each step before it begins.
-// It stops at the first error; what was begun is then in the heads. Errors are ErrUnhealthy, header.ErrChanged, and a StepError.
+// It stops at the first error; what was begun is then in the heads. Errors are ErrUnhealthy, header.ErrChanged, and a
+// StepError.
 func (s *Session) Run(planned luks2.Copy, steps []Step) error {
 	if len(steps) == 0 {
 		return nil

@@ -75,7 +75,8 @@ func unfinished(dev header.Device, failed error, inForce bool, owned map[int]luk
 		return e
 	}
 	for id, area := range owned {
-		if slices.ContainsFunc(before, func(a Area) bool { return area.Overlaps(a.Extent()) && reached(dev, failed, a) }) {
+		written := func(a Area) bool { return area.Overlaps(a.Extent()) && reached(dev, failed, a) }
+		if slices.ContainsFunc(before, written) {
 			e.Struck = append(e.Struck, id)
 		}
 	}

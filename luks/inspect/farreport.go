@@ -104,8 +104,8 @@ func (r *Report) farFindings(e *FarEvidence) {
 	}
 	if len(e.Unclear) > 0 {
 		r.add(Healable, fmt.Sprintf("the far header's body is still there, %d bytes from byte %d on, and may "+
-			"have the last whole copy of %s, which is not that on the device", e.Token.Far.Body.Size, e.Token.Far.Start(),
-			luks2.NameKeyslots(e.Unclear)))
+			"have the last whole copy of %s, which is not that on the device", e.Token.Far.Body.Size,
+			e.Token.Far.Start(), luks2.NameKeyslots(e.Unclear)))
 	}
 	if e.Exposed {
 		r.add(Healable, reachesOver)

@@ -168,7 +168,8 @@ func (r *Report) judgeSegments(areasEnd uint64) {
 					s.ID))
 		case s.Offset >= r.room:
 			r.misfit(Healable,
-				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it", s.ID, s.Offset, r.room))
+				fmt.Sprintf("segment %d starts at byte %d, the device ends at %d: it was cut short, or this is a part of it",
+					s.ID, s.Offset, r.room))
 		case !s.Dynamic && end > r.room:
 			const text = "segment %d ends at byte %d, the device at %d: %d bytes of data are not there"
 			r.misfit(Healable, fmt.Sprintf(text, s.ID, end, r.room, end-r.room))

@@ -22,8 +22,8 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/block"
 )
 
-// Write writes the image to w, with the program at self as init. Modules and
-// files are read below root, "/" for this machine.
+// Write writes the image to w, with the program at self as init, or for another root the program that lies there, which
+// may be for another processor. Modules and files are read below root, "/" for this machine.
 func (p Plan) Write(ctx context.Context, w io.Writer, root, self string) error {
 	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {
@@ -37,7 +37,7 @@ func (p Plan) Write(ctx context.Context, w io.Writer, root, self string) error {
 }
 
 func (p Plan) fill(ctx context.Context, c *cpio.Writer, root, self string) error {
-	program, err := os.ReadFile(self)
+	program, err := programFor(ctx, root, self)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,19 @@ func (p Plan) fill(ctx context.Context, c *cpio.Writer, root, self string) error
 		c.File("/etc/fstab", 0o644, []byte(p.Fstab))
 	}
 	return nil
+}
+
+// programFor reads the program that is installed in another root, or the one at self.
+func programFor(ctx context.Context, root, self string) ([]byte, error) {
+	if filepath.Clean(root) != "/" {
+		for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
+			program, err := readIn(ctx, root, dir+"/orthrus")
+			if !errors.Is(err, fs.ErrNotExist) {
+				return program, err
+			}
+		}
+	}
+	return os.ReadFile(self)
 }
 
 func (p Plan) modules(ctx context.Context, c *cpio.Writer, root string) error {

@@ -5,6 +5,7 @@ package initramfs
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,6 +62,25 @@ func unpacked(t *testing.T, p Plan, root, self string) string {
 		t.Fatalf("%v %s", err, out)
 	}
 	return dir
+}
+
+// The program of another system may be for another processor; where none lies there, this one is taken.
+func TestAnImageForAnotherSystemHasItsProgram(t *testing.T) {
+	for _, place := range []string{"", "usr/sbin/orthrus", "usr/local/sbin/orthrus"} {
+		root, self := tree(t)
+		want := "program"
+		if place != "" {
+			want = "for another processor"
+			file := filepath.Join(root, place)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(want), 0o755)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		init, err := os.ReadFile(filepath.Join(unpacked(t, smallPlan(), root, self), "init"))
+		if err != nil || string(init) != want {
+			t.Errorf("%q: %q, %v", place, init, err)
+		}
+	}
 }
 
 func TestImageIsReadBack(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
@@ -166,9 +167,42 @@ func lint(t *testing.T, page, text, from, program string, args ...string) {
 	}
 }
 
+// A page fits screens of three widths, in ASCII and in UTF-8. Only a single word is wider, or a command of an example.
+func TestPagesFitTheScreen(t *testing.T) {
+	overstruck := regexp.MustCompile(".\x08")
+	plain := strings.NewReplacer(`\-`, "-", `\(aq`, "'", `\(dq`, `"`, `\&`, "", `\e`, `\`)
+	for name, text := range manual.Pages(declared(), edition) {
+		source := plain.Replace(text)
+		for _, columns := range []int{40, 80, 200} {
+			for _, device := range []string{"ascii", "utf8"} {
+				c := exec.Command("mandoc", "-T", device, "-O", fmt.Sprintf("width=%d", columns))
+				c.Stdin = strings.NewReader(text)
+				out, err := c.Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if i := strings.IndexFunc(string(out), func(r rune) bool { return r > 0x7e }); i >= 0 && device == "ascii" {
+					t.Errorf("%s: byte %#x", name, out[i])
+				}
+				for _, line := range strings.Split(overstruck.ReplaceAllString(string(out), ""), "\n") {
+					words := strings.TrimSpace(line)
+					if utf8.RuneCountInString(line) > columns && strings.Contains(words, " ") && !strings.Contains(source, "\n"+words+"\n") {
+						t.Errorf("%s with %d columns: %s", name, columns, line)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestManAndMandocHaveNothingToSay(t *testing.T) {
 	for name, text := range manual.Pages(declared(), edition) {
 		lint(t, name, text, "mandoc", "mandoc", "-T", "lint", "-W", "style")
-		lint(t, name, text, "groff-base", "groff", "-man", "-w", "w", "-z", "-T", "utf8")
+		// With 40 columns groff says of long words that it cannot break them.
+		for _, device := range []string{"ascii", "utf8"} {
+			for _, columns := range []string{"80", "200"} {
+				lint(t, name, text, "groff-base", "groff", "-man", "-w", "w", "-z", "-T", device, "-rLL="+columns+"n")
+			}
+		}
 	}
 }

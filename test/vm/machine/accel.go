@@ -14,8 +14,6 @@ import (
 	"time"
 )
 
-const qemuProgram = "qemu-system-x86_64"
-
 // The accelerators in use.
 const (
 	kvm = "kvm"
@@ -28,8 +26,8 @@ var accelerator = sync.OnceValues(func() (string, error) {
 	if name := os.Getenv("ORTHRUS_ACCEL"); name != "" {
 		return name, nil
 	}
-	if _, err := exec.LookPath(qemuProgram); err != nil {
-		return "", fmt.Errorf("machine: %s: %w", qemuProgram, ErrMissing)
+	if _, err := exec.LookPath(boards[amd64].program); err != nil {
+		return "", fmt.Errorf("machine: %s: %w", boards[amd64].program, ErrMissing)
 	}
 	if _, err := os.Stat("/dev/kvm"); err != nil {
 		return tcg, nil

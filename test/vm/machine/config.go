@@ -12,8 +12,9 @@ import (
 // Config says what a machine is made of. The zero value is a machine with one
 // GiB of memory, two processors, no disks and no programs.
 type Config struct {
-	Memory int // MiB, 1024 when zero
-	CPUs   int // 2 when zero
+	Arch   string // "amd64" when empty, or ARM64
+	Memory int    // MiB, 1024 when zero
+	CPUs   int    // 2 when zero
 
 	// Modules are kernel modules put into the guest together with what they
 	// depend on; the kernel loads them when something asks for them.
@@ -91,6 +92,7 @@ type Disk struct {
 const maxSerial = 20 // VIRTIO_BLK_ID_BYTES
 
 func (c Config) withDefaults() Config {
+	c.Arch = orDefault(c.Arch, amd64)
 	c.Memory = orDefault(c.Memory, 1024)
 	c.CPUs = orDefault(c.CPUs, 2)
 	c.Slots = orDefault(c.Slots, 4)

@@ -22,7 +22,7 @@ const debianDisk = "debian"
 // more, root or sudo, and Debian's archive; it is kept in the cache under a name
 // that the list and the kernel give. Nobody may write to it: see Disk.Base.
 func DebianRoot(ctx context.Context, packages ...string) (string, error) {
-	k, err := findKernel()
+	k, err := findKernel(boards[amd64])
 	if err != nil {
 		return "", err
 	}

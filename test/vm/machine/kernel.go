@@ -20,16 +20,16 @@ type kernel struct {
 }
 
 // findKernel takes KERNEL and MODULES from the environment, else Debian's
-// cloud kernel from the cache.
-func findKernel() (kernel, error) {
-	if image := os.Getenv("KERNEL"); image != "" {
+// cloud kernel from the cache. They say nothing of other processors than amd64.
+func findKernel(b board) (kernel, error) {
+	if image := os.Getenv("KERNEL"); image != "" && b.program == boards[amd64].program {
 		return kernelAt(image, os.Getenv("MODULES"))
 	}
 	cache, err := CacheDir()
 	if err != nil {
 		return kernel{}, err
 	}
-	root := filepath.Join(cache, "kernel")
+	root := filepath.Join(cache, b.kernel)
 	image, err := newest(filepath.Join(root, "boot", "vmlinuz-*"))
 	if err != nil {
 		return kernel{}, err
@@ -43,8 +43,13 @@ func findKernel() (kernel, error) {
 
 // KernelModules is the directory of the modules of the machines' kernel, named
 // after its version.
-func KernelModules() (string, error) {
-	k, err := findKernel()
+func KernelModules() (string, error) { return modulesFor(amd64) }
+
+// ModulesARM64 is the same for machines of ARM64.
+func ModulesARM64() (string, error) { return modulesFor(ARM64) }
+
+func modulesFor(arch string) (string, error) {
+	k, err := findKernel(boards[arch])
 	return k.modules, err
 }
 

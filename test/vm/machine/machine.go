@@ -24,6 +24,7 @@ import (
 type Machine struct {
 	cfg    Config
 	dir    string
+	board  board
 	kernel kernel
 	accel  string
 	disks  *disks
@@ -56,6 +57,9 @@ func Start(ctx context.Context, cfg Config) (*Machine, error) {
 }
 
 func prepareMachine(ctx context.Context, cfg Config) (*Machine, error) {
+	if cfg.Arch != amd64 {
+		return newMachine(ctx, cfg, tcg)
+	}
 	accel, err := accelerator()
 	if err != nil {
 		return nil, err
@@ -64,7 +68,11 @@ func prepareMachine(ctx context.Context, cfg Config) (*Machine, error) {
 }
 
 func newMachine(ctx context.Context, cfg Config, accel string) (*Machine, error) {
-	k, err := findKernel()
+	b, err := cfg.board()
+	if err != nil {
+		return nil, err
+	}
+	k, err := findKernel(b)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +80,7 @@ func newMachine(ctx context.Context, cfg Config, accel string) (*Machine, error)
 	if err != nil {
 		return nil, fmt.Errorf("machine: %w", err)
 	}
-	m := &Machine{cfg: cfg, dir: dir, kernel: k, accel: accel, disks: newDisks(dir, cfg.Slots)}
+	m := &Machine{cfg: cfg, dir: dir, board: b, kernel: k, accel: accel, disks: newDisks(dir, cfg.Slots)}
 	if err := firstError(m.addDebian(ctx), m.makeInitramfs(ctx)); err != nil {
 		m.Close()
 		return nil, err
@@ -127,7 +135,8 @@ func (m *Machine) boot(ctx context.Context) error {
 		return err
 	}
 	defer closeAll(ends)
-	m.process, err = startProcess(append(qemuArgs(m.cfg, m.kernel, m.dir, m.accel, m.initramfs()), args...))
+	own := qemuArgs(m.cfg, m.board, m.kernel, m.dir, m.accel, m.initramfs())
+	m.process, err = startProcess(m.board.program, append(own, args...))
 	if err != nil {
 		return err
 	}

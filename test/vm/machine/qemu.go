@@ -18,12 +18,12 @@ import (
 var sockets = []string{"console", "control", "requests", "qmp"}
 
 // qemuArgs is the whole command line of a machine in dir.
-func qemuArgs(cfg Config, k kernel, dir, accel, initramfs string) []string {
+func qemuArgs(cfg Config, b board, k kernel, dir, accel, initramfs string) []string {
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-machine", "q35", "-accel", accelArg(accel), "-cpu", "max",
+		"-machine", b.machine, "-accel", accelArg(accel), "-cpu", b.cpu,
 		"-m", fmt.Sprint(cfg.Memory), "-smp", fmt.Sprint(cfg.CPUs),
-		"-kernel", k.image, "-initrd", initramfs, "-append", kernelArgs(cfg),
+		"-kernel", k.image, "-initrd", initramfs, "-append", kernelArgs(cfg, b),
 	}
 	for _, name := range sockets {
 		args = append(args, "-chardev", "socket,id="+name+",path="+filepath.Join(dir, name))
@@ -47,8 +47,8 @@ func accelArg(accel string) string {
 	return accel
 }
 
-func kernelArgs(cfg Config) string {
-	args := []string{"console=ttyS0", "panic=1", "loglevel=5", "random.trust_cpu=on", "tsc=reliable", "mitigations=off"}
+func kernelArgs(cfg Config, b board) string {
+	args := append([]string{"console=" + b.console, "panic=1", "loglevel=5"}, b.args...)
 	return strings.Join(append(args, cfg.KernelArgs...), " ")
 }
 
@@ -79,8 +79,8 @@ func (l *lockedBuffer) String() string {
 
 // startProcess starts QEMU so that it dies with this process: the signal comes
 // when the thread that started it ends, so one thread is kept for it.
-func startProcess(args []string) (*process, error) {
-	p := &process{cmd: exec.Command(qemuProgram, args...), ended: make(chan struct{})}
+func startProcess(program string, args []string) (*process, error) {
+	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.Env = append(os.Environ(), "LC_ALL=C")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -95,7 +95,7 @@ func startProcess(args []string) (*process, error) {
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("machine: %s: %w: %w", qemuProgram, ErrMissing, err)
+		return nil, fmt.Errorf("machine: %s: %w: %w", program, ErrMissing, err)
 	}
 	return p, nil
 }

@@ -15,7 +15,7 @@ import (
 // place of the one that it was built with, for everything that is looked up among its built-in keys. certificate is
 // asked for one in DER of so many bytes, as there is no more room. QEMUArgs of "-kernel" and the file boot it.
 func TrustingKernel(dir string, certificate func(size int) ([]byte, error)) (string, error) {
-	k, err := findKernel()
+	k, err := findKernel(boards[amd64])
 	if err != nil {
 		return "", err
 	}

@@ -20,9 +20,10 @@ var Packages = []string{"cryptsetup", "cryptsetup-initramfs", "dracut-core", "in
 func Workshop(disks ...machine.Disk) machine.Config {
 	return machine.Config{
 		Debian: Packages,
-		Load:   []string{"dm-crypt"},
-		Build:  []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
-		Disks:  disks,
+		// The kernel asks for modules of ciphers itself, but waits a minute only, which is too short on a busy host.
+		Load:  []string{"dm-crypt", "xts", "aesni-intel"},
+		Build: []string{"github.com/orthrus-luks/orthrus/cmd/orthrus"},
+		Disks: disks,
 	}
 }
 

@@ -67,7 +67,7 @@ func MkInitramfs() verb.Verb {
 				},
 				{
 					Long: "sysroot", Arg: "DIR", Into: &o.sysroot,
-					Help: "make the image for the system in this directory (implies --generic)",
+					Help: "make the image for the system in this directory, with the orthrus there (implies --generic)",
 				},
 			},
 			About: []string{
