@@ -121,7 +121,6 @@ type try struct {
 	kept       int
 	event      string
 	before     sight
-	failed     string
 }
 
 // sight is what a device shows.
