@@ -255,6 +255,12 @@ SEQUENCES ?= 5000
 guard-sequences:
 	GUARD_SEQUENCES=$(SEQUENCES) $(test) -v -run 'TestNothingThatHappens' ./cmd/internal/guard
 
+## guard-matrix       what happens to disks, on volumes of every shape in User-Mode Linux, with the guard up, down and killed
+.PHONY: guard-matrix
+guard-matrix: quiet = 60m
+guard-matrix: setup
+	GUARD_MATRIX=full $(test) -v -run 'TestGuardMatrix' ./test/vm/uml
+
 test-guard-long: quiet = 30m
 test-guard-long:
 	ORTHRUS_LONG=1 $(test) -v ./test/guard/...

@@ -69,3 +69,38 @@ func TestManyImages(t *testing.T) {
 	}
 	d.stop(t)
 }
+
+// Sixty volumes damaged at once are all mended, and the others are not written to.
+func TestSixtyVolumesDamagedAtOnce(t *testing.T) {
+	const damaged, others = 60, 20
+	g := newGuarded(t, "repair = proven")
+	for i := range damaged + others {
+		image, _ := newVolume(t, i)
+		put(t, g.image(fmt.Sprintf("%04d", i)), image)
+	}
+	d := g.start(t)
+	past := time.Now().Add(-time.Hour)
+	for i := range others {
+		if err := os.Chtimes(g.image(fmt.Sprintf("%04d", damaged+i)), past, past); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.quiet(t)
+	began := time.Now()
+	for i := range damaged {
+		overwrite(t, g.image(fmt.Sprintf("%04d", i)), make([]byte, headSize), int64(i%2*headSize))
+	}
+	await(t, time.Minute, "all are mended", func() bool { return d.status(t).Repairs >= damaged })
+	took := time.Since(began)
+	r := d.quiet(t)
+	if r.healthyBelow(g.images) != damaged+others || r.Repairs != damaged || r.Failures != 0 {
+		t.Errorf("%d healthy, %d repairs, %d failures", r.healthyBelow(g.images), r.Repairs, r.Failures)
+	}
+	for i := range others {
+		if info, err := os.Stat(g.image(fmt.Sprintf("%04d", damaged+i))); err != nil || !info.ModTime().Equal(past) {
+			t.Errorf("a healthy volume was written to: %v", err)
+		}
+	}
+	t.Logf("%d volumes damaged at once, mended in %v; %d others untouched; at most %d KiB resident", damaged, took, others, d.memory(t, "VmHWM"))
+	d.stop(t)
+}

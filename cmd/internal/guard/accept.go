@@ -18,7 +18,7 @@ var ErrNothingToAccept = errors.New("no header on the device is in order")
 // Accept takes what lies on a device for the volume, because a person says so: what was kept of another
 // line, or of another volume under the UUID, is destroyed. It returns the UUID.
 func (g *Guard) Accept(ctx context.Context, id string) (uuid string, err error) {
-	d, err := g.machine.describe(id)
+	d, err := g.describe(id)
 	if err != nil {
 		return "", err
 	}

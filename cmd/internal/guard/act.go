@@ -109,7 +109,7 @@ func rehearsed(l look, d verdict.Decision, seqid uint64, text string) outcome {
 // again looks and decides once more, through the file that is open for writing. An outcome means that
 // the step is not to be taken.
 func (g *Guard) again(ctx context.Context, l look, d verdict.Decision, file *luks.File) (look, *outcome) {
-	device, err := g.machine.describe(l.device.ID)
+	device, err := g.describe(l.device.ID)
 	if err != nil || !same(device, l.device, file) {
 		return look{}, &outcome{decision: d, err: errors.Join(errReplaced, err)}
 	}

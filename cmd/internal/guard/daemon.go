@@ -52,9 +52,13 @@ type finished struct {
 	ended bool // the device may be looked at again
 }
 
-// lookLimit is how long a worker waits for a look. A disk that does not answer then has the goroutine to
-// itself, and no other look until it has answered.
-const lookLimit = 10 * time.Second
+// A worker waits for a look for lookPatience, and then takes the next device beside it: others are reported soon
+// where ten disks hang. After lookLimit that is told. A disk that does not answer has the goroutine to itself, and
+// no other look until it has answered.
+const (
+	lookPatience = time.Second
+	lookLimit    = 10 * time.Second
+)
 
 // How long the end waits for looks, and for steps that are being taken.
 const (
@@ -222,7 +226,7 @@ func (d *Daemon) work(ctx context.Context) {
 			running++
 			go d.lookInTime(ctx, id)
 		}
-		if waiting, _ := q.Len(); first && (waiting+running == 0 || time.Since(d.started) > longestStart) {
+		if waiting, looked := q.Len(); first && (waiting+looked == 0 || time.Since(d.started) > longestStart) {
 			first = false
 			d.ready()
 		}
@@ -293,7 +297,7 @@ func (d *Daemon) lookInTime(ctx context.Context, id string) {
 		defer close(ended)
 		d.lookOnce(ctx, id)
 	}()
-	timer := time.NewTimer(lookLimit)
+	timer := time.NewTimer(lookPatience)
 	defer timer.Stop()
 	select {
 	case <-ended:
@@ -301,10 +305,15 @@ func (d *Daemon) lookInTime(ctx context.Context, id string) {
 		return
 	case <-timer.C:
 	}
-	d.counts.late.Add(1)
-	d.log.Warn("a device does not answer; others are looked at meanwhile", "device", id)
 	d.tellDone(ctx, finished{id: id, freed: true})
-	<-ended
+	timer.Reset(lookLimit - lookPatience)
+	select {
+	case <-ended:
+	case <-timer.C:
+		d.counts.late.Add(1)
+		d.log.Warn("a device does not answer; others are looked at meanwhile", "device", id)
+		<-ended
+	}
 	d.tellDone(ctx, finished{id: id, ended: true})
 }
 

@@ -198,8 +198,19 @@ func describeImage(path string) (Device, error) {
 		ID: path, Path: path, Transport: "image", Size: uint64(info.Size()),
 		ReadOnly: unix.Access(path, unix.W_OK) != nil,
 	}
-	d.Key = path
+	if d.Key, err = filepath.EvalSymlinks(path); err != nil {
+		return Device{}, fs.ErrNotExist
+	}
 	return d, nil
+}
+
+// describe names an image as it was named when a volume was seen in it, whichever link leads to it now.
+func (g *Guard) describe(id string) (Device, error) {
+	d, err := g.machine.describe(id)
+	if err == nil && strings.HasPrefix(d.Key, "/") {
+		d.Key = g.store.LinkTo(d.Key)
+	}
+	return d, err
 }
 
 // stack sorts what stands on the device, and finds what it stands on.
@@ -220,6 +231,24 @@ func (d *Device) stack(dir string) {
 	for _, name := range below {
 		d.Below = append(d.Below, block.ReadAttribute(filepath.Dir(name), "dev"))
 	}
+	var backing unix.Stat_t
+	file := block.ReadAttribute(dir, "loop/backing_file")
+	if unix.Stat(file, &backing) == nil && backing.Mode&unix.S_IFMT == unix.S_IFBLK {
+		d.Below = append(d.Below, number(unix.Major(backing.Rdev), unix.Minor(backing.Rdev)))
+	}
+}
+
+// standsOn tells whether the device stands on one of that lasting name, which is no member of an array or the like:
+// then it is one of those who use that one.
+func (m machine) standsOn(d Device, key string, depth int) bool {
+	for _, id := range d.Below {
+		lower, err := m.describe(id)
+		if err == nil && len(lower.Members) == 0 && depth < deepest &&
+			(lower.Key == key || m.standsOn(lower, key, depth+1)) {
+			return true
+		}
+	}
+	return false
 }
 
 // transport reads the path of the device below /sys: the buses between the processor and the disk.

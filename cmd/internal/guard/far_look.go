@@ -3,6 +3,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,9 +35,9 @@ type unlocked struct {
 func (u unlocked) Live() ([]luks2.Extent, error) { return u.live() }
 
 // farLeft is the far header at the end of a device on which no head is left; nil for none. Near the end, where it lies
-// once the device has grown, it is looked for where a volume was seen: that takes a thousand reads. A search of the
-// whole device is for repair --from-far.
-func farLeft(file *luks.File, e inspect.Evidence, last string) (left *far.Found) {
+// once the device has grown, it is looked for where a volume was seen, or a person asks: that takes a thousand reads. A
+// search of the whole device is for repair --from-far.
+func farLeft(file *luks.File, e inspect.Evidence, last string, asked bool) (left *far.Found) {
 	if !headless(e) || e.LUKS1Err != nil {
 		return nil
 	}
@@ -44,11 +45,11 @@ func farLeft(file *luks.File, e inspect.Evidence, last string) (left *far.Found)
 	if f := far.AtEnd(file); whole(f) {
 		return &f
 	}
-	if last == "" {
+	if last == "" && !asked {
 		return nil
 	}
 	_ = far.Search(context.Background(), file, far.NearEnd(file), func(f far.Found) bool {
-		if whole(f) && f.Locator.UUID == last {
+		if whole(f) && (last == "" || f.Locator.UUID == last) {
 			left = &f
 		}
 		return left == nil
@@ -65,9 +66,12 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 		if c, err := l.lost.Head(); err == nil {
 			m := identity.Of2(c)
 			l.sight.Far.Mark = &m
-			l.sight.Far.Later = s.Later(m)
+			l.sight.Later = s.Later(m)
 		}
 		return
+	}
+	if m := l.sight.Mark; m != nil && !inOrder(e) {
+		l.sight.Later = s.Later(*m)
 	}
 	if e.LUKS1 != nil || !inOrder(e) {
 		return
@@ -81,6 +85,27 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 	}
 	l.far = f
 	l.sight.Far = wantsFar(v, f)
+	l.sight.Far.Erased = erased(file, f.Recorded, e.Choice.Copy, f.Damaged)
+}
+
+// erased are those of the damaged keyslots of whose material not one sector is left.
+func erased(file *luks.File, f far.Found, head luks2.Copy, damaged []int) (ids []int) {
+	for _, id := range damaged {
+		k, err := head.Metadata.Keyslot(id)
+		if err != nil || k.Area.End() > uint64(len(f.Body)) {
+			continue
+		}
+		now := make([]byte, k.Area.Size)
+		_, _ = file.ReadAt(now, int64(k.Area.Offset)) // what cannot be read is not left
+		left := false
+		for at := 0; at+512 <= len(now); at += 512 {
+			left = left || bytes.Equal(now[at:at+512], f.Body[int(k.Area.Offset)+at:][:512])
+		}
+		if !left {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // wantsFar finds the first thing that is to be done about the far header.

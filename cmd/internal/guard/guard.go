@@ -23,6 +23,7 @@ const (
 type Guard struct {
 	log      *Log
 	dryRun   bool
+	asked    bool // by a person, for one device: a longer search is welcome
 	store    store.Store
 	machine  machine
 	settings atomic.Pointer[policy.Config]
@@ -40,6 +41,7 @@ type Guard struct {
 	volumes map[string]*Volume       // by ID of the device
 	owing   map[string]chan struct{} // devices that have not answered yet; closed once nobody waits for them
 	mends   map[string][]time.Time   // by UUID: when it was written to of late
+	forgot  map[string]string        // by UUID: why a state that was seen is not remembered
 }
 
 // Options make a Guard.
@@ -55,6 +57,7 @@ func New(o Options) *Guard {
 	g := &Guard{
 		log: o.Log, dryRun: o.DryRun, store: o.Store, started: time.Now(),
 		volumes: map[string]*Volume{}, mends: map[string][]time.Time{}, owing: map[string]chan struct{}{},
+		forgot: map[string]string{},
 		mapped: mappedAnywhere, revoke: activate.ReleaseKey,
 		changed: func() {}, requeue: func(string, time.Duration) {},
 	}

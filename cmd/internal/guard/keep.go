@@ -25,7 +25,7 @@ func (g *Guard) keep(l *look, file *luks.File) {
 		return
 	}
 	relation := l.chain.Relate(*m)
-	next := l.chain.See(*m, store.Now(), l.device.Key)
+	next := l.chain.See(*m, store.Now(), l.home())
 	if !relation.Continues() {
 		g.doubt(l, next, relation, file)
 		return
@@ -43,6 +43,14 @@ func (g *Guard) keep(l *look, file *luks.File) {
 		}
 	}
 	g.save(l, next, relation, h, file)
+}
+
+// home is where a volume lies that is seen on this device: below it, where it was seen there.
+func (l *look) home() string {
+	if tip, _ := l.chain.Tip(); l.sight.Upper {
+		return tip.Device
+	}
+	return l.device.Key
 }
 
 // captured is the head that is to be kept; nil where it cannot be read.
@@ -77,7 +85,7 @@ func (g *Guard) ended(l *look, file *luks.File) {
 	if !seen || text == "" || l.chain.Ended != "" || len(l.sight.Clones) > 0 && tip.Device != l.device.Key {
 		return
 	}
-	l.chain.Ended = text
+	l.chain.Ended, l.chain.Where = text, l.device.Key
 	g.remember(l, l.chain, nil, file)
 	if l.gone {
 		g.note(l.uuid, store.Entry{Device: l.device.Path, What: store.Lost, Text: "gone, and in its place " + text})
@@ -97,7 +105,7 @@ func (g *Guard) pass(l *look, file *luks.File) {
 	if err != nil || now.Chain.Since() != "" || now.Chain.Relate(*m) == identity.Same || tip.Device != l.device.Key {
 		return
 	}
-	now.Chain.Passed = fmt.Sprintf("a state with seqid %d, which was not kept", m.SeqID)
+	now.Chain.Passed, now.Chain.Where = fmt.Sprintf("a state with seqid %d, which was not kept", m.SeqID), l.device.Key
 	g.remember(l, now.Chain, nil, file)
 }
 
@@ -109,7 +117,7 @@ func (g *Guard) superseded(l *look, file *luks.File) {
 		return
 	}
 	if m, err := g.store.Load(last); err == nil && m.Chain.Ended == "" {
-		m.Chain.Ended = "a volume of UUID " + l.uuid
+		m.Chain.Ended, m.Chain.Where = "a volume of UUID "+l.uuid, l.device.Key
 		g.remember(l, m.Chain, nil, file)
 	}
 	if err := g.store.Lies(l.device.Key, l.uuid); err != nil {
@@ -171,12 +179,28 @@ func (g *Guard) revoked(l *look, entry *store.Entry) {
 }
 
 func (g *Guard) remember(l *look, next identity.Chain, h *store.Head, file *luks.File) bool {
-	if _, err := g.store.Save(next, h, file); err != nil {
+	tip, _ := next.Tip()
+	_, err := g.store.Save(next, h, file)
+	g.mu.Lock()
+	delete(g.forgot, tip.UUID)
+	if err != nil {
+		g.forgot[tip.UUID] = fmt.Sprintf("a state that was seen at %s could not be remembered (%v), so what is kept "+
+			"may be from before it", store.Now(), err)
+	}
+	g.mu.Unlock()
+	if err != nil {
 		g.log.Warn("the head cannot be remembered", "device", l.device.Path, "uuid", l.uuid, "error", err)
 		return false
 	}
 	g.unsaved.Store(true)
 	return true
+}
+
+// forgotten tells why what is kept of a volume may not be what was seen last, "" where it is.
+func (g *Guard) forgotten(uuid string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.forgot[uuid]
 }
 
 // doubtFinding says what a person should know of a state that does not continue what was seen.

@@ -18,7 +18,7 @@ import (
 // or nil where there is none.
 func (g *Guard) Look(ctx context.Context, id string) *Volume {
 	g.counts.looks.Add(1)
-	d, err := g.machine.describe(id)
+	d, err := g.describe(id)
 	if errors.Is(err, fs.ErrNotExist) {
 		g.vanished(ctx, id)
 		return nil
@@ -58,6 +58,7 @@ const maxSteps = 6
 // LookThrough looks again until nothing more is to be done, where no daemon comes back to it.
 func (g *Guard) LookThrough(ctx context.Context, id string) *Volume {
 	again := false
+	g.asked = true
 	g.requeue = func(other string, after time.Duration) { again = again || other == id && after == 0 }
 	v := g.Look(ctx, id)
 	for range maxSteps {

@@ -182,7 +182,13 @@ func (l *look) volume(o outcome) *Volume {
 // goneFindings say of a volume of which nothing is left what there is elsewhere.
 func (l *look) goneFindings() []string {
 	tip, seen := l.chain.Tip()
-	if !seen || l.lost != nil || l.mapped {
+	switch {
+	case l.lost != nil || l.mapped:
+		return nil
+	case !seen && l.gone:
+		return []string{"a volume was seen here, and nothing is kept of it: that was destroyed, as where a key is " +
+			"revoked"}
+	case !seen:
 		return nil
 	}
 	list := []string{fmt.Sprintf("the volume was seen here last at %s, with seqid %d", tip.Time, tip.SeqID)}

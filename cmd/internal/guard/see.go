@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
@@ -95,7 +96,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 			l.uuid = ""
 		}
 	}
-	switch lost := farLeft(file, e, last); {
+	switch lost := farLeft(file, e, last, g.asked); {
 	case lost == nil:
 	case last == "" || last == lost.Locator.UUID:
 		l.uuid, l.luks, l.lost = lost.Locator.UUID, true, lost
@@ -103,8 +104,10 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.former = lost
 	}
 	l.sight = verdict.Sight{
-		Evidence: e, Report: report, Mark: markOf(e), Remains: remainsTell(file, e), Users: d.users(),
-		Device: verdict.Device{Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts},
+		Evidence: e, Report: report, Mark: markOf(e), Cleared: clearedTable(file), Remains: remainsTell(file, e),
+		Users: d.users(), Device: verdict.Device{
+			Key: d.Key, Removable: d.Removable, ReadOnly: d.ReadOnly, Members: d.Members, Parts: d.Parts,
+		},
 	}
 	l.findMapping(e)
 	l.bears = l.luks
@@ -128,7 +131,11 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 		l.luks = l.bears || !l.sight.Mapping.Detached
 	}
 	l.lookFar(g.store, file)
+	if tip, seen := l.chain.Tip(); seen {
+		l.sight.Upper = g.machine.standsOn(d, tip.Device, 0)
+	}
 	l.sight.Held = g.store.Held(l.uuid)
+	l.sight.Forgot = g.forgotten(l.uuid)
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
 	return l
@@ -172,6 +179,14 @@ func markOf(e inspect.Evidence) *identity.Mark {
 	}
 	m := identity.Of2(e.Choice.Copy)
 	return &m
+}
+
+// clearedTable tells of a GPT that lacks its magic alone: somebody has partitioned the disk, and wipefs took that back.
+func clearedTable(file *luks.File) bool {
+	const revision, size = "\x00\x00\x01\x00", "\x5c\x00\x00\x00" // UEFI 2.10, 5.3.2
+	p := make([]byte, 16)
+	_, err := file.ReadAt(p, 512)
+	return err == nil && string(p) == strings.Repeat("\x00", 8)+revision+size
 }
 
 // reencryptWord is in the metadata of every volume that is being reencrypted.

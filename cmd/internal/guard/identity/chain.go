@@ -27,6 +27,8 @@ type Chain struct {
 	Ended string `json:"ended,omitempty"`
 	// Passed tells of a later state that was seen and is not kept: "" for none. What is kept is not to come back then.
 	Passed string `json:"passed,omitempty"`
+	// Where is the device on which that was seen; what is seen on another one takes nothing of it back.
+	Where string `json:"where,omitempty"`
 }
 
 // UnderWay is what Ended tells of a reencryption whose state was not in order: what is kept is from before it.
@@ -38,12 +40,19 @@ func (c Chain) Reencrypted() bool {
 	return seen && tip.Reencrypt || c.Ended == UnderWay
 }
 
+// Elsewhere: the fork is another volume, seen on another device than the volume itself. It tells nothing of what lies
+// on the volume's own.
+func (c Chain) Elsewhere() bool {
+	tip, _ := c.Tip()
+	return c.Fork != nil && c.Fork.Relation == Stranger && c.Fork.Device != tip.Device
+}
+
 // Since tells what was seen after the state that is kept, "" for nothing.
 func (c Chain) Since() string {
 	switch {
 	case c.Reencrypted():
 		return UnderWay
-	case c.Fork != nil:
+	case c.Fork != nil && !c.Elsewhere():
 		return fmt.Sprintf("another state, with seqid %d", c.Fork.SeqID)
 	}
 	return cmp.Or(c.Ended, c.Passed)
@@ -91,7 +100,7 @@ func (c Chain) Relate(m Mark) Relation {
 		return Same
 	case c.Fork != nil && sameState(c.Fork.Mark, m):
 		return c.Fork.Relation
-	case c.Fork != nil:
+	case c.Fork != nil && !c.Elsewhere():
 		return Forked
 	case m.Version == 1 || tip.Version == 1:
 		return c.relateUnnumbered(m)
@@ -116,13 +125,18 @@ func (c Chain) relateUnnumbered(m Mark) Relation {
 // nothing away.
 func (c Chain) See(m Mark, time, device string) Chain {
 	link := Link{m, time, device}
-	next := Chain{Links: append([]Link{}, c.Links...), Fork: c.Fork, Ended: c.Ended, Passed: c.Passed}
+	next := c
+	next.Links = append([]Link{}, c.Links...)
 	r := c.Relate(m)
-	if r.Continues() {
-		next.Ended, next.Passed = "", ""
+	if tip, _ := c.Tip(); r == Same && c.Fork != nil && device != c.Fork.Device && device != tip.Device {
+		return next // a clone: what lies where the fork was seen is not back
+	}
+	if r.Continues() && (c.Where == "" || c.Where == device) {
+		next.Ended, next.Passed, next.Where = "", "", ""
 	}
 	switch r {
 	case Unknown, Newer:
+		next.Fork = nil
 		next.Links = append(next.Links, link)
 		next.Links = next.Links[max(0, len(next.Links)-MaxLinks):]
 	case Same:
@@ -148,7 +162,8 @@ func (c Chain) Accept(m Mark, time, device string) Chain {
 
 // Equal tells whether both tell the same, whenever and wherever it was seen.
 func (c Chain) Equal(o Chain) bool {
-	if len(c.Links) != len(o.Links) || c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
+	if len(c.Links) != len(o.Links) || c.Where != o.Where ||
+		c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
 		return false
 	}
 	for i := range c.Links {

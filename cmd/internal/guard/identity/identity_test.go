@@ -85,14 +85,40 @@ func TestAConvertedVolumeIsTheSame(t *testing.T) {
 func TestAForkTakesNothingAway(t *testing.T) {
 	one, two, three := state("k", 1, "one"), state("k", 2, "two"), state("k", 3, "three")
 	c := seen(one, two)
-	for _, m := range []Mark{one, state("k", 2, "2"), state("other", 7, "x")} {
-		forked := c.See(m, "now", "elsewhere")
+	for _, seen := range []struct {
+		m      Mark
+		device string
+		next   Relation
+	}{
+		{one, "elsewhere", Forked},
+		{state("k", 2, "2"), "elsewhere", Forked},
+		{state("other", 7, "x"), "disk", Forked},
+		{state("other", 7, "x"), "elsewhere", Newer}, // another volume, in another place
+	} {
+		forked := c.See(seen.m, "now", seen.device)
 		tip, _ := forked.Tip()
-		if forked.Fork == nil || !sameState(tip.Mark, two) || len(forked.Links) != 2 || forked.Relate(three) != Forked {
+		if forked.Fork == nil || !sameState(tip.Mark, two) || len(forked.Links) != 2 || forked.Relate(three) != seen.next {
 			t.Errorf("%+v", forked)
 		}
 		if over := forked.See(two, "now", "disk"); over.Fork != nil || over.Relate(three) != Newer {
 			t.Errorf("seen as before: %+v", over)
+		}
+	}
+}
+
+// TestAStateElsewhereTakesNothingBack: what was seen on a device since is taken back by what is seen there.
+func TestAStateElsewhereTakesNothingBack(t *testing.T) {
+	one, two := state("k", 1, "one"), state("k", 2, "two")
+	ended := seen(one, two)
+	ended.Ended, ended.Where = "swap", "disk"
+	passed := seen(one, two)
+	passed.Passed, passed.Where = "a state", "disk"
+	for _, c := range []Chain{ended, passed, seen(one, two, one)} {
+		if e := c.See(two, "now", "elsewhere"); e.Ended != c.Ended || e.Passed != c.Passed || (e.Fork == nil) != (c.Fork == nil) {
+			t.Errorf("seen elsewhere: %+v", e)
+		}
+		if h := c.See(two, "now", "disk"); h.Since() != "" || h.Where != "" {
+			t.Errorf("seen where it was: %+v", h)
 		}
 	}
 }

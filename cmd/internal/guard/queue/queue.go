@@ -13,8 +13,10 @@ type Queue struct {
 	Limit  time.Duration // longest delay of a device that is never quiet
 
 	waiting map[string]entry
-	running map[string]bool // true where the device was asked for again meanwhile
+	running map[string]time.Duration // when after its end the device was asked for again; notAgain where it was not
 }
+
+const notAgain = -1
 
 type entry struct {
 	first, due time.Time
@@ -25,8 +27,10 @@ func (q *Queue) Add(device string, now time.Time) { q.AddAfter(device, now, q.Se
 
 // AddAfter asks for a look after a delay of its own; a look that is due earlier stays.
 func (q *Queue) AddAfter(device string, now time.Time, delay time.Duration) {
-	if _, busy := q.running[device]; busy {
-		q.running[device] = true
+	if before, busy := q.running[device]; busy {
+		if delay = max(delay, q.Settle); before == notAgain || delay < before {
+			q.running[device] = delay
+		}
 		return
 	}
 	if q.waiting == nil {
@@ -64,18 +68,18 @@ func (q *Queue) Next(now time.Time) (device string, wait time.Duration, due bool
 	}
 	delete(q.waiting, device)
 	if q.running == nil {
-		q.running = map[string]bool{}
+		q.running = map[string]time.Duration{}
 	}
-	q.running[device] = false
+	q.running[device] = notAgain
 	return device, 0, true
 }
 
 // Done ends a look; if the device was asked for meanwhile, it waits again.
 func (q *Queue) Done(device string, now time.Time) {
-	again := q.running[device]
+	again, busy := q.running[device]
 	delete(q.running, device)
-	if again {
-		q.Add(device, now)
+	if busy && again != notAgain {
+		q.AddAfter(device, now, again)
 	}
 }
 

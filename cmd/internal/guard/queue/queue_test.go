@@ -65,6 +65,22 @@ func TestWhatHappensDuringALookIsLookedAtAgain(t *testing.T) {
 	}
 }
 
+func TestALookThatAsksForALaterOneGetsItLater(t *testing.T) {
+	q := fresh()
+	q.Add("a", at(0))
+	q.Next(at(200))
+	q.AddAfter("a", at(210), time.Minute)
+	q.AddAfter("a", at(220), 5*time.Second)
+	q.Done("a", at(300))
+	if _, wait, due := q.Next(at(1000)); due || wait != at(5300).Sub(at(1000)) {
+		t.Errorf("due %v, %v", due, wait)
+	}
+	q.Add("a", at(1000)) // an event brings it forward
+	if _, _, due := q.Next(at(1200)); !due {
+		t.Error("an event is not looked at")
+	}
+}
+
 func TestAnEarlierLookIsNotPutOff(t *testing.T) {
 	q := fresh()
 	q.AddAfter("a", at(0), 0)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
@@ -114,16 +115,39 @@ func (s Store) layOn(device string) (path string, list []string, err error) {
 	return path, strings.Fields(string(before)), err
 }
 
-// LastOn is the volume that was seen last on a device of that lasting name, and nowhere else since; "" for none.
+// LastOn is the volume that was seen last on a device of that lasting name, and nowhere else since; "" for none. One of
+// which all that was kept was destroyed, for a key was revoked, is known by its history.
 func (s Store) LastOn(device string) (uuid string) {
 	_, list, _ := s.layOn(device)
 	for _, one := range slices.Backward(list) {
 		c := s.latest(func(root string) (identity.Chain, error) { return readChain(root, one) })
-		if tip, _ := c.Tip(); on(c, device) {
+		tip, seen := c.Tip()
+		if on(c, device) {
 			return tip.UUID
+		}
+		if _, err := s.History(one); !seen && err == nil {
+			return one
 		}
 	}
 	return ""
+}
+
+// LinkTo is the path under which a volume was seen last in the file of that path, which may have several.
+func (s Store) LinkTo(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return path
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || stat.Nlink < 2 {
+		return path
+	}
+	tips, _ := s.tips()
+	for _, tip := range tips {
+		if other, err := os.Stat(tip.Device); err == nil && os.SameFile(info, other) {
+			return tip.Device
+		}
+	}
+	return path
 }
 
 func on(c identity.Chain, device string) bool {

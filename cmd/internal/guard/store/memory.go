@@ -63,11 +63,12 @@ func decodeChain(path string) (c identity.Chain, err error) {
 	return c, err
 }
 
-// latest is the chain that was written last of those in the roots; without any the zero one.
+// latest is the chain that was written last of those in the roots; without any the zero one. Of two of the same
+// time it is the volatile one: see unkept.
 func (s Store) latest(read func(root string) (identity.Chain, error)) (last identity.Chain) {
 	found := false
 	for _, root := range s.roots() {
-		if c, err := read(root); err == nil && (!found || later(c, last)) {
+		if c, err := read(root); err == nil && (!found || !later(last, c)) {
 			last, found = c, true
 		}
 	}
@@ -100,6 +101,9 @@ func headName(m identity.Mark) string {
 // Save remembers a chain, and the head of its tip where there is one, in the directory that does not lie on
 // the device. What is kept before is kept on, within the bounds. The first memory of a volume is durable
 // with Flush, so that many cost one. A full head goes to no volatile memory: there the areas are left out.
+//
+// Where that cannot be done, as in a directory that is full or read-only, the chain is remembered in the volatile
+// one: what is kept from before does not count as what was seen last then.
 func (s Store) Save(c identity.Chain, h *Head, file *luks.File) (root string, err error) {
 	if s.Rehearsed {
 		return s.State, nil
@@ -108,6 +112,23 @@ func (s Store) Save(c identity.Chain, h *Head, file *luks.File) (root string, er
 	if err != nil {
 		return "", err
 	}
+	if root, err = s.saveIn(root, c, h); err != nil {
+		err = errors.Join(err, s.unkept(c))
+	}
+	return root, err
+}
+
+// unkept remembers in the volatile directory that a state was seen of which nothing could be kept.
+func (s Store) unkept(c identity.Chain) error {
+	tip, seen := c.Tip()
+	contents, err := sealed.Encode(chainMagic, c)
+	if !seen || err != nil || len(existing(s.chains(tip.UUID))) == 0 { // without one nothing older counts
+		return err
+	}
+	return put(filepath.Join(volume(s.Volatile, tip.UUID), chainFile), contents)
+}
+
+func (s Store) saveIn(root string, c identity.Chain, h *Head) (string, error) {
 	tip, seen := c.Tip()
 	if !seen {
 		return root, nil

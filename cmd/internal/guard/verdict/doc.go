@@ -35,15 +35,17 @@
 //	readable         x       x        x                                     no copy that is to be written is unreadable
 //	same volume      x                         x       x     x     x        the volume key is the remembered one
 //	fits             x                         x       x     x     x        every segment can be on the device
-//	newest state     x                x        x       x     x     x        nothing newer was seen; FromFar: the last seen
-//	one history      x       x        x        x       x     x     x        no fork stands
-//	keyslots whole           x        x                                     each keyslot's area and the rest as last seen
+//	newest state     x       x        x        x       x     x     x        no newer was seen, or could not be kept;
+//	                                                                        FromFar: it is the last seen
+//	one history      x       x        x        x       x     x     x        no fork stands but a stranger elsewhere
+//	keyslots whole   x                                                      of an area that comes back some is left
+//	                         x        x                                     each area and the rest as last seen
 //	                                           x       x     x              or, here, no area ruined or unreadable
 //	no wipe                           x                                     the heads did not lose their magic alone
 //	mapping fits             x                                              offset and cipher are the kept head's
 //	far header                                 x       x     x              its ownership rules allow it
 //	key                                                            x        in the table, or held for the guard
-//	no other data    x       x        x        x       x     x              no signature of anything but LUKS
+//	no other data    x       x        x        x       x     x              no signature but of LUKS, no wiped GPT
 //	not in use       x       x        x        x       x     x              no dm, md, swap, mount, loop, O_EXCL but the own mapping
 //	no reencryption  x       x        x        x       x     x              neither now nor when last seen, whole or not
 //	writable         x       x        x        x       x     x              the device is not read-only

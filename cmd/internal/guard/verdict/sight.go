@@ -16,6 +16,7 @@ type Sight struct {
 	Evidence inspect.Evidence // every copy and every signature
 	Report   inspect.Report   // of the evidence; the zero value where it looks like nothing of LUKS
 	Mark     *identity.Mark   // of the copy that speaks for the volume; nil where none is valid
+	Cleared  bool             // a partition table (GPT) lies there that only lacks its magic
 	Remains  bool             // something on the device, damaged or not, tells of a reencryption
 	Device   Device
 	Users    []User   // who uses the device, the volume's own mapping among them
@@ -23,12 +24,16 @@ type Sight struct {
 	Far      Far      // how the far header stands
 	Known    *Known   // what is remembered, nil where the volume was never seen
 	Clones   []string // other devices that bear the UUID
+	Upper    bool     // the device stands on the one that the volume was seen on
 	Held     string   // why the volume is to be left alone, "" otherwise
+	Later    string   // another UUID under which a newer state of the volume was seen, "" for none
+	Forgot   string   // why a state that was seen could not be remembered, "" where all were
 	Often    bool     // it was mended so often of late that something must be at work against it
 }
 
 // Device is what the system says of the device.
 type Device struct {
+	Key       string // a name of the hardware, or of the file, that lasts
 	Removable bool
 	ReadOnly  bool
 	Members   []string // arrays, multipath maps and caches that it belongs to
@@ -72,11 +77,10 @@ type Far struct {
 	Wants   Step   // Resume, Sync, Grow or Nothing
 	Refused string // why that cannot be done, "" where it can
 	Damaged []int  // keyslots that the far header has in order and the device has not
+	Erased  []int  // those of them of which nothing is left on the device
 	// Left tells that no head is left and a whole far header is; Mark is that of the heads in it.
 	Left bool
 	Mark *identity.Mark
-	// Later is another UUID under which a newer state of the same volume was seen, "" for none.
-	Later string
 }
 
 // Known is what is remembered.

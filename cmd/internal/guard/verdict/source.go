@@ -58,7 +58,11 @@ func (s Sight) fromOtherCopy() proof {
 	if e.LUKS1 == nil {
 		p.fits(s)
 	}
+	p.need(Erased, len(s.Far.Erased) == 0, "of each keyslot that comes back something is left",
+		fmt.Sprintf("of keyslots %v nothing is left, as after an erase whose heads were put back; repair brings them "+
+			"back", s.Far.Erased))
 	p.lineage(s, s.Mark)
+	p.later(s, "")
 	return p
 }
 
@@ -100,12 +104,14 @@ func (p *proof) bothHeads(s Sight) {
 
 // lastSeen proves that what is remembered is what lay here last, and that nothing but the heads is gone.
 func (p *proof) lastSeen(s Sight, hint string) {
+	p.need(Older, s.Forgot == "", "what was seen last could be remembered", s.Forgot+hint)
 	p.need(Unproven, s.Known != nil && s.Known.Kept, "what was last seen is kept", s.unknownText()+hint)
 	if s.Known == nil || !s.Known.Kept {
 		return
 	}
 	p.need(Older, s.Known.Chain.Passed == "", "no later state was seen", "since then there was "+s.Known.Chain.Passed)
-	p.need(Fork, s.Known.Chain.Fork == nil, "what was seen last is what is kept", forkText(s.Known.Chain))
+	apart := s.Known.Chain.Fork == nil || s.Known.Chain.Elsewhere() && s.here()
+	p.need(Fork, apart, "what was seen last is what is kept", s.forkText())
 	p.need(Erased, s.Known.Opens, "it has keyslots", "no keyslot was left when the volume was last seen")
 	p.need(Erased, len(s.Known.Changed) == 0, "nothing but the heads is gone",
 		"more than the heads is gone ("+strings.Join(s.Known.Changed, ", ")+"), as after an erase"+hint)
@@ -115,19 +121,35 @@ func (s Sight) unknownText() string {
 	if s.reencrypted() {
 		return "a reencryption was under way when the volume was last seen, so no head is kept to put back"
 	}
+	if s.Known != nil {
+		return "no head is kept of the state that was seen last"
+	}
 	return "the volume was never seen in order, so nothing is known to put back"
 }
 
-func forkText(c identity.Chain) string {
+// here: the volume was seen on this device last.
+func (s Sight) here() bool {
+	tip, _ := s.Known.Chain.Tip()
+	return tip.Device == s.Device.Key
+}
+
+func (s Sight) forkText() string {
+	c := s.Known.Chain
 	if c.Fork == nil {
 		return ""
 	}
 	tip, _ := c.Tip()
 	if c.Fork.Relation == identity.Stranger {
-		return "what was seen here last has another volume key than what is kept"
+		return "what was seen last under this UUID has another volume key than what is kept"
 	}
 	return fmt.Sprintf("what was seen last has seqid %d, and what is kept %d: a backup was restored, or there "+
 		"is a clone", c.Fork.SeqID, tip.SeqID)
+}
+
+// later proves that what would be written was not outdated under another UUID.
+func (p *proof) later(s Sight, hint string) {
+	p.need(Older, s.Later == "", "no newer state was seen under another UUID",
+		"a newer state of the volume was seen under UUID "+s.Later+hint)
 }
 
 // fromStore needs the head that belongs to the mapping, and everything but the heads untouched.
@@ -157,8 +179,7 @@ func (s Sight) fromFar() proof {
 	p.lastSeen(s, hint)
 	p.need(Wiped, len(s.Evidence.Wiped) == 0, "the heads are damaged, not unsigned",
 		"the heads only lack their magic, as after wipefs, which a person does on purpose"+hint)
-	p.need(Older, s.Far.Later == "", "no newer state was seen under another UUID",
-		"a newer state of the volume was seen under UUID "+s.Far.Later+hint)
+	p.later(s, hint)
 	p.need(Older, s.Far.Mark != nil && (s.Known == nil || r == identity.Same), "the far header is the state last seen",
 		"the far header is not the state that was last seen: "+string(r)+hint)
 	return p

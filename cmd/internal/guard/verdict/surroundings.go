@@ -44,15 +44,23 @@ func (s Sight) place(p *proof) {
 	p.need(Foreign, len(foreign) == 0, "nothing but LUKS is on the device",
 		"the device bears a signature of "+strings.Join(foreign, ", "))
 	if s.Known != nil {
-		p.need(Foreign, s.Known.Chain.Ended == "", "nothing else was seen here since",
+		p.need(Foreign, s.Known.Chain.Ended == "" || !s.endedHere(), "nothing else was seen here since",
 			"since the volume was in order, there was "+s.Known.Chain.Ended)
 	}
 	users := s.strangers()
 	p.need(InUse, len(users) == 0, "nobody uses the device but the volume's own mapping",
 		"the device is in use: "+strings.Join(users, ", "))
+	p.need(InUse, !s.Upper || s.Mapping != nil, "the volume was not seen on a device below this one",
+		"the volume was seen on a device that this one stands on and uses")
 	p.need(Reencrypt, !s.reencrypts(), "no reencryption is under way",
 		"a reencryption is under way, or was when the volume was last seen: the heads may differ on purpose, and only its own recovery may write them")
 	p.need(ReadOnly, !s.Device.ReadOnly, "the device can be written", "the device is read-only")
+}
+
+// endedHere: what made an end of the volume was seen on this device, or it is not known on which.
+func (s Sight) endedHere() bool {
+	where := s.Known.Chain.Where
+	return where == "" || where == s.Device.Key
 }
 
 // strangers lists the users that are not the volume's own mapping.
@@ -73,6 +81,9 @@ func (s Sight) foreign() []string {
 		if f.Foreign() {
 			kinds = append(kinds, fmt.Sprintf("%s at byte %d", f.Kind, f.Offset))
 		}
+	}
+	if s.Cleared {
+		kinds = append(kinds, "a partition table that was wiped, at byte 512")
 	}
 	return kinds
 }

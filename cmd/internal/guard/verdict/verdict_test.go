@@ -200,6 +200,15 @@ func TestDecisions(t *testing.T) {
 		{name: "far header of another volume key", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = theirsMark(5) }, policy: proven, step: FromFar, why: []Kind{Older}},
 		{name: "far header with no head in it", sight: lostToFar(), change: func(s *Sight) { s.Far.Mark = nil }, policy: proven, step: FromFar, why: []Kind{Older}},
 		{name: "wipefs", sight: lostToFar(), change: func(s *Sight) { s.Evidence.Wiped = []inspect.Wiped{{Version: 2}} }, policy: proven, step: FromFar, why: []Kind{Wiped}},
+		{name: "another volume was seen elsewhere", sight: lostToFar(), change: func(s *Sight) { s.Known, s.Device.Key = strangerElsewhere(5), "disk" }, policy: proven, step: FromFar},
+		{name: "another volume was seen, and this is another device", sight: lostToFar(), change: func(s *Sight) { s.Known, s.Device.Key = strangerElsewhere(5), "other" }, policy: proven, step: FromFar, why: []Kind{Fork}},
+		{name: "newer under another UUID", sight: lostPrimary(), change: func(s *Sight) { s.Later = theirs }, policy: proven, step: Repair, why: []Kind{Older}},
+		{name: "far header, newer under another UUID", sight: lostToFar(), change: func(s *Sight) { s.Later = theirs }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "a state could not be remembered", sight: lostToFar(), change: func(s *Sight) { s.Forgot = "full" }, policy: proven, step: FromFar, why: []Kind{Older}},
+		{name: "both lost, a state could not be remembered", sight: lostBoth(), change: func(s *Sight) { s.Forgot = "full" }, policy: proven, step: Restore, why: []Kind{Older}},
+		{name: "nothing of the keyslot left", sight: healthy(), change: func(s *Sight) { s.Far.Damaged, s.Far.Erased, s.Known = []int{0}, []int{0}, known(5) }, policy: proven, step: Repair, why: []Kind{Erased}},
+		{name: "above the volume's device", sight: lostPrimary(), change: func(s *Sight) { s.Upper = true }, policy: proven, step: Repair, why: []Kind{InUse}},
+		{name: "mapped above the volume's device", sight: lostBoth(), change: func(s *Sight) { s.Upper = true }, policy: proven, step: Restore},
 		{name: "something else was seen since", sight: lostPrimary(), change: func(s *Sight) { s.Known.Chain.Ended = "swap" }, policy: proven, step: Repair, why: []Kind{Foreign}},
 		{name: "wipefs under the mapping", sight: lostBoth(), change: func(s *Sight) { s.Evidence.Wiped = []inspect.Wiped{{Version: 2}} }, policy: proven, step: Restore},
 
@@ -240,6 +249,13 @@ func uses(users ...User) func(*Sight) { return func(s *Sight) { s.Users = users 
 func forked(tip uint64, last *identity.Mark) *Known {
 	k := known(tip)
 	k.Chain = k.Chain.See(*last, "", "disk")
+	return k
+}
+
+// strangerElsewhere is what is remembered where another volume under the UUID was seen on another device.
+func strangerElsewhere(tip uint64) *Known {
+	k := known(tip)
+	k.Chain = k.Chain.See(*theirsMark(3), "", "elsewhere")
 	return k
 }
 

@@ -74,7 +74,8 @@ func Guard() verb.Verb {
 					"sound one, mapped or not. Both copies, destroyed while the volume's own mapping is active, come " +
 					"from what the guard kept of the state last seen. Both copies, destroyed while it is not mapped, " +
 					"come from the far header, if that is the state last seen; not where they only lack their magic, " +
-					"as after wipefs. A keyslot's area that does not match its sum comes from the far header. " +
+					"as after wipefs. A keyslot's area that does not match its sum comes from the far header, where " +
+					"something of it is left. " +
 					"Nothing else is put back: not after an erase, a shred, a format, or a restored backup.",
 				"Each step needs all of its conditions, which guard status and --once --dry-run show one by one and " +
 					"which are looked at again under the lock before the first write: the volume was seen before " +
@@ -86,8 +87,8 @@ func Guard() verb.Verb {
 					"done but the write, and counted.",
 				"A state that does not continue what was seen (a restored backup, a clone, another volume under the " +
 					"same UUID) takes nothing away from what is kept, and nothing is written until guard accept says " +
-					"that what lies on that device counts. A later state that was seen and not kept outdates what is " +
-					"kept. guard forget destroys all that is kept of a volume.",
+					"that what lies on that device counts. A later state that was seen and not kept, or could not be, " +
+					"outdates what is kept. guard forget destroys all that is kept of a volume.",
 				"A volume of which nothing is left where it was seen last is reported as lost, and nothing is written.",
 				"With grow = yes it makes the mapping of a grown device longer, if a key is at hand: open " +
 					"--link-for-guard leaves one in the kernel's keyring orthrus-guard, which no process can read " +

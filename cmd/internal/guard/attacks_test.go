@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks"
+)
+
+func said(v *Volume) string {
+	if v == nil {
+		return "nothing"
+	}
+	return v.Verdict + ": " + strings.Join(v.Findings, "; ") + "; would " + v.Would + ", but " + strings.Join(v.Because, "; ")
+}
+
+// Whichever link leads to an image, it is the one in which a volume was seen.
+func TestALinkToAKnownImageIsThatImage(t *testing.T) {
+	for name, link := range map[string]func(from, to string) error{"symbolic": os.Symlink, "hard": os.Link} {
+		b := newBench(t, "")
+		path, contents := b.image("a", "luks2-unbound")
+		uuid := b.look(path).UUID
+		b.put(path, damaged(contents, 0, 2*headSize))
+		other := filepath.Join(b.dir, "link")
+		if err := link(path, other); err != nil {
+			t.Fatal(err)
+		}
+		if v := b.LookThrough(t.Context(), other); v == nil || v.UUID != uuid || v.Verdict != "lost" {
+			t.Errorf("%s: %v", name, said(v))
+		}
+	}
+}
+
+// Who asks for one device hears of a far header that does not lie at the end any more, though nothing is known of it.
+func TestAFarHeaderOfAnUnknownDeviceThatGrewIsFoundWhenAsked(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	bad := append(damaged(contents, 0, 2*headSize), make([]byte, 8<<20)...)
+	b.put(path, bad)
+	v := b.LookThrough(t.Context(), path)
+	if v == nil || v.Verdict != "lost" || !strings.Contains(said(v), "a whole far header is at byte") || v.Did != "" {
+		t.Errorf("%v", said(v))
+	}
+	b.holds(path, bad)
+}
+
+// An impostor that was looked at elsewhere, and is gone, says nothing of the volume: not of its heads, nor of its next state.
+func TestAnImpostorElsewhereDoesNotForbidTheRepair(t *testing.T) {
+	for _, change := range []bool{false, true} {
+		b := newBench(t, "repair = proven")
+		path, contents := b.farImage("a")
+		uuid := b.look(path).UUID
+		b.remove(path)
+		other, _ := b.impostor("b", "luks2-serpent", uuid)
+		b.look(other)
+		b.remove(other)
+		if change { // while nobody looks
+			b.put(path, contents)
+			b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+			for range 2 {
+				if v := b.look(path); strings.Contains(said(v), "accept") {
+					t.Errorf("%v", said(v))
+				}
+			}
+			var err error
+			if contents, err = os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.put(path, damaged(contents, 0, 2*headSize))
+		if v := b.look(path); !strings.Contains(v.Did, "far header") {
+			t.Errorf("changed %v: %v", change, said(v))
+		}
+		b.sameVolume(path, contents)
+	}
+}
+
+// One that was put in the place of the volume does.
+func TestAnImpostorInThePlaceOfAVolumeForbidsTheRepair(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	uuid := b.look(path).UUID
+	b.remove(path)
+	_, theirs := b.impostor("b", "luks2-serpent", uuid)
+	b.put(path, theirs)
+	b.look(path)
+	bad := damaged(contents, 0, 2*headSize)
+	b.put(path, bad)
+	if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "seen last under this UUID has another volume key") {
+		t.Errorf("%v", said(v))
+	}
+	b.holds(path, bad)
+}
+
+// A head is not copied that is from before a state which was seen under another UUID.
+func TestAHeadFromBeforeAnotherUUIDIsNotCopied(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	b.change(path, func(file *luks.File) error {
+		v, err := luks.Load(t.Context(), file)
+		if err == nil {
+			err = v.SetUUID(t.Context(), otherUUID)
+		}
+		return err
+	})
+	if v := b.look(path); v.UUID != otherUUID {
+		t.Fatal(said(v))
+	}
+	bad := bytes.Clone(contents)
+	bad[headSize+4096+7]++ // what is left of the second head agrees with the first
+	b.put(path, bad)
+	if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "a newer state of the volume was seen under UUID "+otherUUID) {
+		t.Errorf("%v", said(v))
+	}
+	b.holds(path, bad)
+}
+
+// After a key was revoked, and all that was kept destroyed, a look at what is left says so.
+func TestAVolumeWhoseMemoryWasRevokedIsLost(t *testing.T) {
+	b := newBench(t, "")
+	path, contents := b.image("a", "luks2-unbound")
+	l := b.look(path)
+	m, err := b.store.Load(l.UUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tip, _ := m.Chain.Tip()
+	files, err := b.store.Revives(t.Context(), tip.Mark)
+	if err != nil || b.store.Shred(files...) != nil {
+		t.Fatal(err)
+	}
+	b.put(path, damaged(contents, 0, 2*headSize))
+	if v := b.LookThrough(t.Context(), path); v == nil || v.UUID != l.UUID || v.Verdict != "lost" ||
+		!strings.Contains(said(v), "nothing is kept of it") {
+		t.Errorf("%v", said(v))
+	}
+	if err := b.store.Drop(l.UUID); err != nil {
+		t.Fatal(err)
+	}
+	if v := b.LookThrough(t.Context(), path); v != nil {
+		t.Errorf("forgotten: %v", said(v))
+	}
+}
+
+// A keyslot of which nothing is left was erased, maybe: the heads may have been put back since.
+func TestAKeyslotOfWhichNothingIsLeftDoesNotComeBack(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	b.look(path)
+	bad := bytes.Clone(contents)
+	for i := 2 * headSize; i < 1<<20; i++ {
+		bad[i] ^= 0x5a
+	}
+	b.put(path, bad)
+	if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "as after an erase") {
+		t.Errorf("%v", said(v))
+	}
+	b.holds(path, bad)
+}
+
+// What was seen while the store took nothing outdates what is kept: a key that was killed then does not come back, not
+// even after another start of the guard.
+func TestWhatCouldNotBeRememberedOutdatesWhatIsKept(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		b := newBench(t, "repair = proven")
+		path, contents := b.farImage("a")
+		uuid := b.look(path).UUID
+		b.block(uuid)
+		b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+		b.settings.Load().Default.Repair = "off" // the far header stays behind
+		b.look(path)
+		b.settings.Load().Default.Repair = "proven"
+		b.unblock(uuid)
+		if restart {
+			b.forgot = map[string]string{}
+		}
+		bad := damaged(contents, 0, 2*headSize)
+		b.put(path, bad)
+		v := b.look(path)
+		why := "could not be remembered"
+		if restart {
+			why = "not the state that was last seen: older"
+		}
+		if v.Did != "" || !strings.Contains(said(v), why) {
+			t.Errorf("restart %v: %v", restart, said(v))
+		}
+		b.holds(path, bad)
+	}
+}
+
+// block has the store take no new chain of a volume, as where it is full.
+func (b *bench) block(uuid string) {
+	b.t.Helper()
+	if err := os.Mkdir(filepath.Join(b.dir, "state", "guard", uuid, "chain.new"), 0o700); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) unblock(uuid string) {
+	b.t.Helper()
+	if err := os.Remove(filepath.Join(b.dir, "state", "guard", uuid, "chain.new")); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// The lasting name of a loop device has the file and where in it the device begins.
+func TestLoopDevicesOfOneFileHaveNamesOfTheirOwn(t *testing.T) {
+	names := map[string]bool{}
+	for _, offset := range []string{"0", "1048576", "2097152"} {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "loop"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range map[string]string{"backing_file": "/images/disk\n", "offset": offset + "\n"} {
+			if err := os.WriteFile(filepath.Join(dir, "loop", name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		names[Device{ID: "7:0"}.name(dir, dir, "")] = true
+	}
+	if len(names) != 3 {
+		t.Errorf("%v", names)
+	}
+}
