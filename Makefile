@@ -249,11 +249,11 @@ test-interop-long: quiet = 60m
 test-interop-long: setup
 	ORTHRUS_LONG=1 $(test) -v ./test/interop/...
 
-## guard-sequences    what happens to disks, drawn at random in sequences of ten, under the guard's eyes (SEQUENCES=number)
+## guard-sequences    what happens to disks, drawn at random in sequences of ten, under the guard's eyes (GUARD_SEQUENCES=number)
 .PHONY: guard-sequences
-SEQUENCES ?= 5000
+GUARD_SEQUENCES ?= 5000
 guard-sequences:
-	GUARD_SEQUENCES=$(SEQUENCES) $(test) -v -run 'TestNothingThatHappens' ./cmd/internal/guard
+	GUARD_SEQUENCES=$(GUARD_SEQUENCES) $(test) -v -run 'TestNothingThatHappens' ./cmd/internal/guard
 
 ## guard-matrix       what happens to disks, on volumes of every shape in User-Mode Linux, with the guard up, down and killed
 .PHONY: guard-matrix
