@@ -58,8 +58,8 @@ tool    := $(GO) tool -modfile=scripts/tools/go.mod
 # them elsewhere the program is half a MiB smaller.
 busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
 	luks/sector/...
-cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os strings syscall time reflect bufio internal/poll io/fs io encoding/hex encoding/base64 \
-	bytes compress/... path/... sync
+cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os runtime strings syscall time reflect bufio \
+	internal/poll io/fs io encoding/hex encoding/base64 bytes compress/... path/... sync
 compact  = $(cold:%=-gcflags '%=-l') -gcflags '$(module)/...=-l' $(busy:%=-gcflags '$(module)/%=')
 # The collector of Go before 1.26, where there is a choice, is 40 KiB smaller; the heap here is small.
 collects := $(shell GOEXPERIMENT=nogreenteagc $(GO) env GOEXPERIMENT >/dev/null 2>&1 && echo GOEXPERIMENT=nogreenteagc)
@@ -222,7 +222,7 @@ test-uml: setup
 	$(test) -run '$(RUN)' ./test/vm/uml
 
 ## test-callers       programs that call cryptsetup, on a Debian in the virtual machine (RUN=pattern)
-test-callers: quiet = 15m
+test-callers: quiet = 25m
 test-callers: setup
 	$(test) -v -run '$(RUN)' ./test/vm/callers
 

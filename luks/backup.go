@@ -26,7 +26,7 @@ const backupUnit = 4096
 // Backup returns header and keyslot areas as they are on the device: the contents of a header
 // backup file, which holds key material. It fails on a read error.
 func (v *Volume) Backup(ctx context.Context) (image []byte, err error) {
-	err = commit.Locked(ctx, v.dev, false, func() (err error) {
+	err = v.locked(ctx, false, func() (err error) {
 		image, err = v.backup()
 		return err
 	})
@@ -49,10 +49,14 @@ func (v *Volume) backup() ([]byte, error) {
 
 // MetadataEnd is where header and keyslots end on the device that has them, in bytes.
 func (v *Volume) MetadataEnd() uint64 {
-	if v.Version == 1 {
-		return v.LUKS1.MaterialRoom().End()
+	return metadataEnd(v.now())
+}
+
+func metadataEnd(now *view.View) uint64 {
+	if now.Version != 2 {
+		return now.LUKS1.MaterialRoom().End()
 	}
-	return layout.Metadata(v.Choice.Copy)
+	return layout.Metadata(now.Choice.Copy)
 }
 
 // backupSize is the length of a backup in bytes.
@@ -74,12 +78,13 @@ func (v *Volume) backupSize() uint64 {
 func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 	_, unfinished := v.Resume(ctx, nil)
 	_, err := v.ComeHome(ctx)
-	if err = errors.Join(err, v.fits(backup)); err != nil {
+	then := backup.now()
+	if err = errors.Join(err, fits(v.now(), then)); err != nil {
 		return errors.Join(err, unfinished)
 	}
-	if v.Version == 1 {
+	if then.Version == 1 {
 		return v.enter1(ctx, func(s *commit.Session1) error {
-			changes, err := restore.LUKS1(v.dev, s.Now(), backup.dev, backup.LUKS1, backup.LUKS1.Homed())
+			changes, err := restore.LUKS1(v.dev, s.Now(), backup.dev, then.LUKS1, then.LUKS1.Homed())
 			for _, c := range changes {
 				if err != nil {
 					return commit.Preparing(err)
@@ -89,7 +94,7 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 			return err
 		})
 	}
-	err = v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return v.restored(s, backup) })
+	err = v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return v.restored(s, backup.dev, then) })
 	if err != nil {
 		return err
 	}
@@ -98,15 +103,15 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 }
 
 // restored plans the heads of a backup, in a longer keyslots area where the present one is full.
-func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, error) {
-	next, now := backup.Choice.Copy, s.Now()
+func (v *Volume) restored(s *commit.Session, backup Device, then *view.View) (commit.Change, error) {
+	next, now := then.Choice.Copy, s.Now()
 	next.Metadata = next.Metadata.Clone()
 	next.Header.Size = now.Header.Size
 	next.Metadata.SetSizes(now.Header.Size, now.Metadata.KeyslotsSize())
 	if err := relocate.GoOn(now, next, uint64(v.dev.Size())); err != nil {
 		return commit.Change{}, err
 	}
-	c, err := restore.LUKS2(v.dev, now, backup.dev, next)
+	c, err := restore.LUKS2(v.dev, now, backup, next)
 	if !errors.Is(err, luks2.ErrNoRoom) {
 		return c, err
 	}
@@ -117,14 +122,14 @@ func (v *Volume) restored(s *commit.Session, backup *Volume) (commit.Change, err
 		if relocate.Longer(now, longer.Metadata, size, uint64(v.dev.Size())) != nil {
 			break
 		}
-		if away, err := restore.LUKS2(v.dev, now, backup.dev, longer); !errors.Is(err, luks2.ErrNoRoom) {
+		if away, err := restore.LUKS2(v.dev, now, backup, longer); !errors.Is(err, luks2.ErrNoRoom) {
 			return away, err
 		}
 	}
 	return c, err
 }
 
-func (v *Volume) fits(backup *Volume) error {
+func fits(v, backup *view.View) error {
 	switch {
 	case v.Version != backup.Version:
 		return fmt.Errorf("%w: LUKS%d on the device, LUKS%d in the backup", ErrBackup, v.Version, backup.Version)
@@ -143,7 +148,7 @@ func (v *Volume) fits(backup *Volume) error {
 }
 
 // materialEnd is where the keyslots of a LUKS1 volume end, in bytes: they cannot be placed anew.
-func materialEnd(v *Volume) uint64 { return v.LUKS1.Homed().MaterialRoom().End() }
+func materialEnd(v *view.View) uint64 { return v.LUKS1.Homed().MaterialRoom().End() }
 
 // placed1 tells whether both headers keep the material of each keyslot at the same place.
 func placed1(a, b luks1.Header) bool {
@@ -158,43 +163,51 @@ func placed1(a, b luks1.Header) bool {
 // WriteBackup puts a backup on a device that has no valid header of its own: keyslot areas first, header last. Errors
 // before the first write: ErrBackup, a layout.Error, a luks1.FieldError, and a MeanwhileError where there is one now.
 func WriteBackup(ctx context.Context, dev Device, backup *Volume) error {
-	return writeBackup(ctx, dev, backup, func(_ view.View, err error) bool { return err != nil })
+	return (&Volume{dev: dev}).writeBackup(ctx, backup, func(_ view.View, err error) bool { return err != nil })
 }
 
 // Replace puts a backup of the other version of LUKS in the place of this volume's header, which is lost with its far
 // header. Where that is cut off, the device has no header, and WriteBackup goes on. Errors as those of WriteBackup,
 // with a MeanwhileError where the header is not as it was loaded.
 func (v *Volume) Replace(ctx context.Context, backup *Volume) error {
-	return writeBackup(ctx, v.dev, backup, func(now view.View, err error) bool {
-		return err == nil && now.Version == v.Version && now.UUID == v.UUID && now.LUKS1 == v.LUKS1 &&
-			now.Choice.Copy.Header.SeqID == v.Choice.Copy.Header.SeqID
+	seen := v.now()
+	return v.writeBackup(ctx, backup, func(now view.View, err error) bool {
+		return err == nil && now.Version == seen.Version && now.UUID == seen.UUID && now.LUKS1 == seen.LUKS1 &&
+			now.Choice.Copy.Header.SeqID == seen.Choice.Copy.Header.SeqID
 	})
 }
 
 // writeBackup does that where the device, read again under the lock, is as expected.
-func writeBackup(ctx context.Context, dev Device, backup *Volume, expected func(view.View, error) bool) error {
+func (v *Volume) writeBackup(ctx context.Context, backup *Volume,
+	expected func(view.View, error) bool,
+) error {
 	image, err := backup.Backup(ctx)
 	if err != nil {
 		return err
+	}
+	dev := v.dev
+	if dev == nil {
+		return ErrNoDevice
 	}
 	size := uint64(max(dev.Size(), 0))
 	if uint64(len(image)) > size {
 		return fmt.Errorf("%w: %d bytes for a device of %d", ErrBackup, len(image), size)
 	}
-	head := 2 * backup.Choice.Copy.Header.Size
-	if backup.Version == 1 {
+	then := backup.now()
+	head := 2 * then.Choice.Copy.Header.Size
+	if then.Version == 1 {
 		head = luks1.ReservedSize
-		for _, gap := range backup.LUKS1.Gaps(uint64(len(image))) {
+		for _, gap := range then.LUKS1.Gaps(uint64(len(image))) {
 			clear(image[gap.Offset:gap.End()])
 		}
-		err = layout.Fits1(backup.LUKS1, size)
+		err = layout.Fits1(then.LUKS1, size)
 	} else {
-		err = layout.Fits(backup.Choice.Copy, size)
+		err = layout.Fits(then.Choice.Copy, size)
 	}
 	if err != nil {
 		return err
 	}
-	return commit.Locked(ctx, dev, true, func() error {
+	return v.locked(ctx, true, func() error {
 		if !expected(view.Read(dev)) {
 			return &commit.MeanwhileError{Keyslot: -1, Token: -1}
 		}

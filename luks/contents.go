@@ -12,7 +12,8 @@ import (
 type Plaintext = plaintext.Plaintext
 
 // Plaintext opens the data on dev, which is the volume's own device or, with a detached header,
-// the one that holds the data. Errors: ErrUnsupported for segments that are not plain encryption,
+// the one that holds the data. Sectors that are authenticated are only read, and one that was changed is an
+// *integrity.CorruptError. Errors: ErrUnsupported for other segments, and ciphers that only the kernel reads so,
 // those of package sector for ciphers, GeometryError for a device that is too small.
 func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
 	switch {
@@ -21,7 +22,7 @@ func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
 	case key == nil || key.Buffer == nil:
 		return nil, ErrVolumeKey
 	}
-	return plaintext.Open(dev, v.View, key.Bytes())
+	return plaintext.Open(dev, *v.now(), key.Bytes())
 }
 
 // Contents tells where what lies inside the volume ends, decrypting its superblock in user space:

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/convert"
 )
 
@@ -15,10 +14,11 @@ import (
 // ErrLUKSMeta, RequirementsError, header.ErrConflict, ErrUnsupported for another version than 1 and
 // 2 or the one that the volume has.
 func (v *Volume) CheckConvert(version int) error {
-	if version == v.Version || version != 1 && version != 2 {
-		return fmt.Errorf("LUKS%d to LUKS%d: %w", v.Version, version, ErrUnsupported)
+	now := v.now()
+	if version == now.Version || version != 1 && version != 2 {
+		return fmt.Errorf("LUKS%d to LUKS%d: %w", now.Version, version, ErrUnsupported)
 	}
-	return convert.Check(v.dev, v.View)
+	return convert.Check(v.dev, *now)
 }
 
 // Convert turns LUKS1 metadata into LUKS2 metadata or the other way round; data and passphrases
@@ -30,7 +30,7 @@ func (v *Volume) Convert(ctx context.Context, version int) error {
 	if err := v.CheckConvert(version); err != nil {
 		return err
 	}
-	return commit.Locked(ctx, v.dev, true, func() error {
+	return v.locked(ctx, true, func() error {
 		uuid := v.UUID
 		if err := v.load(); err != nil {
 			return err

@@ -26,10 +26,13 @@ var (
 func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot,
 	text []byte,
 ) (keyslot, token int, err error) {
-	if err := errors.Join(v.only2("tokens"), v.CheckRequirements()); err != nil {
+	if key == nil || key.Buffer == nil {
+		return 0, 0, ErrVolumeKey
+	}
+	if err := errors.Join(v.only2("tokens"), v.now().CheckRequirements()); err != nil {
 		return 0, 0, err
 	}
-	s, err := keys.Seal(ctx, v.View, key.Bytes(), passphrase, n)
+	s, err := keys.Seal(ctx, *v.now(), key.Bytes(), passphrase, n)
 	if err == nil {
 		err = s.Try(ctx, key.Bytes(), passphrase)
 	}
@@ -38,7 +41,7 @@ func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewK
 	}
 	err = v.update2(ctx, func(session *commit.Session) (c commit.Change, err error) {
 		c, keyslot, token, err = keys.Enroll(session.Now(), s, n, keys.Bound(key.Digest), text)
-		c.Expect = unlock.Authority(v.View, key)
+		c.Expect = unlock.Authority(*v.now(), key)
 		return c, err
 	})
 	return keyslot, token, err
@@ -49,13 +52,13 @@ func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewK
 // only mark what people type; where it is not nil, what remains has a keyslot in no other token: ErrNobody, in a
 // KeyslotError. LUKS2 only. Further errors are those of KillKeyslot.
 func (v *Volume) Disenroll(ctx context.Context, ids []int, by *Key, marks func(luks2.Token) bool) error {
-	if err := errors.Join(v.only2("tokens"), v.CheckRequirements()); err != nil {
+	if err := errors.Join(v.only2("tokens"), v.now().CheckRequirements()); err != nil {
 		return err
 	}
-	expect := unlock.Authority(v.View, by)
+	expect := unlock.Authority(*v.now(), by)
 	var slots []Keyslot
 	for _, id := range ids {
-		slot, err := v.Keyslot(id)
+		slot, err := v.now().Keyslot(id)
 		if err != nil {
 			return err
 		}

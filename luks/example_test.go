@@ -29,6 +29,21 @@ func ExampleFormat() {
 	// Output: 0a1b2c3d-0000-4000-8000-000000000000 backup aes-xts-plain64 16777216 1
 }
 
+// From a device to a mapping and back. It takes root, and so it is compiled here and run in a virtual machine
+// (test/vm/open_test.go).
+func ExampleOpen() {
+	passphrase := []byte("correct horse")
+	home, err := luks.Open(context.Background(), "/dev/sdb2", passphrase, luks.OpenOptions{Name: "home"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(home.Path, home.Size, "bytes, by keyslot", home.Keyslot)
+	// Mount it, use it, unmount it.
+	if err := home.Close(); err != nil {
+		log.Fatal(err)
+	}
+}
+
 // A second passphrase needs the volume key, which the first one gives.
 func ExampleVolume_AddKey() {
 	ctx := context.Background()

@@ -42,10 +42,10 @@ var (
 
 // Far looks at the far header. It never writes.
 func (v *Volume) Far(ctx context.Context) (f FarHeader, err error) {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return f, nil
 	}
-	err = commit.Locked(ctx, v.dev, false, func() (err error) {
+	err = v.locked(ctx, false, func() (err error) {
 		if err := v.load(); err != nil {
 			return err
 		}
@@ -57,12 +57,16 @@ func (v *Volume) Far(ctx context.Context) (f FarHeader, err error) {
 
 // OwnsFar tells whether a far header is this volume's, as package far documents it; in LUKS1 by the uuid.
 func (v *Volume) OwnsFar(f far.Found) bool {
-	return f.Locator.Of(v.UUID) || v.Version == 2 && f.Of(v.Choice.Copy)
+	now := v.now()
+	return f.Locator.Of(now.UUID) || now.Version == 2 && f.Of(now.Choice.Copy)
 }
 
 // LookFar looks at the far header of a LUKS2 volume whose heads were read, by a caller that still holds the
 // device's lock. It never writes.
 func LookFar(dev Device, heads header.Heads, choice header.Choice) (FarHeader, error) {
+	if dev == nil || choice.Copy.Metadata == nil {
+		return FarHeader{}, ErrNoDevice
+	}
 	return far.Examine(dev, heads, choice.Copy, func() ([]luks2.Extent, error) { return commit.Live(dev) })
 }
 
@@ -81,7 +85,7 @@ func (v *Volume) PlanFar(ctx context.Context) (p FarPlan, err error) {
 // below it. It goes in logged steps, which Resume concludes or takes back after a crash: the data
 // segment gets a fixed size, mappings are made as short, the far header is written, the heads name it.
 func (v *Volume) EnableFar(ctx context.Context, room Room) (p FarPlan, err error) {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return v.PlanFar(ctx)
 	}
 	err = v.transact(ctx, commit.Options{Free: true}, func(s *commit.Session) (steps []commit.Step, err error) {
@@ -100,7 +104,7 @@ func (v *Volume) EnableFar(ctx context.Context, room Room) (p FarPlan, err error
 // heads forget it all the same, and a FarError names what remains. Mappings stay as they are. It refuses
 // with far.ErrRestored, far.ErrCovered, far.ErrUnderWay, far.ErrUnsure, a far.LastCopyError or a far.TokenError.
 func (v *Volume) DisableFar(ctx context.Context) error {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return far.ErrNone
 	}
 	var left error
@@ -117,7 +121,7 @@ func (v *Volume) DisableFar(ctx context.Context) error {
 // GiveUpNewerFar wipes far headers that are newer than the heads, as after a restored backup, and tells where they lay:
 // a person has said that the heads count. The heads go on naming the place until DisableFar or EnableFar.
 func (v *Volume) GiveUpNewerFar(ctx context.Context) (wiped []far.Place, err error) {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return nil, far.ErrNone
 	}
 	if _, err := v.Heal(ctx, false); err != nil {
@@ -133,7 +137,7 @@ func (v *Volume) GiveUpNewerFar(ctx context.Context) (wiped []far.Place, err err
 // EraseFar wipes every far header of the volume, forgotten ones near the device's end too, before its
 // keyslots are destroyed. What cannot be wiped is named by a FarError, and the rest is wiped all the same.
 func (v *Volume) EraseFar(ctx context.Context) error {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return nil
 	}
 	if _, err := v.Heal(ctx, false); err != nil {
@@ -149,7 +153,7 @@ func (v *Volume) EraseFar(ctx context.Context) error {
 // writes nothing, where the ownership rules say so.
 func (v *Volume) SyncFar(ctx context.Context, room *Room, others []far.Found) (FarSync, error) {
 	done := FarSync{Left: map[far.Place]error{}}
-	if v.Version != 2 {
+	if !v.is(2) {
 		return done, far.ErrNone
 	}
 	if _, err := v.Heal(ctx, false); err != nil {

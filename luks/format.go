@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/format"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
@@ -54,7 +55,10 @@ func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions)
 		if err := f.Write(ctx, dev); err != nil {
 			return err
 		}
-		return v.load()
+		if err := v.load(); err != nil || o.Integrity == nil || o.Detached {
+			return err
+		}
+		return WriteTags(ctx, dev, &o, v.Data.Offset)
 	})
 	if err == nil {
 		err = v.prove(ctx, passphrase, o.FirstKeyslot())
@@ -78,4 +82,23 @@ func (v *Volume) prove(ctx context.Context, passphrase []byte, id int) error {
 		return fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
 	return key.Close()
+}
+
+// WriteTags makes the layer of dm-integrity that the sectors of a new volume get their tags in, as the kernel makes it:
+// superblock and empty journal, on the device of the data, from byte offset on. The tags themselves are for whoever
+// writes the data: a sector that was not written is an error when it is read. Format does it where header and data lie
+// on one device.
+func WriteTags(ctx context.Context, data Device, o *FormatOptions, offset uint64) error {
+	if data == nil {
+		return ErrNoDevice
+	}
+	if o == nil || o.Integrity == nil {
+		return ErrUnsupported
+	}
+	l, err := o.Tags(offset, uint64(data.Size()))
+	if err != nil {
+		return err
+	}
+	f := integrity.Format{Layout: l, Data: data, Meta: data}
+	return f.Run(ctx)
 }

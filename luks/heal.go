@@ -15,6 +15,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
 	"github.com/orthrus-luks/orthrus/luks/sector"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // Heal makes both heads of a LUKS2 volume equal to the one in use and reports whether there was
@@ -23,17 +24,18 @@ import (
 // unless forced: an explicit repair knows whose device it is and what is to be given up. In the middle of a
 // reencryption it refuses with header.ErrReencrypting.
 func (v *Volume) Heal(ctx context.Context, force bool) (healed bool, err error) {
-	if v.Version != 2 || v.Choice.Healthy() {
+	seen := v.now()
+	if seen.Version != 2 || seen.Choice.Healthy() {
 		return false, nil
 	}
 	err = v.enter(ctx, commit.Options{Force: force, Heals: true}, func(s *commit.Session) error {
-		if _, choice := s.Heads(); !header.SameGeneration(v.Choice, choice) {
+		if _, choice := s.Heads(); !header.SameGeneration(seen.Choice, choice) {
 			return header.ErrChanged
 		}
 		healed, err = s.Heal()
 		return err
 	})
-	v.Mended = v.Mended || healed
+	v.mended(healed)
 	return healed, err
 }
 
@@ -63,7 +65,7 @@ func (v *Volume) OverwriteFree(ctx context.Context) error {
 // Foreign returns a header.ForeignError where a copy is damaged and the device bears the signature
 // of something else, which may then be what really lives there.
 func (v *Volume) Foreign() error {
-	if v.Version != 2 || !header.Damage(v.Heads) {
+	if now := v.now(); v.dev == nil || now.Version != 2 || !header.Damage(now.Heads) {
 		return nil
 	}
 	foreign, err := commit.ForeignSignatures(v.dev)
@@ -77,38 +79,41 @@ func (v *Volume) Foreign() error {
 // passphrase: keyslots that LoadExamined found damaged open nothing. What other programs destroy afterwards changes
 // no answer, so that KillKeyslot goes by what its caller was told.
 func (v *Volume) Last(k Keyslot) bool {
-	if !k.OpensData() || v.went(k) {
+	v.seen.Lock()
+	sound, dead, began := v.View, v.dead, v.began
+	v.seen.Unlock()
+	if !k.OpensData() || went(began, sound, k) {
 		return false
 	}
-	sound := v.View
 	sound.Keyslots = slices.DeleteFunc(slices.Clone(sound.Keyslots), func(o Keyslot) bool {
-		return o.ID != k.ID && slices.Contains(v.dead, o.ID)
+		return o.ID != k.ID && slices.Contains(dead, o.ID)
 	})
 	return sound.Last(k)
 }
 
 // went tells whether another keyslot for the same key was there when LoadExamined began, and is not: another program
 // took it away while the lock was waited for, and who answers does not know.
-func (v *Volume) went(k Keyslot) bool {
-	if v.began == nil {
+func went(began *view.View, now view.View, k Keyslot) bool {
+	if began == nil {
 		return false
 	}
-	return slices.ContainsFunc(v.began.Keyslots, func(o Keyslot) bool {
+	return slices.ContainsFunc(began.Keyslots, func(o Keyslot) bool {
 		return o.ID != k.ID && o.OpensData() && bytes.Equal(o.Digest.Sum, k.Digest.Sum) &&
-			!slices.ContainsFunc(v.Keyslots, func(now Keyslot) bool { return now.Identity.Same(o.Identity) })
+			!slices.ContainsFunc(now.Keyslots, func(k Keyslot) bool { return k.Identity.Same(o.Identity) })
 	})
 }
 
 // DamagedKeyslots lists the keyslots whose material cannot be read or cannot be encrypted data. One
 // that is not listed may be damaged all the same.
-func (v *Volume) DamagedKeyslots() []int {
-	var ids []int
-	for _, k := range v.Keyslots {
+func (v *Volume) DamagedKeyslots() []int { return damaged(v.dev, v.now()) }
+
+func damaged(dev Device, now *view.View) (ids []int) {
+	for _, k := range now.Keyslots {
 		if !k.Openable() || sector.IsNull(k.Spec.Cipher) || k.Fits() != nil {
 			continue
 		}
 		material := make([]byte, min(uint64(k.Spec.MaterialSize()), k.Area.Size))
-		n, err := v.dev.ReadAt(material, int64(k.Area.Offset))
+		n, err := dev.ReadAt(material, int64(k.Area.Offset))
 		if n < len(material) && err != nil || keyslot.Damaged(material) >= 0 {
 			ids = append(ids, k.ID)
 		}

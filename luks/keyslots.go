@@ -31,15 +31,16 @@ func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewK
 	if key == nil || key.Buffer == nil {
 		return 0, ErrVolumeKey
 	}
-	if err := v.CheckRequirements(); err != nil {
+	now := v.now()
+	if err := now.CheckRequirements(); err != nil {
 		return 0, err
 	}
-	s, err := keys.Seal(ctx, v.View, key.Bytes(), passphrase, n)
+	s, err := keys.Seal(ctx, *now, key.Bytes(), passphrase, n)
 	if err != nil {
 		return 0, err
 	}
-	expect := unlock.Authority(v.View, key)
-	if v.Version == 1 {
+	expect := unlock.Authority(*now, key)
+	if now.Version == 1 {
 		return v.add1(ctx, expect, s, n)
 	}
 	return v.add2(ctx, expect, s, n, keys.Bound(key.Digest))
@@ -50,10 +51,11 @@ func (v *Volume) AddUnboundKey(ctx context.Context, key, passphrase []byte, n Ne
 	if err := v.only2("unbound keyslots"); err != nil {
 		return 0, err
 	}
-	if err := v.CheckRequirements(); err != nil {
+	now := v.now()
+	if err := now.CheckRequirements(); err != nil {
 		return 0, err
 	}
-	s, err := keys.Seal(ctx, v.View, key, passphrase, n)
+	s, err := keys.Seal(ctx, *now, key, passphrase, n)
 	if err != nil {
 		return 0, err
 	}
@@ -97,20 +99,21 @@ func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n N
 	if key == nil || key.Buffer == nil {
 		return 0, ErrVolumeKey
 	}
-	if err := v.CheckRequirements(); err != nil {
+	now := v.now()
+	if err := now.CheckRequirements(); err != nil {
 		return 0, err
 	}
-	slot, err := v.Keyslot(key.Keyslot)
+	slot, err := now.Keyslot(key.Keyslot)
 	if err != nil {
 		return 0, err
 	}
-	s, err := keys.SealOver(ctx, v.dev, v.View, key.Bytes(), passphrase, n, slot.ID)
+	s, err := keys.SealOver(ctx, v.dev, *now, key.Bytes(), passphrase, n, slot.ID)
 	if err != nil {
 		return 0, err
 	}
-	expect := unlock.Authority(v.View, key)
+	expect := unlock.Authority(*now, key)
 	expect.Keyslots = []commit.Identity{slot.Identity}
-	if v.Version == 1 {
+	if now.Version == 1 {
 		err = v.enter1(ctx, func(session *commit.Session1) (err error) {
 			id, err = keys.Change1(session, expect, s, n.ID == At(slot.ID), v.aside(n.Aside))
 			return err
@@ -142,16 +145,17 @@ func (v *Volume) aside(keep func([]byte) error) func() error {
 // ErrKeyslotInactive, keys.ErrReencryption for what a reencryption needs to go on, ErrMeanwhile where the keyslot is
 // another one by now, with ErrLastKey where the others went, with ErrAuthority where the passphrase did.
 func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
-	slot, err := v.Keyslot(id)
+	now := v.now()
+	slot, err := now.Keyslot(id)
 	if err != nil {
 		return err
 	}
-	expect := unlock.Authority(v.View, by)
+	expect := unlock.Authority(*now, by)
 	expect.Keyslots = []commit.Identity{slot.Identity}
 	if slot.OpensData() && !v.Last(slot) {
 		expect.Remains = slot.Digest.Sum
 	}
-	if v.Version == 1 {
+	if now.Version == 1 {
 		return v.update1(ctx, func(h luks1.Header) (commit.Change1, error) { return keys.Kill1(h, expect, id) })
 	}
 	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) { return keys.Kill(s, expect, slot) })
@@ -162,7 +166,7 @@ func (v *Volume) KillKeyslot(ctx context.Context, id int, by *Key) error {
 // without an error, nobody opens the data any more. Keyslots of other keys stay. Heads that contradict each other
 // under one sequence number lose the keyslots of both. EraseFar comes before it, and after it where they do so.
 func (v *Volume) Erase(ctx context.Context) error {
-	if v.Version == 1 {
+	if v.is(1) {
 		return v.update1(ctx, keys.Erase1)
 	}
 	return v.change2(ctx, commit.Options{Ends: true}, keys.Erase)

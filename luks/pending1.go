@@ -16,7 +16,8 @@ import (
 // ComeHome brings the material of a LUKS1 keyslot back where it belongs whose change was cut off on its detour. It
 // tells whether there was any.
 func (v *Volume) ComeHome(ctx context.Context) (came bool, err error) {
-	if _, _, found := v.LUKS1.Stray(); v.Version != 1 || !found {
+	now := v.now()
+	if _, _, found := now.LUKS1.Stray(); now.Version != 1 || !found {
 		return false, nil
 	}
 	err = v.enter1(ctx, func(s *commit.Session1) (err error) {
@@ -37,15 +38,15 @@ type Lost struct {
 // Lost lists what a backup, made before a keyslot was changed in place, has and the device has not. Without the
 // material it cannot be told from a keyslot that was killed since.
 func (v *Volume) Lost(backup *Volume) ([]Lost, error) {
-	if v.Version != 1 || backup.Version != 1 {
+	if !v.is(1) || !backup.is(1) {
 		return nil, nil
 	}
-	return lost1(v.dev, v.LUKS1, backup)
+	return lost1(v.dev, v.now().LUKS1, backup)
 }
 
 func lost1(dev io.ReaderAt, now luks1.Header, backup *Volume) ([]Lost, error) {
 	var list []Lost
-	then := backup.LUKS1
+	then := backup.now().LUKS1
 	if now.UUID != then.UUID || now.Digest != then.Digest {
 		return nil, nil
 	}
@@ -78,7 +79,7 @@ func (v *Volume) TakeBack(ctx context.Context, backup *Volume) (ids []int, err e
 		lost, err := lost1(v.dev, s.Now(), backup)
 		c := commit.Change1{Next: s.Now()}
 		for _, l := range lost {
-			if old := backup.LUKS1.Keyslots[l.Keyslot]; l.Intact {
+			if old := backup.now().LUKS1.Keyslots[l.Keyslot]; l.Intact {
 				c.Next, ids = c.Next.WithKeyslot(l.Keyslot, old.Iterations, old.Salt), append(ids, l.Keyslot)
 			}
 		}

@@ -20,7 +20,7 @@ var ErrFarToken = errors.New("this token belongs to the far header, which has ve
 
 // only2 refuses what LUKS1 has not.
 func (v *Volume) only2(what string) error {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return fmt.Errorf("%s in LUKS1: %w", what, ErrUnsupported)
 	}
 	return nil
@@ -31,7 +31,7 @@ func (v *Volume) only2(what string) error {
 func (v *Volume) settings2(ctx context.Context, expect commit.Expect,
 	set func(h *luks2.Header, m *luks2.Metadata) error,
 ) error {
-	if err := v.CheckRequirements(); err != nil {
+	if err := v.now().CheckRequirements(); err != nil {
 		return err
 	}
 	return v.update2(ctx, func(s *commit.Session) (commit.Change, error) {
@@ -43,7 +43,7 @@ func (v *Volume) settings2(ctx context.Context, expect commit.Expect,
 
 // SetUUID changes the volume's uuid, of either version.
 func (v *Volume) SetUUID(ctx context.Context, uuid string) error {
-	if v.Version == 2 {
+	if v.is(2) {
 		return v.settings2(ctx, commit.Expect{}, func(h *luks2.Header, _ *luks2.Metadata) error {
 			h.UUID = uuid
 			return nil
@@ -83,7 +83,7 @@ func (v *Volume) SetPriority(ctx context.Context, id int, p luks2.Priority) erro
 // expectKeyslot believes that a keyslot is the one that this volume shows; one that it does not show is for
 // the metadata to refuse.
 func (v *Volume) expectKeyslot(id int) commit.Expect {
-	slot, err := v.Keyslot(id)
+	slot, err := v.now().Keyslot(id)
 	if err != nil {
 		return commit.Expect{}
 	}
@@ -128,7 +128,7 @@ func (v *Volume) expectToken(id int) commit.Expect {
 	if id == AnyKeyslot {
 		return commit.Expect{}
 	}
-	t, err := v.Metadata().Token(id)
+	t, err := v.now().Metadata().Token(id)
 	if err != nil {
 		return commit.Expect{Tokens: map[int]json.RawMessage{id: nil}}
 	}

@@ -52,13 +52,13 @@ func (v *Volume) Grow(ctx context.Context, o GrowOptions) error {
 	}
 	// A growth that was cut off behind its last commit leaves it so.
 	lag := v.enter(ctx, commit.Options{}, func(s *commit.Session) error { return s.CatchUp() })
-	if v.FarLag = lag; !resumed {
+	if v.lags(lag); !resumed {
 		return err
 	}
 	if o.Enlarge == nil { // what was resumed was all there was to do
 		return nil
 	}
-	return o.Enlarge(v.Data.Size)
+	return o.Enlarge(v.now().Data.Size)
 }
 
 // PlanShrink tells the steps in which a volume with a far header would make room, before its device is
@@ -109,8 +109,8 @@ func (v *Volume) PlanCancelShrink(ctx context.Context, o GrowOptions) (steps []S
 // and writes nothing. No steps: it has them. Errors are ErrUnsupported, a RequirementsError, and those
 // of relocate.PlanResize.
 func (v *Volume) PlanMetadataSize(ctx context.Context, size MetadataSize) (steps []Step, err error) {
-	if v.Version == 2 {
-		if err := v.CheckRequirements(); err != nil {
+	if now := v.now(); now.Version == 2 {
+		if err := now.CheckRequirements(); err != nil {
 			return nil, err
 		}
 	}

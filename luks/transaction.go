@@ -17,10 +17,10 @@ import (
 // look plans on the heads as they are now, under the shared lock, so that nothing half written by somebody else is
 // judged. It writes nothing and leaves v as it was loaded. LUKS1 has nothing to plan: the error is older then.
 func (v *Volume) look(ctx context.Context, older error, plan func(now luks2.Copy) error) error {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return older
 	}
-	return commit.Locked(ctx, v.dev, false, func() error {
+	return v.locked(ctx, false, func() error {
 		fresh, err := view.Read(v.dev)
 		switch {
 		case err != nil:
@@ -40,14 +40,16 @@ type Step = commit.Step
 // transact heals the heads, plans against what they say under the lock, and carries the steps out. Where there are
 // none, a far header that was left behind by what was cut off is brought into step, or why it was not is said.
 func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *commit.Session) ([]Step, error)) error {
-	if v.Version != 2 {
+	if !v.is(2) {
 		return far.ErrNone
 	}
 	if _, err := v.Heal(ctx, false); err != nil {
 		return err
 	}
-	lag, idle := v.FarLag, true
+	var lag error
+	idle := true
 	err := v.enter(ctx, o, func(s *commit.Session) error {
+		lag = v.FarLag
 		steps, err := plan(s)
 		if err != nil {
 			return err
@@ -58,7 +60,7 @@ func (v *Volume) transact(ctx context.Context, o commit.Options, plan func(s *co
 		return s.Run(s.Now(), steps)
 	})
 	if idle {
-		v.FarLag = lag
+		v.lags(lag)
 	}
 	return err
 }
@@ -71,10 +73,10 @@ type Transaction = relocate.Transaction
 // the cut of its device is pending once that has been made. A log that cannot be used is a
 // relocate.LogError or far.TokenError.
 func (v *Volume) Pending() (Transaction, bool, error) {
-	if v.Version != 2 {
+	if v.dev == nil || !v.is(2) {
 		return Transaction{}, false, nil
 	}
-	return relocate.Pending(v.dev, v.Metadata())
+	return relocate.Pending(v.dev, v.now().Metadata())
 }
 
 // Resume concludes, or takes back, what Pending tells of, from the heads alone and without a
@@ -95,7 +97,7 @@ func (v *Volume) Resume(ctx context.Context, tell func(Step)) (resumed bool, err
 	if err != nil {
 		return true, err
 	}
-	v.Mended = true
+	v.mended(true)
 	// A shrink that was concluded awaits a cut that may have been made; a resize may leave a far header to
 	// be made.
 	if after, found, err := v.Pending(); err != nil || !found || after == pending {

@@ -31,11 +31,11 @@ type UnlockOptions = unlock.Options
 // memory than there is does not stop the others, and is reported where none of them opens. Keyslots
 // of one priority are derived side by side where processors and memory allow.
 func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (*Key, error) {
-	return unlock.Passphrase(ctx, v.dev, v.View, passphrase, o)
+	return unlock.Passphrase(ctx, v.dev, *v.now(), passphrase, o)
 }
 
 // VerifyKey takes over a key that was given and checks that it is the volume key: ErrVolumeKey
 // where it is not, and the key is then closed.
 func (v *Volume) VerifyKey(ctx context.Context, key *secret.Buffer) (*Key, error) {
-	return unlock.Verify(ctx, v.View, key)
+	return unlock.Verify(ctx, *v.now(), key)
 }

@@ -6,16 +6,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/orthrus-luks/orthrus/luks/commit"
-	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
-// Volume is a volume's metadata as it stood when it was loaded or last changed through it. One goroutine at a time may
-// use it. Several may each load a Volume of their own from one device, and change it at once: all that is written is
-// written under the lock.
+// Volume is a volume's metadata as it stood when it was loaded or last changed through it.
+//
+// Several goroutines may call its methods at once: what changes the volume goes one after the other, each change
+// against what the one before has left, and Unlock and the derivations run side by side. A function that is given to a
+// method, as GrowOptions.Tell, must not change the volume. The fields, and the methods of View, are for a goroutine
+// that knows that none changes the volume meanwhile; Now gives the others a copy. Several may also each open a File of
+// their own on one device, load a Volume from it and change that at once: all that is written is written under the
+// device's lock.
 type Volume struct {
 	view.View
 	dev Device
@@ -30,6 +35,35 @@ type Volume struct {
 	dead     []int // what it finds damaged then
 
 	began *view.View // what stood before LoadExamined asked for the lock; nil otherwise
+
+	turn sync.Mutex // of what reads or writes the metadata on the device
+	seen sync.Mutex // of what is above
+}
+
+// Now is what the volume's metadata say now.
+func (v *Volume) Now() view.View { return *v.now() }
+
+func (v *Volume) now() *view.View {
+	if v == nil {
+		return &view.View{}
+	}
+	v.seen.Lock()
+	now := v.View
+	v.seen.Unlock()
+	return &now
+}
+
+// is tells whether the volume is of that version.
+func (v *Volume) is(version int) bool { return v.now().Version == version }
+
+// locked runs do under the device's lock, and alone among all that goes through this Volume.
+func (v *Volume) locked(ctx context.Context, exclusive bool, do func() error) error {
+	if v == nil || v.dev == nil {
+		return ErrNoDevice
+	}
+	v.turn.Lock()
+	defer v.turn.Unlock()
+	return commit.Locked(ctx, v.dev, exclusive, do)
 }
 
 // Data describes the encrypted data.
@@ -61,17 +95,12 @@ func LoadExamined(ctx context.Context, dev Device) (*Volume, error) {
 	return v, err
 }
 
-// FromHeads is the volume of LUKS2 heads that were read from dev already.
-func FromHeads(dev Device, heads header.Heads, choice header.Choice) *Volume {
-	return &Volume{View: view.Of2(heads, choice), dev: dev}
-}
+// FromView is the volume whose metadata were read from dev already.
+func FromView(dev Device, now view.View) *Volume { return &Volume{View: now, dev: dev} }
 
 // Reload reads the metadata again, as Load does.
 func (v *Volume) Reload(ctx context.Context) error {
-	if v.dev == nil {
-		return ErrNoDevice
-	}
-	return commit.Locked(ctx, v.dev, false, v.load)
+	return v.locked(ctx, false, v.load)
 }
 
 // load reads again; the caller holds the lock.
@@ -80,10 +109,13 @@ func (v *Volume) load() error {
 	if err != nil {
 		return err
 	}
-	v.View, v.FarLag, v.dead, v.began = fresh, nil, nil, nil
+	var dead []int
 	if v.examined {
-		v.dead = v.DamagedKeyslots()
+		dead = damaged(v.dev, &fresh)
 	}
+	v.seen.Lock()
+	defer v.seen.Unlock()
+	v.View, v.FarLag, v.dead, v.began = fresh, nil, dead, nil
 	return nil
 }
 
@@ -92,16 +124,30 @@ func (v *Volume) Device() Device { return v.dev }
 
 // enter runs do under the exclusive lock, on this volume as it is then, and loads it again.
 func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Session) error) error {
-	o.UUID = v.UUID
-	return commit.Locked(ctx, v.dev, true, func() error {
+	return v.locked(ctx, true, func() error {
+		o.UUID = v.UUID
 		s, err := commit.Begin(v.dev, o)
 		if err != nil {
 			return v.converted(err)
 		}
 		err = errors.Join(do(s), s.Since(v.load()))
-		v.FarLag = s.Lag()
+		v.lags(s.Lag())
 		return err
 	})
+}
+
+// lags notes why the far header was left as it was.
+func (v *Volume) lags(err error) {
+	v.seen.Lock()
+	v.FarLag = err
+	v.seen.Unlock()
+}
+
+// mended notes that something was.
+func (v *Volume) mended(it bool) {
+	v.seen.Lock()
+	v.Mended = v.Mended || it
+	v.seen.Unlock()
 }
 
 // converted puts the loser of a race with a conversion into words of its own.
@@ -115,7 +161,7 @@ func (v *Volume) converted(failed error) error {
 
 // enter1 is enter for LUKS1.
 func (v *Volume) enter1(ctx context.Context, do func(*commit.Session1) error) error {
-	return commit.Locked(ctx, v.dev, true, func() error {
+	return v.locked(ctx, true, func() error {
 		s, err := commit.Begin1(v.dev, v.UUID)
 		if err != nil {
 			return v.converted(err)

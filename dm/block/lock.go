@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -51,6 +52,9 @@ func (d *Device) Lock(ctx context.Context, kind LockKind) (*Lock, error) {
 // Errors are *PathError with the cause: ctx.Err(), ErrReplaced for an image that was renamed
 // away, or what kept the lock directory from being made.
 func (dir LockDirectory) Lock(ctx context.Context, d *Device, kind LockKind) (*Lock, error) {
+	if d == nil {
+		return nil, &PathError{Op: "lock", Err: fs.ErrInvalid}
+	}
 	if !d.hold() {
 		return nil, &PathError{Op: "lock", Path: d.path, Kind: ErrHeld}
 	}

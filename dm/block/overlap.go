@@ -15,6 +15,9 @@ type ground struct {
 // lie on the same disk or file at all: by whatever name, and through loop devices and partitions. Where one stands on
 // the other through something else (multipath, RAID 1, a linear mapping) and is as long, they begin together.
 func (d *Device) StartIn(other *Device) (at int64, same bool) {
+	if other == nil {
+		return 0, false
+	}
 	below, under := d.ground(), other.ground()
 	if below.file == under.file && below.device == under.device {
 		return under.at - below.at, true

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"sync"
 )
@@ -136,4 +137,16 @@ func (r *Replay) restore(p place, data, tag []byte) error {
 	r.journal.block(data[:0], r.raw, int(p.entry))
 	copy(tag, r.journal.tagOf(r.journal.entry(r.raw, int(p.entry))))
 	return nil
+}
+
+// ReadBlock reads one block and its tag, which is not judged, as they are once the journal is replayed. data and tag
+// are as long as a block and a tag.
+func (l *Layout) ReadBlock(dev io.ReaderAt, r *Replay, sector uint64, data, tag []byte) error {
+	n, err := dev.ReadAt(data, l.DataByte(sector))
+	if n == len(data) {
+		if n, err = dev.ReadAt(tag, l.TagByte(sector)); n == len(tag) {
+			return r.overlay(sector, data, tag)
+		}
+	}
+	return fmt.Errorf("integrity: reading sector %d: %w", sector, err)
 }

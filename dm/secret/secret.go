@@ -96,11 +96,9 @@ func (b *Buffer) Len() int {
 	return b.length
 }
 
-// Truncate shortens the Buffer to n bytes and wipes what it cuts off.
+// Truncate shortens the Buffer to n bytes, 0 at least, and wipes what it cuts off. It makes nothing longer.
 func (b *Buffer) Truncate(n int) {
-	if n < 0 || n > b.length {
-		panic("secret: truncation beyond the buffer")
-	}
+	n = max(0, min(n, b.length))
 	Wipe(b.region[n:b.length])
 	b.length = n
 }

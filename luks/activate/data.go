@@ -5,6 +5,7 @@ package activate
 import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 )
 
 // Data is the block device that holds encrypted data.
@@ -14,6 +15,8 @@ type Data struct {
 	ReadAhead uint   // 512-byte sectors
 	ReadOnly  bool
 	DiskSeq   uint64 // tells disks of one number apart; 0 where the kernel does not count them
+
+	Tags *integrity.Superblock // of a volume whose sectors are authenticated
 }
 
 // Describe is what a mapping needs to know of an open block device.

@@ -29,7 +29,7 @@ func Length(device, offset, fixed uint64, sectorSize int) (uint64, error) {
 		}
 		return fixed / 512, nil
 	}
-	size := uint64(sectorSize)
+	size := uint64(max(sectorSize, 512))
 	if device < offset || (device-offset)/size == 0 {
 		return 0, &SizeError{Device: device, Needed: offset + size}
 	}

@@ -129,6 +129,8 @@ func Ranges(table dm.Table, faces []block.Face) []luks2.Extent {
 			device, offset = t.Device, t.Offset
 		case *target.Linear:
 			device, offset = t.Device, t.Offset
+		case *target.Integrity:
+			device, offset, length = t.Device, t.Offset, math.MaxInt64/512-t.Offset // tags and all
 		case *target.Error, *target.Zero:
 			continue
 		default:

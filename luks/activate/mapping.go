@@ -46,6 +46,9 @@ type Mapping struct {
 	Flags          target.CryptFlags
 	ReadOnly       bool
 	ReadAhead      uint // least read-ahead, 512-byte sectors: that of Device
+	Tag            Tag  // of each sector, where they are authenticated
+	// Tags is the line of dm-integrity that Activate puts below; nil where there is none, or where Device is that.
+	Tags *target.Integrity
 }
 
 // UUID is the mapping's device-mapper uuid, "CRYPT-LUKS2-<uuid without dashes>-<name>", by which
@@ -74,6 +77,7 @@ func (m Mapping) Target(byRing bool) (*target.Crypt, error) {
 	t := &target.Crypt{
 		Length: m.Length, Cipher: m.Cipher, IVOffset: m.IVOffset, Device: m.Device.String(),
 		Offset: m.Offset, Flags: m.Flags,
+		IntegrityTag: m.Tag.Size, IntegrityKind: m.Tag.Kind, IntegrityKeySize: m.Tag.KeySize,
 	}
 	if m.SectorSize != 512 {
 		t.SectorSize = uint32(m.SectorSize)
@@ -96,6 +100,13 @@ func (m Mapping) keyless() bool { return m.Key.Len() == 0 || sector.IsNull(m.Cip
 // Activate makes the mapping and returns when its node is there. On failure no device is left
 // behind. Errors are those of dm.Control.Activate.
 func Activate(ctx context.Context, c *dm.Control, m Mapping) (dm.Info, error) {
+	if m.Tag.Size == 0 {
+		return activateCrypt(ctx, c, m)
+	}
+	return activateTagged(ctx, c, m)
+}
+
+func activateCrypt(ctx context.Context, c *dm.Control, m Mapping) (dm.Info, error) {
 	var info dm.Info
 	err := withKey(m, func(byRing bool) error {
 		return m.withTable(byRing, func(table dm.Table) (err error) {

@@ -58,6 +58,9 @@ func (o Options) check2(size uint64) (Geometry, error) {
 		return Geometry{}, err
 	}
 	g, err := geometryOf(o, size)
+	if err == nil {
+		err = o.checkTags(g, size)
+	}
 	if err != nil || !o.FarHeader || size == 0 {
 		return g, err
 	}

@@ -35,7 +35,7 @@ func (o Options) Complete(ctx context.Context, size int64) (Options, error) {
 		o.Hash = defaultHash
 	}
 	if o.KeySize == 0 {
-		o.KeySize = defaultKeySize(o.Cipher)
+		o.KeySize = o.defaultKeySize()
 	}
 	if o.SectorSize == 0 {
 		o.SectorSize = o.largestSector(uint64(size))
@@ -57,12 +57,19 @@ func (o Options) Complete(ctx context.Context, size int64) (Options, error) {
 	return o, err
 }
 
-// defaultKeySize is that of a cipher's volume key, bytes: xts has two keys.
-func defaultKeySize(cipher string) int {
-	if strings.Contains(cipher, "-xts-") {
-		return 64
+// defaultKeySize is that of the volume key, bytes: xts has two keys, and a MAC has one behind the cipher's.
+func (o *Options) defaultKeySize() int {
+	size := 32
+	if strings.Contains(o.Cipher, "-xts-") {
+		size = 64
 	}
-	return 32
+	if o.Integrity == nil {
+		return size
+	}
+	if s, err := o.Scheme(); err == nil {
+		size = s.DefaultKey()
+	}
+	return size
 }
 
 // largestSector is 4096 bytes where all that is given are whole sectors of that.

@@ -24,6 +24,9 @@ func (o Options) plan2(ctx context.Context, size uint64, key, passphrase []byte)
 	if err != nil {
 		return f, err
 	}
+	if err := o.checkTags(g, size); err != nil {
+		return f, err
+	}
 	m, err := newMetadata2(ctx, key, g, o)
 	if err != nil {
 		return f, err
@@ -39,7 +42,7 @@ func (o Options) plan2(ctx context.Context, size uint64, key, passphrase []byte)
 		}
 	}
 	return commit.Format{
-		Zero:  append(o.Wipe, oldMetadata(g, o, size)),
+		Zero:  append(append(o.Wipe, oldMetadata(g, o, size)), o.oldTags(g)...),
 		Noise: m.KeyslotsExtent(g.HeaderSize),
 		Areas: []commit.Area{area},
 		Head:  o.headOf(m, g), Far: place,
@@ -71,6 +74,7 @@ func newMetadata2(ctx context.Context, key []byte, g Geometry, o Options) (*luks
 	m := luks2.NewMetadata(g.HeaderSize, g.KeyslotsSize)
 	segment := m.AddCrypt(luks2.Segment{
 		Offset: g.DataOffset, Dynamic: true, Encryption: o.Cipher, SectorSize: uint32(o.SectorSize),
+		Integrity: o.Integrity,
 	})
 	d, err := digest.New(ctx, key, o.Hash, max(o.DigestIterations, digest.MinIterations), 0, rand.Reader)
 	if err != nil {
@@ -94,7 +98,7 @@ func (o Options) FarPlace(g Geometry, size uint64) (relocate.FarPlan, error) {
 	m := luks2.NewMetadata(g.HeaderSize, g.KeyslotsSize)
 	m.AddCrypt(luks2.Segment{
 		Offset: g.DataOffset, Dynamic: true, Encryption: o.Cipher,
-		SectorSize: uint32(o.SectorSize),
+		SectorSize: uint32(o.SectorSize), Integrity: o.Integrity,
 	})
 	return relocate.PlaceFar(o.headOf(m, g), size)
 }

@@ -49,6 +49,10 @@ type Options struct {
 	NoData          bool   // the device may end before the data begins, and so hold none
 	MetadataSize    uint64 // LUKS2: of one head, bytes; 0 for 16 KiB
 	KeyslotsSize    uint64 // LUKS2: of the keyslots area, bytes; 0 for what fits before the data
+	// Integrity has sectors authenticated (LUKS2); LegacyPadding lays their tags out for kernels before 5.5. KeySize is
+	// that of both keys together.
+	Integrity     *luks2.Integrity
+	LegacyPadding bool
 	// FarHeader makes a third copy of the header at the device's end: see Options.FarPlace for whether it can.
 	FarHeader bool
 

@@ -81,7 +81,7 @@ func (g grub) refuses(r Report) (why []string) {
 		if w := grubCipher(s.Cipher); w != "" {
 			why = append(why, fmt.Sprintf("segment %d: %s", s.ID, w))
 		}
-		if s.integrity {
+		if s.Integrity != "" {
 			why = append(why, fmt.Sprintf("segment %d: authenticated encryption", s.ID))
 		}
 		if s.Type != "crypt" {

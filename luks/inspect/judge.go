@@ -202,7 +202,10 @@ func (r *Report) segments2(m *luks2.Metadata, size uint64) {
 	for _, s := range m.Segments() {
 		one := Segment{
 			ID: s.ID, Type: s.Type, Offset: s.Offset, Size: s.Size, Dynamic: s.Dynamic, Backup: s.Backup(),
-			Cipher: s.Encryption, SectorSize: s.SectorSize, recorded: s.Size, integrity: s.Integrity != nil,
+			Cipher: s.Encryption, SectorSize: s.SectorSize, recorded: s.Size,
+		}
+		if s.Integrity != nil {
+			one.Integrity = s.Integrity.Type
 		}
 		if s.Dynamic && size > s.Offset {
 			one.Size = size - s.Offset

@@ -92,9 +92,9 @@ type Segment struct {
 	Backup     bool   `json:"backup,omitempty"`
 	Cipher     string `json:"cipher,omitempty"`
 	SectorSize uint32 `json:"sector_size,omitempty"`
+	Integrity  string `json:"integrity,omitempty"`
 
-	recorded  uint64 // what the header says
-	integrity bool
+	recorded uint64 // what the header says
 }
 
 // Token is one token.

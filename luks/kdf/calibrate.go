@@ -36,7 +36,7 @@ const samples = 2
 // machine's, and by half of what is free where that matters (see MemoryLimit). It returns an error
 // of Derive, or the context's.
 func Calibrate(ctx context.Context, r Request) (Params, error) {
-	if r.KeySize == 0 {
+	if r.KeySize <= 0 {
 		r.KeySize = 32
 	}
 	if r.Type == PBKDF2 {

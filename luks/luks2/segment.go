@@ -3,6 +3,7 @@
 package luks2
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -127,10 +128,24 @@ func (s Segment) encode() *object {
 		o.set("encryption", quote(s.Encryption))
 		o.set("sector_size", number(uint64(s.SectorSize)))
 	}
+	if s.Integrity != nil {
+		o.set("integrity", s.Integrity.encode())
+	}
 	if len(s.Flags) > 0 {
 		o.set("flags", list(s.Flags))
 	}
 	return o
+}
+
+func (i *Integrity) encode() json.RawMessage {
+	o := &object{}
+	o.set("type", quote(i.Type))
+	o.set("journal_encryption", quote(i.JournalEncryption))
+	o.set("journal_integrity", quote(i.JournalIntegrity))
+	if i.KeySize != 0 {
+		o.set("key_size", number(uint64(i.KeySize)))
+	}
+	return o.text()
 }
 
 // SetSegmentSize changes the size (bytes) of a segment; 0 makes it dynamic.

@@ -23,7 +23,7 @@ func Example() {
 	path := exampleImage(ctx)
 	defer os.RemoveAll(filepath.Dir(path))
 
-	volume, err := open.Inspect(ctx, open.Request{Header: path})
+	volume, err := luks.Inspect(ctx, luks.Request{Header: path})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func Example() {
 		return secret.From(next)
 	}}
 	sources := append(open.Tokens(volume.Volume, token.Help{}), open.Entry{Source: person})
-	win, err := volume.Unlock(ctx, sources, luks.UnlockOptions{})
+	win, err := open.Unlock(ctx, volume.Volume, sources, luks.UnlockOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

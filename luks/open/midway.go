@@ -9,13 +9,14 @@ import (
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/target"
+	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
 
 // MapMidway maps a volume in the middle of a reencryption: each piece of the data, in their order, under the key that
 // it is under. The caller has verified keys and metadata. The keys go into the table. On failure nothing is left.
-func (o *Opening) MapMidway(ctx context.Context, control *dm.Control, name string, run *reencrypt.Run,
+func MapMidway(ctx context.Context, o *luks.Opening, control *dm.Control, name string, run *reencrypt.Run,
 	pieces []reencrypt.Piece, keys reencrypt.Keys, flags target.CryptFlags,
 ) error {
 	table, err := Midway(o.Disk.Device.String(), run, pieces, keys, flags)

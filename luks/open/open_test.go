@@ -50,9 +50,9 @@ func volume(t *testing.T) *luks.Volume {
 	return o.Volume
 }
 
-func inspect(t *testing.T, path string) *Opening {
+func inspect(t *testing.T, path string) *luks.Opening {
 	t.Helper()
-	o, err := Inspect(t.Context(), Request{Header: path})
+	o, err := luks.Inspect(t.Context(), luks.Request{Header: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func word(t *testing.T, text string) Entry {
 func TestAVolumeOpensByAnyOfItsSources(t *testing.T) {
 	o := inspect(t, image(t))
 	any := luks.UnlockOptions{}
-	win, err := o.Unlock(t.Context(), []Entry{word(t, "two"), word(t, "one")}, any)
+	win, err := Unlock(t.Context(), o.Volume, []Entry{word(t, "two"), word(t, "one")}, any)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,14 +87,14 @@ func TestAVolumeOpensByAnyOfItsSources(t *testing.T) {
 		b, err := secret.Copy(win.Key.Bytes())
 		return Secret{Buffer: b, VolumeKey: true}, err
 	}}}
-	again, err := o.Unlock(t.Context(), []Entry{volumeKey}, any)
+	again, err := Unlock(t.Context(), o.Volume, []Entry{volumeKey}, any)
 	if err != nil || !again.Key.Equal(win.Key.Bytes()) {
 		t.Errorf("by the key itself: %v", err)
 	}
 	if err := again.Key.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := o.Unlock(t.Context(), []Entry{word(t, "two")}, any); !errors.Is(err, luks.ErrPassphrase) {
+	if _, err := Unlock(t.Context(), o.Volume, []Entry{word(t, "two")}, any); !errors.Is(err, luks.ErrPassphrase) {
 		t.Errorf("a wrong passphrase: %v", err)
 	}
 }
@@ -125,14 +125,14 @@ func TestTokensThatCanBeUsedAreSources(t *testing.T) {
 		t.Fatalf("%+v", entries)
 	}
 	any := luks.UnlockOptions{}
-	if _, err := o.Unlock(t.Context(), entries, any); !errors.Is(err, token.ErrAbsent) {
+	if _, err := Unlock(t.Context(), o.Volume, entries, any); !errors.Is(err, token.ErrAbsent) {
 		t.Errorf("%v", err)
 	}
 	first, err := o.Metadata().Token(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := o.Unlock(t.Context(), []Entry{{Source: TokenSource{Token: first}}}, any); !errors.Is(err, token.ErrNotUsed) {
+	if _, err := Unlock(t.Context(), o.Volume, []Entry{{Source: TokenSource{Token: first}}}, any); !errors.Is(err, token.ErrNotUsed) {
 		t.Errorf("a token that only shows itself: %v", err)
 	}
 }
@@ -149,7 +149,7 @@ func TestADamagedCopyIsMendedOnceAndNotReadOnly(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	only, err := Inspect(t.Context(), Request{Header: path, ReadOnly: true})
+	only, err := luks.Inspect(t.Context(), luks.Request{Header: path, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestTheDeviceIsOpenedOnce(t *testing.T) {
 	if _, err := unix.InotifyAddWatch(watch, path, unix.IN_OPEN|unix.IN_CLOSE); err != nil {
 		t.Fatal(err)
 	}
-	o, err := Inspect(t.Context(), Request{Header: path, NoLocks: true})
+	o, err := luks.Inspect(t.Context(), luks.Request{Header: path, NoLocks: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestTheDeviceIsOpenedOnce(t *testing.T) {
 	if _, err := o.Heal(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	win, err := o.Unlock(t.Context(), []Entry{word(t, "one")}, luks.UnlockOptions{})
+	win, err := Unlock(t.Context(), o.Volume, []Entry{word(t, "one")}, luks.UnlockOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
+	"github.com/orthrus-luks/orthrus/luks/authentic"
 	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -23,18 +24,22 @@ type Plaintext struct {
 	dev    header.Device
 	cipher *sector.Cipher
 	data   view.Data
-	size   int64 // bytes
+	size   int64             // bytes
+	tagged *authentic.Reader // nil where sectors are not authenticated
 }
 
-// Open takes the volume's key. dev holds the data. Errors: fault.ErrUnsupported for segments that are not plain
-// encryption, a luks2.RequirementsError, those of package sector for ciphers, a fault.GeometryError for a
-// device that is too small.
+// Open takes the volume's key. dev holds the data. Sectors that are authenticated are only read, and only those of
+// aes-gcm and of xts with an HMAC. Errors: fault.ErrUnsupported for other segments, a luks2.RequirementsError, those of
+// packages sector, authentic and dm/integrity, a fault.GeometryError for a device that is too small.
 func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
-	if v.Data.Type != "crypt" || v.Data.Integrity != nil {
+	if v.Data.Type != "crypt" {
 		return nil, fmt.Errorf("segment of type %q: %w", v.Data.Type, fault.ErrUnsupported)
 	}
 	if err := v.CheckRequirements(); err != nil {
 		return nil, err
+	}
+	if v.Data.Integrity != nil {
+		return openTagged(dev, v, key)
 	}
 	size, err := length(v.Data, dev.Size())
 	if err != nil {
@@ -45,6 +50,28 @@ func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
 		return nil, err
 	}
 	return &Plaintext{dev: dev, cipher: c, data: v.Data, size: size}, nil
+}
+
+// ErrReadOnly refuses to write sectors that are authenticated.
+var ErrReadOnly = errors.New("authenticated sectors are only read here")
+
+func openTagged(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
+	i := v.Data.Integrity
+	scheme, err := authentic.Of(v.Data.Cipher, i.Type, int(i.KeySize))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", fault.ErrUnsupported, err)
+	}
+	r, err := authentic.NewReader(dev, scheme, key, v.Data.SectorSize, v.Data.Offset, uint64(dev.Size()))
+	if v.Data.IVTweak != 0 {
+		err = authentic.ErrNoReader
+	}
+	if errors.Is(err, authentic.ErrNoReader) {
+		err = fmt.Errorf("cipher %s: %w: %w", v.Data.Cipher, fault.ErrUnsupported, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Plaintext{size: r.Size(), tagged: r}, nil
 }
 
 // length is that of the data on a device of that size, in bytes and whole sectors.
@@ -66,13 +93,23 @@ func length(d view.Data, device int64) (int64, error) {
 func (p *Plaintext) Size() int64 { return p.size }
 
 // Close wipes the round keys. The device stays open.
-func (p *Plaintext) Close() { p.cipher.Close() }
+func (p *Plaintext) Close() {
+	if p.tagged != nil {
+		p.tagged.Close()
+		return
+	}
+	p.cipher.Close()
+}
 
 // ReadAt decrypts len(b) bytes from offset off.
 func (p *Plaintext) ReadAt(b []byte, off int64) (int, error) {
 	b, end := p.clip(b, off)
 	if len(b) == 0 {
 		return 0, end
+	}
+	if p.tagged != nil {
+		n, err := p.tagged.ReadAt(b, off)
+		return n, errors.Join(err, end)
 	}
 	first, buf := p.window(off, len(b))
 	if err := p.load(buf, first); err != nil {
@@ -83,6 +120,9 @@ func (p *Plaintext) ReadAt(b []byte, off int64) (int, error) {
 
 // WriteAt encrypts b to offset off; sectors written in part are read first.
 func (p *Plaintext) WriteAt(b []byte, off int64) (int, error) {
+	if p.tagged != nil {
+		return 0, ErrReadOnly
+	}
 	whole := len(b)
 	b, _ = p.clip(b, off)
 	if len(b) < whole {

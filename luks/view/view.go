@@ -103,7 +103,7 @@ func (v View) Last(k Keyslot) bool {
 
 // Keys are the digests of the keys that data need: one or, in a reencryption between two keys, both of them.
 func (v View) Keys() [][]byte {
-	if v.Version == 1 {
+	if v.Version != 2 {
 		return [][]byte{v.KeyDigest()}
 	}
 	var list [][]byte
@@ -145,13 +145,14 @@ func (v View) CheckRequirements() error {
 }
 
 // CheckMappable refuses what cannot be mapped as one crypt line: requirements that are not met
-// (luks2.RequirementsError), authenticated encryption and segments of other types (fault.SegmentError).
+// (luks2.RequirementsError), and segments of other types (fault.SegmentError). Authenticated encryption lies on a layer
+// of its own.
 func (v View) CheckMappable() error {
 	if err := v.CheckRequirements(); err != nil {
 		return err
 	}
-	if v.Data.Integrity != nil || v.Data.Type != "crypt" {
-		return &fault.SegmentError{Type: v.Data.Type, Integrity: v.Data.Integrity != nil}
+	if v.Data.Type != "crypt" {
+		return &fault.SegmentError{Type: v.Data.Type}
 	}
 	return nil
 }

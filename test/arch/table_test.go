@@ -52,6 +52,7 @@ var rules = []rule{
 	{pkg: "luks/signature", may: []string{"dm/extent", "dm/uuid"}, pure: true},
 	{pkg: "luks/sealed", pure: true},
 	{pkg: "luks/luks1", may: []string{"dm/extent", "luks/hashalg"}, pure: true},
+	{pkg: "luks/authentic", may: []string{"dm/extent", "dm/integrity", "luks/sector"}, pure: true},
 	{pkg: "luks/luks2", may: []string{"dm/extent", "dm/target", "luks/hashalg"}, pure: true},
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
@@ -70,7 +71,7 @@ var rules = []rule{
 	{pkg: "luks/fault", pure: true},
 	{pkg: "luks/view", may: []string{"luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/unlock", may: []string{"dm/secret", "luks/commit", "luks/fault", "luks/kdf", "luks/keyslot", "luks/luks2", "luks/sector", "luks/view"}, pure: true},
-	{pkg: "luks/plaintext", may: []string{"dm/extent", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
+	{pkg: "luks/plaintext", may: []string{"dm/extent", "luks/authentic", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},
@@ -95,7 +96,7 @@ var rules = []rule{
 	{
 		pkg: "luks/format", pure: true,
 		may: []string{
-			"dm/extent", "dm/secret", "dm/uuid", "luks/commit", "luks/digest", "luks/fault", "luks/far", "luks/kdf", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/relocate",
+			"dm/extent", "dm/integrity", "dm/secret", "dm/uuid", "luks/authentic", "luks/commit", "luks/digest", "luks/fault", "luks/far", "luks/kdf", "luks/keys", "luks/keyslot", "luks/luks1", "luks/luks2", "luks/relocate",
 			"luks/sector", "luks/view",
 		},
 	},
@@ -110,8 +111,8 @@ var rules = []rule{
 	{pkg: "luks/token/tang", may: []string{"dm/secret", "luks/token/curve", "luks/token/ready"}, other: []string{xsys}},
 	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
-	{pkg: "luks", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
-	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/secret", "dm/target", "luks", "luks/..."}},
+	{pkg: "luks", may: []string{"dm", "dm/block", "dm/extent", "dm/integrity", "dm/secret", "dm/target", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
+	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/integrity", "dm/secret", "dm/target", "luks", "luks/..."}},
 
 	// Commands.
 	{pkg: "cmd/internal/printable", pure: true}, // what came from a disk, fit for a terminal

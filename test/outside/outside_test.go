@@ -3,6 +3,7 @@
 package outside
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,18 +75,22 @@ func (r *room) race() []string {
 	return []string{"-race"}
 }
 
+// blank makes an empty image.
+func (r room) blank(name string) string {
+	r.t.Helper()
+	path := filepath.Join(r.dir, name)
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 24<<20)); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
 func TestProgramsOfOthersBuildAndRun(t *testing.T) {
 	r := newRoom(t)
 	r.run("go", "vet", "./...")
 	r.run("go", append(append([]string{"build", "-o", "bin/"}, r.race()...), "./...")...)
 
-	image := filepath.Join(r.dir, "0.img")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 24<<20); err != nil {
-		t.Fatal(err)
-	}
+	image := r.blank("0.img")
 	const said = "LUKS2, aes-xts-plain64, 2 keyslots, sectors of 4096, keyslot 1 reads \"two heads\"\n"
 	if got := r.run("bin/add", image); got != said {
 		t.Errorf("add: %q, want %q", got, said)
@@ -106,5 +111,11 @@ func TestProgramsOfOthersBuildAndRun(t *testing.T) {
 	got := r.run("bin/list", append(paths, "go.mod")...)
 	if strings.Count(got, ".img: LUKS2 ") != 100 || !strings.HasSuffix(got, "go.mod: no volume\n") {
 		t.Errorf("list: %s", got)
+	}
+	for _, version := range []string{"1", "2"} {
+		want := "LUKS" + version + ", 3 keyslots, opens by [\"second\" \"third\" \"fourth\"], damaged []\n"
+		if got := r.run("bin/share", version, r.blank("shared"+version)); got != want {
+			t.Errorf("share: %q, want %q", got, want)
+		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
-	"github.com/orthrus-luks/orthrus/luks/open"
 )
 
 // farPatience is how long a volume is waited for before a far header of it is looked for, on devices that
@@ -130,7 +129,7 @@ func (t *task) inspect(ctx context.Context) error {
 	if t.far != nil {
 		return t.inspectFar(ctx)
 	}
-	opening, err := open.Inspect(ctx, t.request())
+	opening, err := luks.Inspect(ctx, t.request())
 	var none *header.NoHeaderError
 	switch {
 	case err == nil:
@@ -167,7 +166,7 @@ func (t *task) inspectFar(ctx context.Context) (err error) {
 	}
 	r := t.request()
 	r.Header = ""
-	t.opening = open.Of(t.target.LUKS, r)
+	t.opening = luks.NewOpening(t.target.LUKS, r)
 	t.release = append(t.release, t.opening.Close)
 	return nil
 }

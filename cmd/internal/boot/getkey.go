@@ -127,7 +127,7 @@ func (t *task) derive(ctx context.Context, s open.Secret) (*luks.Key, error) {
 	key, err := open.Bounded(limited, closeKey, func(ctx context.Context) (*luks.Key, error) {
 		defer leave()
 		s.Buffer = own
-		key, err := t.opening.Attempt(ctx, s, t.unlocking())
+		key, err := open.Attempt(ctx, t.opening.Volume, s, t.unlocking())
 		return key, errors.Join(err, own.Close())
 	})
 	if errors.Is(err, open.ErrHangs) {

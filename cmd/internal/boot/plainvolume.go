@@ -28,7 +28,7 @@ func (t *task) preparePlain() error {
 	if err := t.checkCipher(t.target.Options.Cipher); err != nil {
 		return err
 	}
-	t.opening = open.Of(nil, t.request())
+	t.opening = luks.NewOpening(nil, t.request())
 	t.release = append(t.release, t.opening.Close)
 	return t.claim()
 }

@@ -24,12 +24,26 @@ func (t *task) checkCipher(cipher string) error {
 	return nil
 }
 
+// checkProtection: where nobody says which ciphers are allowed, one that authenticates sectors is, in the way that new
+// volumes are given it.
+func (t *task) checkProtection(v *luks.Volume) error {
+	named := len(t.plan.Policy.Ciphers) > 0 || strings.TrimSpace(t.target.Options.Ciphers) != ""
+	if v.Data.Integrity == nil || named {
+		return t.checkCipher(v.Data.Cipher)
+	}
+	scheme, err := v.Scheme()
+	if err == nil {
+		err = scheme.ForNew()
+	}
+	return err
+}
+
 // judge holds a loaded volume against what the plan allows, before any key is asked for.
 func (t *task) judge(v *luks.Volume, p plan.Volume) error {
 	if err := v.CheckMappable(); err != nil {
 		return err
 	}
-	if err := t.checkCipher(v.Data.Cipher); err != nil {
+	if err := t.checkProtection(v); err != nil {
 		return err
 	}
 	if p.Options.Fixed != "" {

@@ -108,9 +108,9 @@ func ids(slots []luks.Keyslot) []int {
 }
 
 // request is what is to be opened.
-func (t *task) request() open.Request {
+func (t *task) request() luks.Request {
 	readOnly := t.target.Options.ReadOnly || t.config.TestOnly
-	return open.Request{Header: t.target.Header, Data: t.target.Node, ReadOnly: readOnly}
+	return luks.Request{Header: t.target.Header, Data: t.target.Node, ReadOnly: readOnly}
 }
 
 // claim makes sure that nothing else holds the data device.

@@ -25,7 +25,7 @@ type task struct {
 	target   Target
 	outcome  Outcome
 	keyslots open.Keyslots
-	opening  *open.Opening
+	opening  *luks.Opening
 	share    *share
 	tcrypt   *tcryptVolume  // of that format alone
 	far      *far.Found     // stands in for the heads, which are lost

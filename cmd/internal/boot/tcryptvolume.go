@@ -26,7 +26,7 @@ type tcryptVolume struct {
 // prepareTcrypt reads the header, which nothing but the right passphrase tells from noise.
 func (t *task) prepareTcrypt() error {
 	o := t.target.Options.Tcrypt
-	t.opening = open.Of(nil, t.request())
+	t.opening = luks.NewOpening(nil, t.request())
 	t.release = append(t.release, t.opening.Close)
 	if err := t.claim(); err != nil {
 		return err

@@ -97,17 +97,17 @@ func TestMasterKeyIsTheOldNameOfVolumeKey(t *testing.T) {
 
 func TestWhatAnActionNeedsIsToldWithoutSynopsis(t *testing.T) {
 	for line, want := range map[string]string{
-		"open a":                          "Command requires device and mapped name as arguments.\n",
-		"luksOpen a":                      "Command requires device and mapped name as arguments.\n",
-		"config a.img":                    "Option --priority, --label or --subsystem is missing.\n",
-		"luksHeaderBackup a.img":          "Option --header-backup-file is required.\n",
-		"luksHeaderRestore a.img":         "Option --header-backup-file is required.\n",
-		"convert a.img":                   "Invalid LUKS type, only luks1 and luks2 are supported.\n",
-		"open --type bogus a n":           "Unrecognized metadata device type bogus.\n",
-		"reencrypt a.img":                 "cryptsetup: reencryption is not supported; nothing was changed.\n",
-		"luksFormat --hw-opal a":          "cryptsetup: OPAL hardware encryption is not supported; nothing was changed.\n",
-		"luksFormat -I hmac-sha256 a.img": "cryptsetup: authenticated encryption (integrity) is not supported; nothing was changed.\n",
-		"luksKillSlot a.img x":            usage("cryptsetup") + "cryptsetup: Key slot is invalid.\n",
+		"open a":                  "Command requires device and mapped name as arguments.\n",
+		"luksOpen a":              "Command requires device and mapped name as arguments.\n",
+		"config a.img":            "Option --priority, --label or --subsystem is missing.\n",
+		"luksHeaderBackup a.img":  "Option --header-backup-file is required.\n",
+		"luksHeaderRestore a.img": "Option --header-backup-file is required.\n",
+		"convert a.img":           "Invalid LUKS type, only luks1 and luks2 are supported.\n",
+		"open --type bogus a n":   "Unrecognized metadata device type bogus.\n",
+		"reencrypt a.img":         "cryptsetup: reencryption is not supported; nothing was changed.\n",
+		"luksFormat --hw-opal a":  "cryptsetup: OPAL hardware encryption is not supported; nothing was changed.\n",
+		"luksFormat -I hmac-sha256 --integrity-inline a.img": "cryptsetup: integrity inside the sectors' own metadata is not supported; nothing was changed.\n",
+		"luksKillSlot a.img x":                               usage("cryptsetup") + "cryptsetup: Key slot is invalid.\n",
 		"open --type plain --test-passphrase a": usage("cryptsetup") +
 			"cryptsetup: Option --test-passphrase is allowed only for open of LUKS, TCRYPT, BITLK and FVAULT2 devices.\n",
 	} {

@@ -5,7 +5,7 @@ package cli
 import "strings"
 
 const (
-	lacksIntegrity = "authenticated encryption (integrity)"
+	lacksInline = "integrity inside the sectors' own metadata"
 	// LacksOpal is what options about drives that encrypt themselves would need.
 	LacksOpal = "OPAL hardware encryption"
 )
@@ -89,11 +89,11 @@ func commonOptions(o *Options) []Option {
 			Help: "write the metadata of a reencryption, move no data",
 		},
 		{
-			Long: "integrity", Short: 'I', Arg: "STRING", Into: &o.Integrity, Lacks: lacksIntegrity,
-			Help: "algorithm that authenticates the data (LUKS2)",
+			Long: "integrity", Short: 'I', Arg: "STRING", Into: &o.Integrity,
+			Help: "how sectors are authenticated (LUKS2): aead, poly1305, hmac-sha256 or hmac-sha512",
 		},
 		{
-			Long: "integrity-inline", Into: &o.IntegrityInline, Lacks: lacksIntegrity,
+			Long: "integrity-inline", Into: &o.IntegrityInline, Lacks: lacksInline,
 			Help: "keep integrity tags in the sectors' own metadata",
 		},
 		{
@@ -110,7 +110,7 @@ func commonOptions(o *Options) []Option {
 			Help: "run integrity without its journal",
 		},
 		{
-			Long: "integrity-no-wipe", Into: &o.IntegrityNoWipe, Lacks: lacksIntegrity,
+			Long: "integrity-no-wipe", Into: &o.IntegrityNoWipe,
 			Help: "do not initialise integrity tags after format",
 		},
 		{Long: "iter-time", Short: 'i', Arg: "msecs", Into: &o.IterTime, Help: "how long deriving a key shall take"},

@@ -87,8 +87,7 @@ func (inv *Invocation) lacks(options []Option) string {
 		return "the " + format + " format"
 	}
 	lacking := func(s *Option) bool {
-		none := s.Long == "integrity" && inv.Options.Integrity.V == "none"
-		return s.Lacks != "" && s.given() && !none
+		return s.Lacks != "" && s.given()
 	}
 	if s := first(options, lacking); s != nil {
 		return s.Lacks

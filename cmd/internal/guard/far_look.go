@@ -18,6 +18,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
+	"github.com/orthrus-luks/orthrus/luks/view"
 )
 
 // transactionLimit bounds a transaction on a disk that does not answer. What it leaves is resumed.
@@ -71,7 +72,7 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 	if e.LUKS1 != nil || !inOrder(e) {
 		return
 	}
-	v := luks.FromHeads(unlocked{file, file.Live}, e.Heads, e.Choice)
+	v := luks.FromView(unlocked{file, file.Live}, view.Of2(e.Heads, e.Choice))
 	l.loaded = v
 	f, err := luks.LookFar(file, e.Heads, e.Choice)
 	if err != nil {

@@ -35,6 +35,7 @@ var generic = []string{
 	"xhci_pci", "ehci_pci", "uhci_hcd", "ohci_pci", "usbhid", "hid_generic", "i8042", "atkbd", "hyperv_keyboard",
 	"virtio_input",
 	"crypto-essiv", "crypto-sha256", "crypto-serpent", "crypto-twofish",
+	"dm_integrity", "crypto-authenc", "crypto-hmac", "crypto-gcm", "crypto-ctr", "crypto-ghash",
 }
 
 // fileSystems are those of a root whose own is not known.
@@ -55,6 +56,9 @@ func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string
 	}
 	for _, v := range f.Volumes {
 		w.ask(sector.KernelModules(v.Cipher)...)
+		if strings.HasPrefix(v.Cipher, "capi:gcm(") {
+			w.ask("crypto-ctr", "crypto-ghash")
+		}
 	}
 	// An image of another program is often made where the root is no verified image yet.
 	if len(f.Verity) > 0 || len(images) > 0 || f.Generic || f.Part {

@@ -219,8 +219,16 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 	switch level := block.ReadAttribute(dir, "md/level"); {
 	case strings.HasPrefix(id, "CRYPT-VERITY-"):
 		w.facts.Verity = append(w.facts.Verity, name)
+	case kind == "CRYPT" && strings.HasSuffix(name, "_dif"): // below a volume whose sectors are authenticated
+		add(&w.facts.Drivers, "dm_integrity")
 	case kind == "CRYPT":
 		v := Volume{Name: name, UUID: headerUUID(id)}
+		if len(below) == 1 {
+			tags := filepath.Join(dir, "slaves", below[0].Name())
+			if block.ReadAttribute(tags, "dm/name") == name+"_dif" {
+				below, _ = os.ReadDir(filepath.Join(tags, "slaves"))
+			}
+		}
 		if w.system.Cipher != nil && len(below) == 1 {
 			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
 		}

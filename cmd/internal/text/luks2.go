@@ -79,6 +79,9 @@ func writeSegment(b *strings.Builder, s luks2.Segment) {
 	}
 	if s.Integrity != nil {
 		put(b, "\tintegrity: %s\n", s.Integrity.Type)
+		if s.Integrity.KeySize != 0 {
+			put(b, "\tintegrity key size: %d [bits]\n", s.Integrity.KeySize*8)
+		}
 	}
 	if len(s.Flags) > 0 {
 		put(b, "\tflags : %s\n", strings.Join(s.Flags, ", "))

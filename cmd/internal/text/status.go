@@ -18,7 +18,9 @@ type Status struct {
 	Cipher    string
 	KeyBits   int
 	Keyring   bool   // the kernel took the key from its keyring
-	Integrity string // empty: no such line
+	Integrity string // empty: no such line, nor the next two
+	MACBits   int    // of the MAC's key; 0: no such line
+	TagSize   uint32 // bytes
 	Device    string
 	Loop      string // file behind a loop device; empty: no such line
 
@@ -50,6 +52,10 @@ func (s Status) Text() string {
 	put(&b, "  cipher:  %s\n  keysize: %d [bits]\n  key location: %s\n", s.Cipher, s.KeyBits, s.location())
 	if s.Integrity != "" {
 		put(&b, "  integrity: %s\n", s.Integrity)
+		if s.MACBits != 0 {
+			put(&b, "  integrity keysize: %d [bits]\n", s.MACBits)
+		}
+		put(&b, "  integrity tag size: %d [bytes] \n", s.TagSize)
 	}
 	put(&b, "  device:  %s\n", s.Device)
 	if s.Loop != "" {

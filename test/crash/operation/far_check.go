@@ -67,7 +67,7 @@ func newFarJudge(c farChange, before, after *disk.Image) (*farJudge, error) {
 // neutral are the facts without the far header's token, and without the length of the data, which goes
 // with it.
 func neutral(v *luks.Volume) string {
-	other := *v
+	other := luks.FromView(v.Device(), v.View)
 	m := v.Metadata().Clone()
 	if _, id, found, _ := far.Find(m); found {
 		if err := m.RemoveToken(id); err != nil {
@@ -81,7 +81,7 @@ func neutral(v *luks.Volume) string {
 	}
 	other.Data.Size, other.Data.Dynamic = 0, false
 	other.Choice.Copy = luks2.Copy{Header: v.Choice.Copy.Header, Metadata: m}
-	return facts(&other)
+	return facts(other)
 }
 
 // check judges the heads, then what can be had back from the far header, then the far header itself.

@@ -89,7 +89,7 @@ func raiseLoopback() error {
 
 // command runs a script of bash, with the disks in $a and $b.
 func (g *guest) command(script string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), pace.Limit(4*time.Minute))
+	ctx, cancel := context.WithTimeout(context.Background(), pace.Limit(8*time.Minute))
 	defer cancel()
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "bash", "-e", "-c", script)

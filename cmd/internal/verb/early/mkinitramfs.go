@@ -259,5 +259,10 @@ func cipherOn(ctx context.Context, device string) string {
 	if err != nil {
 		return ""
 	}
+	if volume.Data.Integrity != nil {
+		if scheme, err := volume.Scheme(); err == nil {
+			return scheme.Kernel
+		}
+	}
 	return volume.Data.Cipher
 }

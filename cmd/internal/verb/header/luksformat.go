@@ -65,6 +65,15 @@ func LuksFormat() verb.Verb {
 					"--pbkdf-force-iterations takes it as given.",
 				"With --header the header goes into a device or file of its own, which is made where it is " +
 					"missing, and the data device is left alone.",
+				"With --integrity each sector is authenticated: one that was changed without the key is an error to " +
+					"whoever reads it. The cipher decides: \"--cipher aes-gcm-random --integrity aead\" (or " +
+					"aegis128-random), \"--cipher chacha20-random --integrity poly1305\", or \"--integrity " +
+					"hmac-sha256\" (or hmac-sha512) with aes-xts-plain64 or aes-xts-random. Sectors that were never " +
+					"written are errors, too: zeros are written to all of them through a mapping, which needs root, " +
+					"unless --integrity-no-wipe is given. Each write goes through a journal; with open " +
+					"--integrity-no-journal a crash can leave sectors that cannot be read. Somebody can still put an " +
+					"old state of the whole device back. Such a volume is neither resized nor reencrypted, and has " +
+					"no far header.",
 				"What the guard keeps of a volume whose header still lies there is destroyed with it.",
 			},
 			Examples: []cli.Example{
@@ -137,16 +146,20 @@ func luksFormat(ctx context.Context, c *verb.Command, o *luksFormatOptions) erro
 		c.UI.Printf("WARNING: keyslots area (%d bytes) is very small, available LUKS2 keyslot count is very limited.",
 			p.small)
 	}
-	return errors.Join(formatOver(ctx, c, meta, passphrase, p), meta.Close())
+	if err := errors.Join(formatOver(ctx, c, meta, passphrase, p), meta.Close()); err != nil {
+		return err
+	}
+	return wipeTags(ctx, c, &p)
 }
 
 // formatPlan is what will be written, and where.
 type formatPlan struct {
-	path    string // of the metadata device
-	size    uint64 // of it in bytes; 0 for a file, which can be made longer
-	room    uint64 // bytes it must have
-	small   uint64 // length of a keyslots area that is very small, bytes; 0 for others
-	options luks.FormatOptions
+	path     string // of the metadata device
+	dataPath string // of that of the data
+	size     uint64 // of it in bytes; 0 for a file, which can be made longer
+	room     uint64 // bytes it must have
+	small    uint64 // length of a keyslots area that is very small, bytes; 0 for others
+	options  luks.FormatOptions
 
 	metadata, data uint64    // bytes that the header and the keyslots take, and where the data begins
 	far            far.Place // of the far header, where options ask for one
@@ -187,6 +200,10 @@ func planFormat(c *verb.Command, o *luksFormatOptions) (formatPlan, error) {
 		return p, err
 	}
 	if err := planFarHeader(c, o, &p, g, data.size); err != nil {
+		return p, err
+	}
+	p.dataPath = data.path
+	if err := wipesTags(c, &p); err != nil {
 		return p, err
 	}
 	if g.DataOffset >= data.size {
@@ -359,6 +376,9 @@ func alignment(c *verb.Command, o *luks.FormatOptions, d formatTarget) {
 
 // cipher decides the key size and refuses what neither user space nor the kernel can compute.
 func cipher(c *verb.Command, o *luks.FormatOptions) error {
+	if c.Opt.Integrity.Set {
+		return authenticated(c, o)
+	}
 	spec, err := sector.ParseSpec(o.Cipher)
 	if err != nil {
 		return verb.Failure(ui.Failed, "No known cipher specification pattern detected.")
@@ -447,7 +467,13 @@ func protection(ctx context.Context, c *verb.Command, o *luks.FormatOptions) err
 	if o.Keyslot, err = keys.NewKeyslot(ctx, c, o.Version, o.KeySize, keys.AnyOrSlot(c)); err != nil {
 		return err
 	}
-	o.DigestIterations, err = keys.DigestIterations(ctx, c)
+	if o.DigestIterations, err = keys.DigestIterations(ctx, c); err != nil || o.Integrity == nil {
+		return err
+	}
+	key, err := o.Key() // wanted again, to wipe
+	if err == nil {
+		err, o.VolumeKey = o.VolumeKey.Close(), key
+	}
 	return err
 }
 
@@ -493,6 +519,9 @@ func format(ctx context.Context, c *verb.Command, meta *luks.File, passphrase *s
 	o := p.options
 	o.Progress = wipeProgress(c, meta.Path())
 	v, err := luks.Format(ctx, meta, passphrase.Bytes(), o)
+	if err == nil && o.Integrity != nil && o.Detached {
+		err = tagsApart(ctx, c, v, &p)
+	}
 	if err != nil {
 		return verb.DeviceError(meta.Path(), err)
 	}

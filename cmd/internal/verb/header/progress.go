@@ -15,6 +15,11 @@ func wipeProgress(c *verb.Command, path string) func(done, total uint64) {
 	if c.StandsIn() {
 		return nil
 	}
+	return progressOf(c, path)
+}
+
+// progressOf reports how far a work is.
+func progressOf(c *verb.Command, path string) func(done, total uint64) {
 	p := &ui.Progress{
 		Out: c.UI.Out, Device: path, JSON: c.Opt.ProgressJSON, Quiet: c.UI.Batch || !c.UI.Interactive(), Fit: c.UI.Own,
 		Frequency: time.Duration(c.Opt.ProgressFrequency.V) * time.Second,

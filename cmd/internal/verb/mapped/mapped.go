@@ -14,6 +14,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
@@ -24,6 +25,8 @@ type Mapped struct {
 	Control *dm.Control
 	Kind    string // LUKS1, LUKS2, PLAIN
 	Device  string // path of the data device
+
+	Tags *target.Integrity // below it, where sectors are authenticated; it has no keys
 }
 
 // Find finds the mapping that arg names, suspended or not. The caller closes it.
@@ -49,6 +52,9 @@ func Find(c *verb.Command, arg string) (*Mapped, error) {
 			name), m.Close())
 	}
 	m.Device = DevicePath(m.Crypt.Device)
+	if m.Tags = activate.TagsOf(control, name, m.Crypt); m.Tags != nil {
+		m.Device = DevicePath(m.Tags.Device)
+	}
 	return m, nil
 }
 
@@ -100,6 +106,7 @@ func (m *Mapped) Like(key *luks.Key, v *volume.Volume, byTable bool) (activate.M
 		Name: m.Name, Kind: m.Kind, Device: number, Offset: m.Crypt.Offset, Length: m.Crypt.Length,
 		IVOffset: m.Crypt.IVOffset, Cipher: m.Crypt.Cipher, SectorSize: int(max(m.Crypt.SectorSize, 512)),
 		Flags: m.Crypt.Flags, ReadOnly: m.Info.ReadOnly, Key: key.Buffer,
+		Tag: activate.Tag{Size: m.Crypt.IntegrityTag, Kind: m.Crypt.IntegrityKind, KeySize: m.Crypt.IntegrityKeySize},
 	}
 	if m.Kind == activate.LUKS2 && !byTable {
 		mapping.KeyDescription = activate.LogonDescription(v.UUID, key.Digest)

@@ -12,9 +12,8 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm"
-	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
-	"github.com/orthrus-luks/orthrus/luks/far"
+	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
 func checkName(name string) error {
@@ -54,13 +53,13 @@ func activateVolume(ctx context.Context, c *verb.Command, control *dm.Control, v
 		m.Flags = 0 // replaced by those of the command line
 	}
 	m.Flags |= c.Opt.Flags
+	if m.Tags != nil {
+		activate.SetMode(m.Tags, writeMode(c, v))
+	}
 	if _, err := data.Map(ctx, control, m); err != nil {
 		return nameTaken(m.Name, err)
 	}
-	if c.Opt.Persistent {
-		return persist(ctx, c, v)
-	}
-	return nil
+	return persistWanted(ctx, c, v)
 }
 
 func nameTaken(name string, err error) error {
@@ -73,25 +72,11 @@ func nameTaken(name string, err error) error {
 // notTooShort refuses to map a volume with a far header shorter than the file system inside, which an
 // older tool, to which the data reaches to the device's end, let grow over it.
 func notTooShort(c *verb.Command, v *volume.Volume, data *dataDevice, key *luks.Key) error {
-	if v.Version != 2 || v.Data.Dynamic {
-		return nil
-	}
-	if _, _, found, _ := far.Find(v.Metadata()); !found {
-		return nil
-	}
-	dev, err := block.Open(data.Path, 0)
-	if err != nil {
-		return verb.DeviceError(data.Path, err)
-	}
-	inside, err := v.Contents(dev, key)
-	if closeErr := dev.Close(); closeErr != nil {
-		return verb.DeviceError(data.Path, closeErr)
-	}
+	inside, outgrown, err := data.Outgrown(key)
 	if err != nil {
 		c.UI.Debugf("end of the contents of %s: %v", data.shown, err)
-		return nil
 	}
-	if uint64(inside.End) > v.Data.Size {
+	if outgrown {
 		return &verb.Notice{Text: fmt.Sprintf("The %s inside %s is %d bytes long, and the data before the far "+
 			"header only %d: it grew under an older tool. "+
 			"Give the room of the far header back with \"%s far disable %s\".", inside.Kind, data.shown, inside.End,

@@ -85,14 +85,14 @@ func closeVolume(ctx context.Context, c *verb.Command, o *closeOptions) error {
 	if err != nil {
 		return closeError(arg, err)
 	}
-	below, err := belowOf(control, info)
+	below, err := belowOf(control, name, info)
 	if err != nil {
 		return err
 	}
 	if o.cancelDeferred {
 		err := control.CancelDeferred(name)
 		for _, level := range below {
-			err = errors.Join(err, control.CancelDeferred(level.Name))
+			err = errors.Join(err, control.CancelDeferred(level))
 		}
 		return closeError(arg, err)
 	}
@@ -102,8 +102,8 @@ func closeVolume(ctx context.Context, c *verb.Command, o *closeOptions) error {
 	}
 	for _, level := range below {
 		o := dm.RemoveOptions{Retry: closePatience, Deferred: o.deferred, Udev: dm.UdevPrivate}
-		if _, err := control.Remove(ctx, level.Name, o); err != nil {
-			return closeError(level.Name, err)
+		if _, err := control.Remove(ctx, level, o); err != nil {
+			return closeError(level, err)
 		}
 	}
 	if scheduled {
@@ -113,20 +113,28 @@ func closeVolume(ctx context.Context, c *verb.Command, o *closeOptions) error {
 	return guarded.ReleaseKey(c, guarded.MappedVolume(info.UUID))
 }
 
-// belowOf are the devices of a cascade that go with the mapping; none for other mappings.
-func belowOf(control *dm.Control, info dm.Info) ([]mapped.Level, error) {
-	if mapped.MappingType(info.UUID) != activate.Tcrypt {
+// belowOf names the devices that go with the mapping, from the top down: those of a cascade, and the layer of tags.
+func belowOf(control *dm.Control, name string, info dm.Info) (names []string, err error) {
+	kind := mapped.MappingType(info.UUID)
+	if kind != activate.Tcrypt && kind != activate.LUKS2 {
 		return nil, nil
 	}
-	table, _, err := control.Table(info.Name, dm.Active)
+	table, _, err := control.Table(name, dm.Active)
 	if err != nil {
 		return nil, err
 	}
 	defer table.Close()
-	if crypt, ok := table[0].(*target.Crypt); ok {
-		return mapped.Below(control, info.Name, crypt), nil
+	crypt, ok := table[0].(*target.Crypt)
+	switch {
+	case !ok:
+	case kind == activate.Tcrypt:
+		for _, level := range mapped.Below(control, name, crypt) {
+			names = append(names, level.Name)
+		}
+	case activate.TagsOf(control, name, crypt) != nil:
+		names = []string{activate.TagsName(name)}
 	}
-	return nil, nil
+	return names, nil
 }
 
 // closeError names who holds the device.

@@ -11,13 +11,13 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/luks/open"
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // dataDevice is the block device that holds the data: the one named, or a loop device over the
 // file that was named, which goes away with the mapping.
 type dataDevice struct {
-	*open.Opening
+	*luks.Opening
 	shown string // as the user knows it
 }
 
@@ -28,16 +28,16 @@ func openData(c *verb.Command, v *volume.Volume, readOnly bool) (*dataDevice, er
 	if err != nil {
 		return nil, err
 	}
-	request := open.Request{Data: path, ReadOnly: readOnly, Shared: c.Opt.Shared}
+	request := luks.Request{Data: path, ReadOnly: readOnly, Shared: c.Opt.Shared}
 	if v == nil {
-		return claim(open.Of(nil, request), path)
+		return claim(luks.NewOpening(nil, request), path)
 	}
 	request.Header = v.Path
-	return claim(open.Of(v.Volume, request), path)
+	return claim(luks.NewOpening(v.Volume, request), path)
 }
 
 // claim makes sure that nothing else holds what is at the path.
-func claim(o *open.Opening, path string) (*dataDevice, error) {
+func claim(o *luks.Opening, path string) (*dataDevice, error) {
 	d := &dataDevice{Opening: o, shown: keys.ShownAs(path)}
 	if err := d.Claim(); err != nil {
 		return nil, errors.Join(verb.DeviceError(cmp.Or(d.Path, path), err), d.Close())

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
@@ -68,6 +69,12 @@ func luksResume(ctx context.Context, c *verb.Command) error {
 	undo, err := link.Enter(key.Bytes())
 	if err != nil {
 		return err
+	}
+	if m.Tags != nil {
+		below := activate.TagsName(m.Name)
+		if _, err := m.Control.Resume(ctx, below, dm.ResumeOptions{Udev: dm.UdevPrivate}); err != nil {
+			return errors.Join(err, undo())
+		}
 	}
 	if err := activate.Resume(ctx, m.Control, mapping); err != nil {
 		return errors.Join(err, undo())

@@ -10,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/mapped"
+	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/luks/activate"
 )
 
@@ -49,6 +50,11 @@ func luksSuspend(ctx context.Context, c *verb.Command) error {
 	}
 	if err := activate.Suspend(ctx, m.Control, m.Name); err != nil {
 		return err
+	}
+	if m.Tags != nil {
+		if _, err := m.Control.Suspend(activate.TagsName(m.Name), dm.SuspendOptions{}); err != nil {
+			return err
+		}
 	}
 	return guarded.ReleaseKey(c, guarded.MappedVolume(m.Info.UUID))
 }

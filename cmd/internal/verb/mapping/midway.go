@@ -12,6 +12,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/luks/open"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
 
@@ -47,7 +48,7 @@ func openMidway(ctx context.Context, c *verb.Command, v *volume.Volume) error {
 	if err != nil {
 		return midwayRefused(data.shown, err)
 	}
-	err = data.MapMidway(ctx, control, name, run, pieces, ends.Keys(), crypt(c, v))
+	err = open.MapMidway(ctx, data.Opening, control, name, run, pieces, ends.Keys(), crypt(c, v))
 	if err != nil {
 		return nameTaken(name, err)
 	}

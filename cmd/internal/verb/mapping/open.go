@@ -188,6 +188,11 @@ func openLUKS(ctx context.Context, c *verb.Command, o *openOptions) error {
 	if _, err := data.Volume.Mapping(name, data.Disk); err != nil { // before anybody is asked
 		return verb.DeviceError(data.shown, err)
 	}
+	if v.Data.Integrity != nil {
+		if err := tagFlags(crypt(c, v)); err != nil {
+			return err
+		}
+	}
 	link, err := keys.Link(c)
 	if err != nil {
 		return err

@@ -24,18 +24,25 @@ func refresh(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer m.Close()
-	return mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
+	mode := byte(activate.Journaled)
+	err = mapped.Rebuild(ctx, c, m, func(mapping *activate.Mapping, v *volume.Volume) error {
 		mapping.Flags = c.Opt.Flags
 		if v == nil {
 			return nil
 		}
 		mapping.Flags = crypt(c, v)
+		if m.Tags != nil {
+			mode = writeMode(c, v)
+			return errors.Join(tagFlags(mapping.Flags), persistWanted(ctx, c, v))
+		}
 		if !v.Data.Dynamic {
 			mapping.Length = v.Data.Size / 512
 		}
-		if c.Opt.Persistent {
-			return persist(ctx, c, v)
-		}
-		return nil
+		return persistWanted(ctx, c, v)
 	})
+	if err != nil || m.Tags == nil || m.Tags.Mode == mode {
+		return err
+	}
+	activate.SetMode(m.Tags, mode)
+	return activate.ReloadTags(ctx, m.Control, m.Name, m.Tags, m.Info.ReadOnly)
 }

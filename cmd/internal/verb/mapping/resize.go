@@ -47,6 +47,9 @@ func resize(ctx context.Context, c *verb.Command) error {
 		return err
 	}
 	defer m.Close()
+	if m.Crypt.IntegrityTag != 0 {
+		return volume.NoResize()
+	}
 	length, err := newLength(c, m)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/authentic"
 	"github.com/orthrus-luks/orthrus/luks/foreign/loopaes"
 	"github.com/orthrus-luks/orthrus/luks/reencrypt"
 )
@@ -48,6 +49,9 @@ func Status() verb.Verb {
 					{Path: "cipher", Type: "string", About: "such as aes-xts-plain64; may be absent"},
 					{Path: "key_bits", Type: "integer", About: "length of the key; may be absent"},
 					{Path: "key_location", Type: "string", About: "keyring or dm-crypt; may be absent"},
+					{Path: "integrity", Type: "string", About: "such as aead; may be absent"},
+					{Path: "integrity_key_bits", Type: "integer", About: "of its key; may be absent"},
+					{Path: "integrity_tag_size", Type: "integer", About: "of a sector's tag, bytes; may be absent"},
 					{Path: "device", Type: "string", About: "path of the data device; may be absent"},
 					{Path: "loop", Type: "string", About: "file behind a loop device; may be absent"},
 					{Path: "sector_size", Type: "integer", About: "bytes that are encrypted as one unit; may be " +
@@ -121,11 +125,18 @@ func fillStatus(ctx context.Context, c *verb.Command, arg, name string, s *text.
 		if err = fromHeader(ctx, c, s); err != nil {
 			return err
 		}
-	} else if s.Type != "" && !headerless(s.Type) && fromDevice(ctx, c, s, table, info.UUID) {
+	}
+	crypt, tags := lowest(table), (*target.Integrity)(nil)
+	if crypt != nil {
+		tags = activate.TagsOf(control, name, crypt)
+	}
+	ask := !c.Opt.Header.Set && s.Type != "" && !headerless(s.Type)
+	if ask && fromDevice(ctx, c, s, place(table, tags), info.UUID) {
 		s.Type = ""
 	}
-	if crypt := lowest(table); crypt != nil {
+	if crypt != nil {
 		describeCrypt(s, crypt)
+		describeTags(s, crypt, tags)
 		s.Size = table.Sectors()
 		if s.Type == activate.Tcrypt {
 			describeCascade(s, mapped.Below(control, name, crypt))
@@ -168,14 +179,42 @@ func describeReencryption(c *verb.Command, s *text.Status, v *luks.Volume) {
 	}
 }
 
+// place is where the data lie, below the layer of tags; nil for what does not begin with a line of crypt.
+func place(table dm.Table, tags *target.Integrity) *target.Linear {
+	crypt, ok := table[0].(*target.Crypt)
+	switch {
+	case !ok:
+		return nil
+	case tags != nil:
+		return &target.Linear{Device: tags.Device, Offset: tags.Offset}
+	}
+	return &target.Linear{Device: crypt.Device, Offset: crypt.Offset}
+}
+
+// describeTags says what authenticates the sectors, in the words of the header, and names the device below.
+func describeTags(s *text.Status, crypt *target.Crypt, tags *target.Integrity) {
+	if crypt.IntegrityTag == 0 {
+		return
+	}
+	s.Integrity, s.TagSize = crypt.IntegrityKind, crypt.IntegrityTag
+	if cipher, kind, ok := authentic.Parse(crypt.Cipher, crypt.IntegrityKind); ok {
+		s.Cipher, s.Integrity = cipher, kind
+		if scheme, err := authentic.Of(cipher, kind, int(crypt.IntegrityKeySize)); err == nil {
+			s.MACBits = scheme.MACKey * 8
+		}
+	}
+	if tags != nil {
+		onDevice(s, tags.Device)
+	}
+}
+
 // fromDevice fills in what the header on the data device tells. It is true where the device bears no header, which
 // then lies elsewhere.
-func fromDevice(ctx context.Context, c *verb.Command, s *text.Status, table dm.Table, uuid string) bool {
-	crypt, ok := table[0].(*target.Crypt)
-	if !ok || crypt.Offset == 0 {
-		return ok
+func fromDevice(ctx context.Context, c *verb.Command, s *text.Status, at *target.Linear, uuid string) bool {
+	if at == nil || at.Offset == 0 {
+		return at != nil
 	}
-	file, err := luks.OpenDevice(mapped.DevicePath(crypt.Device), luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
+	file, err := luks.OpenDevice(mapped.DevicePath(at.Device), luks.DeviceOptions{NoLocks: c.Opt.DisableLocks})
 	if err != nil {
 		return false // nobody knows
 	}
@@ -237,21 +276,25 @@ func describeCascade(s *text.Status, below []mapped.Level) {
 
 // statusJSON is the report of status --json; sizes in bytes.
 type statusJSON struct {
-	Name        string   `json:"name"`
-	Active      bool     `json:"active"`
-	InUse       bool     `json:"in_use"`
-	Suspended   bool     `json:"suspended"`
-	ReadOnly    bool     `json:"read_only"`
-	Type        string   `json:"type,omitempty"`
-	Cipher      string   `json:"cipher,omitempty"`
-	KeyBits     int      `json:"key_bits,omitempty"`
-	KeyLocation string   `json:"key_location,omitempty"`
-	Device      string   `json:"device,omitempty"`
-	Loop        string   `json:"loop,omitempty"`
-	SectorSize  uint32   `json:"sector_size,omitempty"`
-	Offset      uint64   `json:"offset"`
-	Size        uint64   `json:"size"`
-	Flags       []string `json:"flags"`
+	Name             string `json:"name"`
+	Active           bool   `json:"active"`
+	InUse            bool   `json:"in_use"`
+	Suspended        bool   `json:"suspended"`
+	ReadOnly         bool   `json:"read_only"`
+	Type             string `json:"type,omitempty"`
+	Cipher           string `json:"cipher,omitempty"`
+	KeyBits          int    `json:"key_bits,omitempty"`
+	KeyLocation      string `json:"key_location,omitempty"`
+	Integrity        string `json:"integrity,omitempty"`
+	IntegrityKeyBits int    `json:"integrity_key_bits,omitempty"`
+	IntegrityTagSize uint32 `json:"integrity_tag_size,omitempty"`
+
+	Device     string   `json:"device,omitempty"`
+	Loop       string   `json:"loop,omitempty"`
+	SectorSize uint32   `json:"sector_size,omitempty"`
+	Offset     uint64   `json:"offset"`
+	Size       uint64   `json:"size"`
+	Flags      []string `json:"flags"`
 
 	Reencryption string `json:"reencryption,omitempty"`
 	Stands       string `json:"reencryption_stands,omitempty"`
@@ -260,6 +303,7 @@ type statusJSON struct {
 func statusReport(name string, s text.Status) statusJSON {
 	r := statusJSON{
 		Name: name, Active: s.Active, InUse: s.InUse, Suspended: s.Suspended, ReadOnly: s.ReadOnly, Type: s.Type,
+		Integrity: s.Integrity, IntegrityKeyBits: s.MACBits, IntegrityTagSize: s.TagSize,
 		Reencryption: s.Reencrypts, Stands: s.Stands,
 		Cipher: s.Cipher, KeyBits: s.KeyBits, Device: s.Device, Loop: s.Loop, SectorSize: s.SectorSize,
 		Offset: s.Offset * 512, Size: s.Size * 512, Flags: append([]string{}, s.Flags...),

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
+	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 	"github.com/orthrus-luks/orthrus/luks/open"
 )
@@ -50,8 +51,8 @@ func mapTcrypt(ctx context.Context, c *verb.Command, t *foreign.Tcrypt) error {
 		return err
 	}
 	// A disk is not claimed where one of its partitions may be meant.
-	request := open.Request{Data: path, ReadOnly: c.Opt.ReadOnly, Shared: c.Opt.TcryptSystem}
-	data, err := claim(open.Of(nil, request), path)
+	request := luks.Request{Data: path, ReadOnly: c.Opt.ReadOnly, Shared: c.Opt.TcryptSystem}
+	data, err := claim(luks.NewOpening(nil, request), path)
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func systemSegment(c *verb.Command, v *tcrypt.Volume, path string, data **dataDe
 	}
 	if p := open.PartitionWith(path, v.Start, v.VolumeSize); p != nil {
 		c.UI.Verbosef("Activating TCRYPT system encryption for partition %s.", p.Path)
-		found, err := claim(open.Of(nil, open.Request{Data: p.Path, ReadOnly: c.Opt.ReadOnly}), p.Path)
+		found, err := claim(luks.NewOpening(nil, luks.Request{Data: p.Path, ReadOnly: c.Opt.ReadOnly}), p.Path)
 		if err != nil {
 			return tcrypt.Segment{}, err
 		}

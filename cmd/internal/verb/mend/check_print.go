@@ -69,6 +69,9 @@ func printSegments(c *verb.Command, r *inspect.Report) {
 		cipher, end := "", ""
 		if s.Cipher != "" {
 			cipher = fmt.Sprintf(", %s, sectors of %d", s.Cipher, s.SectorSize)
+			if s.Integrity != "" {
+				cipher += ", authenticated (" + s.Integrity + ")"
+			}
 		}
 		if s.Dynamic {
 			end = " to the device's end"

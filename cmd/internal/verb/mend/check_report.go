@@ -59,6 +59,7 @@ func checkReport() cli.Report {
 			{Path: "devices[].segments[].backup", Type: "boolean", About: "from before a reencryption; may be absent"},
 			{Path: "devices[].segments[].cipher", Type: "string", About: "may be absent"},
 			{Path: "devices[].segments[].sector_size", Type: "integer", About: "bytes; may be absent"},
+			{Path: "devices[].segments[].integrity", Type: "string", About: "such as aead; may be absent"},
 			{Path: "devices[].tokens", Type: "list of object", About: "may be absent"},
 			{Path: "devices[].tokens[].id", Type: "integer", About: "number"},
 			{Path: "devices[].tokens[].type", Type: "string", About: "such as luks2-keyring"},

@@ -69,7 +69,7 @@ func grow(ctx context.Context, c *verb.Command, o *growOptions) error {
 		return err
 	}
 	defer v.Close()
-	if err := volume.Supported(v); err != nil {
+	if err := volume.Sizable(v); err != nil {
 		return err
 	}
 	if !hasFar(v) {

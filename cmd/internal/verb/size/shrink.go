@@ -62,7 +62,7 @@ func shrink(ctx context.Context, c *verb.Command, o *shrinkOptions) error {
 		return err
 	}
 	defer v.Close()
-	if err := volume.Supported(v); err != nil {
+	if err := volume.Sizable(v); err != nil {
 		return err
 	}
 	if o.cancel {

@@ -208,25 +208,34 @@ func mend(ctx context.Context, c *verb.Command, v *Volume, a access) error {
 // Without is the volume as if it had no such keyslot, and the others were all to be tried: that one is to be ignored
 // when a volume is opened keeps it from nothing else.
 func (v *Volume) Without(id int) *Volume {
-	others := *v.Volume
+	others := v.View
 	others.Keyslots = slices.DeleteFunc(slices.Clone(v.Keyslots), func(k luks.Keyslot) bool { return k.ID == id })
 	for i := range others.Keyslots {
 		others.Keyslots[i].Priority = max(others.Keyslots[i].Priority, luks2.PriorityNormal)
 	}
-	return &Volume{Volume: &others, File: v.File, Path: v.Path}
+	return &Volume{Volume: luks.FromView(v.Device(), others), File: v.File, Path: v.Path}
 }
 
-// Supported refuses requirements that are not met, and segments whose mapping is more than one crypt line.
+// Supported refuses requirements that are not met, and segments that are no crypt.
 func Supported(v *Volume) error {
 	err := v.CheckMappable()
 	var segment *luks.SegmentError
-	switch {
-	case !errors.As(err, &segment):
+	if !errors.As(err, &segment) {
 		return err
-	case segment.Integrity:
-		return verb.Failure(ui.Failed, "Device %s uses authenticated encryption, which this program does not "+
-			"support.", v.Path)
 	}
 	return verb.Failure(ui.Failed, "Device %s has a data segment of type %s, which this program does not support.",
 		v.Path, segment.Type)
+}
+
+// Sizable is Supported for what gives the data another length, which tags behind them do not allow.
+func Sizable(v *Volume) error {
+	if v.Data.Integrity != nil {
+		return NoResize()
+	}
+	return Supported(v)
+}
+
+// NoResize is what cryptsetup says.
+func NoResize() error {
+	return verb.Failure(ui.Failed, "Resize of LUKS2 device with integrity protection is not supported.")
 }

@@ -7,8 +7,6 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
-	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/dm/extent"
 	"github.com/orthrus-luks/orthrus/luks"
 )
 
@@ -23,38 +21,11 @@ func Apart(c *verb.Command, d luks.Data, end uint64) error {
 		return err
 	}
 	path, err := Named(c)
-	if err != nil || !overlaps(header, path, d, end) {
+	if err != nil || !luks.Overlaps(header, path, d, end) {
 		return err
 	}
 	return verb.Failure(ui.Failed, "%s would have the data where the header in %s lies (bytes 0 to %d): they are the "+
 		"same device or file. Nothing was written.", path, header, end-1)
-}
-
-// overlaps: what cannot be opened is for those to refuse who need it.
-func overlaps(header, data string, d luks.Data, end uint64) bool {
-	meta, err := block.Open(header, 0)
-	if err != nil {
-		return false
-	}
-	defer meta.Close()
-	dev, err := block.Open(data, 0)
-	if err != nil {
-		return false
-	}
-	defer dev.Close()
-	at, same := meta.StartIn(dev)
-	size := d.Size
-	if d.Dynamic {
-		size = uint64(dev.Size()) - min(d.Offset, uint64(dev.Size()))
-	}
-	return same && covers(at, extent.Extent{Offset: d.Offset, Size: size}, end)
-}
-
-// covers tells whether data on a device that starts at byte `at` of another lies in the first end bytes of that. Data
-// that has no length yet begins there all the same.
-func covers(at int64, data extent.Extent, end uint64) bool {
-	first := at + int64(data.Offset)
-	return first < int64(end) && first+int64(max(data.Size, 1)) > 0
 }
 
 // ApartOn is Apart for the header as it lies there; without a valid one nothing is known of the data.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package open
+package luks
 
 import (
 	"context"
@@ -9,10 +9,11 @@ import (
 
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/dm/secret"
-	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/activate"
+	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/header"
+	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
 // Request says what is to be opened.
@@ -24,9 +25,10 @@ type Request struct {
 	NoLocks  bool
 }
 
-// Opening is a volume on the way to its mapping.
+// Opening is a volume on the way to its mapping, in steps that a caller may look at and stop between; package open has
+// more of them. Open goes all the way at once.
 type Opening struct {
-	*luks.Volume
+	*Volume
 	Disk activate.Data // to map; since Claim
 	Path string        // of the device to map: the one asked for, or a loop device over that image; since Claim
 
@@ -37,24 +39,24 @@ type Opening struct {
 // ErrReplaced: the disk is another than the one that was claimed.
 var ErrReplaced = errors.New("the disk was exchanged meanwhile")
 
-// Inspect opens the device and reads the header. Errors are those of luks.OpenDevice and luks.Load.
+// Inspect opens the device and reads the header. Errors are those of OpenDevice and Load.
 func Inspect(ctx context.Context, r Request) (*Opening, error) {
-	file, err := luks.OpenDevice(r.Header, luks.DeviceOptions{NoLocks: r.NoLocks})
+	file, err := OpenDevice(r.Header, DeviceOptions{NoLocks: r.NoLocks})
 	if err != nil {
 		return nil, err
 	}
-	v, err := luks.Load(ctx, file)
+	v, err := Load(ctx, file)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	o := Of(v, r)
+	o := NewOpening(v, r)
 	o.close = append(o.close, file.Close)
 	return o, nil
 }
 
-// Of is an opening of a volume that the caller has loaded, and whose device stays the caller's; nil for
+// NewOpening is an opening of a volume that the caller has loaded, and whose device stays the caller's; nil for
 // a plain one.
-func Of(v *luks.Volume, r Request) *Opening {
+func NewOpening(v *Volume, r Request) *Opening {
 	if r.Data == "" {
 		r.Data = r.Header
 	}
@@ -75,13 +77,13 @@ func (o *Opening) Close() error {
 func (o *Opening) detached() bool { return o.request.Data != o.request.Header }
 
 // Heal mends a damaged copy of the header and reads it again. It leaves alone two copies that
-// contradict each other and, with the error of luks.HealDevice, what it may not touch; the volume opens
+// contradict each other and, with the error of HealDevice, what it may not touch; the volume opens
 // by the good copy all the same.
 func (o *Opening) Heal(ctx context.Context) (healed bool, err error) {
 	if o.Version != 2 || o.Choice.Healthy() || o.request.ReadOnly || o.Choice.Reason == header.Conflicting {
 		return false, nil
 	}
-	if healed, err = luks.HealDevice(ctx, o.request.Header); err != nil || !healed {
+	if healed, err = HealDevice(ctx, o.request.Header); err != nil || !healed {
 		return false, err
 	}
 	return true, o.Reload(ctx)
@@ -106,8 +108,18 @@ func (o *Opening) Claim() (err error) {
 			return err
 		}
 	}
-	o.Disk, err = activate.Describe(dev)
+	if o.Disk, err = activate.Describe(dev); err == nil {
+		err = o.readTags(dev)
+	}
 	o.Disk.ReadOnly = o.Disk.ReadOnly || o.request.ReadOnly
+	return err
+}
+
+// readTags reads the superblock of the layer of tags of a volume whose sectors are authenticated.
+func (o *Opening) readTags(dev *block.Device) (err error) {
+	if o.Volume != nil && o.Data.Integrity != nil {
+		o.Disk.Tags, err = integrity.ReadSuperblock(dev, o.Data.Offset/512)
+	}
 	return err
 }
 
@@ -120,11 +132,11 @@ func (o *Opening) dataDevice() (*block.Device, error) {
 }
 
 // header is the device that the header was read from; of a plain volume there is none.
-func (o *Opening) header() (*luks.File, bool) {
+func (o *Opening) header() (*File, bool) {
 	if o.Volume == nil {
 		return nil, false
 	}
-	file, ok := o.Device().(*luks.File)
+	file, ok := o.Device().(*File)
 	return file, ok
 }
 
@@ -166,31 +178,9 @@ func free(dev *block.Device) error {
 // Image tells that the data lies in an image file; since Claim.
 func (o *Opening) Image() bool { return o.Path != o.request.Data }
 
-// Attempt tries one secret, a passphrase on the keyslots as options say or a volume key on the header's
-// digest. The secret stays the caller's. Errors are those of luks.Volume.Unlock and VerifyKey.
-func (o *Opening) Attempt(ctx context.Context, s Secret, options luks.UnlockOptions) (*luks.Key, error) {
-	if s.VolumeKey {
-		copied, err := secret.Copy(s.Bytes())
-		if err != nil {
-			return nil, err
-		}
-		return o.VerifyKey(ctx, copied)
-	}
-	if options.Keyslot.Open() {
-		options.Keyslot = luks.At(s.Keyslot)
-	}
-	return o.Volume.Unlock(ctx, s.Bytes(), options)
-}
-
-// Unlock lets sources race for the volume key, each secret tried as options say. See Race.
-func (o *Opening) Unlock(ctx context.Context, entries []Entry, options luks.UnlockOptions) (Win, error) {
-	race := Race{Open: func(ctx context.Context, s Secret) (*luks.Key, error) { return o.Attempt(ctx, s, options) }}
-	return race.Run(ctx, entries)
-}
-
 // Mapping describes the device to be made, with its key; the caller may change its flags. InTable puts
 // the key into the table instead of the kernel's keyring, as it is for LUKS1.
-func (o *Opening) Mapping(name string, key *luks.Key, inTable bool) (activate.Mapping, error) {
+func (o *Opening) Mapping(name string, key *Key, inTable bool) (activate.Mapping, error) {
 	m, err := o.Volume.Mapping(name, o.Disk)
 	if err != nil {
 		return m, err
@@ -216,4 +206,23 @@ func (o *Opening) Unchanged() error {
 // Map hands the mapping to the kernel and returns when its node is there. On failure nothing is left.
 func (o *Opening) Map(ctx context.Context, control *dm.Control, m activate.Mapping) (dm.Info, error) {
 	return activate.Activate(ctx, control, m)
+}
+
+// Outgrown tells whether what lies inside a volume with a far header is longer than its data: an older tool, to which
+// the data reach to the device's end, let it grow over the far header. It is asked before the volume is mapped as short
+// as its data are. The error is why that is not known.
+func (o *Opening) Outgrown(key *Key) (inside signature.Contents, outgrown bool, err error) {
+	if o.Version != 2 || o.Data.Dynamic {
+		return inside, false, nil
+	}
+	if _, _, found, _ := far.Find(o.Metadata()); !found {
+		return inside, false, nil
+	}
+	dev, err := block.Open(o.Path, 0)
+	if err != nil {
+		return inside, false, err
+	}
+	inside, err = o.Contents(dev, key)
+	err = errors.Join(err, dev.Close())
+	return inside, err == nil && uint64(inside.End) > o.Data.Size, err
 }
