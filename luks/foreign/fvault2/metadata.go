@@ -36,7 +36,7 @@ type User struct {
 
 const (
 	maxBlocks = 1 << 17 // that a descriptor may count, as in cryptsetup
-	maxRead   = 1 << 11 // that are read: 16 MiB
+	maxRead   = 1 << 10 // that are read: 8 MiB
 )
 
 // loader reads what the labels lead to.
