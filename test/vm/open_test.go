@@ -119,6 +119,37 @@ func TestOneCallFromDeviceToMapping(t *testing.T) {
 	})
 }
 
+// TestAnOldSecondHeaderIsNotPutBackOverData: the data of a detached header begin where an old volume had its first
+// header, and its second one still lies among them. Whoever looks at the device by itself and mends what it sees writes
+// over the data: cryptsetup 2.6.1 does, when it closes the mapping or tells its status.
+func TestAnOldSecondHeaderIsNotPutBackOverData(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		machine.LoadModule(t, "dm-crypt")
+		c := newCLI(t)
+		disk, head := machine.DiskPath(t, "a"), filepath.Join(t.TempDir(), "head.img")
+		format := append([]string{"luksFormat", "-q", "--key-file", c.key, "--no-far-header"}, cheapKeyslot...)
+		c.run("orthrus", append(format, disk)...)
+		c.run("orthrus", append(format, "--header", head, disk)...)
+		o := luks.OpenOptions{Name: "apart", Header: head}
+		m := mapOnce(t, disk, []byte("one"), o)
+		text := bytes.Repeat([]byte("text"), 1024)
+		if err := writeData(t, m, text); err != nil {
+			t.Fatal(err)
+		}
+		c.run("orthrus", "status", "apart")
+		c.run("orthrus", "close", "apart")
+		c.exits(6, "orthrus", "check", disk)
+		for range 2 {
+			c.run("orthrus", "open", "--header", head, "--key-file", c.key, disk, "apart")
+			if got := readData(t, "/dev/mapper/apart"); !bytes.Equal(got, text) {
+				t.Errorf("begins with %q", got[:16])
+			}
+			c.run("orthrus", "status", "--header", head, "apart")
+			c.run("orthrus", "close", "apart")
+		}
+	})
+}
+
 // refusedWhileOpen asks for what cannot be while the volume is mapped.
 func refusedWhileOpen(t *testing.T, device string, m *luks.Mapping, o luks.OpenOptions) {
 	t.Helper()
