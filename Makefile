@@ -193,6 +193,7 @@ dearvm  := ^(TestInteroperability|TestEveryPowerCut.*|TestSectorCipher.*|TestMis
 	TestManyAtOnce|TestLongNamesCutTheUUID|TestCookiesWithRealUdev|TestHoldersNamesMappingMountAndProcess|$\
 	TestConversionsOfMappedVolumesAreRefused|TestWhatIsInUseIsRefused|TestEveryVerbInEveryStateOfAMapping|$\
 	TestCiphersOfTheKernelAreThoseOfCryptsetup|TestDriversOfTheKernelAreRefused|$\
+	TestFileVault.*|TestLoopAES.*|TestAuthenticated.*|TestOneCall.*|TestAnOldSecondHeader.*|$\
 	TestVolumesThatEncryptNothingAreMappedOnDemand|TestPayloadFollowsTheAlignmentOffset|TestHeadersOnAFullFileSystemAreMapped)$$
 # Those that take an hour where no processor helps: their derivations and sums run on an emulated one.
 slowvm  := ^(TestIntegrity|TestTrueCrypt|TestVeraCrypt)

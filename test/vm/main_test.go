@@ -30,7 +30,7 @@ var modules = []string{
 	"dm-mod", "dm-crypt", "dm-integrity", "dm-verity", "dm-flakey", "dm-log-writes", "dm-delay", "dm-zero", "dm-snapshot",
 	"loop", "brd", "raid1", "ext4", "xfs", "btrfs", "vfat", "overlay",
 	"algif_skcipher", "algif_aead", "algif_hash", "crypto_user",
-	"aesni-intel", "gcm", "ghash-generic", "chacha20poly1305", "aegis128", "xts", "cbc", "ecb", "ctr", "essiv", "lrw", "adiantum", "nhpoly1305", "chacha_generic", "authenc", "hmac",
+	"aesni-intel", "gcm", "ghash-generic", "chacha20poly1305", "poly1305_generic", "aegis128", "xts", "cbc", "ecb", "ctr", "essiv", "lrw", "adiantum", "nhpoly1305", "chacha_generic", "authenc", "hmac",
 	"crypto_null", "serpent_generic", "twofish_generic", "camellia_generic", "cast5_generic", "cast6_generic", "blowfish_generic", "des_generic",
 	"crc32_generic", "xxhash_generic", "sha1_generic", "sha256_generic", "sha512_generic", "sha3_generic", "rmd160", "wp512", "blake2b_generic", "streebog_generic",
 }
