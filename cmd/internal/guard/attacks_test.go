@@ -4,6 +4,7 @@ package guard
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -225,5 +226,137 @@ func TestLoopDevicesOfOneFileHaveNamesOfTheirOwn(t *testing.T) {
 	}
 	if len(names) != 3 {
 		t.Errorf("%v", names)
+	}
+}
+
+// beside copies an image, has the copy looked at, and gives its path.
+func (b *bench) beside(path string) string {
+	b.t.Helper()
+	contents, err := os.ReadFile(path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	other := path + ".copy"
+	b.put(other, contents)
+	b.look(other)
+	return other
+}
+
+// A copy that was looked at, and is gone, takes nothing of what was seen on the volume's own device: neither a newer
+// state nor where it lay.
+func TestACopyThatWasLookedAtTakesNothingBack(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		b := newBench(t, "repair = off")
+		path, contents := b.farImage("a")
+		b.look(path)
+		if before {
+			b.remove(b.beside(path))
+		}
+		other := b.beside(path)
+		b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+		if v := b.look(path); !strings.Contains(said(v), "the same UUID is on "+other) {
+			t.Fatal(said(v))
+		}
+		b.remove(other)
+		b.settings.Load().Default.Repair = "proven"
+		bad := damaged(contents, 0, 2*headSize)
+		b.put(path, bad)
+		if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "seen last on this device") {
+			t.Errorf("a copy before %v: %v", before, said(v))
+		}
+		b.holds(path, bad)
+	}
+}
+
+func TestWhereACopyWasIsNotWhereTheVolumeLay(t *testing.T) {
+	b := newBench(t, "")
+	path, contents := b.image("a", "luks2-unbound")
+	uuid := b.look(path).UUID
+	b.remove(b.beside(path))
+	b.put(path, damaged(contents, 0, 2*headSize))
+	if v := b.LookThrough(t.Context(), path); v == nil || v.UUID != uuid || v.Verdict != "lost" {
+		t.Errorf("%v", said(v))
+	}
+}
+
+// A head is not copied that is from before a state which was seen here, though nothing of that was kept, nor one that is
+// older than the far header.
+func TestAHeadFromBeforeWhatWasSeenHereIsNotCopied(t *testing.T) {
+	for name, change := range map[string]func(b *bench, path string){
+		"store = off": func(b *bench, path string) {
+			b.settings.Load().Default.Repair, b.settings.Load().Default.Store = "off", "off"
+			b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+			b.look(path)
+			b.settings.Load().Default.Repair, b.settings.Load().Default.Store = "proven", "full"
+		},
+		"another volume key": func(b *bench, path string) {
+			_, theirs := b.impostor("b", "luks2-serpent", b.look(path).UUID)
+			b.put(path, theirs)
+			b.look(path)
+		},
+		"a newer far header": func(b *bench, path string) {
+			b.change(path, func(file *luks.File) error {
+				v, err := luks.Load(t.Context(), file)
+				if err == nil {
+					err = v.SetLabels(t.Context(), "later", "guarded")
+				}
+				return err
+			})
+		},
+	} {
+		b := newBench(t, "repair = proven")
+		path, contents := b.farImage("a")
+		b.look(path)
+		change(b, path)
+		now, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := damaged(now, 0, headSize)
+		copy(bad[headSize:2*headSize], contents[headSize:2*headSize])
+		b.put(path, bad)
+		if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "newer") && !strings.Contains(said(v), "seen last") {
+			t.Errorf("%s: %v", name, said(v))
+		}
+		b.holds(path, bad)
+	}
+}
+
+// A guard that is killed before it has remembered a state as that of the volume has remembered that it was there.
+func TestWhatWasSeenOnADeviceIsRememberedFirst(t *testing.T) {
+	b := newBench(t, "repair = off")
+	path, contents := b.farImage("a")
+	chain := filepath.Join(b.dir, "state", "guard", b.look(path).UUID, "chain")
+	before, err := os.ReadFile(chain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+	b.look(path)
+	b.put(chain, before)
+	b.settings.Load().Default.Repair = "proven"
+	bad := damaged(contents, 0, 2*headSize)
+	b.put(path, bad)
+	if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "seen last on this device") {
+		t.Errorf("%v", said(v))
+	}
+	b.holds(path, bad)
+}
+
+func TestPartsOfAFileOverlapOrDoNot(t *testing.T) {
+	whole := part{1, 2, 0, math.MaxUint64}
+	for _, c := range []struct {
+		a, b part
+		want bool
+	}{
+		{whole, part{1, 2, 1 << 20, 2 << 20}, true},
+		{part{1, 2, 0, 1 << 20}, part{1, 2, 1 << 20, math.MaxUint64}, false},
+		{part{1, 2, 0, 1<<20 + 1}, part{1, 2, 1 << 20, math.MaxUint64}, true},
+		{whole, part{1, 3, 0, math.MaxUint64}, false},
+		{whole, part{2, 2, 0, math.MaxUint64}, false},
+	} {
+		if c.a.overlaps(c.b) != c.want || c.b.overlaps(c.a) != c.want {
+			t.Errorf("%+v and %+v: want %v", c.a, c.b, c.want)
+		}
 	}
 }

@@ -74,6 +74,7 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 		l.sight.Later = s.Later(*m)
 	}
 	if e.LUKS1 != nil || !inOrder(e) {
+		l.sight.Far.Newer = newerFar(file, e)
 		return
 	}
 	v := luks.FromView(unlocked{file, file.Live}, view.Of2(e.Heads, e.Choice))
@@ -86,6 +87,15 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 	l.far = f
 	l.sight.Far = wantsFar(v, f)
 	l.sight.Far.Erased = erased(file, f.Recorded, e.Choice.Copy, f.Damaged)
+}
+
+// newerFar tells whether the far header is newer than the one head that is left.
+func newerFar(file *luks.File, e inspect.Evidence) bool {
+	if e.LUKS1 != nil || e.ChoiceErr != nil || e.Choice.Copy.Metadata == nil {
+		return false
+	}
+	f, err := luks.LookFar(file, e.Heads, e.Choice)
+	return err == nil && f.Standing == far.Restored
 }
 
 // erased are those of the damaged keyslots of whose material not one sector is left.

@@ -45,6 +45,22 @@ func (g *Guard) keep(l *look, file *luks.File) {
 	g.save(l, next, relation, h, file)
 }
 
+// sight remembers what lies on the device now, before anything else: nothing older comes back there. Of a volume of
+// which nothing is remembered that is left to others.
+func (g *Guard) sight(l *look) {
+	m := l.sight.Mark
+	last, seen := g.store.Sighted(l.device.Key)
+	if m == nil || seen && identity.SameState(last, *m) {
+		return
+	}
+	if _, known := l.chain.Tip(); !seen && !known && l.policy.Store == policy.StoreOff {
+		return
+	}
+	if err := g.store.Sight(l.device.Key, *m); err != nil {
+		g.log.Warn("what lies on a device cannot be remembered", "device", l.device.Path, "error", err)
+	}
+}
+
 // home is where a volume lies that is seen on this device: below it, where it was seen there.
 func (l *look) home() string {
 	if tip, _ := l.chain.Tip(); l.sight.Upper {

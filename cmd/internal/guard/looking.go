@@ -148,6 +148,7 @@ func (g *Guard) settle(ctx context.Context, l look, file *luks.File) *Volume {
 	if !l.mapped {
 		g.release(l.uuid)
 	}
+	g.sight(&l)
 	switch {
 	case inOrder(l.sight.Evidence) && l.bears:
 		g.keep(&l, file)

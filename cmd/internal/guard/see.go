@@ -91,7 +91,7 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	l.uuid = report.UUID
 	last := ""
 	if headless(e) {
-		last = g.store.LastOn(d.Key)
+		last = g.lastOn(d, file)
 		if !uuid.Valid(l.uuid) { // what is left of a damaged head
 			l.uuid = ""
 		}
@@ -134,11 +134,23 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	if tip, seen := l.chain.Tip(); seen {
 		l.sight.Upper = g.machine.standsOn(d, tip.Device, 0)
 	}
+	if last, seen := g.store.Sighted(d.Key); seen {
+		l.sight.Last = &last
+	}
 	l.sight.Held = g.store.Held(l.uuid)
 	l.sight.Forgot = g.forgotten(l.uuid)
 	l.sight.Often = g.often(l.uuid)
 	l.sight.Clones = g.clones(d, l.uuid, file)
 	return l
+}
+
+// lastOn is the volume that was seen last on the device; "" for none, or where another device bears it now.
+func (g *Guard) lastOn(d Device, file *luks.File) string {
+	last := g.store.LastOn(d.Key)
+	if m, seen := g.store.Sighted(d.Key); last == "" && seen && len(g.clones(d, m.UUID, file)) == 0 {
+		last = m.UUID
+	}
+	return last
 }
 
 // headless: no copy of a head is valid.

@@ -3,6 +3,7 @@
 package guard
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,14 +104,56 @@ func mounts(table string, n node) (list []verdict.User) {
 	return list
 }
 
+// part is a part of a file, which a loop device shows or an image is, however it is called where one looks.
+type part struct {
+	device, inode uint64
+	from, to      uint64 // bytes
+}
+
+// partOf is that of the loop device of that path.
+func partOf(loop string) (p part, ok bool) {
+	fd, err := unix.Open(loop, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return p, false
+	}
+	defer unix.Close(fd)
+	info, err := unix.IoctlLoopGetStatus64(fd)
+	if err != nil {
+		return p, false
+	}
+	p = part{info.Device, info.Inode, info.Offset, math.MaxUint64}
+	if info.Sizelimit > 0 {
+		p.to = info.Offset + info.Sizelimit
+	}
+	return p, true
+}
+
+// part is what the device is a part of: its own file, or the one behind it.
+func (d Device) part() (part, bool) {
+	if _, _, isBlock := d.number(); isBlock {
+		return partOf(d.Path)
+	}
+	var st unix.Stat_t
+	err := unix.Stat(d.Path, &st)
+	return part{uint64(st.Dev), st.Ino, 0, math.MaxUint64}, err == nil
+}
+
+func (p part) overlaps(o part) bool {
+	return p.device == o.device && p.inode == o.inode && p.from < o.to && o.from < p.to
+}
+
 // loopsOver lists the loop devices that show the device's bytes, or a part of them.
 func loopsOver(d Device) (list []verdict.User) {
 	backings, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	n := d.nodes()
+	own, partial := d.part()
 	for _, path := range backings {
 		dir := filepath.Dir(path)
-		if n.is(block.ReadAttribute(dir, "backing_file")) {
-			list = append(list, verdict.User{Kind: verdict.Loop, Name: filepath.Base(filepath.Dir(dir))})
+		loop := filepath.Base(filepath.Dir(dir))
+		other, shown := partOf("/dev/" + loop)
+		beside := partial && shown && "/dev/"+loop != d.Path && own.overlaps(other)
+		if beside || n.is(block.ReadAttribute(dir, "backing_file")) {
+			list = append(list, verdict.User{Kind: verdict.Loop, Name: loop})
 		}
 	}
 	return list

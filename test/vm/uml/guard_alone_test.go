@@ -22,7 +22,14 @@ for mode in --no-far-header --far-header; do
 	want 0 dmsetup create lin --table "0 2048 linear $node 0"
 	dd if=/dev/zero of=$node bs=16k count=2 conv=notrunc status=none; was=$(begin)
 	sleep 1; is "$(begin)" "$was"
-	unwatch; want 0 dmsetup remove lin; want 0 losetup -d $node
+	unwatch; want 0 dmsetup remove lin
+	at="another name of the file, $mode"; volume $mode; want 0 umount /run/t/mnt; want 0 orthrus close vault
+	want 0 orthrus guard --once $node
+	file=$(cat /sys/block/${node##*/}/loop/backing_file); ln $file /run/t/linked; other=$(losetup -f --show /run/t/linked)
+	dd if=/dev/zero of=$node bs=16k count=2 conv=notrunc status=none; was=$(begin)
+	orthrus guard --once $node | grep -q "in use: loop device ${other##*/}" || { echo "FAIL $at: nobody is named"; }
+	is "$(begin)" "$was"
+	want 0 losetup -d $other; rm /run/t/linked; want 0 losetup -d $node
 done
 `)
 }

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/view"
@@ -90,6 +91,16 @@ func Reencrypts(m *luks2.Metadata) bool {
 // sameState: the same header, at the same point of its way.
 func sameState(a, b Mark) bool {
 	return a.Version == b.Version && a.SeqID == b.SeqID && bytes.Equal(a.Sum, b.Sum)
+}
+
+// SameState tells whether two marks are of the same state of the same volume.
+func SameState(a, b Mark) bool { return a.UUID == b.UUID && sameState(a, b) }
+
+// Follows tells whether m can be what became of a state that was seen, whatever UUID it had then: it is the same, or a
+// later one of the same volume key. States of LUKS1 have no order.
+func (m Mark) Follows(seen Mark) bool {
+	later := m.Version == 1 || header.Newer(m.SeqID, seen.SeqID)
+	return SameState(seen, m) || SameVolume(seen, m) && later
 }
 
 // SameVolume tells whether two marks share a volume key.

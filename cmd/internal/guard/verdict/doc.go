@@ -36,7 +36,9 @@
 //	same volume      x                         x       x     x     x        the volume key is the remembered one
 //	fits             x                         x       x     x     x        every segment can be on the device
 //	newest state     x       x        x        x       x     x     x        no newer was seen, or could not be kept;
-//	                                                                        FromFar: it is the last seen
+//	                                                                        FromFar: it is the last seen; Repair,
+//	                                                                        Restore, FromFar: nor on this very device,
+//	                                                                        whatever was kept of that
 //	one history      x       x        x        x       x     x     x        no fork stands but a stranger elsewhere
 //	keyslots whole   x                                                      of an area that comes back some is left
 //	                         x        x                                     each area and the rest as last seen
@@ -63,4 +65,8 @@
 // what is kept of it, is destroyed where a state of the same volume key with a greater number, on the
 // device that the chain was last seen on, lacks a keyslot; never for a smaller number, another key, or
 // another device.
+//
+// Beside that, the state that is valid on a device is remembered as such, before all else, whoever else bears its
+// UUID and whatever is kept: see store.Store.Sighted. It makes nothing come back. It keeps what is older from coming
+// back there.
 package verdict

@@ -27,6 +27,7 @@ type Sight struct {
 	Upper    bool     // the device stands on the one that the volume was seen on
 	Held     string   // why the volume is to be left alone, "" otherwise
 	Later    string   // another UUID under which a newer state of the volume was seen, "" for none
+	Last     *identity.Mark   // the state that was seen last on this very device, whatever was kept of it; nil for none
 	Forgot   string   // why a state that was seen could not be remembered, "" where all were
 	Often    bool     // it was mended so often of late that something must be at work against it
 }
@@ -78,6 +79,7 @@ type Far struct {
 	Refused string // why that cannot be done, "" where it can
 	Damaged []int  // keyslots that the far header has in order and the device has not
 	Erased  []int  // those of them of which nothing is left on the device
+	Newer   bool   // it is newer than the head that is left
 	// Left tells that no head is left and a whole far header is; Mark is that of the heads in it.
 	Left bool
 	Mark *identity.Mark

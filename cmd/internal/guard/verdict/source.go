@@ -63,7 +63,24 @@ func (s Sight) fromOtherCopy() proof {
 			"back", s.Far.Erased))
 	p.lineage(s, s.Mark)
 	p.later(s, "")
+	p.need(Older, s.Last == nil || s.Mark == nil || s.Mark.Follows(*s.Last), "nothing newer was seen on this device",
+		s.lastText())
+	p.need(Older, !s.Far.Newer, "the far header is not newer", "the far header is newer than the head that is left")
 	return p
+}
+
+// lastText names the state that was seen last on the device.
+func (s Sight) lastText() string {
+	if s.Last == nil {
+		return ""
+	}
+	return fmt.Sprintf("the state that was seen last on this device has seqid %d, of UUID %s", s.Last.SeqID, s.Last.UUID)
+}
+
+// lastHere proves that what would be written is what was seen last on this very device.
+func (p *proof) lastHere(s Sight, m *identity.Mark, hint string) {
+	p.need(Older, s.Last == nil || m != nil && identity.SameState(*s.Last, *m), "it was seen last on this device",
+		s.lastText()+", and what is kept is another"+hint)
 }
 
 // fits proves that what would be copied, or acted upon, is not the header of something else: a checksum is right
@@ -127,6 +144,17 @@ func (s Sight) unknownText() string {
 	return "the volume was never seen in order, so nothing is known to put back"
 }
 
+// tip is the state of which a head is kept; nil where none is known.
+func (s Sight) tip() *identity.Mark {
+	if s.Known == nil {
+		return nil
+	}
+	if tip, seen := s.Known.Chain.Tip(); seen {
+		return &tip.Mark
+	}
+	return nil
+}
+
 // here: the volume was seen on this device last.
 func (s Sight) here() bool {
 	tip, _ := s.Known.Chain.Tip()
@@ -157,6 +185,7 @@ func (s Sight) fromStore() proof {
 	var p proof
 	p.bothHeads(s)
 	p.lastSeen(s, "")
+	p.lastHere(s, s.tip(), "")
 	p.need(Unmapped, s.Mapping.Fits, "the mapping fits the head that is kept",
 		"the mapping does not fit the head that is known")
 	return p
@@ -180,6 +209,7 @@ func (s Sight) fromFar() proof {
 	p.need(Wiped, len(s.Evidence.Wiped) == 0, "the heads are damaged, not unsigned",
 		"the heads only lack their magic, as after wipefs, which a person does on purpose"+hint)
 	p.later(s, hint)
+	p.lastHere(s, s.Far.Mark, hint)
 	p.need(Older, s.Far.Mark != nil && (s.Known == nil || r == identity.Same), "the far header is the state last seen",
 		"the far header is not the state that was last seen: "+string(r)+hint)
 	return p

@@ -3,12 +3,14 @@
 package guarded
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard"
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/dm/block"
@@ -66,8 +68,9 @@ func (r *Remains) recall(c *verb.Command, file *luks.File) {
 	if err != nil {
 		return
 	}
-	s := Store(c)
-	last := s.LastOn(guard.KeyOf(id))
+	s, key := Store(c), guard.KeyOf(id)
+	r.Since = sinceFar(s, key, r.Far)
+	last := s.LastOn(key)
 	if last == "" {
 		return
 	}
@@ -75,9 +78,24 @@ func (r *Remains) recall(c *verb.Command, file *luks.File) {
 		r.Former, r.Far = r.Far, nil
 	}
 	if m, err := s.Load(last); err == nil {
-		r.Since = m.Chain.Since()
+		r.Since = cmp.Or(m.Chain.Since(), r.Since)
+		if m.Kept && !m.Head.Opens() {
+			r.Since = "that no keyslot was left"
+		}
 		r.Erased = m.Kept && len(m.Head.Changed(file)) > 0
 	}
+}
+
+// sinceFar tells of another state that was seen on the device than the one that a far header has; "" for none.
+func sinceFar(s store.Store, device string, f *far.Found) string {
+	seen, ok := s.Sighted(device)
+	if !ok || f == nil {
+		return ""
+	}
+	if c, err := f.Head(); err == nil && !identity.SameState(seen, identity.Of2(c)) {
+		return fmt.Sprintf("a state with seqid %d, of UUID %s", seen.SeqID, seen.UUID)
+	}
+	return ""
 }
 
 // uuids are those that the remains name.

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
+	"github.com/orthrus-luks/orthrus/luks/sealed"
+)
+
+var sightingMagic = sealed.Magic([]byte("orthrus seen  1\n"))
+
+// maxSighting bounds the file of a sighting, bytes.
+const maxSighting = 64 << 10
+
+// sighting is the file of what was seen on a device.
+func sighting(root, device string) string {
+	sum := sha256.Sum256([]byte(device))
+	return filepath.Join(root, "seen", hex.EncodeToString(sum[:16]))
+}
+
+// Sighted is the state that was seen last on a device of that lasting name; false where none was. Unlike a chain it
+// tells nothing of what counts: only what lay there, valid, whoever else bore the UUID and whatever was kept.
+func (s Store) Sighted(device string) (m identity.Mark, seen bool) {
+	for _, root := range []string{s.Volatile, s.State} { // the volatile one is written where the other cannot be
+		if root == "" || device == "" || seen {
+			continue
+		}
+		p, err := readFile(sighting(root, device), maxSighting)
+		if err == nil {
+			_, err = sealed.Decode(sightingMagic, p, &m)
+			seen = err == nil
+		}
+	}
+	return m, seen
+}
+
+// Sight remembers that a state was seen on a device, before anything else is remembered of it.
+func (s Store) Sight(device string, m identity.Mark) error {
+	if s.Rehearsed || device == "" {
+		return nil
+	}
+	contents, err := sealed.Encode(sightingMagic, m)
+	if err != nil {
+		return err
+	}
+	if err := put(sighting(s.State, device), contents); err != nil {
+		return errors.Join(err, put(sighting(s.Volatile, device), contents))
+	}
+	if err := os.Remove(sighting(s.Volatile, device)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// unsee forgets where a volume was seen.
+func (s Store) unsee(uuid string) error {
+	var failed []error
+	for _, root := range s.roots() {
+		paths, err := filepath.Glob(filepath.Join(root, "seen", "*"))
+		failed = append(failed, err)
+		for _, path := range paths {
+			var m identity.Mark
+			p, err := readFile(path, maxSighting)
+			if err == nil {
+				_, err = sealed.Decode(sightingMagic, p, &m)
+			}
+			if err == nil && m.UUID == uuid {
+				failed = append(failed, os.Remove(path))
+			}
+		}
+	}
+	return errors.Join(failed...)
+}
