@@ -234,7 +234,7 @@ func (d *Device) stack(dir string) {
 	var backing unix.Stat_t
 	file := block.ReadAttribute(dir, "loop/backing_file")
 	if unix.Stat(file, &backing) == nil && backing.Mode&unix.S_IFMT == unix.S_IFBLK {
-		d.Below = append(d.Below, number(unix.Major(backing.Rdev), unix.Minor(backing.Rdev)))
+		d.Below = append(d.Below, number(unix.Major(uint64(backing.Rdev)), unix.Minor(uint64(backing.Rdev))))
 	}
 }
 
