@@ -268,6 +268,26 @@ func TestACopyThatWasLookedAtTakesNothingBack(t *testing.T) {
 	}
 }
 
+// A state that was seen anywhere outdates an older one of the same volume key, wherever it is by now.
+func TestAnImageThatWasRenamedKeepsItsHistory(t *testing.T) {
+	b := newBench(t, "repair = off")
+	path, contents := b.farImage("a")
+	b.look(path)
+	other := b.beside(path)
+	b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+	b.look(path)
+	b.remove(path)
+	b.remove(other)
+	b.settings.Load().Default.Repair = "proven"
+	bad := damaged(contents, 0, 2*headSize)
+	renamed := filepath.Join(b.dir, "renamed")
+	b.put(renamed, bad)
+	if v := b.look(renamed); v == nil || v.Did != "" || !strings.Contains(said(v), "a newer state of the volume was seen") {
+		t.Errorf("%v", said(v))
+	}
+	b.holds(renamed, bad)
+}
+
 func TestWhereACopyWasIsNotWhereTheVolumeLay(t *testing.T) {
 	b := newBench(t, "")
 	path, contents := b.image("a", "luks2-unbound")

@@ -60,12 +60,18 @@ func (s Store) PurgeFormer(m identity.Mark, device string) error {
 	return errors.Join(failed...)
 }
 
-// Later is another UUID under which a newer state of the volume was seen; "" for none.
+// Later is the UUID under which a newer state of the volume was seen: another one, or the same on whatever device; ""
+// for none.
 func (s Store) Later(m identity.Mark) string {
 	tips, _ := s.tips()
 	for _, tip := range tips {
 		if tip.UUID != m.UUID && identity.SameVolume(tip.Mark, m) && header.Newer(tip.SeqID, m.SeqID) {
 			return tip.UUID
+		}
+	}
+	for _, seen := range s.sightings() {
+		if identity.SameVolume(seen, m) && header.Newer(seen.SeqID, m.SeqID) {
+			return seen.UUID
 		}
 	}
 	return ""

@@ -32,11 +32,9 @@ func (s Store) Sighted(device string) (m identity.Mark, seen bool) {
 		if root == "" || device == "" || seen {
 			continue
 		}
-		p, err := readFile(sighting(root, device), maxSighting)
-		if err == nil {
-			_, err = sealed.Decode(sightingMagic, p, &m)
-			seen = err == nil
-		}
+		var err error
+		m, err = readSighting(sighting(root, device))
+		seen = err == nil
 	}
 	return m, seen
 }
@@ -59,21 +57,34 @@ func (s Store) Sight(device string, m identity.Mark) error {
 	return nil
 }
 
+// sightings are the states seen last on all devices, by the paths of their files.
+func (s Store) sightings() map[string]identity.Mark {
+	all := map[string]identity.Mark{}
+	for _, root := range s.roots() {
+		paths, _ := filepath.Glob(filepath.Join(root, "seen", "*"))
+		for _, path := range paths {
+			if m, err := readSighting(path); err == nil {
+				all[path] = m
+			}
+		}
+	}
+	return all
+}
+
+func readSighting(path string) (m identity.Mark, err error) {
+	p, err := readFile(path, maxSighting)
+	if err == nil {
+		_, err = sealed.Decode(sightingMagic, p, &m)
+	}
+	return m, err
+}
+
 // unsee forgets where a volume was seen.
 func (s Store) unsee(uuid string) error {
 	var failed []error
-	for _, root := range s.roots() {
-		paths, err := filepath.Glob(filepath.Join(root, "seen", "*"))
-		failed = append(failed, err)
-		for _, path := range paths {
-			var m identity.Mark
-			p, err := readFile(path, maxSighting)
-			if err == nil {
-				_, err = sealed.Decode(sightingMagic, p, &m)
-			}
-			if err == nil && m.UUID == uuid {
-				failed = append(failed, os.Remove(path))
-			}
+	for path, m := range s.sightings() {
+		if m.UUID == uuid {
+			failed = append(failed, os.Remove(path))
 		}
 	}
 	return errors.Join(failed...)
