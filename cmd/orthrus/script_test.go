@@ -22,6 +22,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/foreign/bitlk"
 	"github.com/orthrus-luks/orthrus/test/bitlkimage"
 	"github.com/orthrus-luks/orthrus/test/fvault2image"
 	"github.com/orthrus-luks/orthrus/test/tcryptimage"
@@ -163,9 +164,17 @@ func bitlkVolume(ts *testscript.TestScript, _ bool, args []string) {
 			"converting": {Present: 2, Next: 4, Encrypted: 256 << 10, ClearKey: true},
 			"tpm":        {TPM: true},
 			"clear":      {ClearKey: true},
+			"method":     {ClearKey: true, Fields: func(_ int, block []byte) { block[100] = 6 }},
+			"forged":     {ClearKey: true},
+			"unproved":   {ClearKey: true, Tamper: func(covered []byte) { covered[80] ^= 1 }},
 		}[args[1]]
 	}
 	im := bitlkimage.Make(o)
+	if len(args) > 1 && args[1] == "forged" { // a copy that claims to be newer
+		p := im.Bytes[im.Offsets[1]:]
+		p[96] += 7
+		bitlkimage.SealCRC(p[:bitlk.BlockSize])
+	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), im.Bytes, 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".bek"), im.BEK, 0o600))
 }

@@ -35,9 +35,13 @@ func Refuse(when bool, reason string) string {
 	return ""
 }
 
-// PIMOnce: it is given or asked for.
+// PIMOnce: it is given or asked for, and VeraCrypt's.
 func PIMOnce(inv *Invocation) string {
-	return Refuse(inv.Options.VeracryptPIM.Set && inv.Options.VeracryptQueryPIM,
+	o := &inv.Options
+	if o.DisableVeracrypt && (o.VeracryptPIM.Set || o.VeracryptQueryPIM) {
+		return "Option --veracrypt-pim is supported only for VeraCrypt compatible devices."
+	}
+	return Refuse(o.VeracryptPIM.Set && o.VeracryptQueryPIM,
 		"The options --veracrypt-pim and --veracrypt-query-pim are mutually exclusive.")
 }
 

@@ -55,7 +55,7 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "disable-locks", All: true, Into: &o.DisableLocks, Help: "take no lock on the metadata"},
 		{
-			Long: "disable-veracrypt", Into: &o.DisableVeracrypt, Unlisted: true,
+			Long: "disable-veracrypt", Into: &o.DisableVeracrypt,
 			Help: "do not look for VeraCrypt volumes",
 		},
 		{Long: "dump-json-metadata", All: true, Into: &o.DumpJSON, Help: "show LUKS2 metadata as JSON"},
@@ -247,11 +247,11 @@ func commonOptions(o *Options) []Option {
 		{Long: "token-only", All: true, Into: &o.TokenOnly, Help: "do not ask where tokens fail"},
 		{Long: "token-type", Arg: "STRING", All: true, Into: &o.TokenType, Help: "use tokens of this type only"},
 		{
-			Long: "tcrypt-backup", Into: &o.TcryptBackup, Unlisted: true,
+			Long: "tcrypt-backup", Into: &o.TcryptBackup,
 			Help: "use the backup header of a TCRYPT volume",
 		},
-		{Long: "tcrypt-hidden", Into: &o.TcryptHidden, Unlisted: true, Help: "open the hidden TCRYPT volume"},
-		{Long: "tcrypt-system", Into: &o.TcryptSystem, Unlisted: true, Help: "the TCRYPT volume is a system drive"},
+		{Long: "tcrypt-hidden", Into: &o.TcryptHidden, Help: "open the hidden TCRYPT volume"},
+		{Long: "tcrypt-system", Into: &o.TcryptSystem, Help: "the TCRYPT volume is a system drive"},
 		{Long: "pin-file", Arg: "FILE", Into: &o.PINFile, Help: "the PIN of a token, instead of asking for it"},
 		{
 			Long: "tpm2-device", Arg: "auto|no|PATH", Into: &o.TPM2Device,
@@ -272,13 +272,13 @@ func commonOptions(o *Options) []Option {
 		},
 		{
 			Long: "type", Short: 'M', Arg: "STRING", All: true, Into: &o.Type,
-			Values: []string{"luks", "luks1", "luks2", "plain"},
+			Values: []string{"luks", "luks1", "luks2", "plain", "bitlk", "fvault2", "loopaes", "tcrypt"},
 			Check: func() string { // as cryptsetup has it: in any case, and empty is none
 				o.Type.V = strings.ToLower(o.Type.V)
 				o.Type.Set = o.Type.V != ""
 				return ""
 			},
-			Help: "format of the metadata: luks, luks1, luks2, plain",
+			Help: "format: luks, luks1, luks2, plain; to open bitlk, fvault2, loopaes, tcrypt, too",
 		},
 		{Long: "unbound", Into: &o.Unbound, Help: "a keyslot for no data, or a token for no keyslot"},
 		{
@@ -295,10 +295,10 @@ func commonOptions(o *Options) []Option {
 			Help: "look for VeraCrypt volumes as well",
 		},
 		{
-			Long: "veracrypt-pim", Arg: "INT", Into: &o.VeracryptPIM, Unlisted: true,
+			Long: "veracrypt-pim", Arg: "INT", Into: &o.VeracryptPIM,
 			Help: "iteration multiplier of a VeraCrypt volume",
 		},
-		{Long: "veracrypt-query-pim", Into: &o.VeracryptQueryPIM, Unlisted: true, Help: "ask for that multiplier"},
+		{Long: "veracrypt-query-pim", Into: &o.VeracryptQueryPIM, Help: "ask for that multiplier"},
 		{Long: "verbose", Short: 'v', All: true, Into: &o.Verbose, Help: "say more"},
 		{
 			Long: "verify-passphrase", Short: 'y', All: true, Into: &o.VerifyPassphrase,

@@ -130,10 +130,11 @@ func checkTopic() Topic {
 	return Topic{
 		Name: "check", Summary: "the words that check and fix use",
 		Terms: []Term{
-			{"state", "One of the next three words."},
+			{"state", "One of the next words."},
 			{"healthy", "Nothing is wrong."},
 			{"healable", "Something is damaged or at risk; the volume still opens. Exit code 6."},
 			{"lost", "What is left does not open the volume. Exit code 7."},
+			{"cannot be opened here", "A volume of another system that is half encrypted, say. Exit code 1."},
 			{"status", "What weighs most, in a sentence. The findings are all that was noticed."},
 			{"action", "The one command to go on with, which risks least. Where it writes, it says so."},
 			{"copies", "Of the header: primary and secondary at the device's start, each of which says all; the far " +

@@ -151,6 +151,8 @@ var advice = []struct {
 		"keyslots together, and up to 3 MiB around it."},
 	{bitlk.ErrUnfinished, "Let Windows finish it (manage-bde -status shows how far it is); until then no other " +
 		"program can read it."},
+	{bitlk.ErrTampered, "The key is right, and what the metadata say of the data is not sure: it opens with " +
+		"--readonly."},
 	{bitlk.ErrNoProtector, "What opens it is a TPM or a smart card. Under Windows a recovery password can be added: " +
 		"manage-bde -protectors -add VOLUME: -recoverypassword"},
 	{unix.ENOSPC, "Free some space on the file system that holds the file."},

@@ -90,12 +90,13 @@ const (
 	SomeValid               // others are not valid: the first that is, of those with the highest counter
 	Newest                  // all are valid, and one has a higher counter of nonces than others
 	Differ                  // equal counters, different content: the first
+	Proved                  // the key proves it, and not the one that came before it
 )
 
 func (r Reason) String() string {
 	return [...]string{
 		"all copies agree", "not all copies are valid", "it is newer than others",
-		"the copies differ under the same counter",
+		"the copies differ under the same counter", "the other ones fail their validation by the key",
 	}[r]
 }
 
@@ -143,11 +144,30 @@ func (c *Copies) compared(best int) Reason {
 	return reason
 }
 
+// ProofsDiffer tells whether valid copies of one content have different sealed hashes, of which only the key tells
+// which are right.
+func (c *Copies) ProofsDiffer() bool {
+	var first *Block
+	for i := range c.Found {
+		switch b := c.Found[i].Block; {
+		case c.Found[i].State != header.Valid:
+		case first == nil:
+			first = b
+		case string(b.covered) == string(first.covered) && !b.hash.equal(first.hash):
+			return true
+		}
+	}
+	return false
+}
+
 // Volume is a volume as its chosen copy has it.
 type Volume struct {
 	*Copies
 	Choice
 	*Block
+
+	// Unproved lets a key open metadata none of whose copies it proves. What is written then may go to a wrong place.
+	Unproved bool
 }
 
 // Load reads a device and chooses. Errors are those of Read and Choose.

@@ -28,6 +28,8 @@ var (
 	ErrNoProtector = errors.New("neither a passphrase nor a key file opens it")
 	// ErrTampered says that the metadata are not what the owner of the key wrote.
 	ErrTampered = errors.New("the metadata fail their validation by the volume master key")
+	// ErrStartupKey is the kind of what is wrong with a startup key file of this volume, in cryptsetup's words.
+	ErrStartupKey = errors.New("impossible startup key file")
 	// ErrOtherVolume is the kind of a startup key of another volume: OtherVolumeError.
 	ErrOtherVolume = errors.New("the startup key is of another volume")
 )
@@ -113,3 +115,10 @@ type OtherVolumeError struct{ GUID GUID }
 func (e *OtherVolumeError) Error() string { return fmt.Sprintf("%v: %v", ErrOtherVolume, e.GUID) }
 
 func (e *OtherVolumeError) Unwrap() error { return ErrOtherVolume }
+
+// StartupKeyError says what is wrong with a startup key file. It wraps ErrStartupKey.
+type StartupKeyError struct{ Why string }
+
+func (e *StartupKeyError) Error() string { return e.Why }
+
+func (e *StartupKeyError) Unwrap() error { return ErrStartupKey }

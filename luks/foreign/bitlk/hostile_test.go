@@ -249,6 +249,84 @@ func TestMetadataThatTheOwnerDidNotWriteAreFoundOut(t *testing.T) {
 	}
 }
 
+func TestACopyThatTheKeyDoesNotProveGivesWayToOneThatItProves(t *testing.T) {
+	newer := func(p []byte) {
+		p[96] += 7
+		bitlkimage.SealCRC(p)
+	}
+	unsealed := func(p []byte) { p[16*(int(p[8])+int(p[9])<<8)+60] ^= 1 } // in the sealed hash, which no CRC covers
+	for _, test := range []struct {
+		name  string
+		spoil map[int]func([]byte)
+		index int
+		want  error
+		odd   bool // the copies' hashes differ, without a key
+	}{
+		{"a forged counter", map[int]func([]byte){1: newer}, 0, nil, false},
+		{"a hash that is not the key's", map[int]func([]byte){0: unsealed}, 1, nil, true},
+		{"two of three", map[int]func([]byte){0: unsealed, 2: newer}, 1, nil, true},
+		{"all", map[int]func([]byte){0: newer, 1: newer, 2: newer}, 0, bitlk.ErrTampered, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			im := bitlkimage.Make(bitlkimage.Options{ClearKey: true})
+			for i, spoil := range test.spoil {
+				spoil(im.Bytes[im.Offsets[i]:][:bitlk.BlockSize])
+			}
+			v := load(t, im.Bytes)
+			if v.ProofsDiffer() != test.odd {
+				t.Error("the hashes are compared wrongly")
+			}
+			key, err := v.ClearKey()
+			if !errors.Is(err, test.want) || v.Index != test.index {
+				t.Fatalf("copy %d, %v", v.Index, err)
+			}
+			if test.want != nil {
+				v.Unproved = true
+				if key, err = v.ClearKey(); err != nil || !key.Unproved {
+					t.Fatalf("%+v, %v", key, err)
+				}
+			}
+			defer key.Close()
+			if !key.Equal(im.VolumeKey) || key.Unproved != (test.want != nil) {
+				t.Error("another key, or the wrong word on its proof")
+			}
+		})
+	}
+}
+
+func TestAnUnprovedCopyNeverGivesWayToOneThatCannotBeOpened(t *testing.T) {
+	im := bitlkimage.Make(bitlkimage.Options{ClearKey: true, Fields: func(i int, block []byte) {
+		if i > 0 {
+			block[12] = 2
+		}
+	}})
+	p := im.Bytes[im.Offsets[0]:][:bitlk.BlockSize]
+	p[96] += 7
+	bitlkimage.SealCRC(p)
+	if _, err := load(t, im.Bytes).ClearKey(); !errors.Is(err, bitlk.ErrTampered) {
+		t.Error(err)
+	}
+}
+
+func TestADamagedStartupKeyOfThisVolumeIsNoWrongPassphrase(t *testing.T) {
+	im := bitlkimage.Make(bitlkimage.Options{Startup: true})
+	v := load(t, im.Bytes)
+	for name, p := range map[string][]byte{
+		"short": im.BEK[:100], "the header alone": im.BEK[:48], "long": append(bytes.Clone(im.BEK), 0),
+	} {
+		if _, err := v.Unlock(t.Context(), p); !errors.Is(err, bitlk.ErrStartupKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, at := range []int{0, 4, 8, 48, 50, 52} {
+		p := bytes.Clone(im.BEK)
+		p[at] ^= 0x40
+		if _, err := v.Unlock(t.Context(), p); !errors.Is(err, bitlk.ErrStartupKey) {
+			t.Errorf("byte %d: %v", at, err)
+		}
+	}
+}
+
 func TestWrongSecretsOpenNothing(t *testing.T) {
 	im := bitlkimage.Make(bitlkimage.Options{Passphrase: "right", Startup: true, VolumeGUID: true})
 	v := load(t, im.Bytes)

@@ -36,6 +36,11 @@ func (s *Sealed) Size() int {
 	return len(s.data)
 }
 
+// equal tells whether both are the same bytes.
+func (s *Sealed) equal(t *Sealed) bool {
+	return string(s.nonce) == string(t.nonce) && string(s.tag) == string(t.tag) && string(s.data) == string(t.data)
+}
+
 // open gives the key inside, which must have size bytes. Errors: errTag for a wrong key, a FieldError.
 func (s *Sealed) open(name string, key []byte, size int) (*secret.Buffer, error) {
 	plain, err := openCCM(key, s)

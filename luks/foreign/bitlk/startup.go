@@ -2,7 +2,10 @@
 
 package bitlk
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 // startupKey is what a startup key file (.BEK) holds:
 //
@@ -20,20 +23,39 @@ type startupKey struct {
 
 const startupHead = 48
 
-// parseStartupKey reads a key file; nil for what is none. The key is a part of p.
-func parseStartupKey(p []byte) *startupKey {
+// meant tells whether what was given is meant to be a startup key file: it names a master key that one opens.
+func (v *Volume) meant(given []byte) bool {
+	for _, m := range v.VMKs {
+		if m.Protection == ByStartupKey && len(given) >= startupHead && string(given[16:32]) == string(m.GUID[:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseStartupKey reads a key file. The key is a part of p. The error is a StartupKeyError.
+func parseStartupKey(p []byte) (*startupKey, error) {
 	le := binary.LittleEndian
-	if len(p) < startupHead || uint64(le.Uint32(p)) != uint64(len(p)) || le.Uint32(p[4:]) != 1 ||
-		le.Uint32(p[8:]) != startupHead {
-		return nil
+	entry := &StartupKeyError{"Unexpected metadata entry found when parsing startup key."}
+	switch {
+	case len(p) < startupHead:
+		return nil, entry
+	case le.Uint32(p[4:]) != 1:
+		return nil, &StartupKeyError{fmt.Sprintf("Unsupported BEK metadata version %d", le.Uint32(p[4:]))}
+	case uint64(le.Uint32(p)) != uint64(len(p)):
+		return nil, &StartupKeyError{
+			fmt.Sprintf("Unexpected BEK metadata size %d does not match BEK file length", le.Uint32(p)),
+		}
+	case le.Uint32(p[8:]) != startupHead:
+		return nil, entry
 	}
 	list, err := parseEntries("startup key", p[startupHead:])
 	if err != nil || len(list) != 1 || !list[0].is(typeStartup, valueExternal) || len(list[0].data) < 24 {
-		return nil
+		return nil, entry
 	}
 	inner, err := parseEntries("startup key", list[0].data[24:])
 	if err != nil {
-		return nil
+		return nil, entry
 	}
 	var s startupKey
 	copy(s.guid[:], p[16:])
@@ -41,9 +63,9 @@ func parseStartupKey(p []byte) *startupKey {
 		s.take(e)
 	}
 	if s.key == nil {
-		return nil
+		return nil, entry
 	}
-	return &s
+	return &s, nil
 }
 
 func (s *startupKey) take(e entry) {

@@ -8,12 +8,15 @@ import (
 	"errors"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
+	"github.com/orthrus-luks/orthrus/luks/header"
 )
 
 // Key is the key of the data, as the mapping gets it.
 type Key struct {
 	*secret.Buffer
 	VMK int // number of the master key, in the order of the metadata, that led to it
+
+	Unproved bool // no copy of the metadata is proved by it
 }
 
 // ByAsking fails with ErrNoProtector where nothing that a person could give opens the volume.
@@ -38,11 +41,15 @@ func (v *Volume) ClearKey() (*Key, error) {
 }
 
 // Unlock tries what a person gave: a startup key file, a recovery password, a passphrase, whatever it looks like, the
-// cheapest first. Errors: ErrKey where it opens nothing, an OtherVolumeError, ErrTampered, a FieldError, the
+// cheapest first. Where the key does not prove the chosen copy of the metadata, the volume turns to one that it
+// proves. Errors: ErrKey where it opens nothing, an OtherVolumeError, ErrStartupKey, ErrTampered, a FieldError, the
 // context's.
 func (v *Volume) Unlock(ctx context.Context, given []byte) (*Key, error) {
-	if s := parseStartupKey(given); s != nil {
+	switch s, err := parseStartupKey(given); {
+	case s != nil:
 		return v.byStartupKey(s)
+	case v.meant(given):
+		return nil, err
 	}
 	initial, err := ofRecovery(given)
 	if err != nil {
@@ -122,14 +129,52 @@ func (v *Volume) try(i int, key []byte) (*Key, error) {
 		return nil, err
 	}
 	defer vmk.Close()
-	if err := v.authentic(vmk.Bytes()); err != nil {
-		return nil, err
+	i, unproved := v.prove(i, vmk.Bytes())
+	if unproved != nil && !v.Unproved {
+		return nil, unproved
 	}
 	data, err := v.dataKey(vmk.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	return &Key{Buffer: data, VMK: i}, nil
+	return &Key{Buffer: data, VMK: i, Unproved: unproved != nil}, nil
+}
+
+// prove turns to another valid copy, the newest first, where the master key does not prove the chosen one, and gives
+// the number that the master key has there. The error is that of the chosen one where none is proved.
+func (v *Volume) prove(i int, vmk []byte) (int, error) {
+	err := v.authentic(vmk)
+	if err == nil {
+		return i, nil
+	}
+	var best *Volume
+	number := i
+	for at := range v.Found {
+		b := v.Found[at].Block
+		if v.Found[at].State != header.Valid || best != nil && b.NextNonce <= best.NextNonce {
+			continue
+		}
+		other := &Volume{Copies: v.Copies, Choice: Choice{at, Proved}, Block: b, Unproved: v.Unproved}
+		n := other.numberOf(v.VMKs[i].GUID)
+		if n >= 0 && other.Openable() == nil && other.authentic(vmk) == nil {
+			best, number = other, n
+		}
+	}
+	if best == nil {
+		return i, err
+	}
+	*v = *best
+	return number, nil
+}
+
+// numberOf is the place of a master key, -1 where it is not there.
+func (v *Volume) numberOf(guid GUID) int {
+	for i, m := range v.VMKs {
+		if m.GUID == guid {
+			return i
+		}
+	}
+	return -1
 }
 
 // authentic compares the sealed hash with that of the metadata.

@@ -97,6 +97,7 @@ type Trial struct {
 	Cipher        string // only chains with this in their name
 	TrueCryptOnly bool
 	PIM           uint32 // 0 for none; with one TrueCrypt's derivations are left out
+	AnyCost       bool   // derive whatever it takes
 	Workers       int    // 0 for one on each processor
 }
 

@@ -130,6 +130,12 @@ func TestCostsThatNobodyWaitsForAreNotTried(t *testing.T) {
 	if took := time.Since(begun); took > 5*time.Second {
 		t.Errorf("%v", took)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = Search(ctx, make([]Sealed, 1), nil, Trial{PIM: maxPIM, Hash: "sha512", AnyCost: true})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with any cost allowed it is not tried: %v", err)
+	}
 	if !errors.Is(CheckPIM(maxPIM+1), ErrPIM) || CheckPIM(maxPIM) != nil {
 		t.Error("the greatest PIM is another")
 	}

@@ -118,8 +118,11 @@ func (v *Bitlk) Unlock(ctx context.Context, c *verb.Command, shown string) (*bit
 	if len(c.Opt.VolumeKeyKeyrings) > 0 {
 		return nil, verb.Failure(ui.Failed, "Option --volume-key-keyring is not supported for BITLK devices.")
 	}
+	v.Unproved = c.Opt.ReadOnly || c.Opt.TestPassphrase || c.Opt.DumpVolumeKey
+	chosen := v.Index
 	key, err := v.ClearKey()
 	if key != nil {
+		v.tellProof(c, chosen, key)
 		c.UI.Advisef("Its protection is suspended: no passphrase is needed.")
 		return key, nil
 	}
@@ -129,7 +132,23 @@ func (v *Bitlk) Unlock(ctx context.Context, c *verb.Command, shown string) (*bit
 	if err := v.ByAsking(); err != nil {
 		return nil, v.unlockError(err)
 	}
-	return v.ask(ctx, c, shown)
+	if key, err = v.ask(ctx, c, shown); err == nil {
+		v.tellProof(c, chosen, key)
+	}
+	return key, err
+}
+
+// tellProof warns where the key does not prove the copy that was chosen without it. An unproved one is warned of
+// under every name: somebody may have changed it.
+func (v *Bitlk) tellProof(c *verb.Command, chosen int, key *bitlk.Key) {
+	switch {
+	case key.Unproved:
+		c.UI.Errorf("WARNING: no copy of the metadata of %s passes its validation by the key: do not trust "+
+			"what is read.", v.Path)
+	case v.Index != chosen && !c.StandsIn():
+		c.UI.Errorf("WARNING: copy %d of the metadata of %s fails its validation by the key: copy %d is used.",
+			chosen+1, v.Path, v.Index+1)
+	}
 }
 
 // givenKey takes a volume key as it is: nothing tells whether it is right.
@@ -163,6 +182,8 @@ func (v *Bitlk) unlockError(err error) error {
 		return nil
 	case errors.As(err, &other):
 		return verb.Failure(ui.Failed, "BEK file GUID '%v' does not match GUID of the volume.", other.GUID)
+	case errors.Is(err, bitlk.ErrStartupKey):
+		return &verb.Notice{Text: verb.OneLine(err), Code: ui.Failed, Err: err}
 	case errors.Is(err, bitlk.ErrNoProtector), errors.Is(err, bitlk.ErrTampered), errors.Is(err, bitlk.ErrField):
 		return &verb.Notice{
 			Text: fmt.Sprintf("Device %s cannot be opened: %s.", v.Path, verb.OneLine(err)), Code: ui.Failed, Err: err,

@@ -54,6 +54,8 @@ func fvault2Error(c *verb.Command, path string, err error) error {
 	}
 	var version *fvault2.VersionError
 	switch short := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF); {
+	case !c.StandsIn() && short:
+		n.Own = fmt.Sprintf("Device %s is too short for a FileVault 2 volume.", path)
 	case !c.StandsIn():
 	case short:
 		c.UI.Errorf("Could not read %d bytes of volume header.", fvault2.HeaderSize)

@@ -83,6 +83,7 @@ func rawInput(c *verb.Command) bool {
 func trialOf(c *verb.Command) (tcrypt.Trial, error) {
 	trial := tcrypt.Trial{
 		Hash: c.Opt.Hash.V, Cipher: c.Opt.Cipher.V, TrueCryptOnly: c.Opt.DisableVeracrypt, PIM: c.Opt.VeracryptPIM.V,
+		AnyCost: c.Opt.AllowHighCost,
 	}
 	if tcrypt.CheckPIM(trial.PIM) != nil {
 		return trial, verb.Failure(ui.Failed, "Invalid PIM value: outside of range.")
@@ -111,6 +112,9 @@ func (t *Tcrypt) try(ctx context.Context, c *verb.Command, passphrase []byte, tr
 	switch {
 	case err == nil:
 		c.UI.Debugf("%s opens by %v and %v", t.Path, v.Derivation, v.Chain)
+	case errors.As(err, &none) && none.Tried == 0 && errors.Is(none, kdf.ErrCost):
+		return nil, verb.Failure(ui.Failed,
+			"With this PIM nothing was tried: it takes hours. Add --allow-high-cost to try it.")
 	case errors.As(err, &none):
 		skipped(c, none)
 		return nil, luks.ErrPassphrase
@@ -129,7 +133,7 @@ func skipped(c *verb.Command, none *tcrypt.NoHeaderError) {
 		c.UI.Errorf("Argon2id was not tried: %v.", memory)
 	}
 	if errors.Is(none, kdf.ErrCost) {
-		c.UI.Errorf("With this PIM not everything was tried: it takes hours.")
+		c.UI.Errorf("With this PIM not everything was tried: it takes hours. Add --allow-high-cost to try it.")
 	}
 }
 

@@ -77,6 +77,7 @@ func Check() verb.Verb {
 				},
 			},
 			Exits: []cli.Exit{
+				{Code: 1, Means: "It is no such volume, cannot be looked at, or is one that cannot be opened here."},
 				{Code: 6, Means: "Something is damaged or at risk; the volume still opens."},
 				{Code: 7, Means: "What is left does not open the volume."},
 			},
@@ -155,11 +156,11 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	}
 	if errors.Is(err, inspect.ErrNotLUKS) {
 		if found := checkBitlk(name); found != nil {
-			one.BitLocker, one.code = found, found.code
+			one.BitLocker, one.code = found, found.Code
 			return one
 		}
 		if found := checkFVault2(name); found != nil {
-			one.FileVault, one.code = found, found.code
+			one.FileVault, one.code = found, found.Code
 			return one
 		}
 		if found := checkVerity(ctx, name); found != nil {

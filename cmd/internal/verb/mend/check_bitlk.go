@@ -3,22 +3,15 @@
 package mend
 
 import (
-	"errors"
-
-	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/dm/block"
-	"github.com/orthrus-luks/orthrus/luks/foreign/bitlk"
-	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
 
 // bitlkChecked is what check says of a BitLocker volume.
 type bitlkChecked struct {
-	Verdict  string              `json:"verdict"`
-	Copies   []foreign.BitlkCopy `json:"copies"`
-	Findings []string            `json:"findings"`
-	code     ui.ExitCode
+	*foreign.Judgement
+	Copies []foreign.BitlkCopy `json:"copies"`
 }
 
 // checkBitlk looks at every copy of the metadata; nil for what is no BitLocker volume.
@@ -32,44 +25,20 @@ func checkBitlk(name string) *bitlkChecked {
 		return nil
 	}
 	defer dev.Close()
-	copies, err := bitlk.Read(dev, dev.Size())
-	var boot *bitlk.BootError
-	switch {
-	case err == nil:
-		return judgeBitlk(copies)
-	case errors.As(err, &boot):
-		return &bitlkChecked{
-			Verdict: inspect.Lost.String(), code: verb.Lost, Findings: []string{err.Error()},
-			Copies: []foreign.BitlkCopy{},
-		}
+	j, copies := foreign.JudgeBitlk(dev, dev.Size())
+	if j == nil {
+		return nil
 	}
-	return nil
-}
-
-// judgeBitlk: one sound copy opens the volume, and Windows mends the others.
-func judgeBitlk(copies *bitlk.Copies) *bitlkChecked {
-	r := &bitlkChecked{Copies: foreign.BitlkCopies(copies), Findings: []string{}, Verdict: "healthy"}
-	choice, err := bitlk.Choose(copies)
-	if err != nil {
-		r.Verdict, r.code = inspect.Lost.String(), verb.Lost
-		return r
-	}
-	if choice.Reason != bitlk.AllAgree {
-		r.Verdict, r.code = inspect.Healable.String(), verb.Healable
-		r.Findings = append(r.Findings, choice.Reason.String())
-	}
-	v := bitlk.Volume{Copies: copies, Choice: choice, Block: copies.Found[choice.Index].Block}
-	for _, err := range []error{v.Openable(), v.ByAsking()} {
-		if err != nil {
-			r.Findings = append(r.Findings, err.Error())
-		}
+	r := &bitlkChecked{j, []foreign.BitlkCopy{}}
+	if copies != nil {
+		r.Copies = foreign.BitlkCopies(copies)
 	}
 	return r
 }
 
 func printBitlk(c *verb.Command, one checked) {
 	r := one.BitLocker
-	printState(c, one.Device, "BitLocker", r.Verdict)
+	printState(c, one.Device, r.Format, r.Words())
 	c.UI.Printf("copies:")
 	for i, f := range r.Copies {
 		printCopy(c, i, "metadata", f.Offset, f.State, f.Why)

@@ -185,7 +185,8 @@ func checkReport() cli.Report {
 				Path: "devices[].bitlocker", Type: "object",
 				About: "for a BitLocker volume, instead of all else; may be absent",
 			},
-			{Path: "devices[].bitlocker.verdict", Type: "string", About: "healthy, healable or lost"},
+			{Path: "devices[].bitlocker.verdict", Type: "string", About: "healthy, healable, lost or unopenable"},
+			{Path: "devices[].bitlocker.findings", Type: "list of string", About: "what was noticed"},
 			{Path: "devices[].bitlocker.copies", Type: "list of object", About: "of the metadata"},
 			{Path: "devices[].bitlocker.copies[].offset", Type: "integer", About: "bytes"},
 			{
@@ -197,12 +198,12 @@ func checkReport() cli.Report {
 				Path: "devices[].bitlocker.copies[].why", Type: "string",
 				About: "what is wrong with it; may be absent",
 			},
-			{Path: "devices[].bitlocker.findings", Type: "list of string", About: "what was noticed"},
 			{
 				Path: "devices[].filevault", Type: "object",
 				About: "for a FileVault 2 volume, instead of all else; may be absent",
 			},
-			{Path: "devices[].filevault.verdict", Type: "string", About: "healthy, healable or lost"},
+			{Path: "devices[].filevault.verdict", Type: "string", About: "healthy, healable, lost or unopenable"},
+			{Path: "devices[].filevault.findings", Type: "list of string", About: "what was noticed"},
 			{
 				Path: "devices[].filevault.copies", Type: "list of object",
 				About: "two of the header, then those of the metadata",
@@ -220,7 +221,6 @@ func checkReport() cli.Report {
 				Path: "devices[].filevault.copies[].why", Type: "string",
 				About: "what is wrong with it; may be absent",
 			},
-			{Path: "devices[].filevault.findings", Type: "list of string", About: "what was noticed"},
 			{
 				Path: "devices[].verity", Type: "object",
 				About: "for a hash device of dm-verity, instead of all else; may be absent",

@@ -9,6 +9,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -49,7 +50,7 @@ func Fix() verb.Verb {
 				Fields: []cli.Field{
 					{Path: "device", Type: "string", About: "as it was named"},
 					{Path: "uuid", Type: "string", About: "of the volume; may be absent"},
-					{Path: "verdict", Type: "string", About: "healthy, healable, lost, or none (it is no volume)"},
+					{Path: "verdict", Type: "string", About: "healthy, healable, lost, unopenable, or none (it is no volume)"},
 					{Path: "status", Type: "string", About: "how the volume stands, in a sentence"},
 					{Path: "command", Type: "string", About: "to go on with; absent where nothing is to be done"},
 					{Path: "command_writes", Type: "boolean", About: "the command changes the device"},
@@ -61,7 +62,7 @@ func Fix() verb.Verb {
 				{What: "The same for programs:", Line: "orthrus fix --json backup.img"},
 			},
 			Exits: []cli.Exit{
-				{Code: 1, Means: "It is no LUKS volume, and nothing of one was found."},
+				{Code: 1, Means: "It is no LUKS volume, and nothing of one was found; or another one, not to be opened here."},
 				{Code: 6, Means: "Something is damaged or at risk; the volume still opens."},
 				{Code: 7, Means: "What is left does not open the volume."},
 			},
@@ -126,6 +127,9 @@ func (s *situation) complete(ctx context.Context, c *verb.Command, name string) 
 	}
 	defer file.Close()
 	s.remains = guarded.LookForRemains(ctx, c, file)
+	if s.report == nil {
+		s.foreign = foreign.Judge(file, file.Size())
+	}
 	if v, err := luks.Load(ctx, file); err == nil {
 		_, pending, err := v.Pending()
 		s.cutOff = pending && err == nil // a log of another version is for repair to refuse

@@ -9,6 +9,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/guarded"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/volume"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -26,6 +27,7 @@ type situation struct {
 	closed  bool            // the header is valid, and no keyslot opens the data
 	// farOpens: closed, and a far header of the volume has keyslots.
 	farOpens bool
+	foreign  *foreign.Judgement // nil where it is no volume of BitLocker or FileVault
 }
 
 // advice is a sentence on the state and the command to go on with: words after the program's name, with {device};
@@ -89,8 +91,12 @@ func (s situation) nothing() advice {
 	a := advice{code: ui.Failed}
 	named := s.remains.Named()
 	switch {
+	case s.foreign != nil && s.foreign.Code != verb.Lost:
+		return s.otherSystem()
 	case s.remains.Far != nil, s.remains.Ruined != nil, s.remains.Kept != nil, s.remains.Former != nil:
 		return s.lost()
+	case s.foreign != nil:
+		return s.otherSystem()
 	case named.Usage == signature.PartitionTable:
 		a.state, a.command = fmt.Sprintf("It is a disk with a partition table (%s), not a volume.", named.Kind), "list"
 	case named.Kind != "":
@@ -98,6 +104,27 @@ func (s situation) nothing() advice {
 		a.command, a.note = "rescue {device}", "only if a LUKS volume was there before"
 	default:
 		a.state, a.command = "Nothing of LUKS is at its start or near its end.", "rescue {device}"
+	}
+	return a
+}
+
+// otherSystem: it is a volume of BitLocker or FileVault, which only the system that made it mends.
+func (s situation) otherSystem() advice {
+	j := s.foreign
+	a := advice{
+		state: fmt.Sprintf("It is a %s volume, and in order.", j.Format), code: j.Code,
+		command: "open --type " + j.Type + " {device} NAME",
+	}
+	switch j.Code {
+	case verb.Healable:
+		a.state = fmt.Sprintf("It is a %s volume: copies of its metadata are damaged or differ.", j.Format)
+		a.note = "it opens; the system that made it mends the copies"
+	case ui.Failed:
+		a.state, a.command = fmt.Sprintf("It is a %s volume that cannot be opened here.", j.Format), ""
+		a.note = j.Findings[0] + "; the system that made it opens it"
+	case verb.Lost:
+		a.state, a.command = fmt.Sprintf("It is a %s volume without a whole copy of its metadata.", j.Format), ""
+		a.note = "check tells what is damaged; a copy of the device is all that should be written now"
 	}
 	return a
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/luks/far"
 	"github.com/orthrus-luks/orthrus/luks/inspect"
 )
@@ -28,6 +29,9 @@ func (s situation) proposal(c *verb.Command, name string) (fixed, advice) {
 	if s.report != nil {
 		r.UUID, r.Verdict = s.report.UUID, s.report.Verdict
 	}
+	if s.foreign != nil {
+		r.Verdict = s.foreign.Verdict
+	}
 	if a.code == verb.Lost {
 		r.Verdict = inspect.Lost.String()
 	}
@@ -46,7 +50,11 @@ func printStanding(c *verb.Command, s situation, r fixed) {
 	if s.report != nil {
 		format = fmt.Sprintf("LUKS%d %s", s.report.Version, r.UUID)
 	}
-	printState(c, r.Device, format, strings.Replace(r.Verdict, noVolume, "no volume", 1))
+	state := strings.Replace(r.Verdict, noVolume, "no volume", 1)
+	if s.foreign != nil {
+		format, state = s.foreign.Format, s.foreign.Words()
+	}
+	printState(c, r.Device, format, state)
 	c.UI.Itemf("status: ", "%s", r.Status)
 	c.UI.Itemf("action: ", "%s", s.action(r))
 	if r.Notes != "" {
@@ -62,6 +70,8 @@ func (s situation) action(r fixed) string {
 		return "none that is safe"
 	case r.Command == "" && r.Verdict == inspect.Lost.String():
 		return "none on this device as it is"
+	case r.Command == "" && r.Verdict == foreign.Unopenable:
+		return "none here"
 	case r.Command == "":
 		return "none is needed"
 	case r.Writes:

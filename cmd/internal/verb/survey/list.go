@@ -33,8 +33,8 @@ func List() verb.Verb {
 					"the kernel tells everybody of. Besides LUKS1 and LUKS2 it names BitLocker, dm-integrity and " +
 					"dm-verity, and plain mappings while they are open. A volume whose header lies elsewhere is " +
 					"known only while it is open.",
-				"The state is healthy, damaged (it still opens; fix says more), lost (it does not), or closed to us " +
-					"(denied, suspended, no answer).",
+				"The state is healthy, damaged (it still opens; fix says more), lost (it does not), unopenable (half " +
+					"encrypted, say: the system that made it opens it), or closed to us (denied, suspended, no answer).",
 			},
 			Report: cli.Report{
 				Of: listed{},
@@ -48,7 +48,7 @@ func List() verb.Verb {
 					{Path: "devices[].label", Type: "string", About: "of the volume; may be absent"},
 					{
 						Path: "devices[].state", Type: "string",
-						About: "healthy, damaged, lost, denied, suspended, no answer, or none (it is not encrypted)",
+						About: "healthy, damaged, lost, unopenable, denied, suspended, no answer, or none (it is not encrypted)",
 					},
 					{Path: "devices[].why", Type: "string", About: "what is wrong; may be absent"},
 					{Path: "devices[].mappings", Type: "list of object", About: "those that are open"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
+	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
 	"github.com/orthrus-luks/orthrus/dm/block"
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/far"
@@ -226,9 +227,32 @@ func other(r row, file *luks.File) row {
 		case s.Usage != signature.Crypto:
 		case s.Kind == "crypto_LUKS" && r.Format == "":
 			r.Format, r.UUID, r.State, r.Why = "LUKS", s.UUID, lost, "no valid header"
+		case s.Kind == signature.BitLocker, s.Kind == signature.CoreStorage:
+			r = ofForeign(r, s, foreign.Judge(file, file.Size()))
 		case s.Foreign():
 			r.Format, r.UUID, r.Label, r.State = s.Kind, s.UUID, s.Label, healthy
 		}
+	}
+	return r
+}
+
+// ofForeign is how a volume of another system stands, in the words of the table.
+func ofForeign(r row, s signature.Signature, j *foreign.Judgement) row {
+	if j == nil && !s.Foreign() {
+		return r
+	}
+	r.Format, r.UUID, r.Label, r.State = s.Kind, s.UUID, s.Label, healthy
+	if j == nil {
+		return r
+	}
+	r.State = j.Verdict
+	switch {
+	case j.Code == verb.Healable:
+		r.State, r.Why = damaged, "not all copies of its metadata are whole and alike"
+	case j.Code == verb.Lost:
+		r.Why = "no copy of its metadata is whole"
+	case len(j.Findings) > 0:
+		r.Why = j.Findings[0]
 	}
 	return r
 }
