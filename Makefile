@@ -56,7 +56,7 @@ module  := github.com/orthrus-luks/orthrus
 tool    := $(GO) tool -modfile=scripts/tools/go.mod
 # Copies of small functions in their callers are worth their bytes where much is computed, and nowhere else: without
 # them elsewhere the program is half a MiB smaller.
-busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity/... luks/af luks/hashalg luks/kdf/... luks/keyslot luks/plaintext \
+busy    := dm/integrity dm/kernelhash dm/sm3 dm/verity dm/verity/rs luks/af luks/hashalg luks/kdf/... luks/plaintext \
 	luks/sector/...
 cold    := context encoding/json errors fmt golang.org/x/sys/unix log os/... os runtime strings syscall time reflect bufio \
 	internal/poll io/fs io encoding/hex encoding/base64 bytes compress/... path/... sync

@@ -4,7 +4,6 @@ package inspect
 
 import (
 	"fmt"
-	"html"
 	"strings"
 )
 
@@ -25,20 +24,20 @@ func SVG(title string, regions []Region) string {
 		svgWidth, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", svgWidth, height)
 	fmt.Fprintf(&b, `<text x="%d" y="%d" font-size="16">%s</text>`+"\n", svgMargin, svgMargin+4,
-		html.EscapeString(title))
+		escaped(title))
 	x := svgMargin
 	for i, width := range share(regions, svgWidth-2*svgMargin) {
 		r := regions[i]
 		fmt.Fprintf(&b,
 			`<rect x="%d" y="%d" width="%d" height="%d" fill="%s" stroke="#404040"><title>%s</title></rect>`+"\n",
-			x, svgMargin+16, width, svgBar, colour(r), html.EscapeString(caption(r)))
+			x, svgMargin+16, width, svgBar, colour(r), escaped(caption(r)))
 		x += width
 	}
 	for i, r := range regions {
 		y := svgMargin + svgBar + 40 + svgRow*i
 		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="14" height="14" fill="%s" stroke="#404040"/>`+"\n", svgMargin, y-11,
 			colour(r))
-		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", svgMargin+24, y, html.EscapeString(caption(r)))
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", svgMargin+24, y, escaped(caption(r)))
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -74,4 +73,9 @@ func colour(r Region) string {
 		return "#cc79a7"
 	}
 	return "#dddddd"
+}
+
+// escaped is text as XML has it. Package html, which does the same, brings every name that HTML knows.
+func escaped(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;").Replace(text)
 }

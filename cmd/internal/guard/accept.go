@@ -51,6 +51,9 @@ func (g *Guard) accept(l look, file *luks.File) error {
 	if l.sight.Mark.Reencrypt {
 		kept = nil
 	}
+	if err := errors.Join(g.store.Unsee(l.uuid), g.store.Sight(l.device.Key, *l.sight.Mark)); err != nil {
+		return err
+	}
 	if _, err := g.store.Save(next, kept, file); err != nil {
 		return err
 	}

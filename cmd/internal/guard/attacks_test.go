@@ -335,10 +335,12 @@ func TestAHeadFromBeforeWhatWasSeenHereIsNotCopied(t *testing.T) {
 		bad := damaged(now, 0, headSize)
 		copy(bad[headSize:2*headSize], contents[headSize:2*headSize])
 		b.put(path, bad)
-		if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "newer") && !strings.Contains(said(v), "seen last") {
-			t.Errorf("%s: %v", name, said(v))
+		for range 3 {
+			if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "newer") && !strings.Contains(said(v), "since then") {
+				t.Errorf("%s: %v", name, said(v))
+			}
+			b.holds(path, bad)
 		}
-		b.holds(path, bad)
 	}
 }
 

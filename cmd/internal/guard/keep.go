@@ -53,6 +53,9 @@ func (g *Guard) sight(l *look) {
 	if m == nil || seen && identity.SameState(last, *m) {
 		return
 	}
+	if seen && !inOrder(l.sight.Evidence) && !m.Follows(last) {
+		return // one head that is left tells nothing of what was there last
+	}
 	if _, known := l.chain.Tip(); !seen && !known && l.policy.Store == policy.StoreOff {
 		return
 	}

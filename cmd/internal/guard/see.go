@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -147,10 +148,22 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 // lastOn is the volume that was seen last on the device; "" for none, or where another device bears it now.
 func (g *Guard) lastOn(d Device, file *luks.File) string {
 	last := g.store.LastOn(d.Key)
-	if m, seen := g.store.Sighted(d.Key); last == "" && seen && len(g.clones(d, m.UUID, file)) == 0 {
-		last = m.UUID
+	m, seen := g.store.Sighted(d.Key)
+	if last != "" || !seen || len(g.clones(d, m.UUID, file)) > 0 {
+		return last
 	}
-	return last
+	known, err := g.store.Load(m.UUID)
+	if tip, _ := known.Chain.Tip(); err != nil || !there(tip.Device) {
+		return m.UUID
+	}
+	return ""
+}
+
+// there tells whether the device of that lasting name, or the image, is there.
+func there(key string) bool {
+	path := PathOf(key)
+	_, err := os.Stat(path)
+	return path != "" && err == nil
 }
 
 // headless: no copy of a head is valid.

@@ -69,8 +69,9 @@ func (s Store) Later(m identity.Mark) string {
 			return tip.UUID
 		}
 	}
-	for _, seen := range s.sightings() {
-		if identity.SameVolume(seen, m) && header.Newer(seen.SeqID, m.SeqID) {
+	for _, path := range s.sightings() {
+		seen, err := readSighting(path)
+		if err == nil && identity.SameVolume(seen, m) && header.Newer(seen.SeqID, m.SeqID) {
 			return seen.UUID
 		}
 	}

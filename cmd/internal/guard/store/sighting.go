@@ -57,18 +57,13 @@ func (s Store) Sight(device string, m identity.Mark) error {
 	return nil
 }
 
-// sightings are the states seen last on all devices, by the paths of their files.
-func (s Store) sightings() map[string]identity.Mark {
-	all := map[string]identity.Mark{}
+// sightings are the files of the states that were seen last on all devices.
+func (s Store) sightings() (paths []string) {
 	for _, root := range s.roots() {
-		paths, _ := filepath.Glob(filepath.Join(root, "seen", "*"))
-		for _, path := range paths {
-			if m, err := readSighting(path); err == nil {
-				all[path] = m
-			}
-		}
+		files, _ := filepath.Glob(filepath.Join(root, "seen", "*"))
+		paths = append(paths, files...)
 	}
-	return all
+	return paths
 }
 
 func readSighting(path string) (m identity.Mark, err error) {
@@ -79,11 +74,11 @@ func readSighting(path string) (m identity.Mark, err error) {
 	return m, err
 }
 
-// unsee forgets where a volume was seen.
-func (s Store) unsee(uuid string) error {
+// Unsee forgets where a volume was seen, and in which states.
+func (s Store) Unsee(uuid string) error {
 	var failed []error
-	for path, m := range s.sightings() {
-		if m.UUID == uuid {
+	for _, path := range s.sightings() {
+		if m, err := readSighting(path); err == nil && m.UUID == uuid {
 			failed = append(failed, os.Remove(path))
 		}
 	}

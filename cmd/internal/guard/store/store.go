@@ -73,7 +73,7 @@ func (s Store) Drop(uuid string) error {
 
 // forget destroys all that is kept of a volume but what happened to it.
 func (s Store) forget(uuid string) error {
-	return errors.Join(s.Purge(uuid), s.Shred(s.chains(uuid)...), s.unsee(uuid))
+	return errors.Join(s.Purge(uuid), s.Shred(s.chains(uuid)...), s.Unsee(uuid))
 }
 
 // Purge destroys what could bring a revoked key back: every head and undo copy of the volume. A header backup that

@@ -19,17 +19,17 @@ type Sight struct {
 	Cleared  bool             // a partition table (GPT) lies there that only lacks its magic
 	Remains  bool             // something on the device, damaged or not, tells of a reencryption
 	Device   Device
-	Users    []User   // who uses the device, the volume's own mapping among them
-	Mapping  *Mapping // of the volume, where it is active
-	Far      Far      // how the far header stands
-	Known    *Known   // what is remembered, nil where the volume was never seen
-	Clones   []string // other devices that bear the UUID
-	Upper    bool     // the device stands on the one that the volume was seen on
-	Held     string   // why the volume is to be left alone, "" otherwise
-	Later    string   // another UUID under which a newer state of the volume was seen, "" for none
-	Last     *identity.Mark   // the state that was seen last on this very device, whatever was kept of it; nil for none
-	Forgot   string   // why a state that was seen could not be remembered, "" where all were
-	Often    bool     // it was mended so often of late that something must be at work against it
+	Users    []User         // who uses the device, the volume's own mapping among them
+	Mapping  *Mapping       // of the volume, where it is active
+	Far      Far            // how the far header stands
+	Known    *Known         // what is remembered, nil where the volume was never seen
+	Clones   []string       // other devices that bear the UUID
+	Upper    bool           // the device stands on the one that the volume was seen on
+	Held     string         // why the volume is to be left alone, "" otherwise
+	Later    string         // another UUID under which a newer state of the volume was seen, "" for none
+	Last     *identity.Mark // the state that was seen last on this very device, whatever was kept of it; nil for none
+	Forgot   string         // why a state that was seen could not be remembered, "" where all were
+	Often    bool           // it was mended so often of late that something must be at work against it
 }
 
 // Device is what the system says of the device.

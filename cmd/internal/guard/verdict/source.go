@@ -62,11 +62,24 @@ func (s Sight) fromOtherCopy() proof {
 		fmt.Sprintf("of keyslots %v nothing is left, as after an erase whose heads were put back; repair brings them "+
 			"back", s.Far.Erased))
 	p.lineage(s, s.Mark)
+	since := s.otherSince()
+	p.need(Older, since == "", "no other state was seen since", "since then there was "+since)
 	p.later(s, "")
 	p.need(Older, s.Last == nil || s.Mark == nil || s.Mark.Follows(*s.Last), "nothing newer was seen on this device",
 		s.lastText())
 	p.need(Older, !s.Far.Newer, "the far header is not newer", "the far header is newer than the head that is left")
 	return p
+}
+
+// otherSince tells of a state that was seen after the one in the head that is left; "" for none.
+func (s Sight) otherSince() string {
+	if s.relation(s.Mark) != identity.Same || s.Evidence.Choice.Healthy() {
+		return ""
+	}
+	if c := s.Known.Chain; c.Fork != nil && !c.Elsewhere() || c.Passed != "" {
+		return c.Since()
+	}
+	return ""
 }
 
 // lastText names the state that was seen last on the device.
@@ -79,7 +92,7 @@ func (s Sight) lastText() string {
 
 // lastHere proves that what would be written is what was seen last on this very device.
 func (p *proof) lastHere(s Sight, m *identity.Mark, hint string) {
-	p.need(Older, s.Last == nil || m != nil && identity.SameState(*s.Last, *m), "it was seen last on this device",
+	p.need(Older, s.Last == nil || m != nil && m.Follows(*s.Last), "nothing newer was seen on this device",
 		s.lastText()+", and what is kept is another"+hint)
 }
 

@@ -187,7 +187,7 @@ func TestDecisions(t *testing.T) {
 		{name: "claimed", sight: lostPrimary(), change: uses(User{Claimed, "", ""}), policy: proven, step: Repair, why: []Kind{InUse}},
 
 		{name: "restored backup, then a head lost", sight: lostPrimary(), change: func(s *Sight) { s.Known = known(5, 7) }, policy: proven, step: Repair, why: []Kind{Older}},
-		{name: "fork stands, tip again", sight: lostPrimary(), change: func(s *Sight) { s.Known = forked(5, mark(3)) }, policy: proven, step: Repair},
+		{name: "fork stands, tip again", sight: lostPrimary(), change: func(s *Sight) { s.Known = forked(5, mark(3)) }, policy: proven, step: Repair, why: []Kind{Older}},
 		{name: "fork stands, what it became", sight: lostPrimary(), change: func(s *Sight) { s.Known = forked(4, mark(3)) }, policy: proven, step: Repair, why: []Kind{Fork}},
 		{name: "same number, changed apart", sight: lostPrimary(), change: func(s *Sight) { s.Mark = other(s.Mark) }, policy: proven, step: Repair, why: []Kind{Fork}},
 		{name: "another volume key", sight: lostPrimary(), change: func(s *Sight) { s.Mark = theirsMark(9) }, policy: proven, step: Repair, why: []Kind{Stranger}},
