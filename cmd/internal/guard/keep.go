@@ -48,15 +48,14 @@ func (g *Guard) keep(l *look, file *luks.File) {
 // sight remembers what lies on the device now, before anything else: nothing older comes back there. Of a volume of
 // which nothing is remembered that is left to others.
 func (g *Guard) sight(l *look) {
-	m := l.sight.Mark
-	last, seen := g.store.Sighted(l.device.Key)
-	if m == nil || seen && identity.SameState(last, *m) {
+	m, last := l.sight.Mark, l.sight.Last
+	if m == nil || last != nil && identity.SameState(*last, *m) {
 		return
 	}
-	if seen && !inOrder(l.sight.Evidence) && !m.Follows(last) {
+	if last != nil && !inOrder(l.sight.Evidence) && !m.Follows(*last) {
 		return // one head that is left tells nothing of what was there last
 	}
-	if _, known := l.chain.Tip(); !seen && !known && l.policy.Store == policy.StoreOff {
+	if _, known := l.chain.Tip(); last == nil && !known && l.policy.Store == policy.StoreOff {
 		return
 	}
 	if err := g.store.Sight(l.device.Key, *m); err != nil {

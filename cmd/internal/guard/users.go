@@ -131,6 +131,9 @@ func partOf(loop string) (p part, ok bool) {
 // part is what the device is a part of: its own file, or the one behind it.
 func (d Device) part() (part, bool) {
 	if _, _, isBlock := d.number(); isBlock {
+		if d.Transport != "loop" {
+			return part{}, false
+		}
 		return partOf(d.Path)
 	}
 	var st unix.Stat_t
@@ -146,7 +149,11 @@ func (p part) overlaps(o part) bool {
 func loopsOver(d Device) (list []verdict.User) {
 	backings, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	n := d.nodes()
-	own, partial := d.part()
+	var own part
+	partial := false
+	if len(backings) > 0 {
+		own, partial = d.part()
+	}
 	for _, path := range backings {
 		dir := filepath.Dir(path)
 		loop := filepath.Base(filepath.Dir(dir))

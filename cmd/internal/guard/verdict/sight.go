@@ -26,7 +26,7 @@ type Sight struct {
 	Clones   []string       // other devices that bear the UUID
 	Upper    bool           // the device stands on the one that the volume was seen on
 	Held     string         // why the volume is to be left alone, "" otherwise
-	Later    string         // another UUID under which a newer state of the volume was seen, "" for none
+	Later    string         // the UUID under which a newer state of the volume was seen, anywhere; "" for none
 	Last     *identity.Mark // the state that was seen last on this very device, whatever was kept of it; nil for none
 	Forgot   string         // why a state that was seen could not be remembered, "" where all were
 	Often    bool           // it was mended so often of late that something must be at work against it

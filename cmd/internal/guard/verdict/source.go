@@ -187,7 +187,7 @@ func (s Sight) forkText() string {
 		"is a clone", c.Fork.SeqID, tip.SeqID)
 }
 
-// later proves that what would be written was not outdated under another UUID.
+// later proves that what would be written was not outdated under another UUID, or on another device.
 func (p *proof) later(s Sight, hint string) {
 	p.need(Older, s.Later == "", "no newer state was seen under another UUID",
 		"a newer state of the volume was seen under UUID "+s.Later+hint)

@@ -38,3 +38,17 @@ func ask(ctx context.Context, c *verb.Command, shown string, wrong error, try fu
 	}
 	return err
 }
+
+// keyToShow asks whether a volume key is to be shown, and has it unlocked; out are the files of --volume-key-file, which
+// is where the key goes then, not where it comes from. cryptsetup has a line of its own for a key that it cannot get.
+func keyToShow(ctx context.Context, c *verb.Command, format string, unlock func() error) (out []string, err error) {
+	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keys.DumpWarning, Silent: true}); err != nil {
+		return nil, err
+	}
+	out, c.Opt.VolumeKeyFiles = c.Opt.VolumeKeyFiles, nil
+	err = unlock()
+	if c.StandsIn() && errors.Is(err, luks.ErrPassphrase) {
+		err = &verb.Notice{Text: "Cannot retrieve volume key for " + format + " device.", Code: ui.Denied, Err: err}
+	}
+	return out, err
+}

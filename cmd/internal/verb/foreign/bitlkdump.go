@@ -4,14 +4,12 @@ package foreign
 
 import (
 	"context"
-	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/text"
-	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
-	"github.com/orthrus-luks/orthrus/luks"
+	"github.com/orthrus-luks/orthrus/luks/foreign/bitlk"
 )
 
 // BitlkDump declares the verb.
@@ -55,25 +53,16 @@ func bitlkDump(ctx context.Context, c *verb.Command) error {
 }
 
 func (v *Bitlk) dumpKey(ctx context.Context, c *verb.Command) error {
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keys.DumpWarning, Silent: true}); err != nil {
+	var key *bitlk.Key
+	out, err := keyToShow(ctx, c, "BITLK", func() (err error) {
+		key, err = v.Unlock(ctx, c, v.Path)
 		return err
-	}
-	out := c.Opt.VolumeKeyFiles
-	c.Opt.VolumeKeyFiles = nil // it is where the key goes, not where it comes from
-	key, err := v.Unlock(ctx, c, v.Path)
+	})
 	if err != nil {
-		return dumpError(c, err)
+		return err
 	}
 	defer key.Close()
 	return keys.Show(c, text.KeyDump{
 		Format: "BITLK", Device: c.Args[0], UUID: v.GUID.String(), Cipher: v.Method.Cipher(), Key: key.Bytes(),
 	}, out)
-}
-
-// dumpError: cryptsetup has a line of its own for a key that it could not get.
-func dumpError(c *verb.Command, err error) error {
-	if c.StandsIn() && errors.Is(err, luks.ErrPassphrase) {
-		return &verb.Notice{Text: "Cannot retrieve volume key for BITLK device.", Code: ui.Denied, Err: err}
-	}
-	return err
 }

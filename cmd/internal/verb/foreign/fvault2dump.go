@@ -5,15 +5,13 @@ package foreign
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/text"
-	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/keys"
+	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/dm/uuid"
-	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/foreign/fvault2"
 )
 
@@ -57,15 +55,11 @@ func fvault2Dump(ctx context.Context, c *verb.Command) error {
 }
 
 func (v *FVault2) dumpKey(ctx context.Context, c *verb.Command) error {
-	if err := c.UI.Confirm(ctx, ui.Confirmation{Text: keys.DumpWarning, Silent: true}); err != nil {
+	var key *secret.Buffer
+	out, err := keyToShow(ctx, c, "FVAULT2", func() (err error) {
+		key, err = v.Unlock(ctx, c, v.Path)
 		return err
-	}
-	out := c.Opt.VolumeKeyFiles
-	c.Opt.VolumeKeyFiles = nil // it is where the key goes, not where it comes from
-	key, err := v.Unlock(ctx, c, v.Path)
-	if c.StandsIn() && errors.Is(err, luks.ErrPassphrase) {
-		return &verb.Notice{Text: "Cannot retrieve volume key for FVAULT2 device.", Code: ui.Denied, Err: err}
-	}
+	})
 	if err != nil {
 		return err
 	}

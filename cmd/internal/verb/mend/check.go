@@ -147,6 +147,32 @@ func severity(code ui.ExitCode) int {
 	return 1
 }
 
+// other looks for a volume of another format, and tells whether there is one.
+func (one *checked) other(ctx context.Context, name string) bool {
+	path, err := block.Resolve(name)
+	if err != nil {
+		return false
+	}
+	dev, err := block.Open(path, 0)
+	if err != nil {
+		return false
+	}
+	defer dev.Close()
+	if found := checkBitlk(dev); found != nil {
+		one.BitLocker, one.code = found, found.Code
+		return true
+	}
+	if found := checkFVault2(dev); found != nil {
+		one.FileVault, one.code = found, found.Code
+		return true
+	}
+	if found := checkVerity(ctx, dev); found != nil {
+		one.Verity, one.code = found, found.code
+		return true
+	}
+	return false
+}
+
 func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string) checked {
 	one := checked{Device: name}
 	evidence, err := gather(ctx, c, name)
@@ -155,16 +181,7 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		report, err = inspect.Judge(evidence)
 	}
 	if errors.Is(err, inspect.ErrNotLUKS) {
-		if found := checkBitlk(name); found != nil {
-			one.BitLocker, one.code = found, found.Code
-			return one
-		}
-		if found := checkFVault2(name); found != nil {
-			one.FileVault, one.code = found, found.Code
-			return one
-		}
-		if found := checkVerity(ctx, name); found != nil {
-			one.Verity, one.code = found, found.code
+		if one.other(ctx, name) {
 			return one
 		}
 		err = verb.DeviceError(name, luks.ErrNotLUKS)

@@ -15,16 +15,7 @@ type bitlkChecked struct {
 }
 
 // checkBitlk looks at every copy of the metadata; nil for what is no BitLocker volume.
-func checkBitlk(name string) *bitlkChecked {
-	path, err := block.Resolve(name)
-	if err != nil {
-		return nil
-	}
-	dev, err := block.Open(path, 0)
-	if err != nil {
-		return nil
-	}
-	defer dev.Close()
+func checkBitlk(dev *block.Device) *bitlkChecked {
 	j, copies := foreign.JudgeBitlk(dev, dev.Size())
 	if j == nil {
 		return nil

@@ -16,16 +16,7 @@ type fvault2Checked struct {
 }
 
 // checkFVault2 looks at both headers and all metadata; nil for what begins with no header of such a volume.
-func checkFVault2(name string) *fvault2Checked {
-	path, err := block.Resolve(name)
-	if err != nil {
-		return nil
-	}
-	dev, err := block.Open(path, 0)
-	if err != nil {
-		return nil
-	}
-	defer dev.Close()
+func checkFVault2(dev *block.Device) *fvault2Checked {
 	j, copies := foreign.JudgeFVault2(dev, dev.Size())
 	if j == nil {
 		return nil

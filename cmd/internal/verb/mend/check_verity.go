@@ -35,16 +35,7 @@ func (v *verityChecked) add(format string, args ...any) {
 }
 
 // checkVerity looks at superblock and tree; nil for what has no superblock.
-func checkVerity(ctx context.Context, name string) *verityChecked {
-	path, err := block.Resolve(name)
-	if err != nil {
-		return nil
-	}
-	dev, err := block.Open(path, 0)
-	if err != nil {
-		return nil
-	}
-	defer dev.Close()
+func checkVerity(ctx context.Context, dev *block.Device) *verityChecked {
 	v := &verityChecked{Verdict: "healthy", Findings: []string{}}
 	sb, err := verity.ReadSuperblock(dev, 0)
 	var field *verity.FieldError
