@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/format"
@@ -34,7 +35,10 @@ var ErrUnproven = errors.New("the new header does not open")
 // first: geometry, cipher, key derivation. Then the old metadata is wiped, the keyslot material
 // written, and the header last. The volume is then opened once: ErrUnproven where that fails.
 func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions) (*Volume, error) {
-	if dev == nil {
+	if err := errors.Join(given.Context(ctx), someone(passphrase)); err != nil {
+		return nil, err
+	}
+	if !present(dev) {
 		return nil, ErrNoDevice
 	}
 	o, err := o.Complete(ctx, dev.Size())
@@ -89,8 +93,11 @@ func (v *Volume) prove(ctx context.Context, passphrase []byte, id int) error {
 // writes the data: a sector that was not written is an error when it is read. Format does it where header and data lie
 // on one device.
 func WriteTags(ctx context.Context, data Device, o *FormatOptions, offset uint64) error {
-	if data == nil {
+	if !present(data) {
 		return ErrNoDevice
+	}
+	if err := given.Context(ctx); err != nil {
+		return err
 	}
 	if o == nil || o.Integrity == nil {
 		return ErrUnsupported

@@ -5,6 +5,7 @@ package luks
 import (
 	"context"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
@@ -31,7 +32,14 @@ type UnlockOptions = unlock.Options
 // memory than there is does not stop the others, and is reported where none of them opens. Keyslots
 // of one priority are derived side by side where processors and memory allow.
 func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (*Key, error) {
-	return unlock.Passphrase(ctx, v.dev, *v.now(), passphrase, o)
+	dev := v.device()
+	if dev == nil {
+		return nil, ErrNoDevice
+	}
+	if err := given.Context(ctx); err != nil {
+		return nil, err
+	}
+	return unlock.Passphrase(ctx, dev, *v.now(), passphrase, o)
 }
 
 // VerifyKey takes over a key that was given and checks that it is the volume key: ErrVolumeKey
