@@ -3,7 +3,6 @@
 package mend
 
 import (
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -16,13 +15,16 @@ import (
 
 // keepUndo makes the undo copy durable before anything is overwritten.
 func keepUndo(c *verb.Command, o *repairOptions, file *luks.File, plan repairing.Plan, now time.Time) error {
-	path := o.undo.V
+	path, err := filepath.Abs(o.undo.V)
 	if !o.undo.Set {
-		path = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now))
+		path, err = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now)), nil
 	}
-	if err := undo.Keep(path, file, plan, now); err != nil {
-		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose "+
-			"another file with --undo.", err), Code: ui.Failed, Err: err}
+	if err == nil {
+		err = undo.Keep(path, file, plan, now)
+	}
+	if err != nil { // of which the device knows nothing: it is not wrapped
+		return verb.Failure(ui.Failed, "Cannot keep an undo copy, so nothing was changed: %v. Choose another file "+
+			"with --undo, on another device.", err)
 	}
 	say := c.UI.Printf
 	if c.StandsIn() {
