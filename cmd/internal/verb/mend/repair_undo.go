@@ -15,14 +15,11 @@ import (
 
 // keepUndo makes the undo copy durable before anything is overwritten.
 func keepUndo(c *verb.Command, o *repairOptions, file *luks.File, plan repairing.Plan, now time.Time) error {
-	path, err := filepath.Abs(o.undo.V)
+	path := o.undo.V
 	if !o.undo.Set {
-		path, err = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now)), nil
+		path = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now))
 	}
-	if err == nil {
-		err = undo.Keep(path, file, plan, now)
-	}
-	if err != nil { // of which the device knows nothing: it is not wrapped
+	if err := undo.Keep(path, file, plan, now); err != nil { // of which the device knows nothing: it is not wrapped
 		return verb.Failure(ui.Failed, "Cannot keep an undo copy, so nothing was changed: %v. Choose another file "+
 			"with --undo, on another device.", err)
 	}
