@@ -124,7 +124,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/popt", pure: true}, // command lines of the tools beside cryptsetup
-	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/popt", "cmd/internal/ui", "dm"}},
+	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/ui", "dm"}},
 	{
 		pkg: "cmd/internal/integrity", other: []string{xsys},
 		may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/setup", "cmd/internal/ui", "dm", "dm/block", "dm/integrity", "dm/target", "luks/signature"},
@@ -159,7 +159,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/verb/foreign", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
-	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/integrity", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
+	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
 	{
 		pkg: "cmd/internal/verb/...", other: []string{xsys},
 		may: []string{

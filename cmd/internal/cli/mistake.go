@@ -48,6 +48,9 @@ func didYouMean(name string) string {
 	return "; did you mean " + name + "?"
 }
 
+// DidYouMean ends a sentence about a word that is not known with the nearest of the names, if one is near.
+func DidYouMean(word string, names []string) string { return didYouMean(nearest(word, names)) }
+
 // verbNames are the names that can be meant by a word in a verb's place.
 func verbNames(verbs []Verb) []string {
 	names := []string{helpWord}

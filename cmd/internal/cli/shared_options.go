@@ -91,7 +91,7 @@ func commonOptions(o *Options) []Option {
 		{
 			Long: "integrity", Short: 'I', Arg: "STRING", Into: &o.Integrity,
 			Values: []string{"aead", "poly1305", "hmac-sha256", "hmac-sha512"},
-			Help: "how sectors are authenticated (LUKS2): aead, poly1305, hmac-sha256 or hmac-sha512",
+			Help:   "how sectors are authenticated (LUKS2): aead, poly1305, hmac-sha256 or hmac-sha512",
 		},
 		{
 			Long: "integrity-inline", Into: &o.IntegrityInline, Lacks: lacksInline,

@@ -87,8 +87,8 @@ func reencryption(c *verb.Command, v *volume.Volume) string {
 	return strings.Join(lines, "\n\t") + "\n"
 }
 
-// headMembers are what the binary header of LUKS2 says, which is not in its JSON. They come last, so that nothing in the
-// JSON can pass for them.
+// headMembers are what the binary header of LUKS2 says, which is not in its JSON. They come last, so that nothing in
+// the JSON can pass for them.
 func headMembers(v *volume.Volume) any {
 	h := v.Choice.Copy.Header
 	return struct {
