@@ -92,6 +92,10 @@ func TestRootIsNamedWhereItIsLacking(t *testing.T) {
 	for line, want := range map[string]string{
 		"orthrus luksDump a.img":    "Access to a.img is denied.\nTry it as root: sudo orthrus luksDump ...\n",
 		"orthrus luksDump b.img":    "Device b.img does not exist.\n",
+		"orthrus check a.img":       "Access to a.img is denied.\nTry it as root: sudo orthrus check ...\n",
+		"orthrus fix a.img":         "Access to a.img is denied.\nTry it as root: sudo orthrus fix ...\n",
+		"orthrus check b.img":       "Device b.img does not exist.\n",
+		"orthrus fix b.img":         "Device b.img does not exist.\n",
 		"cryptsetup luksDump a.img": "Device a.img does not exist or access denied.\n",
 	} {
 		words := strings.Fields(line)
