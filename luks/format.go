@@ -21,7 +21,25 @@ const (
 	DefaultHeaderSize = format.DefaultHeaderSize
 )
 
-// FormatOptions describe a new volume. Zero values take the defaults.
+// FormatOptions describe a new volume. Zero values take the defaults. The fields, sizes and places in bytes:
+//
+//	Version                 1 or 2
+//	Cipher, KeySize         such as "aes-xts-plain64"; the size of the volume key
+//	AnyCipher               do not try out whether Cipher exists
+//	Hash                    of splitter, digest and (LUKS1) key derivation
+//	SectorSize              512 to 4096
+//	UUID, Label, Subsystem
+//	Detached                the metadata device holds no data
+//	DataOffset, Alignment, AlignmentOffset, DataSize, NoData
+//	MetadataSize, KeyslotsSize
+//	Integrity, LegacyPadding  authenticated sectors
+//	FarHeader               a third copy of the header at the device's end
+//	Keyslot                 a NewKeyslot: how the passphrase protects the key
+//	DigestIterations        cost of the volume key's digest; 0 measures it
+//	VolumeKey               nil for a random one
+//	Wipe, Progress          what is zeroed before, and who is told of it
+//
+// "go doc luks/format.Options" says more on each.
 type FormatOptions = format.Options
 
 // Geometry is where the parts of a new volume lie, in bytes.

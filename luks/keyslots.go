@@ -14,7 +14,15 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
-// NewKeyslot says how a passphrase is to protect a key.
+// NewKeyslot says how a passphrase is to protect a key; the zero value is an ordinary keyslot. The fields:
+//
+//	ID                     a Slot; left open, the lowest free one
+//	KDF                    kdf.Params: costs, measured where the type is left out
+//	Cipher, CipherKeySize  LUKS2: of the keyslot area; empty for the default
+//	Hash                   LUKS2: of the splitter and new digests; empty for sha256
+//	Priority               LUKS2; normal where it is left out
+//	DigestIterations       cost of the digest of an unbound key; 0 for the least
+//	Aside                  func(backup []byte) error, which keeps what ChangeKey overwrites in LUKS1
 type NewKeyslot = keys.New
 
 // InPlaceError refuses to change a keyslot over itself. It wraps luks2.ErrNoRoom.

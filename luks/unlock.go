@@ -23,7 +23,12 @@ func At(id int) Slot { return unlock.At(id) }
 // Key is a key recovered from a keyslot, or given and verified.
 type Key = unlock.Key
 
-// UnlockOptions narrow where a passphrase is tried. The zero value tries all keyslots whose costs are sane.
+// UnlockOptions narrow where a passphrase is tried. The zero value tries all keyslots whose costs are sane. The fields:
+//
+//	Keyslot  the Slot to try, whatever its priority; left open, all are tried
+//	Unbound  let keyslots through whose key is not the volume key
+//	Only     func(Keyslot) bool that narrows the keyslots further
+//	Admit    func(kdf.Params) error that judges costs; nil for kdf.OpeningLimits
 type UnlockOptions = unlock.Options
 
 // Unlock tries the passphrase on the keyslots, the preferred ones first, in the header's order.

@@ -128,3 +128,12 @@ func TestWhatIsLeftOutIsNamed(t *testing.T) {
 		t.Errorf("Opening: %v", err)
 	}
 }
+
+// exampleVolume is a volume in memory.
+func exampleVolume() *memory {
+	dev := &memory{image: make([]byte, 6<<20)}
+	if _, err := luks.Format(ctx, dev, []byte("correct horse"), options(2)); err != nil {
+		panic(err)
+	}
+	return dev
+}
