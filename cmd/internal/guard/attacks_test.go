@@ -437,3 +437,27 @@ func TestAnAcceptedCloneBringsNothingOlderBackElsewhere(t *testing.T) {
 		b.holds(path, bad)
 	}
 }
+
+// Of a volume that is gone, and under whose UUID nothing is kept, what is kept under another one is named.
+func TestWhatIsKeptUnderAnotherUUIDIsNamed(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, _ := b.image("a", "luks2-unbound")
+	uuid := b.look(path).UUID
+	known, err := b.store.Load(uuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tip, _ := known.Chain.Tip()
+	if as := b.store.KeptAs(tip.Mark); as != "" {
+		t.Errorf("kept as %q under its own UUID", as)
+	}
+	renamed := tip.Mark
+	renamed.UUID = otherUUID
+	if as := b.store.KeptAs(renamed); as != uuid {
+		t.Errorf("kept as %q, want %s", as, uuid)
+	}
+	list := (&look{gone: true, keptAs: uuid}).goneFindings()
+	if text := strings.Join(list, "; "); strings.Contains(text, "destroyed") || !strings.Contains(text, uuid) {
+		t.Error(text)
+	}
+}
