@@ -137,7 +137,7 @@ func TestAVolumeWhoseMemoryWasRevokedIsLost(t *testing.T) {
 	}
 	b.put(path, damaged(contents, 0, 2*headSize))
 	if v := b.LookThrough(t.Context(), path); v == nil || v.UUID != l.UUID || v.Verdict != "lost" ||
-		!strings.Contains(said(v), "nothing is kept of it") {
+		!strings.Contains(said(v), "nothing is kept") {
 		t.Errorf("%v", said(v))
 	}
 	if err := b.store.Drop(l.UUID); err != nil {
