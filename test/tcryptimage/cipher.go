@@ -15,9 +15,9 @@ import (
 	"strings"
 
 	"github.com/aead/serpent"
-	"golang.org/x/crypto/blowfish"
-	"golang.org/x/crypto/cast5"   //lint:ignore SA1019 volumes encrypted with it exist
-	"golang.org/x/crypto/twofish" //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/blowfish" //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/cast5"    //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/twofish"  //lint:ignore SA1019 volumes encrypted with it exist
 	"golang.org/x/crypto/xts"
 
 	"github.com/orthrus-luks/orthrus/luks/sector"
