@@ -61,7 +61,7 @@ func (p *Program) refuse(u *ui.UI, err error) {
 		wrong := usage.Error() + "."
 		if word != "" {
 			bare, _, _ := strings.Cut(word, "=")
-			wrong = fmt.Sprintf("there is no %s %q%s", what, word, cli.DidYouMean(bare, names))
+			wrong = cli.Unknown(what, bare, names)
 		}
 		fmt.Fprintf(u.Err, "%s: %s See %s --help.\n", p.Called, wrong, p.Called)
 	case p.Own():
