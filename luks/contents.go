@@ -41,7 +41,7 @@ func (v *Volume) Tags(ctx context.Context, dev Device, key *Key) (*integrity.Vol
 	case key == nil || key.Buffer == nil:
 		return nil, ErrVolumeKey
 	}
-	return plaintext.Tags(ctx, dev, *v.now(), key.Bytes())
+	return plaintext.Tags(ctx, dev, v.now(), key.Bytes())
 }
 
 // Contents tells where what lies inside the volume ends, decrypting its superblock in user space:

@@ -22,7 +22,7 @@ type Volume struct {
 	// then; else it is nil.
 	Judge func() func(sector uint64, block, tag []byte) bool
 
-	Discards   bool    // a tag of discarded blocks goes for a good one
+	Discards bool // a tag of discarded blocks goes for a good one
 
 	Workers  int              // 0: all processors
 	Progress func(done int64) // bytes of data; may be nil

@@ -41,7 +41,7 @@ func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
 		return nil, err
 	}
 	if v.Data.Integrity != nil {
-		return openTagged(dev, v, key)
+		return openTagged(dev, &v, key)
 	}
 	size, err := length(v.Data, dev.Size())
 	if err != nil {
@@ -57,7 +57,7 @@ func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
 // ErrReadOnly refuses to write sectors that are authenticated.
 var ErrReadOnly = errors.New("authenticated sectors are only read here")
 
-func openTagged(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
+func openTagged(dev header.Device, v *view.View, key []byte) (*Plaintext, error) {
 	scheme, err := schemeOf(v)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func openTagged(dev header.Device, v view.View, key []byte) (*Plaintext, error) 
 	return &Plaintext{size: r.Size(), tagged: r}, nil
 }
 
-func schemeOf(v view.View) (*authentic.Scheme, error) {
+func schemeOf(v *view.View) (*authentic.Scheme, error) {
 	i := v.Data.Integrity
 	scheme, err := authentic.Of(v.Data.Cipher, i.Type, int(i.KeySize))
 	switch {
@@ -81,7 +81,7 @@ func schemeOf(v view.View) (*authentic.Scheme, error) {
 	return scheme, nil
 }
 
-func onlyKernel(v view.View, err error) error {
+func onlyKernel(v *view.View, err error) error {
 	if errors.Is(err, authentic.ErrNoReader) {
 		err = fmt.Errorf("cipher %s: %w: %w", v.Data.Cipher, fault.ErrUnsupported, err)
 	}
@@ -91,10 +91,10 @@ func onlyKernel(v view.View, err error) error {
 // ErrNoTags: nothing tells of a sector whether it is what was written.
 var ErrNoTags = errors.New("sectors are not authenticated")
 
-// Tags is the layer of tags of a volume whose sectors are authenticated, to verify all of them: those of aes-gcm, and of
-// every cipher with an HMAC and the vector plain64 or random. The key has to stay until then. dev holds the data.
+// Tags is the layer of tags of a volume whose sectors are authenticated, to verify all of them: those of aes-gcm, and
+// of every cipher with an HMAC and the vector plain64 or random. The key has to stay until then. dev holds the data.
 // Errors: ErrNoTags, and those of Open.
-func Tags(ctx context.Context, dev header.Device, v view.View, key []byte) (*integrity.Volume, error) {
+func Tags(ctx context.Context, dev header.Device, v *view.View, key []byte) (*integrity.Volume, error) {
 	if err := v.CheckRequirements(); err != nil {
 		return nil, err
 	}
