@@ -44,6 +44,7 @@ func (g *Guard) accept(l look, file *luks.File) error {
 		return err
 	}
 	next := l.chain.Accept(*l.sight.Mark, store.Now(), l.device.Key)
+	next.Overruled = newerState(l.far)
 	if err := errors.Join(g.store.Purge(l.uuid), g.store.Release(l.uuid)); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (g *Guard) accept(l look, file *luks.File) error {
 	if l.sight.Mark.Reencrypt {
 		kept = nil
 	}
-	if err := errors.Join(g.store.Unsee(l.uuid), g.store.Sight(l.device.Key, *l.sight.Mark)); err != nil {
+	if err := errors.Join(g.store.Settle(l.uuid), g.store.Sight(l.device.Key, *l.sight.Mark)); err != nil {
 		return err
 	}
 	if _, err := g.store.Save(next, kept, file); err != nil {

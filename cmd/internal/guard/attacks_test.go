@@ -382,3 +382,58 @@ func TestPartsOfAFileOverlapOrDoNot(t *testing.T) {
 		}
 	}
 }
+
+// A far header that is newer than a restored state says nothing against it once a person has said that it counts.
+func TestARestoredStateThatWasAcceptedIsMended(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.farImage("a")
+	b.look(path)
+	b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+	b.look(path)
+	now, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(now, contents[:2*headSize]) // as a header backup that is restored by a program which knows no far header
+	for _, accepted := range []bool{false, true} {
+		b.put(path, now)
+		b.look(path)
+		if accepted {
+			if _, err := b.Accept(t.Context(), path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.put(path, damaged(now, 0, headSize))
+		if v := b.look(path); strings.Contains(v.Did, "primary header written") != accepted {
+			t.Errorf("accepted %v: %v", accepted, said(v))
+		}
+	}
+	b.sameVolume(path, now)
+}
+
+// A clone that a person has accepted takes nothing of what was seen on the volume's own device from that.
+func TestAnAcceptedCloneBringsNothingOlderBackElsewhere(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.image("a", "luks2-unbound")
+	b.look(path)
+	clone := filepath.Join(b.dir, "c.img")
+	b.put(clone, contents)
+	b.change(path, func(file *luks.File) error { return relabel(t.Context(), file) })
+	b.look(path)
+	if _, err := b.Accept(t.Context(), clone); err != nil {
+		t.Fatal(err)
+	}
+	b.put(clone, damaged(contents, 0, headSize))
+	if v := b.look(clone); strings.Contains(said(v), "seen under UUID") {
+		t.Errorf("what a person accepted is outdated: %v", said(v))
+	}
+	b.remove(clone)
+	bad := damaged(contents, 0, headSize)
+	b.put(path, bad)
+	for range 2 {
+		if v := b.look(path); v.Did != "" || !strings.Contains(said(v), "seen last on this device") {
+			t.Errorf("%v", said(v))
+		}
+		b.holds(path, bad)
+	}
+}

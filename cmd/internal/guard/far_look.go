@@ -74,7 +74,7 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 		l.sight.Later = s.Later(*m)
 	}
 	if e.LUKS1 != nil || !inOrder(e) {
-		l.sight.Far.Newer = newerFar(file, e)
+		l.sight.Far.Newer = l.newerFar(file)
 		return
 	}
 	v := luks.FromView(unlocked{file, file.Live}, view.Of2(e.Heads, e.Choice))
@@ -89,13 +89,28 @@ func (l *look) lookFar(s store.Store, file *luks.File) {
 	l.sight.Far.Erased = erased(file, f.Recorded, e.Choice.Copy, f.Damaged)
 }
 
-// newerFar tells whether the far header is newer than the one head that is left.
-func newerFar(file *luks.File, e inspect.Evidence) bool {
+// newerFar tells whether the far header is newer than the one head that is left, and nobody has overruled it.
+func (l *look) newerFar(file *luks.File) bool {
+	e := l.sight.Evidence
 	if e.LUKS1 != nil || e.ChoiceErr != nil || e.Choice.Copy.Metadata == nil {
 		return false
 	}
 	f, err := luks.LookFar(file, e.Heads, e.Choice)
-	return err == nil && f.Standing == far.Restored
+	newer := newerState(f)
+	return err == nil && f.Standing == far.Restored && (newer == nil || !l.chain.Overrules(*newer))
+}
+
+// newerState is the state in a far header that is newer than the heads; nil where it is not, or tells none.
+func newerState(f luks.FarHeader) *identity.Mark {
+	if f.Standing != far.Restored {
+		return nil
+	}
+	c, err := f.Recorded.Head()
+	if err != nil {
+		return nil
+	}
+	m := identity.Of2(c)
+	return &m
 }
 
 // erased are those of the damaged keyslots of whose material not one sector is left.

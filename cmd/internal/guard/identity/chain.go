@@ -29,6 +29,8 @@ type Chain struct {
 	Passed string `json:"passed,omitempty"`
 	// Where is the device on which that was seen; what is seen on another one takes nothing of it back.
 	Where string `json:"where,omitempty"`
+	// Overruled is the state in the far header that is newer than the one a person has said counts; nil for none.
+	Overruled *Mark `json:"overruled,omitempty"`
 }
 
 // UnderWay is what Ended tells of a reencryption whose state was not in order: what is kept is from before it.
@@ -160,10 +162,14 @@ func (c Chain) Accept(m Mark, time, device string) Chain {
 	return next
 }
 
+// Overrules tells whether a person knew of that state in the far header, and said that an older one counts.
+func (c Chain) Overrules(m Mark) bool { return c.Overruled != nil && SameState(*c.Overruled, m) }
+
 // Equal tells whether both tell the same, whenever and wherever it was seen.
 func (c Chain) Equal(o Chain) bool {
 	if len(c.Links) != len(o.Links) || c.Where != o.Where ||
-		c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) {
+		c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) ||
+		(c.Overruled == nil) != (o.Overruled == nil) {
 		return false
 	}
 	for i := range c.Links {

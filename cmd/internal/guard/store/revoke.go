@@ -70,9 +70,9 @@ func (s Store) Later(m identity.Mark) string {
 		}
 	}
 	for _, path := range s.sightings() {
-		seen, err := readSighting(path)
-		if err == nil && identity.SameVolume(seen, m) && header.Newer(seen.SeqID, m.SeqID) {
-			return seen.UUID
+		last, err := readSighting(path)
+		if err == nil && !last.Settled && identity.SameVolume(last.Mark, m) && header.Newer(last.SeqID, m.SeqID) {
+			return last.UUID
 		}
 	}
 	return ""

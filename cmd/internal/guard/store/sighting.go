@@ -19,6 +19,13 @@ var sightingMagic = sealed.Magic([]byte("orthrus seen  1\n"))
 // maxSighting bounds the file of a sighting, bytes.
 const maxSighting = 64 << 10
 
+// seen is the record of what was seen last on a device.
+type seen struct {
+	identity.Mark
+	// Settled: a person has said since that another state counts. What was seen counts on this device alone then.
+	Settled bool `json:"settled,omitempty"`
+}
+
 // sighting is the file of what was seen on a device.
 func sighting(root, device string) string {
 	sum := sha256.Sum256([]byte(device))
@@ -27,16 +34,16 @@ func sighting(root, device string) string {
 
 // Sighted is the state that was seen last on a device of that lasting name; false where none was. Unlike a chain it
 // tells nothing of what counts: only what lay there, valid, whoever else bore the UUID and whatever was kept.
-func (s Store) Sighted(device string) (m identity.Mark, seen bool) {
+func (s Store) Sighted(device string) (identity.Mark, bool) {
 	for _, root := range []string{s.Volatile, s.State} { // the volatile one is written where the other cannot be
-		if root == "" || device == "" || seen {
+		if root == "" || device == "" {
 			continue
 		}
-		var err error
-		m, err = readSighting(sighting(root, device))
-		seen = err == nil
+		if last, err := readSighting(sighting(root, device)); err == nil {
+			return last.Mark, true
+		}
 	}
-	return m, seen
+	return identity.Mark{}, false
 }
 
 // Sight remembers that a state was seen on a device, before anything else is remembered of it.
@@ -44,7 +51,7 @@ func (s Store) Sight(device string, m identity.Mark) error {
 	if s.Rehearsed || device == "" {
 		return nil
 	}
-	contents, err := sealed.Encode(sightingMagic, m)
+	contents, err := sealed.Encode(sightingMagic, seen{Mark: m})
 	if err != nil {
 		return err
 	}
@@ -66,23 +73,40 @@ func (s Store) sightings() (paths []string) {
 	return paths
 }
 
-func readSighting(path string) (m identity.Mark, err error) {
+func readSighting(path string) (last seen, err error) {
 	p, err := readFile(path, maxSighting)
 	if err == nil {
-		_, err = sealed.Decode(sightingMagic, p, &m)
+		_, err = sealed.Decode(sightingMagic, p, &last)
 	}
-	return m, err
+	return last, err
+}
+
+// Settle lets the states in which a volume was seen count on their own devices alone, as a person has said of another
+// device that what lies there counts.
+func (s Store) Settle(uuid string) error {
+	return s.eachSighting(uuid, func(path string, last seen) error {
+		last.Settled = true
+		contents, err := sealed.Encode(sightingMagic, last)
+		if err != nil {
+			return err
+		}
+		return put(path, contents)
+	})
 }
 
 // Unsee forgets where a volume was seen, and in which states.
 func (s Store) Unsee(uuid string) error {
+	return s.eachSighting(uuid, func(path string, _ seen) error { return os.Remove(path) })
+}
+
+func (s Store) eachSighting(uuid string, do func(path string, last seen) error) error {
 	if s.Rehearsed {
 		return nil
 	}
 	var failed []error
 	for _, path := range s.sightings() {
-		if m, err := readSighting(path); err == nil && m.UUID == uuid {
-			failed = append(failed, os.Remove(path))
+		if last, err := readSighting(path); err == nil && last.UUID == uuid {
+			failed = append(failed, do(path, last))
 		}
 	}
 	return errors.Join(failed...)

@@ -68,5 +68,5 @@
 //
 // Beside that, the state that is valid on a device is remembered as such, before all else, whoever else bears its
 // UUID and whatever is kept: see store.Store.Sighted. It makes nothing come back. It keeps what is older from coming
-// back there.
+// back there. Where a person says of another device that what lies there counts, it counts on its own device alone.
 package verdict
