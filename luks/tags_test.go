@@ -210,7 +210,7 @@ func TestFormatGivesSectorsTheirTags(t *testing.T) {
 	}
 }
 
-// Without a kernel: every sector that cryptsetup wrote is good, every other one is not, and one that is changed is named.
+// Without a kernel: every sector that cryptsetup wrote is good, no other one is, and one that is changed is named.
 func TestAllAuthenticatedSectorsAreVerifiedWithoutAMapping(t *testing.T) {
 	verified := 0
 	for _, vector := range vectors.AllAuthentic() {

@@ -17,7 +17,8 @@ import (
 )
 
 // withIntegrity loads what the layer of tags needs, and links our program by its name.
-const withIntegrity = `for m in crypto/xor lib/crc32c crypto/crc32c_generic drivers/md/dm-bufio crypto/async_tx/async_tx crypto/async_tx/async_xor drivers/md/dm-integrity drivers/md/md-mod drivers/md/raid1; do
+const withIntegrity = `for m in crypto/xor crypto/crc32c_generic drivers/md/dm-bufio crypto/async_tx/async_tx \
+	crypto/async_tx/async_xor drivers/md/dm-integrity drivers/md/md-mod drivers/md/raid1; do
 	f=` + moduleTree + `/$(uname -r)/kernel/$m.ko
 	[ ! -e "$f" ] || insmod "$f" 2>/dev/null
 done
@@ -51,13 +52,13 @@ func TestEveryPowerCutLeavesWhatTheModePromises(t *testing.T) {
 			say("want 0 dmsetup mknodes over")
 			say("want 0 ./orthrus integrity open %s /dev/mapper/over v", c.options)
 			for round := range 4 {
-				say("want 0 dd if=/dev/urandom of=/dev/mapper/v bs=64k seek=%d count=8 oflag=direct", round*5)
+				say("want 0 dd if=/dev/urandom of=/dev/mapper/v bs=64k seek=%d count=8 oflag=direct", round*8)
 				say("want 0 sync /dev/mapper/v")
 			}
 			say("want 0 ./orthrus integrity close v")
 			say("want 0 dmsetup remove --retry over")
 			runScript(t, dir, script.String(), 10*time.Minute)
-			states, wrong, unchecked := replayTags(t, dir)
+			states, wrong, unchecked := replayTags(t, dir, c.mode == "journal")
 			t.Logf("%d states, sectors with a wrong tag in %d of them, marked ones in %d", states, wrong, unchecked)
 			if states < 20 || (wrong > 0) != (c.mode == "direct") || (unchecked > 0) != (c.mode == "bitmap") {
 				t.Errorf("%s: %d states, %d with wrong tags, %d with marked sectors", c.mode, states, wrong, unchecked)
@@ -66,8 +67,8 @@ func TestEveryPowerCutLeavesWhatTheModePromises(t *testing.T) {
 	}
 }
 
-// replayTags reads every state that a power cut leaves.
-func replayTags(t *testing.T, dir string) (states, wrong, unchecked int) {
+// replayTags reads every state that a power cut leaves. whole: each block is as it was, or as it is in the end.
+func replayTags(t *testing.T, dir string, whole bool) (states, wrong, unchecked int) {
 	t.Helper()
 	log, err := os.ReadFile(filepath.Join(dir, "log"))
 	if err != nil {
@@ -81,12 +82,20 @@ func replayTags(t *testing.T, dir string) (states, wrong, unchecked int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	disk, err := os.ReadFile(filepath.Join(dir, "disk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := dataOf(t, image), dataOf(t, disk)
 	for i, w := range writes {
 		if len(w.Data) == 0 {
 			continue
 		}
 		copy(image[w.Offset:], w.Data)
-		r, err := tagsOf(image)
+		if whole {
+			eachIsOneOf(t, dataOf(t, image), before, after)
+		}
+		r, err := verifyTags(image)
 		if err != nil {
 			t.Fatalf("after write %d of %d: %v", i+1, len(writes), err)
 		}
@@ -98,17 +107,13 @@ func replayTags(t *testing.T, dir string) (states, wrong, unchecked int) {
 			unchecked++
 		}
 	}
-	disk, err := os.ReadFile(filepath.Join(dir, "disk"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if last, err := tagsOf(image); err != nil || !last.Sound() || !bytes.Equal(image, disk) {
+	if last, err := verifyTags(image); err != nil || !last.Sound() || !bytes.Equal(image, disk) {
 		t.Errorf("in the end: %+v, %v, as the disk: %v", last, err, bytes.Equal(image, disk))
 	}
 	return states, wrong, unchecked
 }
 
-func tagsOf(image []byte) (*integrity.Report, error) {
+func tagsOf(image []byte) (*integrity.Volume, error) {
 	dev := bytes.NewReader(image)
 	sb, err := integrity.ReadSuperblock(dev, 0)
 	if err != nil {
@@ -118,11 +123,40 @@ func tagsOf(image []byte) (*integrity.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := l.NewVolume(context.Background(), dev, dev, integrity.JournalKeys{}, &integrity.Algorithm{Name: "crc32c"})
+	return l.NewVolume(context.Background(), dev, dev, integrity.JournalKeys{}, &integrity.Algorithm{Name: "crc32c"})
+}
+
+func verifyTags(image []byte) (*integrity.Report, error) {
+	v, err := tagsOf(image)
 	if err != nil {
 		return nil, err
 	}
 	return v.Verify(context.Background())
+}
+
+// dataOf is what the kernel would read.
+func dataOf(t *testing.T, image []byte) []byte {
+	t.Helper()
+	v, err := tagsOf(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, v.Size())
+	if _, err := v.ReadAt(data, 0); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func eachIsOneOf(t *testing.T, now, before, after []byte) {
+	t.Helper()
+	const block = 4096
+	for at := 0; at < len(now); at += block {
+		got := now[at : at+block]
+		if !bytes.Equal(got, before[at:at+block]) && !bytes.Equal(got, after[at:at+block]) {
+			t.Fatalf("the block at byte %d is neither the old one nor the new one", at)
+		}
+	}
 }
 
 // TestAMirrorRepairsRotThatTagsFind: what rots on one of two disks becomes a read error there, and the array reads the
@@ -157,7 +191,7 @@ func TestAMirrorRepairsRotThatTagsFind(t *testing.T) {
 	say("%s", open)
 	say("at=repair; want 0 "+array, "assemble", "--run")
 	say("want 0 sh -c 'dd if=/dev/md7 bs=64k count=128 iflag=direct | cmp - /run/data'")
-	say("echo check >/sys/block/md7/md/sync_action; while ! grep -q idle /sys/block/md7/md/sync_action; do sleep 1; done")
+	say("action=/sys/block/md7/md/sync_action; echo check >$action; while ! grep -q idle $action; do sleep 1; done")
 	say("grep -q '\\[UU\\]' /proc/mdstat || echo \"FAIL a leg was thrown out: $(cat /proc/mdstat)\"")
 	say("want 0 sh -c 'dd if=/dev/md7 bs=64k count=128 iflag=direct | cmp - /run/data'")
 	say("want 0 mdadm --stop /dev/md7")

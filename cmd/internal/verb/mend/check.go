@@ -74,9 +74,8 @@ func Check() verb.Verb {
 					"superblock and at whether the levels of the tree fit each other: verity verify tells whether " +
 					"data are those of a root hash.",
 				"With --data it asks for the key of a LUKS2 volume with integrity, reads all of the data without a " +
-					"mapping, takes what the journal has newer, and names each run of sectors that are not what was " +
-					"written. It needs no root for an image; the volume must not be in use. It knows aes-gcm, and " +
-					"every cipher with an HMAC.",
+					"mapping, and names the sectors that are not what was written. The volume must not be in use. It " +
+					"knows aes-gcm, and ciphers with an HMAC.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{

@@ -40,7 +40,7 @@ type badRun struct {
 func dataOptions(o *checkOptions) []cli.Rule {
 	return []cli.Rule{func(inv *cli.Invocation) string {
 		opt := inv.Options
-		asked := len(opt.KeyFiles)+len(opt.VolumeKeyFiles)+len(opt.VolumeKeyKeyrings) > 0 || opt.KeySlot.Set
+		asked := len(opt.KeyFiles)+len(opt.VolumeKeyFiles)+len(opt.VolumeKeyKeyrings) > 0
 		if o.data {
 			return cli.Refuse(len(inv.Args) > 1, "Option --data verifies one device.")
 		}
@@ -56,8 +56,7 @@ func checkData(ctx context.Context, c *verb.Command) (found *dataChecked, err er
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
 	if i := v.Data.Integrity; i == nil || i.Type == "none" {
-		return nil, verb.Failure(ui.Failed, "Device %s does not authenticate its sectors: nothing tells whether they are "+
-			"what was written.", c.Args[0])
+		return nil, verb.Failure(ui.Failed, "Device %s does not authenticate its sectors.", c.Args[0])
 	}
 	path, err := volume.Named(c)
 	if err != nil {
@@ -96,7 +95,7 @@ func unmapped(dev *block.Device) error {
 	faces, err := dev.Faces()
 	for _, face := range faces {
 		if len(face.Above()) > 0 {
-			return verb.Failure(ui.InUse, "Cannot use device %s which is in use (already mapped or mounted).", dev.Path())
+			return verb.Failure(ui.InUse, "Device %s is in use.", dev.Path())
 		}
 	}
 	return err
@@ -116,8 +115,7 @@ func dataOf(tags *integrity.Volume, r *integrity.Report) *dataChecked {
 // judge adds to a report what the data show.
 func (d *dataChecked) judge(r *inspect.Report) {
 	if bad := d.Mismatch + d.Unreadable; bad > 0 {
-		r.Add(inspect.Healable, fmt.Sprintf("%d of %d sectors are not what was written: reading them is an error "+
-			"until they are written again", bad, d.Sectors))
+		r.Add(inspect.Healable, fmt.Sprintf("%d of %d sectors are not what was written", bad, d.Sectors))
 	}
 }
 
@@ -127,11 +125,11 @@ const mostRunsShown = 100
 func (d *dataChecked) print(c *verb.Command) {
 	c.UI.Printf("sectors: %d of %d are what was written", d.Good, d.Sectors)
 	if d.Replayed > 0 {
-		c.UI.Itemf("  ", "%d blocks are in the journal, and were taken from there", d.Replayed)
+		c.UI.Itemf("  ", "%d blocks of them in the journal", d.Replayed)
 	}
 	for i, run := range d.Bad {
 		if i == mostRunsShown {
-			c.UI.Itemf("  ", "and %d more runs, which --json lists", uint64(len(d.Bad)-i)+d.More)
+			c.UI.Itemf("  ", "and %d more runs", uint64(len(d.Bad)-i)+d.More)
 			return
 		}
 		why := "changed"

@@ -183,7 +183,7 @@ func checkReport() cli.Report {
 			{Path: "devices[].map[].why", Type: "string", About: "may be absent"},
 			{
 				Path: "devices[].data", Type: "object",
-				About: "with --data: sectors of 512 bytes held against their tags; may be absent",
+				About: "with --data: sectors of 512 bytes; may be absent",
 			},
 			{Path: "devices[].data.sectors", Type: "integer", About: "of the volume"},
 			{Path: "devices[].data.good_sectors", Type: "integer", About: "that are what was written"},
@@ -191,7 +191,7 @@ func checkReport() cli.Report {
 			{Path: "devices[].data.unreadable_sectors", Type: "integer", About: "that the device does not read"},
 			{
 				Path: "devices[].data.blocks_in_journal", Type: "integer",
-				About: "that were taken from the journal, where they are newer",
+				About: "newer in the journal",
 			},
 			{Path: "devices[].data.bad", Type: "list of object", About: "runs of sectors that are not"},
 			{Path: "devices[].data.bad[].sector", Type: "integer", About: "the first, of the volume"},
