@@ -3,16 +3,21 @@
 package tcryptimage
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/des"
 	"crypto/subtle"
 	"encoding/binary"
 	"hash/crc32"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/aead/serpent"
-	"golang.org/x/crypto/twofish" //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/blowfish" //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/cast5"    //lint:ignore SA1019 volumes encrypted with it exist
+	"golang.org/x/crypto/twofish"  //lint:ignore SA1019 volumes encrypted with it exist
 	"golang.org/x/crypto/xts"
 
 	"github.com/orthrus-luks/orthrus/luks/sector"
@@ -28,6 +33,13 @@ func block(name string, key []byte) cipher.Block {
 	var b cipher.Block
 	var err error
 	switch name {
+	case "cast5":
+		b, err = cast5.NewCipher(key)
+	case "des3_ede":
+		b, err = des.NewTripleDESCipher(key)
+	case "blowfish_le":
+		b, err = blowfish.NewCipher(key)
+		b = turned{b}
 	case "aes":
 		b, err = aes.NewCipher(key)
 	case "serpent":
@@ -43,6 +55,37 @@ func block(name string, key []byte) cipher.Block {
 	return b
 }
 
+// turned has the words of a block the other way around.
+type turned struct{ cipher.Block }
+
+func (b turned) Encrypt(to, from []byte) {
+	for i := range to[:8] {
+		to[i] = from[i]
+	}
+	turn(to)
+	b.Block.Encrypt(to, to)
+	turn(to)
+}
+
+func turn(p []byte) {
+	slices.Reverse(p[:4])
+	slices.Reverse(p[4:8])
+}
+
+// keyOf is the key of cipher i of an old mode.
+func (c chain) keyOf(area []byte, i int) []byte {
+	sizes := map[string]int{"cast5": 16, "des3_ede": 24, "blowfish_le": 56}
+	at := 32
+	for n, name := range c.list() {
+		size := cmp.Or(sizes[name], 32)
+		if n == i {
+			return area[at : at+size]
+		}
+		at += size
+	}
+	panic("no such cipher")
+}
+
 // header encrypts what lies behind the salt.
 func (c chain) header(key, plain []byte) []byte {
 	out := append([]byte{}, plain...)
@@ -52,13 +95,22 @@ func (c chain) header(key, plain []byte) []byte {
 		c.xts(key, body, 0)
 	case "lrw-benbi":
 		c.lrw(key, body, 1)
-	default:
-		c.cbc(key, body, key[:16])
-		for i := range body {
-			body[i] ^= key[8+i%8]
+	case "cbc-tcrypt":
+		for i := range c.list() {
+			c.cbc(key, body, i, i+1)
+			whiten(key, body)
 		}
+	default:
+		c.cbc(key, body, 0, len(c.list()))
+		whiten(key, body)
 	}
 	return out
+}
+
+func whiten(key, p []byte) {
+	for i := range p {
+		p[i] ^= key[8+i%8]
+	}
 }
 
 // data encrypts sectors.
@@ -137,15 +189,18 @@ func product(a *big.Int, n int64) *big.Int {
 	return out
 }
 
-// cbc chains around all ciphers.
-func (c chain) cbc(area, p, iv []byte) {
+// cbc chains around a range of ciphers, with a vector from the beginning of the area.
+func (c chain) cbc(area, p []byte, from, to int) { c.cbcFrom(area, p, area, from, to) }
+
+func (c chain) cbcFrom(area, p, iv []byte, from, to int) {
 	var blocks []cipher.Block
-	for i, name := range c.list() {
-		blocks = append(blocks, block(name, area[32*(1+i):][:32]))
+	for i := from; i < to; i++ {
+		blocks = append(blocks, block(c.list()[i], c.keyOf(area, i)))
 	}
-	for at := 0; at < len(p); at += 16 {
-		one := p[at : at+16]
-		subtle.XORBytes(one, one, iv)
+	size := blocks[0].BlockSize()
+	for at := 0; at < len(p); at += size {
+		one := p[at : at+size]
+		subtle.XORBytes(one, one, iv[:size])
 		for _, b := range blocks {
 			b.Encrypt(one, one)
 		}
@@ -158,8 +213,9 @@ func (c chain) tcw(area, p []byte, number uint64) {
 	n = append(n, n...)
 	iv, white := make([]byte, 16), make([]byte, 16)
 	subtle.XORBytes(iv, area[:16], n)
-	c.cbc(area, p, iv)
-	subtle.XORBytes(white, area[16:32], n)
+	c.cbcFrom(area, p, iv, 0, 1)
+	size := block(c.ciphers, c.keyOf(area, 0)).BlockSize()
+	subtle.XORBytes(white, area[size:size+16], n)
 	for at := 0; at < 16; at += 4 {
 		sum := ^crc32.Update(^uint32(0), crc32.IEEETable, white[at:at+4])
 		binary.LittleEndian.PutUint32(white[at:], sum)

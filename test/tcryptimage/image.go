@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"io"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
 )
@@ -71,7 +72,7 @@ func (o *Options) layout() (header, start, length, iv int) {
 	switch o.Mode {
 	case "lrw-benbi":
 		iv = 0
-	case "cbc-tcw", "cbci-tcrypt":
+	case "cbc-tcw", "cbci-tcrypt", "cbc-tcrypt":
 		iv = sectorSize
 	}
 	return header, start, length, iv
@@ -111,7 +112,7 @@ func Make(o Options) *Image {
 	}
 	data := im.Bytes[start : start+length]
 	copy(data, im.Plain)
-	if o.Mode != "cbci-tcrypt" { // nobody maps those
+	if !strings.HasSuffix(o.Mode, "-tcrypt") { // nobody maps those
 		chain{o.Ciphers, o.Mode}.data(im.Keys, data, iv/sectorSize)
 	}
 	return im

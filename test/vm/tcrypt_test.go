@@ -4,6 +4,7 @@ package vm
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -262,7 +263,10 @@ func (b *bench) tcryptPlain(disk string, v tcryptVolume) {
 	}
 	f.Close()
 	b.must(ours(), "close", "tab")
-	if got := b.tcryptReads(disk, v); !bytes.Equal(got, want) {
+	got := b.tcryptReads(disk, v)
+	fmt.Printf("%s, %s: SHA-256 of %d bytes through the kernel %.6x, in user space %.6x\n", b.t.Name(), v.chain, len(want),
+		sha256.Sum256(want), sha256.Sum256(got))
+	if !bytes.Equal(got, want) {
 		b.t.Errorf("user space reads %d bytes, and not the %d of the kernel", len(got), len(want))
 	}
 }
@@ -326,6 +330,9 @@ var veraKinds = []struct {
 	{"LRW, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 2, Mode: "lrw-benbi", Hidden: 256 << 10}},
 	{"CBC", "", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "twofish"}},
 	{"CBC, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "serpent", Hidden: 256 << 10}},
+	{"CBC, CAST5", "", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "cast5", Hash: "sha1"}},
+	{"CBC, Triple DES", "", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "des3_ede"}},
+	{"CBC, CAST5, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 1, Mode: "cbc-tcw", Ciphers: "cast5", Hidden: 256 << 10}},
 	{"XTS before TrueCrypt 6", "", "", tcryptimage.Options{Version: 3}},
 	{"XTS before TrueCrypt 6, hidden", "--tcrypt-hidden", "", tcryptimage.Options{Version: 3, Hidden: 256 << 10}},
 }
@@ -370,4 +377,70 @@ func TestVeraCryptAndLegacyVolumesAreMappedAsByCryptsetup(t *testing.T) {
 		fmt.Printf("VeraCrypt and legacy: %d of %d kinds of volume are mapped as by cryptsetup, and read alike\n", equal,
 			len(veraKinds))
 	})
+}
+
+// unmapped are the chains that no kernel maps: their headers are decrypted all the same.
+var unmapped = []struct{ ciphers, mode string }{
+	{"blowfish_le", "cbc-tcrypt"},
+	{"blowfish_le-aes", "cbc-tcrypt"},
+	{"serpent-blowfish_le-aes", "cbc-tcrypt"},
+	{"twofish-aes", "cbci-tcrypt"},
+	{"serpent-twofish-aes", "cbci-tcrypt"},
+	{"aes-serpent", "cbci-tcrypt"},
+	{"aes-twofish-serpent", "cbci-tcrypt"},
+	{"serpent-twofish", "cbci-tcrypt"},
+}
+
+// TestTrueCryptChainsThatNoKernelMapsAreShownAsByCryptsetup, keys included, and refused with its words.
+func TestTrueCryptChainsThatNoKernelMapsAreShownAsByCryptsetup(t *testing.T) {
+	machine.Inside(t, func(t *testing.T) {
+		disk := machine.Plug(t, machine.Disk{Name: "locked", Size: tcryptSize})
+		t.Cleanup(func() { machine.Unplug(t, "locked") })
+		equal := 0
+		for _, kind := range unmapped {
+			passed := t.Run(kind.ciphers, func(t *testing.T) {
+				b := newBench(t)
+				im := tcryptimage.Make(tcryptimage.Options{
+					Passphrase: "secret", Version: 1, Mode: kind.mode, Ciphers: kind.ciphers, Hash: "sha1", Size: tcryptSize,
+				})
+				if err := os.WriteFile(disk, im.Bytes, 0); err != nil {
+					t.Fatal(err)
+				}
+				b.must(program{"blockdev", "blockdev"}, "--flushbufs", disk)
+				v := tcryptVolume{passphrase: "secret"}
+				for _, release := range []string{"bookworm", "trixie"} {
+					for _, what := range []string{"tcryptDump ", "tcryptDump -q --dump-volume-key "} {
+						us, them := b.tcryptRun(ours(), v, what+disk), b.tcryptRun(real(t, release), v, what+disk)
+						if tcryptOld(us) != tcryptOld(them) {
+							t.Errorf("%sof orthrus:\n%s\nof %s:\n%s", what, us, release, them)
+						}
+					}
+				}
+				for p, words := range map[program]string{
+					ours(): "no kernel maps", real(t, "trixie"): "Kernel does not support activation",
+				} {
+					if said := b.tcryptUnmapped(p, disk); !strings.Contains(said, words) {
+						t.Errorf("%s: %s", p.name, said)
+					}
+				}
+			})
+			if passed {
+				equal++
+			}
+		}
+		fmt.Printf("TrueCrypt: %d of %d chains that no kernel maps are shown as by cryptsetup\n", equal, len(unmapped))
+	})
+}
+
+// tcryptUnmapped is what a program says that refuses to map the volume.
+func (b *bench) tcryptUnmapped(p program, disk string) string {
+	b.t.Helper()
+	cmd := exec.Command(p.path, "open", "--type", "tcrypt", disk, "tab")
+	cmd.Stdin = strings.NewReader("secret\n")
+	said, err := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		b.t.Errorf("%s opens what no kernel maps: exit code %d, %v", p.name, code, err)
+	}
+	b.exits(ours(), 4, "status", "tab")
+	return string(said)
 }

@@ -19,6 +19,9 @@ func (t *task) activate(ctx context.Context) error {
 	if t.tcrypt != nil {
 		return t.activateTcrypt(ctx, name)
 	}
+	if t.sealed != nil {
+		return t.activateSealed(ctx, name)
+	}
 	m, err := t.mapping(name)
 	if err != nil {
 		return err

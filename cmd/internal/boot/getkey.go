@@ -95,6 +95,8 @@ func (t *task) attempt(ctx context.Context, s open.Secret) (*luks.Key, error) {
 	switch {
 	case t.tcrypt != nil:
 		return t.tcryptKey(ctx, s)
+	case t.sealed != nil:
+		return t.sealedKey(ctx, s.Bytes())
 	case t.target.LUKS == nil:
 		return t.plainKey(s)
 	}

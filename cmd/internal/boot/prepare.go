@@ -17,6 +17,8 @@ func (t *task) prepare(ctx context.Context) error {
 	case crypttab.AnyLUKS:
 	case crypttab.Tcrypt:
 		return t.prepareTcrypt()
+	case crypttab.Bitlk, crypttab.FVault2:
+		return t.prepareSealed()
 	default:
 		return t.preparePlain()
 	}

@@ -28,6 +28,7 @@ type task struct {
 	opening  *luks.Opening
 	share    *share
 	tcrypt   *tcryptVolume  // of that format alone
+	sealed   *sealedVolume  // of BitLocker and FileVault 2 alone
 	far      *far.Found     // stands in for the heads, which are lost
 	release  []func() error // what the task holds until it ends
 	// abandoned: a step hangs and was left to itself.

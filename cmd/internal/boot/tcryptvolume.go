@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/orthrus-luks/orthrus/luks"
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
@@ -43,25 +42,18 @@ func (t *task) prepareTcrypt() error {
 func (t *task) tcryptKey(ctx context.Context, s open.Secret) (*luks.Key, error) {
 	o := t.target.Options
 	trial := tcrypt.Trial{Hash: o.Hash, Cipher: o.Cipher, PIM: uint32(o.Tcrypt.PIM)}
-	leave, err := t.gate.Enter(ctx, trial.Memory())
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	begun := time.Now()
-	defer func() { t.spent(time.Since(begun)) }()
-	limited, cancel := context.WithTimeoutCause(ctx, t.deriveTimeout(), ErrSlow)
-	defer cancel()
 	passphrase := s.Bytes()
 	if !s.Typed {
 		passphrase, _, _ = bytes.Cut(passphrase, []byte("\n"))
 	}
-	v, err := t.searchTcrypt(limited, passphrase, trial)
+	var v *tcrypt.Volume
+	err := t.inTurn(ctx, trial.Memory(), func(ctx context.Context) (err error) {
+		v, err = t.searchTcrypt(ctx, passphrase, trial)
+		return err
+	})
 	switch {
 	case errors.Is(err, tcrypt.ErrNoHeader), errors.Is(err, tcrypt.ErrTooLong):
 		return nil, errors.Join(luks.ErrPassphrase, err)
-	case err != nil && ctx.Err() == nil && limited.Err() != nil:
-		return nil, ErrSlow
 	case err != nil:
 		return nil, err
 	}

@@ -9,6 +9,10 @@ var everyAction = [...]Rule{
 		return Refuse(len(inv.Options.KeyFiles) > 1 && !several, "Only one --key-file argument is allowed.")
 	},
 	func(inv *Invocation) string {
+		return Refuse(inv.Options.JSON && inv.Options.DumpVolumeKey,
+			"A volume key is not shown as JSON: --json cannot be combined with --dump-volume-key.")
+	},
+	func(inv *Invocation) string {
 		return Refuse(inv.Options.PBKDF.Set && !knownPBKDF(inv.Options.PBKDF.V),
 			"Password-based key derivation function (PBKDF) can be only pbkdf2 or argon2i/argon2id.")
 	},

@@ -267,8 +267,11 @@ func commonOptions(o *Options) []Option {
 		},
 		{
 			Long: "tries", Short: 'T', Arg: "INT", All: true, Into: &o.Tries,
-			Check: Positive(&o.Tries, "Invalid maximal tries specification."),
-			Help:  "how often to ask for the passphrase",
+			Check: func() string { // of 0 cryptsetup makes one
+				o.Tries.V = max(o.Tries.V, 1)
+				return ""
+			},
+			Help: "how often to ask for the passphrase",
 		},
 		{
 			Long: "type", Short: 'M', Arg: "STRING", All: true, Into: &o.Type,

@@ -21,6 +21,9 @@ const usualCipher = "aes-xts-plain64"
 // verified is for a root on dm-verity; its hash is SHA-256 unless its maker wanted another one.
 var verified = []string{"dm_verity", "crypto-sha256"}
 
+// bitlocker is for such a volume: zeros in place of its metadata, and what its older methods are made of.
+var bitlocker = []string{"dm_zero", "crypto-cbc", "crypto-ecb"}
+
 // keyDisk is for a key file on a disk that may be plugged in.
 var keyDisk = []string{
 	"usb_storage", "uas", "sd_mod", "xhci_pci", "ehci_pci", "vfat", "nls_cp437", "nls_iso8859_1", "nls_ascii",
@@ -91,6 +94,9 @@ func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string
 			w.ask(sector.KernelModules(cipher)...)
 		}
 	}
+	if slices.ContainsFunc(lines, isBitlk) {
+		w.ask(bitlocker...)
+	}
 	if slices.ContainsFunc(lines, needsKeyDisk) {
 		w.ask(keyDisk...)
 	}
@@ -106,6 +112,8 @@ func (f Facts) wanted(lines []crypttab.Entry, images []veritytab.Entry) []string
 
 // isTcrypt: which ciphers such a volume has, only its passphrase tells.
 func isTcrypt(l crypttab.Entry) bool { return l.Options.Type == crypttab.Tcrypt }
+
+func isBitlk(l crypttab.Entry) bool { return l.Options.Type == crypttab.Bitlk }
 
 func needsKeyDisk(l crypttab.Entry) bool {
 	_, _, key := onDevice(l.Key)

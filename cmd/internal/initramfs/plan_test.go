@@ -19,7 +19,7 @@ func machineFacts() Facts {
 		Kernel: "6.1",
 		Index: kmod.NewIndex(kmod.Lists{
 			Dep: []byte("k/dm-mod.ko:\nk/dm-crypt.ko.xz: k/dm-mod.ko\nk/xts.ko:\nk/nvme.ko:\nk/ext4.ko:\nk/vfat.ko:\nk/usb-storage.ko:\n" +
-				"k/serpent.ko:\nk/uncommon.ko:\nk/raid1.ko:\nk/raid456.ko:\nk/dm-mirror.ko:\n"),
+				"k/serpent.ko:\nk/uncommon.ko:\nk/raid1.ko:\nk/raid456.ko:\nk/dm-mirror.ko:\nk/dm-zero.ko:\n"),
 			Alias: []byte("alias crypto-xts xts\nalias pci:v*d*bc01sc08i02* nvme\nalias crypto-serpent serpent\nalias fs-ext4 ext4\nalias md-raid1 raid1\n"),
 		}),
 		Root:       Mount{"/dev/mapper/sealed", "ext4", "noatime"},
@@ -151,6 +151,8 @@ func TestModulesFollowTheQuestion(t *testing.T) {
 		{"key on a stick", func(f *Facts) { f.Crypttab = "sealed UUID=1 /k:LABEL=s luks\n" }, []string{"usb-storage", "vfat"}, nil},
 		{"common hardware", func(f *Facts) { f.Generic, f.Modaliases = true, nil }, []string{"nvme", "usb-storage", "serpent"}, []string{"vfat"}},
 		{"another's image", func(f *Facts) { f.Part = true }, []string{"dm-crypt", "serpent"}, []string{"nvme", "ext4"}},
+		{"a BitLocker volume", func(f *Facts) { f.Crypttab = "sealed UUID=1 none bitlk,x-initrd.attach\n" }, []string{"dm-zero"}, nil},
+		{"none", func(*Facts) {}, []string{"dm-crypt"}, []string{"dm-zero"}},
 		{"an array of this machine", func(f *Facts) {
 			f.Tools, f.Drivers = []string{"mdadm"}, []string{"md-raid1"}
 		}, []string{"raid1"}, []string{"raid456"}},

@@ -116,10 +116,11 @@ func (f *Found) better(than *Found) bool {
 	return f.Metadata.Transaction > than.Metadata.Transaction
 }
 
-// Healthy tells whether every copy is valid and none is older than another.
+// Healthy tells whether every copy is valid. That one is older than another is no damage: a label may be written at
+// each change in turn, so that the last state is still there when a write fails.
 func (v *Volume) Healthy() bool {
 	for _, f := range v.Found {
-		if f.State != header.Valid || f.Metadata != nil && f.Metadata.Transaction != v.Transaction {
+		if f.State != header.Valid {
 			return false
 		}
 	}

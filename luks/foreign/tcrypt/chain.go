@@ -18,7 +18,11 @@ const (
 	modeLRW  = "lrw-benbi"
 	modeCBC  = "cbc-tcw"
 	modeCBCI = "cbci-tcrypt"
+	modeEach = "cbc-tcrypt"
 )
+
+// blowfish is TrueCrypt's, which takes the words of a block in the other order.
+const blowfish = "blowfish_le"
 
 // kuznyechik is a cipher of VeraCrypt that no kernel has.
 const kuznyechik = "kuznyechik"
@@ -51,11 +55,16 @@ var chains = []Chain{
 	{"aes", modeCBC},
 	{"serpent", modeCBC},
 	{"twofish", modeCBC},
+	{"cast5", modeCBC},
+	{"des3_ede", modeCBC},
 	{"twofish-aes", modeCBCI},
 	{"aes-serpent", modeCBCI},
 	{"serpent-twofish", modeCBCI},
 	{"serpent-twofish-aes", modeCBCI},
 	{"aes-twofish-serpent", modeCBCI},
+	{blowfish, modeEach},
+	{"blowfish_le-aes", modeEach},
+	{"serpent-blowfish_le-aes", modeEach},
 }
 
 // Specifications are what dm-crypt calls the ciphers that volumes of today have, each by itself.
@@ -77,7 +86,7 @@ func (c Chain) String() string { return c.Ciphers + "-" + c.Mode }
 // Mappable fails for what no kernel maps: ErrMode, ErrCipher.
 func (c Chain) Mappable() error {
 	switch {
-	case c.Mode == modeCBCI:
+	case c.Mode == modeCBCI, c.Mode == modeEach:
 		return ErrMode
 	case strings.Contains(c.Ciphers, kuznyechik):
 		return ErrCipher
@@ -85,16 +94,43 @@ func (c Chain) Mappable() error {
 	return nil
 }
 
-// cipherKey is of each cipher, bytes.
+// cipherKey is of each cipher but the oldest, and of what comes before the keys in old modes, bytes.
 const cipherKey = 32
+
+// blockSize is of each cipher but the oldest, bytes.
+const blockSize = 16
+
+// sizes are those of a cipher's key and block, bytes.
+func sizes(name string) (key, block int) {
+	switch name {
+	case "cast5":
+		return 16, 8
+	case "des3_ede":
+		return 24, 8
+	case blowfish:
+		return 56, 8
+	}
+	return cipherKey, blockSize
+}
+
+// place is where the key of cipher i lies in an old mode, and its end, bytes.
+func (c Chain) place(i int) (from, to int) {
+	to = cipherKey
+	for _, name := range c.List()[:i+1] {
+		n, _ := sizes(name)
+		from, to = to, to+n
+	}
+	return from, to
+}
 
 // keyed is how much of the derived key, or of the key area, a chain takes from its beginning, bytes.
 func (c Chain) keyed() int {
-	n := len(c.List()) * cipherKey
+	n := len(c.List())
 	if c.Mode == modeXTS {
-		return 2 * n
+		return 2 * n * cipherKey
 	}
-	return cipherKey + n
+	_, end := c.place(n - 1)
+	return end
 }
 
 // Bits is the sum of the keys that the mappings get, in bits.
@@ -106,34 +142,29 @@ func (c Chain) Bits() int {
 	return sum * 8
 }
 
-// keySize is that of cipher i as its mapping gets it, bytes.
+// keySize is that of cipher i as its mapping gets it, bytes. In CBC the last one has the seeds behind its key.
 func (c Chain) keySize(i int) int {
-	last := i == len(c.List())-1
+	list := c.List()
+	n, block := sizes(list[i])
 	switch {
 	case c.Mode == modeXTS:
-		return 2 * cipherKey
+		return 2 * n
 	case c.Mode == modeLRW:
-		return cipherKey + blockSize
-	case last:
-		return cipherKey + 2*blockSize
+		return n + blockSize
+	case i == len(list)-1:
+		return n + block + blockSize
 	}
-	return cipherKey
+	return n
 }
-
-const blockSize = 16 // of all ciphers here
 
 // key writes the key of cipher i as its mapping gets it, of keySize bytes. area is laid out as the derived key is.
 func (c Chain) key(to, area []byte, i int) {
-	n := len(c.List())
-	switch c.Mode {
-	case modeXTS:
+	if c.Mode == modeXTS {
 		copy(to, area[i*cipherKey:][:cipherKey])
-		copy(to[cipherKey:], area[(n+i)*cipherKey:][:cipherKey])
-	case modeLRW:
-		copy(to, area[(1+i)*cipherKey:][:cipherKey])
-		copy(to[cipherKey:], area[:blockSize])
-	default:
-		copy(to, area[(1+i)*cipherKey:][:cipherKey])
-		copy(to[cipherKey:], area[:2*blockSize]) // the last one alone has room for it
+		copy(to[cipherKey:], area[(len(c.List())+i)*cipherKey:][:cipherKey])
+		return
 	}
+	from, end := c.place(i)
+	copy(to, area[from:end])
+	copy(to[end-from:], area[:2*blockSize]) // what there is room for
 }

@@ -50,7 +50,8 @@
 //
 //	XTS  n keys of 32, then n keys for the tweak, of 32
 //	LRW  a key for the tweak, of 16, in 32 bytes; then n keys of 32
-//	CBC  seeds for vectors and whitening in 32 bytes; then n keys, as long as each cipher has them
+//	CBC  seeds for vectors and whitening in 32 bytes; then n keys, as long as each cipher has them: 16 bytes of CAST5,
+//	     24 of Triple DES, 56 of Blowfish, which have blocks of 8
 //
 // # Ciphers
 //
@@ -63,6 +64,11 @@
 //	cbc-tcw       one cipher; vectors from a seed,    whitened with bytes 8 … 15 of the seeds, vector from their
 //	              whitened ciphertext                 beginning
 //	cbci-tcrypt   around the chain; no kernel has it  the same
+//	cbc-tcrypt    each cipher for itself, with        the same, for each cipher
+//	              Blowfish; no kernel has it
+//
+// TrueCrypt's Blowfish (blowfish_le) has the words of a block the other way around than others have them. The oldest
+// ciphers, of blocks of 8 bytes, are the kernel's to compute.
 //
 // # Password
 //

@@ -29,6 +29,8 @@ var (
 type NoHeaderError struct {
 	Tried   int     // derivations
 	Skipped []error // one for each derivation that could not be made, such as a *kdf.MemoryError
+	Chains  int     // of ciphers that were tried
+	Lacking []error // one for each chain that could not be: the oldest ciphers are the kernel's to compute
 }
 
 func (e *NoHeaderError) Error() string { return ErrNoHeader.Error() }

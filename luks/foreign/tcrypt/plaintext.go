@@ -19,12 +19,12 @@ import (
 type Plaintext struct {
 	span.Reader
 	ciphers []*sector.Cipher // the innermost first
-	seeds   *secret.Buffer   // of CBC: for vectors, then for whitening, blockSize bytes each; else nil
+	seeds   *secret.Buffer   // of CBC: for vectors a block, then for whitening 16 bytes; else nil
 }
 
 // Plaintext takes copies of the keys. Errors: ErrMode, those of package sector.
 func (v *Volume) Plaintext(dev io.ReaderAt, s Segment) (p *Plaintext, err error) {
-	if v.Chain.Mode == modeCBCI {
+	if v.Chain.Mode == modeCBCI || v.Chain.Mode == modeEach {
 		return nil, ErrMode
 	}
 	p = &Plaintext{Reader: span.Reader{Device: dev, Segment: s}}
@@ -32,7 +32,8 @@ func (v *Volume) Plaintext(dev io.ReaderAt, s Segment) (p *Plaintext, err error)
 	mode := v.Chain.Mode
 	if mode == modeCBC {
 		mode = "cbc-plain64"
-		if p.seeds, err = secret.Copy(v.keys.Bytes()[:2*blockSize]); err != nil {
+		_, size := sizes(v.Chain.Ciphers)
+		if p.seeds, err = secret.Copy(v.keys.Bytes()[:size+blockSize]); err != nil {
 			return nil, err
 		}
 	}
@@ -58,7 +59,7 @@ func (p *Plaintext) Close() error {
 // decrypt decrypts whole sectors, the first of which has that number.
 func (p *Plaintext) decrypt(buf []byte, number uint64) error {
 	if p.seeds != nil {
-		whiten(buf, number, p.seeds.Bytes()[blockSize:])
+		whiten(buf, number, p.seeds.Bytes()[p.seeds.Len()-blockSize:])
 	}
 	for _, c := range p.ciphers {
 		if err := c.Decrypt(buf, buf, number); err != nil {
@@ -66,16 +67,19 @@ func (p *Plaintext) decrypt(buf []byte, number uint64) error {
 		}
 	}
 	if p.seeds != nil {
-		seedVectors(buf, number, p.seeds.Bytes()[:blockSize])
+		seedVectors(buf, number, p.seeds.Bytes()[:p.seeds.Len()-blockSize])
 	}
 	return nil
 }
 
 // seedVectors adds to the first block of each sector what its vector has beside the number that the cipher took: the
-// seed, and the number in the second half too.
+// seed, and the number in the second half too, where there is one.
 func seedVectors(buf []byte, number uint64, seed []byte) {
 	for ; len(buf) > 0; buf, number = buf[unit:], number+1 {
 		subtle.XORBytes(buf, buf, seed)
+		if len(seed) < blockSize {
+			continue
+		}
 		half := buf[8:16]
 		binary.LittleEndian.PutUint64(half, binary.LittleEndian.Uint64(half)^number)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/orthrus-luks/orthrus/luks/foreign/tcrypt"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 	"github.com/orthrus-luks/orthrus/test/tcryptimage"
 )
 
@@ -144,6 +145,55 @@ func TestChainsThatNoKernelMapsAreFoundAndNotMapped(t *testing.T) {
 		}
 		if _, err := v.Plaintext(bytes.NewReader(nil), s); !errors.Is(err, tcrypt.ErrMode) {
 			t.Error(err)
+		}
+	}
+}
+
+// oldest are the chains with a cipher that the kernel is asked for.
+var oldest = []tcrypt.Chain{
+	{Ciphers: "cast5", Mode: "cbc-tcw"},
+	{Ciphers: "des3_ede", Mode: "cbc-tcw"},
+	{Ciphers: "blowfish_le", Mode: "cbc-tcrypt"},
+	{Ciphers: "blowfish_le-aes", Mode: "cbc-tcrypt"},
+	{Ciphers: "serpent-blowfish_le-aes", Mode: "cbc-tcrypt"},
+}
+
+// Where the kernel computes none of them, as in many containers, the search says so and goes on.
+func TestTheOldestCiphersAreFoundOrSaidToBeTheKernels(t *testing.T) {
+	for _, chain := range oldest {
+		o := tcryptimage.Options{Ciphers: chain.Ciphers, Mode: chain.Mode, Version: 1, Hash: "sha1", Size: 128 << 10}
+		im := tcryptimage.Make(o)
+		v, err := search(t.Context(), o, im, tcrypt.Trial{TrueCryptOnly: true})
+		if err == nil {
+			if v.Chain != chain {
+				t.Errorf("%v is found as %v", chain, v.Chain)
+			}
+			if chain.Mode == "cbc-tcw" {
+				readsAs(t, v, im)
+			}
+			v.Close()
+			continue
+		}
+		var none *tcrypt.NoHeaderError
+		if !errors.As(err, &none) || len(none.Lacking) != len(oldest) || none.Chains == 0 {
+			t.Fatalf("%v: %#v", chain, err)
+		}
+		for _, why := range none.Lacking {
+			if !errors.Is(why, sector.ErrUnsupported) {
+				t.Error(why)
+			}
+		}
+		fmt.Printf("%v: %v\n", chain, none.Lacking[0])
+	}
+}
+
+func TestKeysOfTheOldestCiphersAreAsLongAsDmCryptWantsThem(t *testing.T) {
+	for i, bits := range []int{(16 + 24) * 8, (24 + 24) * 8, (56 + 24) * 8} {
+		if got := oldest[i].Bits(); got != bits {
+			t.Errorf("%v: %d bits, want %d", oldest[i], got, bits)
+		}
+		if err := oldest[i].Mappable(); (err == nil) != (i < 2) {
+			t.Errorf("%v: %v", oldest[i], err)
 		}
 	}
 }

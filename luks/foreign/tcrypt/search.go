@@ -13,6 +13,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 	"github.com/orthrus-luks/orthrus/luks/kdf"
 	"github.com/orthrus-luks/orthrus/luks/kdf/pbkdf2"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // Volume is an unlocked volume. The caller closes it.
@@ -59,13 +60,14 @@ type search struct {
 	found   *Volume
 	err     error // that ends the search
 	skipped []error
+	lacking map[Chain]error // chains that the kernel does not compute
 }
 
 // Search tries a password on headers, on all processors side by side. The likeliest and cheapest derivations come
 // first, and of each only as much is derived as the chains of ciphers need one after the other: a single cipher takes
 // 64 of 192 bytes. Errors: a NoHeaderError; a FieldError of a header that opens and cannot be; the context's.
 func Search(ctx context.Context, headers []Sealed, password []byte, t Trial) (*Volume, error) {
-	s := &search{password: password, chains: t.chains()}
+	s := &search{password: password, chains: t.chains(), lacking: map[Chain]error{}}
 	candidates, err := s.plan(headers, t)
 	defer func() {
 		for _, c := range candidates {
@@ -85,7 +87,16 @@ func Search(ctx context.Context, headers []Sealed, password []byte, t Trial) (*V
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
-	return nil, &NoHeaderError{Tried: len(candidates) - len(s.skipped[planned:]), Skipped: s.skipped}
+	none := &NoHeaderError{
+		Tried: len(candidates) - len(s.skipped[planned:]), Skipped: s.skipped,
+		Chains: len(s.chains) - len(s.lacking),
+	}
+	for _, c := range s.chains {
+		if err := s.lacking[c]; err != nil {
+			none.Lacking = append(none.Lacking, err)
+		}
+	}
+	return nil, none
 }
 
 // chains are those to be tried.
@@ -100,15 +111,19 @@ func (t Trial) chains() (list []Chain) {
 
 // plan lists the steps.
 func (s *search) plan(headers []Sealed, t Trial) (all []*candidate, err error) {
-	longest := 0
+	longest, xts := 0, false
 	for _, c := range s.chains {
 		longest = max(longest, c.keyed())
+		xts = xts || c.Mode == modeXTS
 	}
 	if longest == 0 {
 		return nil, nil
 	}
 	for i := range headers {
 		for _, d := range t.derivations(headers[i].Place) {
+			if d.VeraCrypt && !xts { // it never had another mode
+				continue
+			}
 			c := &candidate{Derivation: d, from: &headers[i], params: d.params(t.PIM), size: derivedSize}
 			c.params.Salt = headers[i].Bytes[:saltSize]
 			if err := kdf.OpeningLimits().Admit(c.params); err != nil && !t.AnyCost {
@@ -206,7 +221,7 @@ func (s *search) work(ctx context.Context, one step) (over bool) {
 	}
 	one.of.done[one.block] = true
 	var v *Volume
-	if v, err = one.of.try(s.chains); v == nil && err == nil {
+	if v, err = one.of.try(s.chains, s.lacking); v == nil && err == nil {
 		return false
 	}
 	if s.found == nil && s.err == nil {
@@ -228,8 +243,8 @@ func (one step) derive(ctx context.Context, password []byte) error {
 }
 
 // try decrypts the header by each chain whose keys are there since the last time. It is nil and no error where that
-// gives no header.
-func (c *candidate) try(chains []Chain) (*Volume, error) {
+// gives no header. What the kernel does not compute becomes lacking, and is not tried again.
+func (c *candidate) try(chains []Chain, lacking map[Chain]error) (*Volume, error) {
 	ready := 0
 	for ready < len(c.done) && c.done[ready] {
 		ready++
@@ -243,10 +258,14 @@ func (c *candidate) try(chains []Chain) (*Volume, error) {
 	defer plain.Close()
 	for _, chain := range chains {
 		n := chain.keyed()
-		if n <= from || n > to || c.VeraCrypt && chain.Mode != modeXTS {
+		if n <= from || n > to || c.VeraCrypt && chain.Mode != modeXTS || lacking[chain] != nil {
 			continue
 		}
-		if v, err := c.decrypt(chain, plain.Bytes()); v != nil || err != nil {
+		v, err := c.decrypt(chain, plain.Bytes())
+		if errors.Is(err, sector.ErrUnsupported) {
+			lacking[chain], err = err, nil
+		}
+		if v != nil || err != nil {
 			return v, err
 		}
 	}

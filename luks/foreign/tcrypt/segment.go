@@ -37,7 +37,7 @@ func (v *Volume) Segment(size uint64) (Segment, error) {
 	switch v.Chain.Mode {
 	case modeLRW:
 		s.IVOffset = 0
-	case modeCBC, modeCBCI:
+	case modeCBC, modeCBCI, modeEach:
 		s.IVOffset = v.Start / unit
 	}
 	return s, nil

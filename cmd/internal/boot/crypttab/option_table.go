@@ -14,7 +14,7 @@ import (
 // otherwise.
 type Options struct {
 	Type   Type
-	Format string // of Other: "bitlk", "fvault2"
+	Format string // of Other: what it is, in words
 
 	// Of plain volumes.
 	Cipher     string
@@ -125,8 +125,8 @@ var table = [...]option{
 		return o.become(Tcrypt) && integer(v, 0, 1<<31-1, &o.Tcrypt.PIM)
 	}},
 	{name: "veracrypt-query-pim", kind: refused, why: "tcrypt with a PIM that is asked for"},
-	{name: "bitlk", kind: refused, why: "bitlk"},
-	{name: "fvault2", kind: refused, why: "fvault2"},
+	{name: "bitlk", set: func(o *Options, _ string, _ bool) bool { return o.become(Bitlk) }},
+	{name: "fvault2", set: func(o *Options, _ string, _ bool) bool { return o.become(FVault2) }},
 
 	// Plain volumes.
 	{name: "cipher", needsValue: true, set: func(o *Options, v string, _ bool) bool { o.Cipher = v; return true }},
@@ -312,11 +312,13 @@ const (
 	Swap // plain, with a random key and swap space made on it
 	Tmp  // plain, with a random key and a file system made on it
 	Tcrypt
+	Bitlk
+	FVault2
 	Other // a format this program has not; see Options.Format
 )
 
 func (t Type) String() string {
-	return [...]string{"luks", "plain", "swap", "tmp", "tcrypt", "other"}[t]
+	return [...]string{"luks", "plain", "swap", "tmp", "tcrypt", "bitlk", "fvault2", "other"}[t]
 }
 
 // become: swap and tmp imply a plain volume; the word plain beside them changes nothing.

@@ -160,7 +160,6 @@ func TestOptionsThatCannotBeUsedAreNamed(t *testing.T) {
 		"noearly":             {Option: "noearly", Kind: Obsolete},
 		"veracrypt-query-pim": {Option: "veracrypt-query-pim", Kind: Unsupported},
 		"veracrypt-pim=many":  {Option: "veracrypt-pim", Kind: Malformed, Why: "many"},
-		"bitlk":               {Option: "bitlk", Kind: Unsupported},
 	} {
 		o := ParseOptions(text)
 		if len(o.Problems) != 1 || o.Problems[0] != want {

@@ -166,9 +166,9 @@ func TestPolicy(t *testing.T) {
 }
 
 func TestNotesNameWhatWasPassedOver(t *testing.T) {
-	p := made("alone\na /dev/a none luks,frob,bitlk", "rd.luks.frob=1", "a", "b")
+	p := made("alone\na /dev/a none luks,frob,veracrypt-query-pim", "rd.luks.frob=1", "a", "b")
 	all := strings.Join(p.Notes, "\n")
-	for _, want := range []string{"crypttab line 1: line: malformed (no device)", "crypttab line 2: option frob: unknown", "option bitlk: not supported", "parameter rd.luks.frob: unknown"} {
+	for _, want := range []string{"crypttab line 1: line: malformed (no device)", "crypttab line 2: option frob: unknown", "option veracrypt-query-pim: not supported", "parameter rd.luks.frob: unknown"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q is missing in\n%s", want, all)
 		}

@@ -40,7 +40,7 @@ func LoadFVault2(c *verb.Command) (*FVault2, error) {
 		return nil, fvault2Error(c, path, err)
 	}
 	if !c.StandsIn() && !v.Healthy() {
-		c.UI.Errorf("WARNING: copies of the metadata of %s differ or are damaged: the one at byte %d is used.", path,
+		c.UI.Errorf("WARNING: copies of the metadata of %s are damaged: the one at byte %d is used.", path,
 			v.Found[v.Chosen].Offset)
 	}
 	return &FVault2{v, path}, nil

@@ -115,6 +115,8 @@ func (t *Tcrypt) try(ctx context.Context, c *verb.Command, passphrase []byte, tr
 	case errors.As(err, &none) && none.Tried == 0 && errors.Is(none, kdf.ErrCost):
 		return nil, verb.Failure(ui.Failed,
 			"With this PIM nothing was tried: it takes hours. Add --allow-high-cost to try it.")
+	case errors.As(err, &none) && none.Chains == 0 && len(none.Lacking) > 0:
+		return nil, verb.Failure(ui.Failed, "Nothing was tried: %v.", none.Lacking[0])
 	case errors.As(err, &none):
 		skipped(c, none)
 		return nil, luks.ErrPassphrase
@@ -134,6 +136,9 @@ func skipped(c *verb.Command, none *tcrypt.NoHeaderError) {
 	}
 	if errors.Is(none, kdf.ErrCost) {
 		c.UI.Errorf("With this PIM not everything was tried: it takes hours. Add --allow-high-cost to try it.")
+	}
+	for _, err := range none.Lacking {
+		c.UI.Debugf("not tried: %v", err)
 	}
 }
 
@@ -159,16 +164,22 @@ func password(c *verb.Command, passphrase []byte, veraCrypt bool) (*secret.Buffe
 		c.UI.Errorf("Maximum TCRYPT passphrase length (%d) exceeded.", long.Max)
 		return nil, luks.ErrPassphrase
 	case errors.As(err, &path):
-		return nil, keyFileError(path.Path, err)
+		return nil, &verb.Notice{
+			Text: fmt.Sprintf("Error reading keyfile %s.", path.Path), Own: unreadable(path.Path, err), Code: ui.Failed,
+			Err: err,
+		}
 	}
 	return p, err
 }
 
 func keyFileError(name string, err error) error {
 	return &verb.Notice{
-		Text: "Failed to open key file.", Own: fmt.Sprintf("Key file %s cannot be read: %s.", name, verb.OneLine(err)),
-		Code: ui.Failed, Err: err,
+		Text: "Failed to open key file.", Own: unreadable(name, err), Code: ui.Failed, Err: err,
 	}
+}
+
+func unreadable(name string, err error) string {
+	return fmt.Sprintf("Key file %s cannot be read: %s.", name, verb.OneLine(err))
 }
 
 // askPIM asks for the PIM, which is as secret as a passphrase.

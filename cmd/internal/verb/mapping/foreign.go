@@ -36,23 +36,25 @@ func foreignTypes() (kinds []string) {
 
 func foreignType(kind string) bool { return slices.Contains(foreignTypes(), kind) }
 
-// refuseForForeign: what only a LUKS volume has is refused for the formats of others rather than passed over.
+// refuseForForeign: what only a LUKS volume has is refused for the formats of others rather than passed over. Under its
+// own name cryptsetup passes over what says how to open the volume, and so do we; what changes the mapping is refused.
 func refuseForForeign(inv *cli.Invocation, own *openOptions) string {
 	o := &inv.Options
 	if !foreignType(o.Type.V) {
 		return ""
 	}
 	tcrypt := o.Type.V == cli.TypeTcrypt
+	passes := inv.StandsIn() && o.Type.V != cli.TypeLoopAES
 	keyless := tcrypt || o.Type.V == cli.TypeLoopAES // a volume key is not taken
 	for _, given := range []struct {
 		name string
 		is   bool
 	}{
-		{"header", o.Header.Set && !tcrypt},
+		{"header", o.Header.Set && !tcrypt && !passes},
 		{"header-from-far", o.HeaderFromFar},
-		{"key-slot", o.KeySlot.Set},
-		{"token-id", o.TokenID.Set},
-		{"token-only", o.TokenOnly},
+		{"key-slot", o.KeySlot.Set && !passes},
+		{"token-id", o.TokenID.Set && !passes},
+		{"token-only", o.TokenOnly && !passes},
 		{"unbound", o.Unbound},
 		{"persistent", o.Persistent},
 		{"refresh", o.Refresh},
