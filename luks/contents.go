@@ -3,6 +3,9 @@
 package luks
 
 import (
+	"context"
+
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/plaintext"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 )
@@ -23,6 +26,22 @@ func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
 		return nil, ErrVolumeKey
 	}
 	return plaintext.Open(dev, *v.now(), key.Bytes())
+}
+
+// ErrNoTags: nothing tells of a sector whether it is what was written.
+var ErrNoTags = plaintext.ErrNoTags
+
+// Tags is the layer of tags of a volume whose sectors are authenticated: its Verify holds every sector against its tag,
+// and what the journal has newer counts. dev and key are as for Plaintext; the key has to stay until then. Errors:
+// ErrNoTags, and those of Plaintext.
+func (v *Volume) Tags(ctx context.Context, dev Device, key *Key) (*integrity.Volume, error) {
+	switch {
+	case dev == nil:
+		return nil, ErrNoDevice
+	case key == nil || key.Buffer == nil:
+		return nil, ErrVolumeKey
+	}
+	return plaintext.Tags(ctx, dev, v.now(), key.Bytes())
 }
 
 // Contents tells where what lies inside the volume ends, decrypting its superblock in user space:

@@ -17,7 +17,12 @@ type Volume struct {
 	Data, Meta io.ReaderAt // the same without a metadata device
 	Hash       *Algorithm
 	Journal    *Replay // what the journal has that is newer; nil for nothing
-	Discards   bool    // a tag of discarded blocks goes for a good one
+
+	// Judge makes what holds a block against its tag, for one goroutine, where tags are not those of Hash, which is nil
+	// then; else it is nil.
+	Judge func() func(sector uint64, block, tag []byte) bool
+
+	Discards bool // a tag of discarded blocks goes for a good one
 
 	Workers  int              // 0: all processors
 	Progress func(done int64) // bytes of data; may be nil
@@ -60,13 +65,19 @@ const (
 // reader reads blocks with their tags. It is used by one goroutine.
 type reader struct {
 	*Volume
-	tagger *tagger
-	tags   []byte
-	bits   []byte
+	right func(sector uint64, block, tag []byte) bool
+	tags  []byte
+	bits  []byte
 }
 
 func (v *Volume) reader() *reader {
-	return &reader{Volume: v, tagger: newTagger(&v.Superblock, v.Hash)}
+	if v.Judge != nil {
+		return &reader{Volume: v, right: v.Judge()}
+	}
+	t := newTagger(&v.Superblock, v.Hash)
+	return &reader{Volume: v, right: func(sector uint64, block, tag []byte) bool {
+		return bytes.Equal(t.tag(sector, block), tag)
+	}}
 }
 
 // read fills data from a sector on, which lies in one area with all of them, and judges every block. A block that
@@ -122,7 +133,7 @@ func (r *reader) judge(sector uint64, block, tag []byte, dirty bool) verdict {
 	switch {
 	case dirty || r.Flags&Recalculating != 0 && sector >= r.Recalculated:
 		return unchecked
-	case bytes.Equal(r.tagger.tag(sector, block), tag):
+	case r.right(sector, block, tag):
 		return good
 	case r.Discards && bytes.Count(tag, []byte{discardFiller}) == len(tag):
 		return discarded

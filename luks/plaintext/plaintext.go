@@ -5,11 +5,13 @@
 package plaintext
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/orthrus-luks/orthrus/dm/extent"
+	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/authentic"
 	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/header"
@@ -39,7 +41,7 @@ func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
 		return nil, err
 	}
 	if v.Data.Integrity != nil {
-		return openTagged(dev, v, key)
+		return openTagged(dev, &v, key)
 	}
 	size, err := length(v.Data, dev.Size())
 	if err != nil {
@@ -58,23 +60,56 @@ var ErrNegative = errors.New("negative offset")
 // ErrReadOnly refuses to write sectors that are authenticated.
 var ErrReadOnly = errors.New("authenticated sectors are only read here")
 
-func openTagged(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
-	i := v.Data.Integrity
-	scheme, err := authentic.Of(v.Data.Cipher, i.Type, int(i.KeySize))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", fault.ErrUnsupported, err)
-	}
-	r, err := authentic.NewReader(dev, scheme, key, v.Data.SectorSize, v.Data.Offset, uint64(dev.Size()))
-	if v.Data.IVTweak != 0 {
-		err = authentic.ErrNoReader
-	}
-	if errors.Is(err, authentic.ErrNoReader) {
-		err = fmt.Errorf("cipher %s: %w: %w", v.Data.Cipher, fault.ErrUnsupported, err)
-	}
+func openTagged(dev header.Device, v *view.View, key []byte) (*Plaintext, error) {
+	scheme, err := schemeOf(v)
 	if err != nil {
 		return nil, err
 	}
+	r, err := authentic.NewReader(dev, scheme, key, v.Data.SectorSize, v.Data.Offset, uint64(dev.Size()))
+	if err != nil {
+		return nil, onlyKernel(v, err)
+	}
 	return &Plaintext{size: r.Size(), tagged: r}, nil
+}
+
+func schemeOf(v *view.View) (*authentic.Scheme, error) {
+	i := v.Data.Integrity
+	scheme, err := authentic.Of(v.Data.Cipher, i.Type, int(i.KeySize))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", fault.ErrUnsupported, err)
+	case v.Data.IVTweak != 0:
+		return nil, onlyKernel(v, authentic.ErrNoReader)
+	}
+	return scheme, nil
+}
+
+func onlyKernel(v *view.View, err error) error {
+	if errors.Is(err, authentic.ErrNoReader) {
+		err = fmt.Errorf("cipher %s: %w: %w", v.Data.Cipher, fault.ErrUnsupported, err)
+	}
+	return err
+}
+
+// ErrNoTags: nothing tells of a sector whether it is what was written.
+var ErrNoTags = errors.New("sectors are not authenticated")
+
+// Tags is the layer of tags of a volume whose sectors are authenticated, to verify all of them: those of aes-gcm, and
+// of every cipher with an HMAC and the vector plain64 or random. The key has to stay until then. dev holds the data.
+// Errors: ErrNoTags, and those of Open.
+func Tags(ctx context.Context, dev header.Device, v *view.View, key []byte) (*integrity.Volume, error) {
+	if err := v.CheckRequirements(); err != nil {
+		return nil, err
+	}
+	if v.Data.Integrity == nil || v.Data.Integrity.Type == "none" {
+		return nil, ErrNoTags
+	}
+	scheme, err := schemeOf(v)
+	if err != nil {
+		return nil, err
+	}
+	t, err := authentic.NewVolume(ctx, dev, scheme, key, v.Data.SectorSize, v.Data.Offset, uint64(dev.Size()))
+	return t, onlyKernel(v, err)
 }
 
 // length is that of the data on a device of that size, in bytes and whole sectors.

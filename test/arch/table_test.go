@@ -72,7 +72,7 @@ var rules = []rule{
 	{pkg: "luks/fault", pure: true},
 	{pkg: "luks/view", may: []string{"luks/commit", "luks/digest", "luks/fault", "luks/header", "luks/kdf", "luks/keyslot", "luks/luks1", "luks/luks2"}, pure: true},
 	{pkg: "luks/unlock", may: []string{"dm/secret", "luks/commit", "luks/fault", "luks/kdf", "luks/keyslot", "luks/luks2", "luks/sector", "luks/view"}, pure: true},
-	{pkg: "luks/plaintext", may: []string{"dm/extent", "luks/authentic", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
+	{pkg: "luks/plaintext", may: []string{"dm/extent", "dm/integrity", "luks/authentic", "luks/fault", "luks/header", "luks/sector", "luks/view"}, pure: true},
 
 	// Operations.
 	{pkg: "luks/keyslot", may: []string{"dm/extent", "dm/secret", "luks/af", "luks/kdf", "luks/sector"}, pure: true},

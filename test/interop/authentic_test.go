@@ -3,8 +3,15 @@
 package interop
 
 import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/dm/integrity"
+	"github.com/orthrus-luks/orthrus/test/vectors"
 )
 
 // TestAuthenticatedHeadersAreCryptsetups: it makes such volumes with a device-mapper at hand only; what it takes of
@@ -70,4 +77,84 @@ func TestWhatCannotBeAuthenticatedCostsNothing(t *testing.T) {
 			t.Fatalf("%s: something was written", line)
 		}
 	}
+}
+
+// TestCheckVerifiesAllDataOfAnAuthenticatedVolume: on what cryptsetup has formatted and written in a real kernel,
+// without root and without a mapping.
+func TestCheckVerifiesAllDataOfAnAuthenticatedVolume(t *testing.T) {
+	verified := 0
+	for _, vector := range vectors.AllAuthentic() {
+		b := newBed(t)
+		image := vector.Image()
+		key, err := hex.DecodeString(vector.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.write("v.img", string(image))
+		b.write("vk", string(key))
+		check := words("check --data --json --volume-key-file vk --key-size " + fmt.Sprint(len(key)*8) + " v.img")
+		if !strings.Contains(vector.Name, "hmac") && !strings.Contains(vector.Name, "gcm") {
+			if got := b.exits(bench.ours, 1, check...); !strings.Contains(got.stderr, "authenticate") {
+				t.Errorf("%s: %s", vector.Name, got.stderr)
+			}
+			continue
+		}
+		verified++
+		before := dataFound(t, b.run(bench.ours, check...))
+		if before.Good == 0 || before.Good+before.Mismatched != before.Sectors || len(before.Bad) > 1 {
+			t.Errorf("%s: %+v", vector.Name, before)
+		}
+		flip := firstByte(t, image) + 100
+		image[flip] ^= 4
+		b.write("v.img", string(image))
+		got := b.exits(bench.ours, 7, check...) // no keyslot is left, either
+		after := dataFound(t, got)
+		if len(after.Bad) != len(before.Bad)+1 || after.Bad[0].Sector != 0 || after.Bad[0].Offset != flip-100 {
+			t.Errorf("%s: a changed byte of the first sector: %+v", vector.Name, after)
+		}
+		b.write("vk", string(make([]byte, len(key))))
+		b.exits(bench.ours, 2, check...)
+		if string(b.read("v.img")) != string(image) {
+			t.Errorf("%s: something was written", vector.Name)
+		}
+	}
+	if verified != 5 {
+		t.Errorf("%d of 9 volumes were verified", verified)
+	}
+}
+
+// dataReport is what check --data --json says of the sectors.
+type dataReport struct {
+	Sectors    uint64 `json:"sectors"`
+	Good       uint64 `json:"good_sectors"`
+	Mismatched uint64 `json:"mismatched_sectors"`
+	Bad        []struct {
+		Sector, Sectors uint64
+		Offset          int64
+	}
+}
+
+func dataFound(t *testing.T, r result) dataReport {
+	t.Helper()
+	var all struct{ Devices []struct{ Data dataReport } }
+	if err := json.Unmarshal([]byte(r.stdout), &all); err != nil || len(all.Devices) != 1 {
+		t.Fatalf("exit %d, %v: %s%s", r.code, err, r.stdout, r.stderr)
+	}
+	return all.Devices[0].Data
+}
+
+// firstByte is where the data of the first sector lies.
+func firstByte(t *testing.T, image []byte) int64 {
+	t.Helper()
+	for sector := uint64(8); sector < uint64(len(image))/512; sector += 8 {
+		if sb, err := integrity.ReadSuperblock(bytes.NewReader(image), sector); err == nil {
+			l, err := sb.Layout(sector)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l.DataByte(0)
+		}
+	}
+	t.Fatal("there is no layer of tags")
+	return 0
 }

@@ -27,6 +27,8 @@ type checked struct {
 	Device string `json:"device"`
 	Error  string `json:"error,omitempty"` // why there is no report
 	*inspect.Report
+	// Data is there with --data.
+	Data *dataChecked `json:"data,omitempty"`
 	// BitLocker is there instead of the rest for a volume of that.
 	BitLocker *bitlkChecked `json:"bitlocker,omitempty"`
 	// FileVault is there instead of the rest for a volume of that.
@@ -42,6 +44,7 @@ type checked struct {
 // checkOptions are those that only check takes.
 type checkOptions struct {
 	boot    bool
+	data    bool
 	drawMap bool
 	svg     cli.Value[string]
 }
@@ -53,9 +56,12 @@ func Check() verb.Verb {
 		Verb: cli.Verb{
 			Name: "check", Group: cli.GroupRepair, Args: "<device>...", MinArgs: 1, Own: true, First: 6,
 			Summary: "report on headers, keyslots and data area, changing nothing",
-			Takes:   cli.OfHeader + "json",
+			Takes: cli.OfHeader + cli.OfPassphrase + cli.OfTokens + cli.OfVolumeKey +
+				"key-slot key-size tries progress-frequency progress-json json",
+			Rules: dataOptions(&o),
 			Options: []cli.Option{
 				{Long: "boot", Into: &o.boot, Help: "say what a boot loader could not open"},
+				{Long: "data", Into: &o.data, Help: "hold every sector that is authenticated against its tag"},
 				{Long: "map", Into: &o.drawMap, Help: "draw where on the device what lies"},
 				{Long: "svg", Arg: "FILE", Into: &o.svg, File: true, Help: "the same drawing in a file"},
 			},
@@ -67,6 +73,9 @@ func Check() verb.Verb {
 					"both headers and all copies of the metadata, and of a hash device of dm-verity at the " +
 					"superblock and at whether the levels of the tree fit each other: verity verify tells whether " +
 					"data are those of a root hash.",
+				"With --data it asks for the key of a LUKS2 volume with integrity, reads all of the data without a " +
+					"mapping, and names the sectors that are not what was written. The volume must not be in use. It " +
+					"knows aes-gcm, and ciphers with an HMAC.",
 			},
 			Report: checkReport(),
 			Examples: []cli.Example{
@@ -75,6 +84,7 @@ func Check() verb.Verb {
 					What: "Draw what lies where, and ask what boot loaders could open:",
 					Line: "orthrus check --map --boot /dev/sdb2",
 				},
+				{What: "Has anybody changed a sector?", Line: "orthrus check --data --key-file key vault.img"},
 			},
 			Exits: []cli.Exit{
 				{Code: 1, Means: "It is no such volume, cannot be looked at, or is one that cannot be opened here."},
@@ -103,13 +113,20 @@ func check(ctx context.Context, c *verb.Command, o *checkOptions) error {
 	all := struct {
 		Devices []checked `json:"devices"`
 	}{[]checked{}}
+	var data *dataChecked
+	if o.data {
+		var err error
+		if data, err = checkData(ctx, c); err != nil {
+			return err
+		}
+	}
 	worst := ui.OK
 	names := c.Args
 	if c.Opt.Header.Set {
 		names = []string{c.Opt.Header.V}
 	}
 	for _, name := range names {
-		one := checkOne(ctx, c, o, name)
+		one := checkOne(ctx, c, o, name, data)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -173,7 +190,9 @@ func (one *checked) other(ctx context.Context, name string) bool {
 	return false
 }
 
-func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string) checked {
+func checkOne(
+	ctx context.Context, c *verb.Command, o *checkOptions, name string, data *dataChecked,
+) checked {
 	one := checked{Device: name}
 	evidence, err := gather(ctx, c, name)
 	var report inspect.Report
@@ -197,6 +216,9 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		addClosed(&report)
 		addCutOff(&report, one.stands.cutOff)
 		err = addShared(ctx, c, name, &report)
+	}
+	if err == nil && data != nil {
+		data.judge(&report)
 	}
 	if err == nil && o.boot {
 		report.Boot = inspect.BootReport(report)
@@ -222,7 +244,7 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 	if o.drawMap {
 		report.Map = one.regions
 	}
-	one.Report = &report
+	one.Report, one.Data = &report, data
 	one.code = [...]ui.ExitCode{
 		inspect.Note: ui.OK, inspect.Healable: verb.Healable,
 		inspect.Lost: verb.Lost,

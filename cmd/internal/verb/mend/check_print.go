@@ -41,6 +41,9 @@ func printChecked(c *verb.Command, o *checkOptions, one checked) {
 	printStanding(c, one.stands, p)
 	printKeyslots(c, r, true)
 	printSegments(c, r)
+	if one.Data != nil {
+		one.Data.print(c)
+	}
 	printReencryption(c, r.Reencryption)
 	printFindings(c, r)
 	for i, l := range r.Boot {

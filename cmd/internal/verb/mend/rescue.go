@@ -94,7 +94,7 @@ func rescue(ctx context.Context, c *verb.Command, o *rescueOptions) error {
 		return verb.DeviceError(path, err)
 	}
 	defer file.Close()
-	result, err := rescuing.Search(ctx, file, file.Size(), searchProgress(c, file))
+	result, err := rescuing.Search(ctx, file, file.Size(), progress(c, file.Path(), file.Size(), "searched"))
 	if err != nil {
 		return err
 	}
@@ -129,10 +129,11 @@ func farBodies(ctx context.Context, file *luks.File) (map[int64]bool, error) {
 	return bodies, err
 }
 
-// searchProgress reports at a terminal, or as --progress-frequency and --progress-json ask.
-func searchProgress(c *verb.Command, file *luks.File) func(int64) {
+// progress reports how much of a device was searched, or what else was done, at a terminal, or as --progress-frequency
+// and --progress-json ask.
+func progress(c *verb.Command, path string, total int64, done string) func(int64) {
 	p := &ui.Progress{
-		Out: c.UI.Err, Device: file.Path(), Total: uint64(file.Size()), JSON: c.Opt.ProgressJSON, Done: "searched",
+		Out: c.UI.Err, Device: path, Total: uint64(total), JSON: c.Opt.ProgressJSON, Done: done,
 		Frequency: time.Duration(c.Opt.ProgressFrequency.V) * time.Second, Quiet: c.UI.Batch || !c.UI.Interactive(),
 		Fit: c.UI.Own,
 	}
