@@ -28,7 +28,11 @@ func mistake(inv *Invocation, verbs []Verb, e *UsageError) string {
 	case e.Option != "":
 		return fmt.Sprintf("--%s: %s.", e.Option, e.Reason) + see
 	}
-	return strings.TrimSuffix(e.Error(), ".") + "." + see
+	text := e.Error()
+	if !strings.HasSuffix(text, "?") {
+		text = strings.TrimSuffix(text, ".") + "."
+	}
+	return text + see
 }
 
 // meant is the verb of a command line, as far as it was read; nil where it names none.
@@ -46,6 +50,11 @@ func didYouMean(name string) string {
 		return "."
 	}
 	return "; did you mean " + name + "?"
+}
+
+// Unknown says of a word in the place of a sub-verb that there is none of that name, and which was meant.
+func Unknown(v, word string, names []string) string {
+	return fmt.Sprintf("there is no %s %q%s", v, word, didYouMean(nearest(word, names)))
 }
 
 // verbNames are the names that can be meant by a word in a verb's place.

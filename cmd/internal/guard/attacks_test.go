@@ -137,7 +137,7 @@ func TestAVolumeWhoseMemoryWasRevokedIsLost(t *testing.T) {
 	}
 	b.put(path, damaged(contents, 0, 2*headSize))
 	if v := b.LookThrough(t.Context(), path); v == nil || v.UUID != l.UUID || v.Verdict != "lost" ||
-		!strings.Contains(said(v), "nothing is kept of it") {
+		!strings.Contains(said(v), "nothing is kept") {
 		t.Errorf("%v", said(v))
 	}
 	if err := b.store.Drop(l.UUID); err != nil {
@@ -435,5 +435,29 @@ func TestAnAcceptedCloneBringsNothingOlderBackElsewhere(t *testing.T) {
 			t.Errorf("%v", said(v))
 		}
 		b.holds(path, bad)
+	}
+}
+
+// Of a volume that is gone, and under whose UUID nothing is kept, what is kept under another one is named.
+func TestWhatIsKeptUnderAnotherUUIDIsNamed(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, _ := b.image("a", "luks2-unbound")
+	uuid := b.look(path).UUID
+	known, err := b.store.Load(uuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tip, _ := known.Chain.Tip()
+	if as := b.store.KeptAs(tip.Mark); as != "" {
+		t.Errorf("kept as %q under its own UUID", as)
+	}
+	renamed := tip.Mark
+	renamed.UUID = otherUUID
+	if as := b.store.KeptAs(renamed); as != uuid {
+		t.Errorf("kept as %q, want %s", as, uuid)
+	}
+	list := (&look{gone: true, keptAs: uuid}).goneFindings()
+	if text := strings.Join(list, "; "); strings.Contains(text, "destroyed") || !strings.Contains(text, uuid) {
+		t.Error(text)
 	}
 }

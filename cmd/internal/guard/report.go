@@ -186,16 +186,12 @@ func (l *look) goneFindings() []string {
 	case l.lost != nil || l.mapped:
 		return nil
 	case !seen && l.gone:
-		return []string{"a volume was seen here, and nothing is kept of it: that was destroyed, as where a key is " +
-			"revoked"}
+		return l.forgottenFindings()
 	case !seen:
 		return nil
 	}
 	list := []string{fmt.Sprintf("the volume was seen here last at %s, with seqid %d", tip.Time, tip.SeqID)}
-	if l.former != nil {
-		list = append(list, fmt.Sprintf("the far header at byte %d has another UUID: %s",
-			l.former.Place.Start(), l.former.Locator.UUID))
-	}
+	list = append(list, l.formerFindings()...)
 	if since := l.chain.Since(); since != "" {
 		list = append(list, "since then there was "+since+": what is kept is from before it")
 	}
@@ -207,6 +203,25 @@ func (l *look) goneFindings() []string {
 	}
 	return append(list, "its header is kept without keyslots, and on the device these are not as they were: "+
 		strings.Join(l.sight.Known.Changed, ", "))
+}
+
+// formerFindings name the far header of another UUID than the one seen last.
+func (l *look) formerFindings() []string {
+	if l.former == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("the far header at byte %d has another UUID: %s", l.former.Place.Start(),
+		l.former.Locator.UUID)}
+}
+
+// forgottenFindings say of a volume under whose UUID nothing is kept what there is under another.
+func (l *look) forgottenFindings() []string {
+	list := append([]string{"a volume was seen here, and under its UUID nothing is kept, as where a key was revoked"},
+		l.formerFindings()...)
+	if l.keptAs != "" {
+		list = append(list, "an earlier state of it is kept under another UUID: guard history "+l.keptAs)
+	}
+	return list
 }
 
 func (v *Volume) addMapping(m *verdict.Mapping) {

@@ -47,6 +47,7 @@ type look struct {
 	far     luks.FarHeader
 	loaded  *luks.Volume // with a head: as it is on the device
 	gone    bool         // nothing of LUKS is there, and a volume was
+	keptAs  string       // another UUID under which a volume that is gone is kept
 	former  *far.Found   // the far header of another UUID than the one seen last on the device, which has no head
 }
 
@@ -137,6 +138,9 @@ func (g *Guard) see(d Device, file *luks.File, e inspect.Evidence) look {
 	}
 	if last, seen := g.store.Sighted(d.Key); seen {
 		l.sight.Last = &last
+		if l.gone {
+			l.keptAs = g.store.KeptAs(last)
+		}
 	}
 	l.sight.Held = g.store.Held(l.uuid)
 	l.sight.Forgot = g.forgotten(l.uuid)

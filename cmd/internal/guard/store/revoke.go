@@ -78,6 +78,31 @@ func (s Store) Later(m identity.Mark) string {
 	return ""
 }
 
+// Since tells what was seen of the volume, under whatever UUID and on whatever device, after the state that is kept; ""
+// for nothing.
+func (s Store) Since(m Memory) string {
+	tip, known := m.Chain.Tip()
+	since := m.Chain.Since()
+	if since != "" || !known {
+		return since
+	}
+	if uuid := s.Later(tip.Mark); uuid != "" {
+		return "a newer state of it, under UUID " + uuid
+	}
+	return ""
+}
+
+// KeptAs is another UUID under which the volume is known; "" for none.
+func (s Store) KeptAs(m identity.Mark) string {
+	tips, _ := s.tips()
+	for _, tip := range tips {
+		if tip.UUID != m.UUID && identity.SameVolume(tip.Mark, m) {
+			return tip.UUID
+		}
+	}
+	return ""
+}
+
 // names are the UUIDs under which something may be kept of the volume.
 func (s Store) names(m identity.Mark) (names []string, err error) {
 	stranger := false

@@ -78,7 +78,7 @@ func (r *Remains) recall(c *verb.Command, file *luks.File) {
 		r.Former, r.Far = r.Far, nil
 	}
 	if m, err := s.Load(last); err == nil {
-		r.Since = cmp.Or(m.Chain.Since(), r.Since)
+		r.Since = cmp.Or(s.Since(m), r.Since)
 		if m.Kept && !m.Head.Opens() {
 			r.Since = "that no keyslot was left"
 		}

@@ -174,6 +174,10 @@ func (s situation) wayBack() advice {
 		a.state = "The header is gone, and the guard keeps it with its keyslots."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
 		a.note = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+	case kept != nil && s.remains.Erased:
+		a.state = "The header is gone; the guard keeps it without keyslots, and those on the device are not as " +
+			"they were."
+		a.command, a.note = "rescue {device}", "a keyslot that is hurt opens no more, unless a header backup has it"
 	case kept != nil:
 		a.state = "The header is gone, and the guard keeps it; the keyslots are those on the device."
 		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"

@@ -101,7 +101,7 @@ func Guard() verb.Verb {
 					"--header-backup-file, or with --all one of each volume; without store = full it takes the " +
 					"keyslots " +
 					"from the device, if they are as they were. With --once one device is looked at, as from a udev rule; --dry-run then only says what would be done. The exit status is 6 where something stays " +
-					"damaged, 7 where no header is left.",
+					"damaged, 7 where no header is left, or no keyslot.",
 				"SIGHUP makes the guard read its configuration again; one that is wrong changes nothing.",
 			},
 			Report: guardReport(),
@@ -111,13 +111,16 @@ func Guard() verb.Verb {
 			},
 			Exits: []cli.Exit{
 				{Code: 6, Means: "Something stays damaged."},
-				{Code: 7, Means: "No header is left."},
+				{Code: 7, Means: "No header is left, or no keyslot."},
 			},
 			SeeAlso: []string{"check"},
 		},
 		Run: func(ctx context.Context, c *verb.Command) error { return runGuard(ctx, c, &o) },
 	}
 }
+
+// aboutOne are the words that are followed by the UUID or the device of one volume.
+var aboutOne = []string{"history", "undo", "export", "accept", "forget"}
 
 // wordsRule: what follows guard.
 func (o *guardOptions) wordsRule(inv *cli.Invocation) string {
@@ -131,8 +134,10 @@ func (o *guardOptions) wordsRule(inv *cli.Invocation) string {
 		return "Option --all is for guard export alone."
 	case len(words) == 2 && words[0] == "export" && !inv.Options.HeaderBackupFile.Set:
 		return cli.NoBackupFile
-	case len(words) == 2 && slices.Contains([]string{"history", "undo", "export", "accept", "forget"}, words[0]):
+	case len(words) == 2 && slices.Contains(aboutOne, words[0]):
 		return cli.Refuse(o.once.Set, "Option --once is not allowed with guard "+words[0]+".")
+	case words[0] != "status" && !slices.Contains(aboutOne, words[0]):
+		return cli.Unknown("guard", words[0], append([]string{"status"}, aboutOne...))
 	}
 	return "Use guard alone, or with status, history <uuid>, undo <uuid>, export <uuid>, accept <device> or forget <uuid>."
 }

@@ -22,7 +22,8 @@ import (
 
 // guardExport makes a header backup of what the guard keeps of a volume.
 func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
-	memory, err := guarded.Store(c).Load(uuid)
+	kept := guarded.Store(c)
+	memory, err := kept.Load(uuid)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verb.Failure(ui.NoDevice, "The guard keeps no header of a volume with UUID %s.", uuid)
 	}
@@ -56,14 +57,19 @@ func guardExport(ctx context.Context, c *verb.Command, uuid string) error {
 	if err := volume.WriteBackupFile(c.Opt.HeaderBackupFile.V, image); err != nil {
 		return err
 	}
-	if since := memory.Chain.Since(); since != "" {
-		c.UI.Errorf("WARNING: since then there was %s: what is exported is from before it, and opens with the keys "+
-			"of then.", since)
-	}
+	warnOfSince(c, kept, memory, "what is exported")
 	c.UI.Printf("The header as it was at %s is in %s. To try it first: orthrus open --test-passphrase --header %s "+
 		"DEVICE; to write it back: orthrus luksHeaderRestore --header-backup-file %s DEVICE.",
 		head.Time, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V, c.Opt.HeaderBackupFile.V)
 	return nil
+}
+
+// warnOfSince says that what is kept is not the last that was seen of the volume.
+func warnOfSince(c *verb.Command, s store.Store, m store.Memory, what string) {
+	if since := s.Since(m); since != "" {
+		c.UI.Errorf("WARNING: since then there was %s: %s is from before it, and opens with the keys of then.", since,
+			what)
+	}
 }
 
 // filled is the head that is kept with its keyslots: those of the device that the volume was seen on last, where they
@@ -96,7 +102,7 @@ func guardExportAll(ctx context.Context, c *verb.Command, dir string) error {
 	}
 	left := 0
 	for _, uuid := range s.Volumes() {
-		path, err := exportInto(ctx, s, dir, uuid)
+		path, err := exportInto(ctx, c, s, dir, uuid)
 		if err != nil {
 			left++
 			c.UI.Errorf("%s: %s.", uuid, verb.Reason(err))
@@ -110,7 +116,7 @@ func guardExportAll(ctx context.Context, c *verb.Command, dir string) error {
 	return nil
 }
 
-func exportInto(ctx context.Context, s store.Store, dir, uuid string) (string, error) {
+func exportInto(ctx context.Context, c *verb.Command, s store.Store, dir, uuid string) (string, error) {
 	memory, err := s.Load(uuid)
 	if err != nil || !memory.Kept {
 		return "", errors.New("no header is kept")
@@ -124,5 +130,9 @@ func exportInto(ctx context.Context, s store.Store, dir, uuid string) (string, e
 		return "", err
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%s-%d.luks", uuid, memory.Head.SeqID))
-	return path, volume.WriteBackupFile(path, image)
+	if err := volume.WriteBackupFile(path, image); err != nil {
+		return path, err
+	}
+	warnOfSince(c, s, memory, path)
+	return path, nil
 }

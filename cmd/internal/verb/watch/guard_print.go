@@ -24,8 +24,13 @@ func guardStatus(c *verb.Command) error {
 	if errors.Is(err, guard.ErrNotRunning) {
 		return verb.Failure(ui.NoDevice, "No guard is running (nobody answers at %s).", guarded.Socket())
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return verb.Failure(ui.Failed, "The guard answers to root alone, or to the user who runs it (%s). Try sudo.",
+			guarded.Socket())
+	}
 	if err != nil {
-		return err
+		return verb.Failure(ui.Failed, "The guard at %s does not answer as it should: %s.", guarded.Socket(),
+			verb.Reason(err))
 	}
 	if c.Opt.JSON {
 		return c.PrintJSON(s)
