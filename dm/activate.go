@@ -21,7 +21,7 @@ type Plan struct {
 // there. On any failure, the end of ctx included, no device is left behind. The plan's table stays
 // the caller's to close. Kinds of errors are those of Create, Load and Resume.
 func (c *Control) Activate(ctx context.Context, p Plan) (Info, error) {
-	if err := ctx.Err(); err != nil {
+	if err := c.ready(ctx); err != nil {
 		return Info{}, err
 	}
 	made, err := c.Create(p.Name, p.UUID)

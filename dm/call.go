@@ -81,6 +81,9 @@ func (a *answer) flag(f uint32) bool { return a.header.Flags&f != 0 }
 
 // run carries out a call, with a larger buffer as often as the kernel asks for one.
 func (c *Control) run(q call) (*answer, error) {
+	if c == nil || c.ioctl == nil {
+		return nil, &Error{Op: q.op, Device: q.device.String(), Kind: ErrNoDeviceMapper}
+	}
 	for size := headerSize + max(len(q.payload), q.room); ; size *= 4 {
 		a, err := c.try(q, size)
 		if err != nil {

@@ -3,8 +3,10 @@
 package dm
 
 import (
+	"context"
 	"os"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/dm/target"
 	"golang.org/x/sys/unix"
 )
@@ -53,10 +55,31 @@ func (c *Control) negotiate() error {
 }
 
 // Close closes the control device; mapped devices stay.
-func (c *Control) Close() error { return c.file.Close() }
+func (c *Control) Close() error {
+	if c == nil || c.file == nil {
+		return ErrNoDeviceMapper
+	}
+	return c.file.Close()
+}
+
+// ready refuses a Control that Open did not make, and a context that is nil or has ended.
+func (c *Control) ready(ctx context.Context) error {
+	if err := given.Context(ctx); err != nil {
+		return err
+	}
+	if c == nil || c.ioctl == nil {
+		return ErrNoDeviceMapper
+	}
+	return ctx.Err()
+}
 
 // Version returns the kernel's version of the ioctl interface.
-func (c *Control) Version() Version { return c.version }
+func (c *Control) Version() Version {
+	if c == nil {
+		return Version{}
+	}
+	return c.version
+}
 
 func (c *Control) warn(err error) {
 	if c.Warn != nil && err != nil {

@@ -18,6 +18,9 @@ import (
 // It polls a control device of its own rather than sleeping in DM_DEV_WAIT, which nothing but a
 // signal can end.
 func (c *Control) WaitEvent(ctx context.Context, name string, since uint32) (Info, error) {
+	if err := c.ready(ctx); err != nil {
+		return Info{}, err
+	}
 	file, err := os.OpenFile(c.file.Name(), os.O_RDWR, 0)
 	if err != nil {
 		return Info{}, controlFailure(err)

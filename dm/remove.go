@@ -29,6 +29,9 @@ type RemoveOptions struct {
 // do later (Deferred). A device in use is a *BusyError that names who holds it, kind ErrBusy; the
 // end of ctx is joined to it.
 func (c *Control) Remove(ctx context.Context, name string, o RemoveOptions) (scheduled bool, err error) {
+	if err := c.ready(ctx); err != nil {
+		return false, err
+	}
 	info, err := c.Status(name)
 	if err != nil {
 		return false, failedStatus(err, opRemove)

@@ -4,6 +4,7 @@ package dm
 
 import (
 	"context"
+	"errors"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,7 +21,7 @@ type ResumeOptions struct {
 // device whose key was wiped cannot resume: ErrNoKey.
 func (c *Control) Resume(ctx context.Context, name string, o ResumeOptions) (Info, error) {
 	device, err := byName(name)
-	if err != nil {
+	if err = errors.Join(err, c.ready(ctx)); err != nil {
 		return Info{}, err
 	}
 	return c.resume(ctx, device, o)
@@ -39,7 +40,7 @@ func (c *Control) resume(ctx context.Context, device ref, o ResumeOptions) (Info
 // Rename gives a device another name; ErrExists where that is taken.
 func (c *Control) Rename(ctx context.Context, name, newName string, flags UdevFlags) (Info, error) {
 	device, err := byName(name)
-	if err != nil {
+	if err = errors.Join(err, c.ready(ctx)); err != nil {
 		return Info{}, err
 	}
 	kernel, err := Mangle(newName)

@@ -79,6 +79,9 @@ func (v *Volume) Restore(ctx context.Context, backup *Volume) error {
 	_, unfinished := v.Resume(ctx, nil)
 	_, err := v.ComeHome(ctx)
 	then := backup.now()
+	if backup.device() == nil {
+		err = errors.Join(err, ErrNoDevice)
+	}
 	if err = errors.Join(err, fits(v.now(), then)); err != nil {
 		return errors.Join(err, unfinished)
 	}
@@ -185,7 +188,7 @@ func (v *Volume) writeBackup(ctx context.Context, backup *Volume,
 	if err != nil {
 		return err
 	}
-	dev := v.dev
+	dev := v.device()
 	if dev == nil {
 		return ErrNoDevice
 	}

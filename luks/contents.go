@@ -17,9 +17,9 @@ type Plaintext = plaintext.Plaintext
 // those of package sector for ciphers, GeometryError for a device that is too small.
 func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
 	switch {
-	case dev == nil:
+	case !present(dev):
 		return nil, ErrNoDevice
-	case key == nil || key.Buffer == nil:
+	case key.Len() == 0:
 		return nil, ErrVolumeKey
 	}
 	return plaintext.Open(dev, *v.now(), key.Bytes())

@@ -18,6 +18,9 @@ func (v *Volume) CheckConvert(version int) error {
 	if version == now.Version || version != 1 && version != 2 {
 		return fmt.Errorf("LUKS%d to LUKS%d: %w", now.Version, version, ErrUnsupported)
 	}
+	if v.device() == nil {
+		return ErrNoDevice
+	}
 	return convert.Check(v.dev, *now)
 }
 

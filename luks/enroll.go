@@ -26,8 +26,8 @@ var (
 func (v *Volume) Enroll(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot,
 	text []byte,
 ) (keyslot, token int, err error) {
-	if key == nil || key.Buffer == nil {
-		return 0, 0, ErrVolumeKey
+	if err := whole(ctx, key, passphrase); err != nil {
+		return 0, 0, err
 	}
 	if err := errors.Join(v.only2("tokens"), v.now().CheckRequirements()); err != nil {
 		return 0, 0, err

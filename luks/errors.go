@@ -3,8 +3,6 @@
 package luks
 
 import (
-	"errors"
-
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
@@ -20,7 +18,6 @@ var (
 	ErrVolumeKey       = unlock.ErrVolumeKey
 	ErrUnsupported     = fault.ErrUnsupported
 	ErrGeometry        = fault.ErrGeometry
-	ErrNoDevice        = errors.New("no device is given")
 	ErrAnotherVolume   = commit.ErrAnotherVolume
 	// ErrMeanwhile: what an operation believed turned out otherwise under the lock, and nothing was written.
 	ErrMeanwhile = commit.ErrMeanwhile

@@ -64,7 +64,7 @@ func (v *Volume) OwnsFar(f far.Found) bool {
 // LookFar looks at the far header of a LUKS2 volume whose heads were read, by a caller that still holds the
 // device's lock. It never writes.
 func LookFar(dev Device, heads header.Heads, choice header.Choice) (FarHeader, error) {
-	if dev == nil || choice.Copy.Metadata == nil {
+	if !present(dev) || choice.Copy.Metadata == nil {
 		return FarHeader{}, ErrNoDevice
 	}
 	return far.Examine(dev, heads, choice.Copy, func() ([]luks2.Extent, error) { return commit.Live(dev) })

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/format"
@@ -20,7 +21,25 @@ const (
 	DefaultHeaderSize = format.DefaultHeaderSize
 )
 
-// FormatOptions describe a new volume. Zero values take the defaults.
+// FormatOptions describe a new volume. Zero values take the defaults. The fields, sizes and places in bytes:
+//
+//	Version                 1 or 2
+//	Cipher, KeySize         such as "aes-xts-plain64"; the size of the volume key
+//	AnyCipher               do not try out whether Cipher exists
+//	Hash                    of splitter, digest and (LUKS1) key derivation
+//	SectorSize              512 to 4096
+//	UUID, Label, Subsystem
+//	Detached                the metadata device holds no data
+//	DataOffset, Alignment, AlignmentOffset, DataSize, NoData
+//	MetadataSize, KeyslotsSize
+//	Integrity, LegacyPadding  authenticated sectors
+//	FarHeader               a third copy of the header at the device's end
+//	Keyslot                 a NewKeyslot: how the passphrase protects the key
+//	DigestIterations        cost of the volume key's digest; 0 measures it
+//	VolumeKey               nil for a random one
+//	Wipe, Progress          what is zeroed before, and who is told of it
+//
+// "go doc luks/format.Options" says more on each.
 type FormatOptions = format.Options
 
 // Geometry is where the parts of a new volume lie, in bytes.
@@ -34,7 +53,10 @@ var ErrUnproven = errors.New("the new header does not open")
 // first: geometry, cipher, key derivation. Then the old metadata is wiped, the keyslot material
 // written, and the header last. The volume is then opened once: ErrUnproven where that fails.
 func Format(ctx context.Context, dev Device, passphrase []byte, o FormatOptions) (*Volume, error) {
-	if dev == nil {
+	if err := errors.Join(given.Context(ctx), someone(passphrase)); err != nil {
+		return nil, err
+	}
+	if !present(dev) {
 		return nil, ErrNoDevice
 	}
 	o, err := o.Complete(ctx, dev.Size())
@@ -89,8 +111,11 @@ func (v *Volume) prove(ctx context.Context, passphrase []byte, id int) error {
 // writes the data: a sector that was not written is an error when it is read. Format does it where header and data lie
 // on one device.
 func WriteTags(ctx context.Context, data Device, o *FormatOptions, offset uint64) error {
-	if data == nil {
+	if !present(data) {
 		return ErrNoDevice
+	}
+	if err := given.Context(ctx); err != nil {
+		return err
 	}
 	if o == nil || o.Integrity == nil {
 		return ErrUnsupported

@@ -65,7 +65,7 @@ func (v *Volume) OverwriteFree(ctx context.Context) error {
 // Foreign returns a header.ForeignError where a copy is damaged and the device bears the signature
 // of something else, which may then be what really lives there.
 func (v *Volume) Foreign() error {
-	if now := v.now(); v.dev == nil || now.Version != 2 || !header.Damage(now.Heads) {
+	if now := v.now(); v.device() == nil || now.Version != 2 || !header.Damage(now.Heads) {
 		return nil
 	}
 	foreign, err := commit.ForeignSignatures(v.dev)
@@ -79,6 +79,9 @@ func (v *Volume) Foreign() error {
 // passphrase: keyslots that LoadExamined found damaged open nothing. What other programs destroy afterwards changes
 // no answer, so that KillKeyslot goes by what its caller was told.
 func (v *Volume) Last(k Keyslot) bool {
+	if v == nil {
+		return false
+	}
 	v.seen.Lock()
 	sound, dead, began := v.View, v.dead, v.began
 	v.seen.Unlock()
@@ -105,11 +108,11 @@ func went(began *view.View, now view.View, k Keyslot) bool {
 
 // DamagedKeyslots lists the keyslots whose material cannot be read or cannot be encrypted data. One
 // that is not listed may be damaged all the same.
-func (v *Volume) DamagedKeyslots() []int { return damaged(v.dev, v.now()) }
+func (v *Volume) DamagedKeyslots() []int { return damaged(v.device(), v.now()) }
 
 func damaged(dev Device, now *view.View) (ids []int) {
 	for _, k := range now.Keyslots {
-		if !k.Openable() || sector.IsNull(k.Spec.Cipher) || k.Fits() != nil {
+		if dev == nil || !k.Openable() || sector.IsNull(k.Spec.Cipher) || k.Fits() != nil {
 			continue
 		}
 		material := make([]byte, min(uint64(k.Spec.MaterialSize()), k.Area.Size))

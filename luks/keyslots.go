@@ -4,7 +4,9 @@ package luks
 
 import (
 	"context"
+	"errors"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/keys"
@@ -12,7 +14,15 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
-// NewKeyslot says how a passphrase is to protect a key.
+// NewKeyslot says how a passphrase is to protect a key; the zero value is an ordinary keyslot. The fields:
+//
+//	ID                     a Slot; left open, the lowest free one
+//	KDF                    kdf.Params: costs, measured where the type is left out
+//	Cipher, CipherKeySize  LUKS2: of the keyslot area; empty for the default
+//	Hash                   LUKS2: of the splitter and new digests; empty for sha256
+//	Priority               LUKS2; normal where it is left out
+//	DigestIterations       cost of the digest of an unbound key; 0 for the least
+//	Aside                  func(backup []byte) error, which keeps what ChangeKey overwrites in LUKS1
 type NewKeyslot = keys.New
 
 // InPlaceError refuses to change a keyslot over itself. It wraps luks2.ErrNoRoom.
@@ -28,8 +38,8 @@ var ErrLUKSMeta = header.ErrLUKSMeta
 // new keyslot's id. Errors: luks2.ErrTaken, luks2.ErrNoID, luks2.ErrNoRoom, ErrMeanwhile where the passphrase
 // that gave the key was revoked since, those of the KDF and of writing.
 func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (int, error) {
-	if key == nil || key.Buffer == nil {
-		return 0, ErrVolumeKey
+	if err := whole(ctx, key, passphrase); err != nil {
+		return 0, err
 	}
 	now := v.now()
 	if err := now.CheckRequirements(); err != nil {
@@ -48,7 +58,7 @@ func (v *Volume) AddKey(ctx context.Context, key *Key, passphrase []byte, n NewK
 
 // AddUnboundKey stores a key of its own, which does not open the data. LUKS2 only.
 func (v *Volume) AddUnboundKey(ctx context.Context, key, passphrase []byte, n NewKeyslot) (int, error) {
-	if err := v.only2("unbound keyslots"); err != nil {
+	if err := errors.Join(given.Context(ctx), someone(passphrase), v.only2("unbound keyslots")); err != nil {
 		return 0, err
 	}
 	now := v.now()
@@ -96,12 +106,15 @@ func (v *Volume) add1(ctx context.Context, expect commit.Expect, s keys.Sealed, 
 // iterations, and without room n.Aside decides. The keyslot's id is returned. ErrMeanwhile: it is another
 // keyslot by now. OverwriteError: see there.
 func (v *Volume) ChangeKey(ctx context.Context, key *Key, passphrase []byte, n NewKeyslot) (id int, err error) {
-	if key == nil || key.Buffer == nil {
-		return 0, ErrVolumeKey
+	if err := whole(ctx, key, passphrase); err != nil {
+		return 0, err
 	}
 	now := v.now()
 	if err := now.CheckRequirements(); err != nil {
 		return 0, err
+	}
+	if v.device() == nil {
+		return 0, ErrNoDevice
 	}
 	slot, err := now.Keyslot(key.Keyslot)
 	if err != nil {

@@ -19,7 +19,7 @@ func spacious(t *testing.T, keyslots int) (*memory, *luks.Volume) {
 	t.Helper()
 	dev := &memory{image: make([]byte, 17<<20)}
 	o := options(2)
-	o.KeySize, o.KeyslotsSize, o.DataOffset = 16, 0, 16<<20
+	o.Cipher, o.KeySize, o.KeyslotsSize, o.DataOffset = "aes-cbc-essiv:sha256", 16, 0, 16<<20
 	v, err := luks.Format(ctx, dev, []byte("0"), o)
 	if err != nil {
 		t.Fatal(err)

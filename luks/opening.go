@@ -57,6 +57,9 @@ func Inspect(ctx context.Context, r Request) (*Opening, error) {
 // NewOpening is an opening of a volume that the caller has loaded, and whose device stays the caller's; nil for
 // a plain one.
 func NewOpening(v *Volume, r Request) *Opening {
+	if v == nil {
+		v = &Volume{}
+	}
 	if r.Data == "" {
 		r.Data = r.Header
 	}
@@ -80,7 +83,8 @@ func (o *Opening) detached() bool { return o.request.Data != o.request.Header }
 // contradict each other and, with the error of HealDevice, what it may not touch; the volume opens
 // by the good copy all the same.
 func (o *Opening) Heal(ctx context.Context) (healed bool, err error) {
-	if o.Version != 2 || o.Choice.Healthy() || o.request.ReadOnly || o.Choice.Reason == header.Conflicting {
+	if o.Volume == nil || o.Version != 2 || o.Choice.Healthy() || o.request.ReadOnly ||
+		o.Choice.Reason == header.Conflicting {
 		return false, nil
 	}
 	if healed, err = HealDevice(ctx, o.request.Header); err != nil || !healed {
@@ -133,9 +137,6 @@ func (o *Opening) dataDevice() (*block.Device, error) {
 
 // header is the device that the header was read from; of a plain volume there is none.
 func (o *Opening) header() (*File, bool) {
-	if o.Volume == nil {
-		return nil, false
-	}
 	file, ok := o.Device().(*File)
 	return file, ok
 }
@@ -182,6 +183,9 @@ func (o *Opening) Image() bool { return o.Path != o.request.Data }
 // the key into the table instead of the kernel's keyring, as it is for LUKS1.
 func (o *Opening) Mapping(name string, key *Key, inTable bool) (activate.Mapping, error) {
 	m, err := o.Volume.Mapping(name, o.Disk)
+	if err == nil && key.Len() == 0 {
+		err = ErrVolumeKey
+	}
 	if err != nil {
 		return m, err
 	}
@@ -212,7 +216,7 @@ func (o *Opening) Map(ctx context.Context, control *dm.Control, m activate.Mappi
 // the data reach to the device's end, let it grow over the far header. It is asked before the volume is mapped as short
 // as its data are. The error is why that is not known.
 func (o *Opening) Outgrown(key *Key) (inside signature.Contents, outgrown bool, err error) {
-	if o.Version != 2 || o.Data.Dynamic {
+	if o.Volume == nil || o.Version != 2 || o.Data.Dynamic {
 		return inside, false, nil
 	}
 	if _, _, found, _ := far.Find(o.Metadata()); !found {

@@ -38,7 +38,7 @@ type Lost struct {
 // Lost lists what a backup, made before a keyslot was changed in place, has and the device has not. Without the
 // material it cannot be told from a keyslot that was killed since.
 func (v *Volume) Lost(backup *Volume) ([]Lost, error) {
-	if !v.is(1) || !backup.is(1) {
+	if !v.is(1) || !backup.is(1) || v.device() == nil || backup.device() == nil {
 		return nil, nil
 	}
 	return lost1(v.dev, v.now().LUKS1, backup)
@@ -75,6 +75,9 @@ func material1(dev io.ReaderAt, h luks1.Header, id int) ([]byte, error) {
 
 // TakeBack enables the keyslots of Lost again that are intact, and lists them.
 func (v *Volume) TakeBack(ctx context.Context, backup *Volume) (ids []int, err error) {
+	if backup.device() == nil {
+		return nil, ErrNoDevice
+	}
 	return ids, v.enter1(ctx, func(s *commit.Session1) error {
 		lost, err := lost1(v.dev, s.Now(), backup)
 		c := commit.Change1{Next: s.Now()}

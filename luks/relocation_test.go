@@ -28,7 +28,7 @@ func elasticVolume(t *testing.T, size int64) (*elastic, *luks.Volume) {
 	t.Helper()
 	dev := &elastic{memory: memory{image: make([]byte, size)}}
 	o := options(2)
-	o.KeySize, o.KeyslotsSize, o.FarHeader = 16, 256<<10, true
+	o.Cipher, o.KeySize, o.KeyslotsSize, o.FarHeader = "aes-cbc-essiv:sha256", 16, 256<<10, true
 	v, err := luks.Format(ctx, dev, []byte("one"), o)
 	if err != nil {
 		t.Fatal(err)

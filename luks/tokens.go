@@ -17,7 +17,7 @@ type Token = luks2.Token
 func (v *Volume) Tokens() ([]Token, error) {
 	now := v.now()
 	switch {
-	case v.dev == nil:
+	case v.device() == nil:
 		return nil, ErrNoDevice
 	case now.Version == 1:
 		return nil, header.NoLUKSMeta(v.dev, now.LUKS1)

@@ -73,7 +73,7 @@ type Transaction = relocate.Transaction
 // the cut of its device is pending once that has been made. A log that cannot be used is a
 // relocate.LogError or far.TokenError.
 func (v *Volume) Pending() (Transaction, bool, error) {
-	if v.dev == nil || !v.is(2) {
+	if v.device() == nil || !v.is(2) {
 		return Transaction{}, false, nil
 	}
 	return relocate.Pending(v.dev, v.now().Metadata())

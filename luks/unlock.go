@@ -5,6 +5,7 @@ package luks
 import (
 	"context"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
@@ -22,7 +23,12 @@ func At(id int) Slot { return unlock.At(id) }
 // Key is a key recovered from a keyslot, or given and verified.
 type Key = unlock.Key
 
-// UnlockOptions narrow where a passphrase is tried. The zero value tries all keyslots whose costs are sane.
+// UnlockOptions narrow where a passphrase is tried. The zero value tries all keyslots whose costs are sane. The fields:
+//
+//	Keyslot  the Slot to try, whatever its priority; left open, all are tried
+//	Unbound  let keyslots through whose key is not the volume key
+//	Only     func(Keyslot) bool that narrows the keyslots further
+//	Admit    func(kdf.Params) error that judges costs; nil for kdf.OpeningLimits
 type UnlockOptions = unlock.Options
 
 // Unlock tries the passphrase on the keyslots, the preferred ones first, in the header's order.
@@ -31,7 +37,14 @@ type UnlockOptions = unlock.Options
 // memory than there is does not stop the others, and is reported where none of them opens. Keyslots
 // of one priority are derived side by side where processors and memory allow.
 func (v *Volume) Unlock(ctx context.Context, passphrase []byte, o UnlockOptions) (*Key, error) {
-	return unlock.Passphrase(ctx, v.dev, *v.now(), passphrase, o)
+	dev := v.device()
+	if dev == nil {
+		return nil, ErrNoDevice
+	}
+	if err := given.Context(ctx); err != nil {
+		return nil, err
+	}
+	return unlock.Passphrase(ctx, dev, *v.now(), passphrase, o)
 }
 
 // VerifyKey takes over a key that was given and checks that it is the volume key: ErrVolumeKey

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/luks/commit"
 	"github.com/orthrus-luks/orthrus/luks/luks1"
 	"github.com/orthrus-luks/orthrus/luks/view"
@@ -58,7 +59,7 @@ func (v *Volume) is(version int) bool { return v.now().Version == version }
 
 // locked runs do under the device's lock, and alone among all that goes through this Volume.
 func (v *Volume) locked(ctx context.Context, exclusive bool, do func() error) error {
-	if v == nil || v.dev == nil {
+	if v.device() == nil {
 		return ErrNoDevice
 	}
 	v.turn.Lock()
@@ -84,8 +85,11 @@ func Load(ctx context.Context, dev Device) (*Volume, error) {
 // and the header before it waits for the lock, so that Last knows what another program took away meanwhile.
 func LoadExamined(ctx context.Context, dev Device) (*Volume, error) {
 	v := &Volume{dev: dev, examined: true}
-	if dev == nil {
+	if !present(dev) {
 		return v, ErrNoDevice
+	}
+	if err := given.Context(ctx); err != nil {
+		return v, err
 	}
 	began, unread := view.Read(dev)
 	err := v.Reload(ctx)
@@ -120,7 +124,12 @@ func (v *Volume) load() error {
 }
 
 // Device is what the volume was loaded from.
-func (v *Volume) Device() Device { return v.dev }
+func (v *Volume) Device() Device {
+	if v == nil {
+		return nil
+	}
+	return v.dev
+}
 
 // enter runs do under the exclusive lock, on this volume as it is then, and loads it again.
 func (v *Volume) enter(ctx context.Context, o commit.Options, do func(*commit.Session) error) error {

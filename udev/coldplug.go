@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/dm/given"
 )
 
 // maxRecord bounds what is read of one file of sysfs or of udev's database.
@@ -28,6 +30,10 @@ const maxRecord = 1 << 20
 // event, and the walk goes on. The end of the context ends the walk, with context.Cause(ctx).
 func (s System) Coldplug(ctx context.Context, matches ...Match) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
+		if err := given.Context(ctx); err != nil {
+			yield(Event{}, err)
+			return
+		}
 		for link, err := range s.links(matches) {
 			if ctx.Err() != nil {
 				yield(Event{}, context.Cause(ctx))

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/dm/given"
 )
 
 const (
@@ -154,6 +156,12 @@ func (m *Monitor) Events(ctx context.Context) iter.Seq2[Event, error] {
 
 // arm makes the end of the context end a wait for the socket, until disarm is called.
 func (m *Monitor) arm(ctx context.Context) (disarm func(), err error) {
+	if m == nil || m.file == nil {
+		return nil, ErrClosed
+	}
+	if err := given.Context(ctx); err != nil {
+		return nil, err
+	}
 	if err := m.file.SetReadDeadline(time.Time{}); err != nil {
 		return nil, m.failure(ctx, err)
 	}

@@ -90,6 +90,6 @@ var finished = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 // masked leaves out what is drawn, or depends on the time, the folder and the costs.
 func masked(dir, text string) string {
 	text = finished().ReplaceAllString(text, "")
-	text = strings.ReplaceAll(text, dir+"/state", "/var/lib/orthrus")
+	text = strings.ReplaceAll(text, dir+"/state", "/home/you/.local/state/orthrus")
 	return drawn().ReplaceAllString(strings.ReplaceAll(text, "argon2id", "pbkdf2"), "…")
 }

@@ -92,6 +92,10 @@ func TestRootIsNamedWhereItIsLacking(t *testing.T) {
 	for line, want := range map[string]string{
 		"orthrus luksDump a.img":    "Access to a.img is denied.\nTry it as root: sudo orthrus luksDump ...\n",
 		"orthrus luksDump b.img":    "Device b.img does not exist.\n",
+		"orthrus check a.img":       "Access to a.img is denied.\nTry it as root: sudo orthrus check ...\n",
+		"orthrus fix a.img":         "Access to a.img is denied.\nTry it as root: sudo orthrus fix ...\n",
+		"orthrus check b.img":       "Device b.img does not exist.\n",
+		"orthrus fix b.img":         "Device b.img does not exist.\n",
 		"cryptsetup luksDump a.img": "Device a.img does not exist or access denied.\n",
 	} {
 		words := strings.Fields(line)
@@ -100,6 +104,69 @@ func TestRootIsNamedWhereItIsLacking(t *testing.T) {
 		if out, _ := cmd.CombinedOutput(); string(out) != want || cmd.ProcessState.ExitCode() != 4 {
 			t.Errorf("%s: exit %d, %q", line, cmd.ProcessState.ExitCode(), out)
 		}
+	}
+}
+
+// TestUndoCopiesGoToAFolderThatIsNamed: one below the home or nothing, never the current directory, and what is not
+// allowed there is not said of the device.
+func TestUndoCopiesGoToAFolderThatIsNamed(t *testing.T) {
+	dir, err := os.MkdirTemp("", "undo-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	program := filepath.Join(dir, "orthrus")
+	copyProgram(t, program)
+	for _, d := range []string{"here", "home", "closed"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	attributes := &syscall.SysProcAttr{}
+	missing := "/.local/state/orthrus/undo cannot be made: permission denied. Choose another file with --undo"
+	cases := map[string]string{
+		dir + "/closed": "Cannot keep an undo copy, so nothing was changed: the folder " + dir + "/closed" + missing,
+		dir + "/home":   "What is overwritten is kept in " + dir + "/home/.local/state/orthrus/undo/",
+	}
+	if os.Geteuid() == 0 { // this is a user without a home, who must not make one
+		attributes.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		for _, home := range []string{"", "relative"} {
+			cases[home] = "so nothing was changed: the folder /nonexistent" + missing
+		}
+		if err := errors.Join(os.Chown(dir+"/here", nobody, nobody), os.Chown(dir+"/home", nobody, nobody)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(dir+"/closed", 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	run := func(home, input string, args ...string) string {
+		cmd := exec.Command(program, args...)
+		cmd.Dir, cmd.SysProcAttr, cmd.Stdin = dir+"/here", attributes, strings.NewReader(input)
+		cmd.Env = []string{"HOME=" + home, "ORTHRUS_RUN_DIR=" + dir + "/here/run"}
+		out, _ := cmd.CombinedOutput()
+		return string(out)
+	}
+	image := filepath.Join(dir, "here", "a.img")
+	for home, want := range cases {
+		if err := errors.Join(os.WriteFile(image, nil, 0o666), os.Chmod(image, 0o666), os.Truncate(image, 1<<30)); err != nil {
+			t.Fatal(err)
+		}
+		run(dir+"/home", "x", append([]string{"luksFormat", "-q", "--key-file", "-", "a.img"}, cheap...)...)
+		f, err := os.OpenFile(image, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt(make([]byte, 1<<20), 0); errors.Join(err, f.Close()) != nil {
+			t.Fatal(err)
+		}
+		got := run(home, "", "repair", "--from-far", "-q", "a.img")
+		if !strings.Contains(got, want) || strings.Contains(got, "sudo") {
+			t.Errorf("HOME=%s: %q, want %q", home, got, want)
+		}
+	}
+	if left, err := filepath.Glob(dir + "/here/*"); err != nil || len(left) != 1 {
+		t.Errorf("in the current directory lies %v, %v", left, err)
 	}
 }
 

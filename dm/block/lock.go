@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/dm/given"
 )
 
 // LockKind says who may hold the same lock besides.
@@ -52,8 +54,11 @@ func (d *Device) Lock(ctx context.Context, kind LockKind) (*Lock, error) {
 // Errors are *PathError with the cause: ctx.Err(), ErrReplaced for an image that was renamed
 // away, or what kept the lock directory from being made.
 func (dir LockDirectory) Lock(ctx context.Context, d *Device, kind LockKind) (*Lock, error) {
-	if d == nil {
+	if d == nil || d.path == "" {
 		return nil, &PathError{Op: "lock", Err: fs.ErrInvalid}
+	}
+	if err := given.Context(ctx); err != nil {
+		return nil, &PathError{Op: "lock", Path: d.path, Err: err}
 	}
 	if !d.hold() {
 		return nil, &PathError{Op: "lock", Path: d.path, Kind: ErrHeld}
@@ -108,6 +113,10 @@ func (dir LockDirectory) TryLockName(name string) (*Lock, error) {
 }
 
 func (dir LockDirectory) named(ctx context.Context, name string, how int) (*Lock, error) {
+	err := given.Context(ctx)
+	if err != nil {
+		return nil, lockError(name, err)
+	}
 	file, err := dir.lockEntry(ctx, "LN_"+name, how)
 	if err != nil {
 		return nil, lockError(name, err)
@@ -129,7 +138,7 @@ func lockError(path string, err error) error {
 // HoldsUdev tells whether udevd keeps its hands off the device while the lock is held: an
 // exclusive flock on the node of the disk, which udevd honours for all but device-mapper, md and
 // drbd devices. It is attempted for half a second and does without if something else has it.
-func (l *Lock) HoldsUdev() bool { return l.udev >= 0 }
+func (l *Lock) HoldsUdev() bool { return l != nil && l.udev >= 0 }
 
 // Release gives the lock back and removes its file if nobody waits for it. Calling it again, or
 // on nil, does nothing.

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/orthrus-luks/orthrus/dm/given"
 )
 
 // mostWorkers bounds the memory: each has its buffers.
@@ -16,6 +18,9 @@ const mostWorkers = 16
 // Do does n pieces of work on all processors, or on as many as workers says. Each worker gets its own function from
 // newWorker, and the first error ends them all.
 func Do(ctx context.Context, workers int, n uint64, newWorker func() func(i uint64) error) error {
+	if err := given.Context(ctx); err != nil {
+		return err
+	}
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}

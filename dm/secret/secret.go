@@ -34,7 +34,7 @@ func New(n int) (*Buffer, error) {
 		return nil, fmt.Errorf("secret: negative length %d", n)
 	}
 	if n == 0 {
-		return &Buffer{}, nil
+		return &Buffer{region: []byte{}}, nil
 	}
 	page := unix.Getpagesize()
 	size := extent.Up(n, page)
@@ -79,8 +79,8 @@ func ReadFull(r io.Reader, n int) (*Buffer, error) {
 	return b, nil
 }
 
-// Bytes returns the secret itself; the slice is valid until Close, and the caller keeps the
-// Buffer reachable (runtime.KeepAlive or a deferred Close) while using it.
+// Bytes returns the secret itself: nil of a closed Buffer, and not of an empty one. The slice is valid until
+// Close, and the caller keeps the Buffer reachable (runtime.KeepAlive or a deferred Close) while using it.
 func (b *Buffer) Bytes() []byte {
 	if b == nil || b.region == nil {
 		return nil
@@ -98,13 +98,19 @@ func (b *Buffer) Len() int {
 
 // Truncate shortens the Buffer to n bytes, 0 at least, and wipes what it cuts off. It makes nothing longer.
 func (b *Buffer) Truncate(n int) {
+	if b == nil {
+		return
+	}
 	n = max(0, min(n, b.length))
 	Wipe(b.region[n:b.length])
 	b.length = n
 }
 
-// Append returns a Buffer with p added; b itself is closed when it had to move.
+// Append returns a Buffer with p added; b itself is closed when it had to move, and may be nil.
 func (b *Buffer) Append(p []byte) (*Buffer, error) {
+	if b == nil {
+		return Copy(p)
+	}
 	if b.length+len(p) <= len(b.region) {
 		b.length += copy(b.region[b.length:b.length+len(p)], p)
 		return b, nil
@@ -132,6 +138,9 @@ func (b *Buffer) Close() error {
 	b.region, b.length = nil, 0
 	runtime.SetFinalizer(b, nil)
 	Wipe(region)
+	if len(region) == 0 {
+		return nil
+	}
 	if err := unix.Munmap(region); err != nil {
 		return fmt.Errorf("secret: unmapping: %w", err)
 	}

@@ -95,3 +95,34 @@ func TestReadFullReportsShortInput(t *testing.T) {
 		t.Fatal("bytes differ")
 	}
 }
+
+// An empty secret is one, and a closed one is none: who is given nothing must be able to tell.
+func TestAnEmptySecretIsNotNothing(t *testing.T) {
+	for name, make := range map[string]func() (*Buffer, error){
+		"new": func() (*Buffer, error) { return New(0) }, "copied": func() (*Buffer, error) { return Copy([]byte{}) },
+	} {
+		b, err := make()
+		if err != nil || b.Bytes() == nil || b.Len() != 0 {
+			t.Errorf("%s: %v, %v", name, b.Bytes(), err)
+		}
+		if b, err = b.Append([]byte("ab")); err != nil || !b.Equal([]byte("ab")) {
+			t.Errorf("%s, appended: %v", name, err)
+		}
+		b.Truncate(0)
+		if b.Bytes() == nil {
+			t.Errorf("%s, cut: nothing", name)
+		}
+		if err := b.Close(); err != nil || b.Bytes() != nil {
+			t.Errorf("%s, closed: %v, %v", name, b.Bytes(), err)
+		}
+	}
+	var none *Buffer
+	none.Truncate(1)
+	b, err := none.Append([]byte("ab"))
+	if err != nil || !b.Equal([]byte("ab")) {
+		t.Errorf("appended to nil: %v", err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}

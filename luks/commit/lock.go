@@ -5,6 +5,7 @@ package commit
 import (
 	"context"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/luks/header"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 )
@@ -17,6 +18,9 @@ type Locker interface {
 
 // Locked runs do under the device's lock and counts the error of giving it back.
 func Locked(ctx context.Context, dev header.Device, exclusive bool, do func() error) (err error) {
+	if err := given.Context(ctx); err != nil {
+		return err
+	}
 	locker, shared := dev.(Locker)
 	if !shared {
 		return do()

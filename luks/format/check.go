@@ -48,7 +48,7 @@ func (o Options) layout1(keySize int) (luks1.Layout, error) {
 }
 
 func (o Options) check2(size uint64) (Geometry, error) {
-	if err := checkCipher(o.Cipher, o.KeySize, o.SectorSize); err != nil {
+	if err := o.checkCipher(o.KeySize); err != nil {
 		return Geometry{}, err
 	}
 	if uint(o.FirstKeyslot()) >= luks2.MaxKeyslots {

@@ -11,6 +11,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/fault"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
 	"github.com/orthrus-luks/orthrus/luks/relocate"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 	"github.com/orthrus-luks/orthrus/luks/unlock"
 )
 
@@ -42,6 +43,14 @@ func TestCheckRefusesWhatCannotBe(t *testing.T) {
 		{"data inside the metadata", 2, func(o *Options) { o.DataOffset, o.KeyslotsSize = 4096, 1<<20 }, device, fault.ErrGeometry},
 		{"a device without room for data", 2, nil, 16 << 20, fault.ErrGeometry},
 		{"half a sector of data", 2, func(o *Options) { o.SectorSize = 4096 }, device + 512, fault.ErrGeometry},
+		{"a cipher that there is not", 2, func(o *Options) { o.Cipher = "foo-xts-plain64" }, device, sector.ErrUnsupported},
+		{"a word for a cipher", 2, func(o *Options) { o.Cipher, o.KeySize = "foo", 32 }, device, sector.ErrUnsupported},
+		{"a vector that there is not", 2, func(o *Options) { o.Cipher = "aes-xts-plain65" }, device, sector.ErrUnsupported},
+		{"a mode that there is not", 2, func(o *Options) { o.Cipher = "aes-foo-plain64" }, device, sector.ErrUnsupported},
+		{"a hash that there is not", 2, func(o *Options) { o.Cipher = "aes-cbc-essiv:foo" }, device, sector.ErrUnsupported},
+		{"half a cipher", 2, func(o *Options) { o.Cipher = "aes-xts" }, device, sector.ErrSpec},
+		{"a key that aes does not take", 2, func(o *Options) { o.KeySize = 47 }, device, sector.ErrKeySize},
+		{"LUKS1 with a cipher that there is not", 1, func(o *Options) { o.Cipher = "foo-xts-plain64" }, device, sector.ErrUnsupported},
 		{"a long label", 2, func(o *Options) { o.Label = string(make([]byte, luks2.LabelSize)) }, device, fault.ErrGeometry},
 		{"a far header of a small device", 2, func(o *Options) { o.FarHeader = true }, 40 << 20, relocate.ErrNoFarRoom},
 		{"a far header beside a detached one", 2, func(o *Options) { o.FarHeader, o.Detached = true, true }, device, relocate.ErrNoFar},
@@ -119,5 +128,16 @@ func TestWhatCheckLetsThroughFitsTheDevice(t *testing.T) {
 	})
 	if let == 0 {
 		t.Error("everything was refused")
+	}
+}
+
+// The kernel of another machine may have a cipher that this one has not.
+func TestACipherIsNotTriedOutWhereTheCallerKnowsBetter(t *testing.T) {
+	for version := 1; version <= 2; version++ {
+		o := usual(version)
+		o.Cipher, o.AnyCipher = "foo-xts-plain64", true
+		if _, err := o.Check(64 << 20); err != nil {
+			t.Errorf("LUKS%d: %v", version, err)
+		}
 	}
 }

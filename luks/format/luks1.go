@@ -60,7 +60,7 @@ func checkLUKS1(o Options, keySize int) error {
 	case o.DataOffset/512 > 1<<32-1:
 		return fault.Geometry("data offset", "%d bytes is too far for LUKS1", o.DataOffset)
 	}
-	return checkCipher(o.Cipher, keySize, o.SectorSize)
+	return o.checkCipher(keySize)
 }
 
 func newHeader1(ctx context.Context, key []byte, o Options) (luks1.Header, error) {

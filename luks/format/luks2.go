@@ -17,7 +17,7 @@ import (
 )
 
 func (o Options) plan2(ctx context.Context, size uint64, key, passphrase []byte) (f commit.Format, err error) {
-	if err := checkCipher(o.Cipher, len(key), o.SectorSize); err != nil {
+	if err := o.checkCipher(len(key)); err != nil {
 		return f, err
 	}
 	g, err := geometryOf(o, size)

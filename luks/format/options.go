@@ -16,6 +16,7 @@ import (
 	"github.com/orthrus-luks/orthrus/luks/keys"
 	"github.com/orthrus-luks/orthrus/luks/keyslot"
 	"github.com/orthrus-luks/orthrus/luks/luks2"
+	"github.com/orthrus-luks/orthrus/luks/sector"
 )
 
 // Defaults of a new volume, those of cryptsetup 2.8.
@@ -31,7 +32,8 @@ const (
 // Options describe a new volume. Complete fills in what is left out.
 type Options struct {
 	Version    int    // 1 or 2; 0 for 2
-	Cipher     string // "aes-xts-plain64"
+	Cipher     string // "aes-xts-plain64"; one that neither this package nor the kernel computes is refused
+	AnyCipher  bool   // Cipher is not tried out: the kernel that opens the volume is another one
 	KeySize    int    // of the volume key, bytes
 	Hash       string // of splitter, digest and (LUKS1) KDF; "sha256"
 	SectorSize int    // bytes; LUKS1 has 512
@@ -100,17 +102,25 @@ func (o Options) Key() (*secret.Buffer, error) {
 // FirstKeyslot is the id of the keyslot a new volume begins with.
 func (o Options) FirstKeyslot() int { return o.Keyslot.ID.Or(0) }
 
-// checkCipher refuses a cipher that user space does not know. The kernel may know more; whether
-// it does is for the caller, who knows the kernel, to find out.
-func checkCipher(cipher string, keySize, sectorSize int) error {
+// checkCipher refuses a cipher that neither user space nor this machine's kernel computes with a key of that many
+// bytes, by trying it out, unless AnyCipher is set. That of a volume with Integrity is for checkTags.
+func (o Options) checkCipher(keySize int) error {
+	sectorSize := o.SectorSize
 	if sectorSize < keyslot.SectorSize || sectorSize > 4096 || sectorSize&(sectorSize-1) != 0 {
 		return fault.Geometry("sector size", "%d bytes", sectorSize)
 	}
 	if keySize < 1 || keySize > keyslot.MaxKeySize {
 		return fault.Geometry("key size", "%d bytes", keySize)
 	}
-	if cipher == "" {
+	if o.Cipher == "" {
 		return errors.New("no cipher given")
 	}
-	return nil
+	if o.Integrity != nil || o.AnyCipher {
+		return nil
+	}
+	probe, err := sector.New(o.Cipher, make([]byte, keySize), sectorSize)
+	if err == nil {
+		probe.Close()
+	}
+	return err
 }

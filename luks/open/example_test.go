@@ -4,10 +4,10 @@ package open_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
-	"path/filepath"
 
 	"github.com/orthrus-luks/orthrus/dm/secret"
 	"github.com/orthrus-luks/orthrus/luks"
@@ -20,10 +20,26 @@ import (
 // device-mapper, Map.
 func Example() {
 	ctx := context.Background()
-	path := exampleImage(ctx)
-	defer os.RemoveAll(filepath.Dir(path))
+	image, err := os.CreateTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(image.Name())
+	if err := errors.Join(image.Truncate(20<<20), image.Close()); err != nil {
+		log.Fatal(err)
+	}
+	dev, err := luks.OpenDevice(image.Name(), luks.DeviceOptions{Write: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = luks.Format(ctx, dev, []byte("correct horse"), luks.FormatOptions{
+		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
+	})
+	if err := errors.Join(err, dev.Close()); err != nil {
+		log.Fatal(err)
+	}
 
-	volume, err := luks.Inspect(ctx, luks.Request{Header: path})
+	volume, err := luks.Inspect(ctx, luks.Request{Header: image.Name()})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -45,29 +61,4 @@ func Example() {
 	defer win.Key.Close()
 	fmt.Printf("keyslot %d opens with what came from %s\n", win.Key.Keyslot, win.By)
 	// Output: keyslot 0 opens with what came from a person
-}
-
-func exampleImage(ctx context.Context) string {
-	dir, err := os.MkdirTemp("", "open-example-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	path := filepath.Join(dir, "disk.img")
-	if err := os.WriteFile(path, make([]byte, 20<<20), 0o600); err != nil {
-		log.Fatal(err)
-	}
-	dev, err := luks.OpenDevice(path, luks.DeviceOptions{Write: true})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer dev.Close()
-	_, err = luks.Format(ctx, dev, []byte("correct horse"), luks.FormatOptions{
-		Version: 2, Cipher: "aes-xts-plain64", KeySize: 64, Hash: "sha256", SectorSize: 512,
-		UUID:    "0a1b2c3d-0000-4000-8000-000000000000",
-		Keyslot: luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	return path
 }

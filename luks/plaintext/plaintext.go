@@ -52,6 +52,9 @@ func Open(dev header.Device, v view.View, key []byte) (*Plaintext, error) {
 	return &Plaintext{dev: dev, cipher: c, data: v.Data, size: size}, nil
 }
 
+// ErrNegative refuses an offset before the start of the data.
+var ErrNegative = errors.New("negative offset")
+
 // ErrReadOnly refuses to write sectors that are authenticated.
 var ErrReadOnly = errors.New("authenticated sectors are only read here")
 
@@ -103,6 +106,9 @@ func (p *Plaintext) Close() {
 
 // ReadAt decrypts len(b) bytes from offset off.
 func (p *Plaintext) ReadAt(b []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read at byte %d: %w", off, ErrNegative)
+	}
 	b, end := p.clip(b, off)
 	if len(b) == 0 {
 		return 0, end
@@ -122,6 +128,9 @@ func (p *Plaintext) ReadAt(b []byte, off int64) (int, error) {
 func (p *Plaintext) WriteAt(b []byte, off int64) (int, error) {
 	if p.tagged != nil {
 		return 0, ErrReadOnly
+	}
+	if off < 0 {
+		return 0, fmt.Errorf("write at byte %d: %w", off, ErrNegative)
 	}
 	whole := len(b)
 	b, _ = p.clip(b, off)
@@ -147,7 +156,7 @@ func (p *Plaintext) WriteAt(b []byte, off int64) (int, error) {
 
 // clip cuts b at the end of the data; io.EOF goes with what was cut.
 func (p *Plaintext) clip(b []byte, off int64) ([]byte, error) {
-	if off < 0 || off >= p.size {
+	if off >= p.size {
 		return nil, io.EOF
 	}
 	if rest := p.size - off; int64(len(b)) > rest {

@@ -224,7 +224,13 @@ func beside(t *rapid.T, size, unit int) int {
 
 func writeBoth(t *rapid.T, p *plaintext.Plaintext, model, piece []byte, at int) {
 	n, err := p.WriteAt(piece, int64(at))
-	if len(piece) > 0 && (at < 0 || at+len(piece) > len(model)) {
+	if at < 0 {
+		if n != 0 || !errors.Is(err, plaintext.ErrNegative) {
+			t.Fatalf("%d bytes at %d: %d, %v", len(piece), at, n, err)
+		}
+		return
+	}
+	if len(piece) > 0 && at+len(piece) > len(model) {
 		if n != 0 || !errors.Is(err, io.ErrShortWrite) {
 			t.Fatalf("%d bytes at %d of %d: %d, %v", len(piece), at, len(model), n, err)
 		}
@@ -241,7 +247,13 @@ func writeBoth(t *rapid.T, p *plaintext.Plaintext, model, piece []byte, at int) 
 func readBoth(t *rapid.T, p *plaintext.Plaintext, model []byte, length, at int) {
 	got := make([]byte, length)
 	n, err := p.ReadAt(got, int64(at))
-	if at < 0 || at >= len(model) {
+	if at < 0 {
+		if n != 0 || !errors.Is(err, plaintext.ErrNegative) {
+			t.Fatalf("%d bytes at %d: %d, %v", length, at, n, err)
+		}
+		return
+	}
+	if at >= len(model) {
 		if n != 0 || err != io.EOF {
 			t.Fatalf("%d bytes at %d: %d, %v", length, at, n, err)
 		}
@@ -279,11 +291,12 @@ func TestAnEmptyReadOrWriteTouchesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := p.WriteAt(nil, at)
-		if n != 0 || err != nil {
+		if n != 0 || errors.Is(err, plaintext.ErrNegative) != (at < 0) || at >= 0 && err != nil {
 			t.Errorf("at %d: %d, %v", at, n, err)
 		}
 		n, err = p.ReadAt(nil, at)
-		if outside := at < 0 || at >= p.Size(); n != 0 || dev.calls != 0 || (err == io.EOF) != outside {
+		if n != 0 || dev.calls != 0 || (err == io.EOF) != (at >= p.Size()) ||
+			errors.Is(err, plaintext.ErrNegative) != (at < 0) {
 			t.Errorf("at %d: %d bytes, %v, the device was used %d times", at, n, err, dev.calls)
 		}
 		p.Close()
@@ -313,5 +326,23 @@ func TestErrorsOfTheDeviceComeOut(t *testing.T) {
 	dev.bad, dev.image = 0, dev.image[:4096]
 	if n, err := p.ReadAt(make([]byte, 2), 4095); n != 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("the device became shorter: %d, %v", n, err)
+	}
+}
+
+// An offset before the data is no end of them, and nothing was cut short.
+func TestAnOffsetBeforeTheDataIsNamed(t *testing.T) {
+	dev := &memory{image: make([]byte, 8192)}
+	p, err := plaintext.Open(dev, aes(0, 0, 512), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	n, err := p.ReadAt(make([]byte, 1), -1)
+	if n != 0 || !errors.Is(err, plaintext.ErrNegative) || errors.Is(err, io.EOF) {
+		t.Errorf("ReadAt: %d, %v", n, err)
+	}
+	n, err = p.WriteAt(make([]byte, 1), -1)
+	if n != 0 || !errors.Is(err, plaintext.ErrNegative) || errors.Is(err, io.ErrShortWrite) || dev.calls != 0 {
+		t.Errorf("WriteAt: %d, %v, %d calls", n, err, dev.calls)
 	}
 }

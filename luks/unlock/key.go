@@ -32,6 +32,22 @@ func (k *Key) Close() error {
 	return k.Buffer.Close()
 }
 
+// Bytes are those of the key; nil where there is none.
+func (k *Key) Bytes() []byte {
+	if k == nil {
+		return nil
+	}
+	return k.Buffer.Bytes()
+}
+
+// Len is the length of the key in bytes; 0 where there is none.
+func (k *Key) Len() int {
+	if k == nil {
+		return 0
+	}
+	return k.Buffer.Len()
+}
+
 // Verify takes over a key that was given and checks that it is the volume key: ErrVolumeKey where it is not,
 // fault.ErrUnsupported where the header has no digest of a known type, and the key is then closed.
 func Verify(ctx context.Context, v view.View, key *secret.Buffer) (*Key, error) {

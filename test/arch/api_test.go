@@ -10,10 +10,13 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"sort"
 	"strings"
 	"testing"
+
+	"github.com/orthrus-luks/orthrus/luks"
 )
 
 // public are the packages that others are to import. All other packages below luks, dm and udev are parts of these, which
@@ -143,4 +146,32 @@ func declared(t *testing.T, decl ast.Decl) (list []string) {
 		}
 	}
 	return list
+}
+
+// TestOptionsThatAreAliasesNameTheirFields holds what go doc shows of them against the fields that they have.
+func TestOptionsThatAreAliasesNameTheirFields(t *testing.T) {
+	for name, of := range map[string]reflect.Type{
+		"FormatOptions": reflect.TypeFor[luks.FormatOptions](), "NewKeyslot": reflect.TypeFor[luks.NewKeyslot](),
+		"UnlockOptions": reflect.TypeFor[luks.UnlockOptions](),
+	} {
+		files, err := filepath.Glob(filepath.Join(root, "luks", "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before, _, found := strings.Cut(string(text), "\ntype "+name+" = "); found {
+				said = before[strings.LastIndex(before, "\n\n"):]
+			}
+		}
+		for i := range of.NumField() {
+			if field := of.Field(i); field.IsExported() && !strings.Contains(said, field.Name) {
+				t.Errorf("luks.%s does not tell of %s", name, field.Name)
+			}
+		}
+	}
 }

@@ -49,7 +49,7 @@ func isSource(file string, text []byte) bool {
 
 // facade is how many lines the package luks may have, tests left out: what plans or computes belongs below it. A fifth
 // are the steps from a device to a mapping, which need a Volume and a File.
-const facade = 2600
+const facade = 2750
 
 func TestTheFacadeStaysThin(t *testing.T) {
 	lines := 0

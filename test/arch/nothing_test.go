@@ -56,6 +56,13 @@ var zero = []any{
 	&luks.Mapping{}, &luks.OpenOptions{}, &luks.Volume{}, &dm.Info{}, &dm.Number{}, &dm.Table{}, new(udev.Action),
 	&udev.Event{}, &udev.Properties{}, new(udev.Source), &udev.System{}, &block.Face{}, new(block.HolderKind), &block.Lock{},
 	new(block.LockDirectory), &block.Loop{}, &block.Stack{}, &kdf.Limits{}, &kdf.Params{},
+	&luks.Opening{}, &luks.Key{}, &secret.Buffer{}, &dm.Control{}, &luks.Plaintext{},
+}
+
+// nils are pointers that functions return beside an error, or that a struct of others may have.
+var nils = []any{
+	(*luks.Volume)(nil), (*luks.Mapping)(nil), (*secret.Buffer)(nil), (*dm.Control)(nil),
+	(*block.Lock)(nil),
 }
 
 // made are values of the types that functions make, from an image file with a volume; nil where this machine makes none.
@@ -94,8 +101,8 @@ var (
 )
 
 // TestNothingIsAnErrorAndNoPanic calls what is listed with zero values, with nil, with what is empty and with negative
-// numbers, on zero values, on what functions make, and on a volume of either version. What is listed and not called fails
-// it. Errors are left out: nobody makes them.
+// numbers, without a context, and with a device that is a nil pointer; on zero values, on nil pointers, on what functions
+// make, and on a volume of either version. What is listed and not called fails it. Errors are left out: nobody makes them.
 func TestNothingIsAnErrorAndNoPanic(t *testing.T) {
 	calls, called := 0, map[string]bool{}
 	methods := func(name string, of reflect.Type, make func() any) {
@@ -114,6 +121,11 @@ func TestNothingIsAnErrorAndNoPanic(t *testing.T) {
 		of := reflect.TypeOf(value)
 		methods(of.String(), of, func() any { return reflect.New(of.Elem()).Interface() })
 	}
+	for _, value := range nils {
+		of := reflect.TypeOf(value)
+		methods("nil "+of.String(), of, func() any { return reflect.Zero(of).Interface() })
+	}
+	methods("opening of nothing", reflect.TypeFor[*luks.Opening](), func() any { return luks.NewOpening(nil, luks.Request{}) })
 	image := filepath.Join(t.TempDir(), "disk.img")
 	volume(t, 2)
 	if err := os.WriteFile(image, images[2], 0o600); err != nil {
@@ -160,8 +172,9 @@ func volume(t *testing.T, version int) *luks.Volume {
 	t.Helper()
 	if images[version] == nil {
 		m := memory(make([]byte, 20<<20))
-		cheap := luks.NewKeyslot{KDF: kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}}
-		_, err := luks.Format(t.Context(), m, []byte("x"), luks.FormatOptions{Version: version, Keyslot: cheap, DigestIterations: 1000})
+		_, err := luks.Format(t.Context(), m, []byte("x"), luks.FormatOptions{
+			Version: version, Keyslot: luks.NewKeyslot{KDF: cheap}, DigestIterations: 1000,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,16 +202,22 @@ func (m memory) ReadAt(p []byte, off int64) (int, error) { return bytes.NewReade
 func callEach(t *testing.T, name string, function func() reflect.Value) (calls int) {
 	t.Helper()
 	for kind, fill := range map[string]func(reflect.Type) reflect.Value{
-		"nothing": reflect.Zero, "empty": empty, "negative": negative,
+		"nothing": reflect.Zero, "empty": empty, "negative": negative, "a pointer to nothing": pointless,
 	} {
-		call(t, name+" of "+kind, function(), fill)
-		calls++
+		for _, bare := range []bool{false, true} {
+			call(t, name+" of "+kind, function(), fill, bare)
+			calls++
+		}
 	}
 	return calls
 }
 
-func call(t *testing.T, name string, function reflect.Value, fill func(reflect.Type) reflect.Value) {
+// call calls a function, bare without a context.
+func call(t *testing.T, name string, function reflect.Value, fill func(reflect.Type) reflect.Value, bare bool) {
 	t.Helper()
+	if bare {
+		name += " without a context"
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			t.Errorf("%s: %v\n%s", name, r, firstLines(debug.Stack()))
@@ -210,8 +229,8 @@ func call(t *testing.T, name string, function reflect.Value, fill func(reflect.T
 	kind := function.Type()
 	for i := range kind.NumIn() {
 		switch in := kind.In(i); {
-		case in == reflect.TypeFor[context.Context]():
-			args = append(args, reflect.ValueOf(ctx)) // as everywhere, a context is never nil
+		case in == reflect.TypeFor[context.Context]() && !bare:
+			args = append(args, reflect.ValueOf(ctx))
 		case kind.IsVariadic() && i == kind.NumIn()-1:
 		default:
 			args = append(args, fill(in))
@@ -246,6 +265,25 @@ func empty(of reflect.Type) reflect.Value {
 	}
 	return reflect.Zero(of)
 }
+
+// pointless is a device, or a key, that somebody forgot to make; of the rest what a volume of costs that are known takes.
+func pointless(of reflect.Type) reflect.Value {
+	switch {
+	case of == reflect.TypeFor[luks.Device]():
+		return reflect.ValueOf((*luks.File)(nil))
+	case of == reflect.TypeFor[luks.FormatOptions]():
+		return reflect.ValueOf(luks.FormatOptions{Keyslot: luks.NewKeyslot{KDF: cheap}, DigestIterations: 1000})
+	case of == reflect.TypeFor[luks.NewKeyslot]():
+		return reflect.ValueOf(luks.NewKeyslot{KDF: cheap})
+	case of == reflect.TypeFor[*luks.Key]():
+		return reflect.ValueOf(&luks.Key{Buffer: &secret.Buffer{}})
+	case of == reflect.TypeFor[[]byte]():
+		return reflect.ValueOf([]byte("x"))
+	}
+	return reflect.Zero(of)
+}
+
+var cheap = kdf.Params{Type: kdf.PBKDF2, Hash: "sha256", Iterations: 1000}
 
 // negative is a number below zero, also within a struct.
 func negative(of reflect.Type) reflect.Value {

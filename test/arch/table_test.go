@@ -24,27 +24,28 @@ const (
 var rules = []rule{
 	// The kernel.
 	{pkg: "dm/extent", pure: true},
+	{pkg: "dm/given", pure: true},
 	{pkg: "dm/secret", may: []string{"dm/extent"}, other: []string{xsys}},
 	{pkg: "dm/uuid", pure: true},
 	{pkg: "dm/target", may: []string{"dm/secret"}, pure: true},
-	{pkg: "dm/block", may: []string{"dm/extent", "dm/secret"}, other: []string{xsys}},
+	{pkg: "dm/block", may: []string{"dm/extent", "dm/given", "dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/sm3", pure: true},
 	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
 	{pkg: "dm/kernelhash", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
-	{pkg: "dm/parallel", pure: true},
+	{pkg: "dm/parallel", may: []string{"dm/given"}, pure: true},
 	{pkg: "dm/verity", may: []string{"dm/kernelhash", "dm/parallel", "dm/verity/rs"}, pure: true},
 	{pkg: "dm/verity/content", pure: true},
 	{pkg: "dm/integrity", may: []string{"dm/extent", "dm/kernelhash", "dm/parallel", "dm/secret"}, other: []string{xcrypto}, pure: true},
-	{pkg: "dm", may: []string{"dm/block", "dm/extent", "dm/secret", "dm/target"}, other: []string{xsys}},
-	{pkg: "udev", may: []string{"dm/uuid"}, other: []string{xsys}},
+	{pkg: "dm", may: []string{"dm/block", "dm/extent", "dm/given", "dm/secret", "dm/target"}, other: []string{xsys}},
+	{pkg: "udev", may: []string{"dm/given", "dm/uuid"}, other: []string{xsys}},
 
 	// Algorithms.
 	{pkg: "luks/hashalg", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
 	{pkg: "luks/af", may: []string{"dm/secret", "luks/hashalg"}, pure: true},
 	{pkg: "luks/digest", may: []string{"dm/secret", "luks/hashalg", "luks/kdf/pbkdf2"}, pure: true},
-	{pkg: "luks/kdf/argon2", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys}},
-	{pkg: "luks/kdf/pbkdf2", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xsys}},
+	{pkg: "luks/kdf/argon2", may: []string{"dm/given", "dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys}},
+	{pkg: "luks/kdf/pbkdf2", may: []string{"dm/given", "dm/secret", "luks/hashalg"}, other: []string{xsys}},
 	{pkg: "luks/kdf", may: []string{"dm/secret", "luks/hashalg", "luks/kdf/..."}, other: []string{xsys}},
 	{pkg: "luks/sector", may: []string{"dm/secret", "luks/hashalg"}, other: []string{xcrypto, xsys, "github.com/aead/serpent"}},
 
@@ -57,7 +58,7 @@ var rules = []rule{
 	{pkg: "luks/header", may: []string{"luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/far", may: []string{"dm/extent", "luks/header", "luks/luks2"}, pure: true},
 	{pkg: "luks/layout", may: []string{"dm/extent", "luks/far", "luks/luks1", "luks/luks2"}, pure: true},
-	{pkg: "luks/commit", may: []string{"dm/extent", "luks/far", "luks/header", "luks/keyslot", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
+	{pkg: "luks/commit", may: []string{"dm/extent", "dm/given", "luks/far", "luks/header", "luks/keyslot", "luks/layout", "luks/luks1", "luks/luks2", "luks/signature"}, pure: true},
 	{pkg: "luks/restore", may: []string{"dm/extent", "luks/commit", "luks/far", "luks/header", "luks/layout", "luks/luks1", "luks/luks2"}, pure: true},
 
 	// Formats of others: each a room of its own.
@@ -111,7 +112,7 @@ var rules = []rule{
 	{pkg: "luks/token/tang", may: []string{"dm/secret", "luks/token/curve", "luks/token/ready"}, other: []string{xsys}},
 	{pkg: "luks/token/recoverykey", may: []string{"dm/secret"}},
 	{pkg: "luks/token", may: []string{"dm/keyring", "dm/secret", "luks/kdf", "luks/luks2", "luks/token/..."}},
-	{pkg: "luks", may: []string{"dm", "dm/block", "dm/extent", "dm/integrity", "dm/secret", "dm/target", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
+	{pkg: "luks", may: []string{"dm", "dm/block", "dm/extent", "dm/given", "dm/integrity", "dm/secret", "dm/target", "dm/uuid", "luks/..."}, above: []string{"luks/open"}},
 	{pkg: "luks/open", may: []string{"dm/extent", "dm", "dm/block", "dm/integrity", "dm/secret", "dm/target", "luks", "luks/..."}},
 
 	// Commands.
@@ -123,7 +124,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/popt", pure: true}, // command lines of the tools beside cryptsetup
-	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/popt", "cmd/internal/ui", "dm"}},
+	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/ui", "dm"}},
 	{
 		pkg: "cmd/internal/integrity", other: []string{xsys},
 		may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/setup", "cmd/internal/ui", "dm", "dm/block", "dm/integrity", "dm/target", "luks/signature"},
@@ -158,7 +159,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/verb/foreign", may: []string{"dm/...", "luks/...", "cmd/internal/text", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/mapped", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/verb/keys", "cmd/internal/ui", "cmd/internal/cli"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/guarded", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/verb/volume", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo", "cmd/internal/guard", "cmd/internal/guard/..."}, other: []string{xsys}},
-	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/integrity", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
+	{pkg: "cmd/internal/verb/all", may: []string{"cmd/internal/cli", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity", "cmd/internal/ui", "cmd/internal/verb/...", "dm/secret", "luks/kdf"}},
 	{
 		pkg: "cmd/internal/verb/...", other: []string{xsys},
 		may: []string{

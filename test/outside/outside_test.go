@@ -5,6 +5,10 @@ package outside
 import (
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,4 +122,49 @@ func TestProgramsOfOthersBuildAndRun(t *testing.T) {
 			t.Errorf("share: %q, want %q", got, want)
 		}
 	}
+}
+
+// TestExamplesAreWholeWhenTheyAreCopied makes a program of each example of the library: its body, and the imports that
+// it uses, and nothing of what else lies beside it.
+func TestExamplesAreWholeWhenTheyAreCopied(t *testing.T) {
+	r := newRoom(t)
+	made := 0
+	files, err := filepath.Glob("../../luks/*/example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "../../luks/example_test.go") {
+		set := token.NewFileSet()
+		syntax, err := parser.ParseFile(set, file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range syntax.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(f.Name.Name, "Example") {
+				continue
+			}
+			var body strings.Builder
+			if err := printer.Fprint(&body, set, f.Body); err != nil {
+				t.Fatal(err)
+			}
+			text := "package main\n\n"
+			for _, i := range syntax.Imports {
+				path := strings.Trim(i.Path.Value, "\"")
+				if strings.Contains(body.String(), filepath.Base(path)+".") {
+					text += "import " + i.Path.Value + "\n"
+				}
+			}
+			dir := filepath.Join(r.dir, "examples", strings.ToLower(f.Name.Name), filepath.Base(filepath.Dir(file)))
+			text += "\nfunc main() " + body.String() + "\n"
+			if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(dir+"/main.go", []byte(text), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			made++
+		}
+	}
+	if made < 4 {
+		t.Fatalf("%d examples", made)
+	}
+	r.run("go", "vet", "./examples/...")
 }

@@ -84,6 +84,14 @@ func TestHelpOnAVerbHasTheOptionsOfTheVerb(t *testing.T) {
 	docs := cli.Documented(verbs())
 	for _, v := range verbs() {
 		text, _, _ := said("help " + string(v.Name))
+		if v.Sister != nil {
+			for _, o := range v.Sister().Options {
+				if !inOptions(text, o.Long) {
+					t.Errorf("%s: --%s is not shown", v.Name, o.Long)
+				}
+			}
+			continue
+		}
 		for _, o := range docs {
 			named := strings.Contains(text, "--"+o.Long+" ") || strings.Contains(text, "--"+o.Long+"\n")
 			want := v.Names(o.Option) && !o.Unlisted && o.Lacks == "" && v.Lacks == ""

@@ -48,6 +48,12 @@ func mayAsk(word string) bool {
 	return word == "--help" || len(word) > 1 && word[0] == '-' && word[1] != '-' && strings.ContainsAny(word, "?h")
 }
 
+// SisterHelp prints the help of a verb that understands its command lines itself, as "help VERB" does, and returns the
+// exit code.
+func SisterHelp(program string, verbs []Verb, verb string, stdout, stderr io.Writer) int {
+	return answerHelp(program, verbs, verb, stdout, stderr)
+}
+
 // answerHelp prints what was asked for, and returns the exit code.
 func answerHelp(program string, verbs []Verb, about string, stdout, stderr io.Writer) int {
 	p := page{program: program, width: min(ui.Columns(stdout), widest)}

@@ -95,7 +95,11 @@ func (p *page) verb(v *Verb, verbs []Verb) {
 		return
 	}
 	p.paragraph(v.Does())
-	p.options(v, verbs)
+	if v.Sister != nil {
+		p.sister(v.Sister())
+	} else {
+		p.options(v, verbs)
+	}
 	p.WriteString("\nExamples:\n")
 	for _, e := range v.Examples[:min(2, len(v.Examples))] {
 		p.flow("  #", 4, strings.Fields(strings.TrimSuffix(e.What, ":"))...)
@@ -120,6 +124,18 @@ func (p *page) options(v *Verb, verbs []Verb) {
 		}
 	}
 	p.entry("-q, -v, --debug", 30, "ask for no confirmation and say less; say more; tell what is being done")
+}
+
+// sister lists actions and options of a verb that has its own.
+func (p *page) sister(s Sister) {
+	p.WriteString("Actions:\n")
+	for _, a := range s.Actions {
+		p.entry(a[0], 30, a[1])
+	}
+	p.WriteString("\nOptions:\n")
+	for _, o := range s.Options {
+		p.entry(o.term(), 30, o.Help)
+	}
 }
 
 // term is the option as in "-d, --key-file STRING".

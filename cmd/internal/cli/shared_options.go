@@ -32,7 +32,7 @@ func commonOptions(o *Options) []Option {
 		},
 		{Long: "batch-mode", Short: 'q', All: true, Into: &o.BatchMode, Help: "ask for no confirmation"},
 		{
-			Long: "cipher", Short: 'c', Arg: "STRING", All: true, Into: &o.Cipher,
+			Long: "cipher", Short: 'c', Arg: "STRING", All: true, Into: &o.Cipher, Values: usualCiphers,
 			Help: "cipher, mode and IV, such as aes-xts-plain64",
 		},
 		{Long: "debug", All: true, Into: &o.Debug, Help: "tell what is being done"},
@@ -90,7 +90,8 @@ func commonOptions(o *Options) []Option {
 		},
 		{
 			Long: "integrity", Short: 'I', Arg: "STRING", Into: &o.Integrity,
-			Help: "how sectors are authenticated (LUKS2): aead, poly1305, hmac-sha256 or hmac-sha512",
+			Values: []string{"aead", "poly1305", "hmac-sha256", "hmac-sha512"},
+			Help:   "how sectors are authenticated (LUKS2): aead, poly1305, hmac-sha256 or hmac-sha512",
 		},
 		{
 			Long: "integrity-inline", Into: &o.IntegrityInline, Lacks: lacksInline,
@@ -144,7 +145,10 @@ func commonOptions(o *Options) []Option {
 			Long: "keyfile-size", Short: 'l', Arg: "bytes", All: true, Into: &o.KeyfileSize,
 			Help: "read exactly this much of the key file",
 		},
-		{Long: "keyslot-cipher", Arg: "STRING", Into: &o.KeyslotCipher, Help: "cipher of a LUKS2 keyslot's own area"},
+		{
+			Long: "keyslot-cipher", Arg: "STRING", Into: &o.KeyslotCipher, Values: usualCiphers,
+			Help: "cipher of a LUKS2 keyslot's own area",
+		},
 		{
 			Long: "keyslot-key-size", Arg: "BITS", Into: &o.KeyslotKeySize,
 			Check: func() string { return wholeBytes(o.KeyslotKeySize.V) },
@@ -351,4 +355,10 @@ func commonOptions(o *Options) []Option {
 			Help: "the file to write: a header that open --header accepts (rescue), the image (mkinitramfs)",
 		},
 	}...)
+}
+
+// usualCiphers are those that completions offer.
+var usualCiphers = []string{
+	"aes-xts-plain64", "serpent-xts-plain64", "camellia-xts-plain64", "twofish-xts-plain64",
+	"xchacha20,aes-adiantum-plain64",
 }

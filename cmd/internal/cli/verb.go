@@ -43,6 +43,14 @@ type Verb struct {
 	Examples []Example
 	Exits    []Exit   // exit codes that mean something else than in other actions
 	SeeAlso  []string // pages, as in "open" for orthrus-open(8)
+
+	Sister func() Sister // what a verb takes that understands its command lines itself; nil for the others
+}
+
+// Sister is what help shows of such a verb.
+type Sister struct {
+	Actions [][2]string // how each is written, and what it does
+	Options []Option
 }
 
 // Alias is another spelling of an action.

@@ -46,8 +46,17 @@ func firstArgument(v *cli.Verb) argument {
 }
 
 // verbsOf are the words that come first after an action, as its synopsis names them: "<enable|disable>
-// <device>".
+// <device>", or "[status | history <uuid>]".
 func verbsOf(v *cli.Verb) []string {
+	if may, optional := strings.CutPrefix(v.Args, "["); optional {
+		var verbs []string
+		for one := range strings.SplitSeq(strings.TrimSuffix(may, "]"), "|") {
+			if words := strings.Fields(one); len(words) > 0 && words[0][0] >= 'a' && words[0][0] <= 'z' {
+				verbs = append(verbs, words[0])
+			}
+		}
+		return verbs
+	}
 	list, _, found := strings.Cut(strings.TrimPrefix(v.Args, "<"), ">")
 	verbs := strings.Split(list, "|")
 	if !found || !strings.HasPrefix(v.Args, "<") || slices.Contains(verbs, "device") ||
@@ -131,7 +140,7 @@ func bashArgument(o cli.OptionDoc) string {
 func bashFirst(v *cli.Verb) string {
 	switch firstArgument(v) {
 	case mapping:
-		return `COMPREPLY=($(compgen -W "$(command ls /dev/mapper 2>/dev/null)" -- "$cur"))`
+		return `COMPREPLY=($(compgen -W "$(command ls /dev/mapper 2>/dev/null | grep -vx control)" -- "$cur"))`
 	case verb:
 		return fmt.Sprintf(`COMPREPLY=($(compgen -f -- "$cur") $(compgen -W '%s' -- "$cur"))`,
 			strings.Join(verbsOf(v), " "))

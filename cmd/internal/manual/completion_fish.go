@@ -45,7 +45,8 @@ func fishFirst(b *strings.Builder, v *cli.Verb) {
 	seen := "__fish_seen_subcommand_from " + strings.Join(v.Spellings(), " ")
 	switch firstArgument(v) {
 	case mapping:
-		fmt.Fprintf(b, "complete -c orthrus -f -n %q -a '(command ls /dev/mapper 2>/dev/null)'\n", seen)
+		fmt.Fprintf(b, "complete -c orthrus -f -n %q -a "+
+			"'(command ls /dev/mapper 2>/dev/null | string match -v control)'\n", seen)
 	case verb:
 		fmt.Fprintf(b, "complete -c orthrus -n %q -a '%s'\n", seen, strings.Join(verbsOf(v), " "))
 	}

@@ -38,8 +38,8 @@ func (m manual) zsh() string {
 	}
 	fmt.Fprintf(&b, "    '%s:show how a verb is used, or a topic'\n", helpWord)
 	b.WriteString("  )\n  _describe action list\n}\n\n")
-	b.WriteString("_orthrus_mappings() {\n  local -a list\n  list=(/dev/mapper/*(N:t))\n  compadd -a " +
-		"list\n}\n\n_orthrus \"$@\"\n")
+	b.WriteString("_orthrus_mappings() {\n  local -a list\n  list=(/dev/mapper/*(N:t))\n  list=(${list:#control})\n" +
+		"  compadd -a list\n}\n\n_orthrus \"$@\"\n")
 	return b.String()
 }
 

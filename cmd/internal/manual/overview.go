@@ -69,6 +69,10 @@ var overviewSections = []overviewSection{
 			{"/etc/orthrus/guard.conf", "What the guard may mend: see orthrus-guard.conf(5)."},
 			{"/etc/orthrus/initramfs.conf", "What the hook of initramfs-tools brings into an image."},
 			{"/var/lib/orthrus", "What repairs have overwritten, and what the guard keeps."},
+			{
+				"~/.local/state/orthrus",
+				"What repairs of other users than root have overwritten; below XDG_STATE_HOME where that is set.",
+			},
 			{"/run/orthrus/guard.sock", "Where a running guard answers."},
 			{"/run/orthrus/ask", "Where a boot that waits for a passphrase takes it."},
 			{"/run/systemd/ask-password", "The same for the agents of systemd."},

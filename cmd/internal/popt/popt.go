@@ -48,6 +48,7 @@ type Line struct {
 type UsageError struct {
 	Subject string // the option at fault, or empty
 	Reason  string
+	Action  string // that is not known, or empty
 }
 
 func (e *UsageError) Error() string {
@@ -55,6 +56,26 @@ func (e *UsageError) Error() string {
 		return e.Reason
 	}
 	return e.Subject + ": " + e.Reason
+}
+
+const unknownOption = "unknown option"
+
+// Unknown is the word that is not known, and what would have been: of an action that action's names, of an option those
+// of the program. It is empty for other mistakes.
+func (g *Grammar) Unknown(e *UsageError) (what, word string, names []string) {
+	switch {
+	case e.Action != "":
+		for _, a := range g.Actions {
+			names = append(names, a.Name)
+		}
+		return "action", e.Action, names
+	case e.Reason == unknownOption:
+		for _, o := range g.Options {
+			names = append(names, "--"+o.Long)
+		}
+		return "option", e.Subject, names
+	}
+	return "", "", nil
 }
 
 // BadNumber is the reason where a number is none.
@@ -107,15 +128,15 @@ func (p *parser) readLong(word string, rest []string) ([]string, error) {
 		}
 		switch {
 		case spec.Arg == "" && joined:
-			return nil, &UsageError{word, "option does not take an argument"}
+			return nil, &UsageError{Subject: word, Reason: "option does not take an argument"}
 		case spec.Arg == "" || joined:
 			return rest, p.set(&spec, value)
 		case len(rest) == 0:
-			return nil, &UsageError{word, "missing argument"}
+			return nil, &UsageError{Subject: word, Reason: "missing argument"}
 		}
 		return rest[1:], p.set(&spec, rest[0])
 	}
-	return nil, &UsageError{word, "unknown option"}
+	return nil, &UsageError{Subject: word, Reason: unknownOption}
 }
 
 // readShort handles -a, -ab, -xvalue, -x=value and -x value.
@@ -125,7 +146,7 @@ func (p *parser) readShort(word string, rest []string) ([]string, error) {
 		tail := word[i+1:]
 		switch {
 		case spec == nil:
-			return nil, &UsageError{word, "unknown option"}
+			return nil, &UsageError{Subject: word, Reason: unknownOption}
 		case spec.Arg == "":
 			if err := p.set(spec, ""); err != nil {
 				return nil, err
@@ -134,7 +155,7 @@ func (p *parser) readShort(word string, rest []string) ([]string, error) {
 		case tail != "":
 			return rest, p.set(spec, strings.TrimPrefix(tail, "="))
 		case len(rest) == 0:
-			return nil, &UsageError{word, "missing argument"}
+			return nil, &UsageError{Subject: word, Reason: "missing argument"}
 		}
 		return rest[1:], p.set(spec, rest[0])
 	}
@@ -187,7 +208,7 @@ func (p *parser) name(words []string) error {
 	p.line.Action, p.line.Args = action, args
 	i := slices.IndexFunc(p.Actions, func(a Action) bool { return a.Name == action })
 	if i < 0 {
-		return &UsageError{Reason: "Unknown action."}
+		return &UsageError{Reason: "Unknown action.", Action: action}
 	}
 	if info := p.Actions[i]; len(args) < info.Least && !p.line.Given[p.Instead] {
 		return &UsageError{Reason: info.Name + ": requires " + info.Args + " as arguments"}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
@@ -53,10 +54,19 @@ func (p *Program) Answer(u *ui.UI, asked Questions, err error) (ui.ExitCode, boo
 // refuse says what is wrong with a command line: in one line under a name of our own, else as the other program.
 func (p *Program) refuse(u *ui.UI, err error) {
 	var usage *popt.UsageError
+	known := errors.As(err, &usage)
 	switch {
+	case p.Own() && known && (usage.Action != "" || usage.Subject != ""):
+		what, word, names := p.Grammar.Unknown(usage)
+		wrong := usage.Error() + "."
+		if word != "" {
+			bare, _, _ := strings.Cut(word, "=")
+			wrong = cli.Unknown(what, bare, names)
+		}
+		fmt.Fprintf(u.Err, "%s: %s See %s --help.\n", p.Called, wrong, p.Called)
 	case p.Own():
 		fmt.Fprintf(u.Err, "%s: %s. See %s --help.\n", p.Called, strings.TrimSuffix(err.Error(), "."), p.Called)
-	case errors.As(err, &usage) && usage.Subject != "":
+	case known && usage.Subject != "":
 		fmt.Fprintf(u.Err, "%s%s\n", p.usage(), usage)
 	default:
 		fmt.Fprintf(u.Err, "%s%s: %s\n", p.usage(), p.Called, err)

@@ -18,7 +18,7 @@ import (
 // It holds key material: Shred destroys it.
 func KeepHeader(state, uuid string, backup []byte, dev *luks.File, now time.Time) (path string, err error) {
 	dir := Directory(state)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return "", err
 	}
 	path = filepath.Join(dir, PlainName(uuid)+"-"+now.UTC().Format("20060102T150405.000")+headerSuffix)

@@ -21,25 +21,6 @@ import (
 // ErrOnItself is the kind of refusal to keep a copy on the device that it is to save.
 var ErrOnItself = errors.New("lies on the damaged device itself")
 
-// StateDirectory is where this program keeps what outlives it, undo copies among it. An unprivileged
-// user has one of their own.
-func StateDirectory() string {
-	if dir := os.Getenv("ORTHRUS_STATE_DIR"); dir != "" {
-		return dir
-	}
-	if os.Geteuid() == 0 {
-		return "/var/lib/orthrus"
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
-		return filepath.Join(dir, "orthrus")
-	}
-	const below = ".local/state/orthrus"
-	if dir := filepath.Join(os.Getenv("HOME"), below); unix.Access(dir, unix.X_OK) != unix.EACCES {
-		return dir
-	}
-	return below // as without a HOME: it is another user's, as sudo and containers leave it
-}
-
 // Directory is where undo copies go that nobody chose a file for.
 func Directory(state string) string { return filepath.Join(state, "undo") }
 
@@ -62,7 +43,7 @@ func Keep(path string, file *luks.File, plan repair.Plan, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return WriteApart(path, contents, file)

@@ -37,10 +37,7 @@ func (c *Command) Conclude(ctx context.Context, err error) ui.ExitCode {
 		c.UI.Conclude(ui.OK)
 		return ui.OK
 	}
-	said := Explain(err)
-	if c.UI.Own {
-		said = c.inOwnWords(ctx, said, err)
-	}
+	said := c.Told(ctx, err)
 	c.Tell(said)
 	c.UI.Conclude(said.Code)
 	return said.Code
@@ -107,4 +104,13 @@ func (c *Command) About() string {
 		return c.Args[0]
 	}
 	return "DEVICE"
+}
+
+// Told is what a person is told of an error, under the name that the program was called by.
+func (c *Command) Told(ctx context.Context, err error) said {
+	told := Explain(err)
+	if c.UI.Own {
+		told = c.inOwnWords(ctx, told, err)
+	}
+	return told
 }

@@ -290,9 +290,10 @@ func DeviceError(path string, err error) error {
 	var impossible *luks.GeometryError
 	var field *luks1.FieldError
 	var conversion *converting.Error
+	var said *Notice
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, errors.As(err, &said):
+		return err
 	case errors.Is(err, block.ErrNoLoop):
 		return told(ui.Failed, "Cannot use file %s as a device: load the kernel module loop (modprobe loop).")
 	case errors.Is(err, fs.ErrPermission) && unix.Access(path, unix.R_OK) == nil:

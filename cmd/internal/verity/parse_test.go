@@ -101,8 +101,8 @@ func TestVeritysetupShowsNoOptionsOfOurOwn(t *testing.T) {
 func TestAMistakeUnderOurOwnNameIsOneLine(t *testing.T) {
 	s := newSession(t)
 	for line, want := range map[string]string{
-		"foo":          "orthrus verity: Unknown action. See orthrus verity --help.\n",
-		"dump --bogus": "orthrus verity: --bogus: unknown option. See orthrus verity --help.\n",
+		"foo":          "orthrus verity: there is no action \"foo\". See orthrus verity --help.\n",
+		"dump --bogus": "orthrus verity: there is no option \"--bogus\". See orthrus verity --help.\n",
 	} {
 		if got := s.callAs("orthrus verity", strings.Fields(line)...); got.code != 1 || got.stderr != want {
 			t.Errorf("%s: exit %d, %q", line, got.code, got.stderr)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/orthrus-luks/orthrus/dm/given"
 )
 
 // Variant is a member of the Argon2 family, by its number in RFC 9106.
@@ -119,7 +121,7 @@ func (p *Params) derive(ctx context.Context, out, password, salt []byte) error {
 
 // onMemory calls do with a matrix on an arena, which is kept or wiped and returned afterwards.
 func (p *Params) onMemory(ctx context.Context, do func(*matrix, *arena) error) (err error) {
-	if err := p.Check(); err != nil {
+	if err := errors.Join(given.Context(ctx), p.Check()); err != nil {
 		return err
 	}
 	m := newMatrix(p)

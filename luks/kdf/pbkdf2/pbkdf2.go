@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/luks/hashalg"
 )
 
@@ -29,6 +30,10 @@ const (
 // Key fills out with key material derived from password and salt. On error, cancellation of ctx included, out is
 // zeroed.
 func Key(ctx context.Context, out, password, salt []byte, iterations uint32, hash string) error {
+	if err := given.Context(ctx); err != nil {
+		clear(out)
+		return err
+	}
 	if iterations == 0 {
 		return ErrIterations
 	}
@@ -56,6 +61,10 @@ func Key(ctx context.Context, out, password, salt []byte, iterations uint32, has
 // Block fills out with one block of the key, from 1, or the beginning of it: out is not longer than a digest. It is for
 // those who may be content with part of a key. On error, cancellation of ctx included, out is zeroed.
 func Block(ctx context.Context, out, password, salt []byte, number, iterations uint32, hash string) error {
+	if err := given.Context(ctx); err != nil {
+		clear(out)
+		return err
+	}
 	if iterations == 0 {
 		return ErrIterations
 	}

@@ -5,9 +5,12 @@ package all
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/integrity"
+	"github.com/orthrus-luks/orthrus/cmd/internal/popt"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verity"
@@ -46,8 +49,36 @@ func sisterOf(argv []string) (*sister, []string) {
 	return nil, nil
 }
 
+// helpAsked tells whether a command line under our own name asks for help. The answer has the shape of that of the
+// other verbs; by the name of the other program it is that program's.
+func (s *sister) helpAsked(argv []string) bool {
+	words := argv[1:]
+	if end := slices.Index(words, "--"); end >= 0 {
+		words = words[:end]
+	}
+	own := strings.HasSuffix(argv[0], " "+s.verb)
+	asks := slices.Contains(words, "--help") || slices.Contains(words, "-?") || slices.Equal(words, []string{"-h"})
+	return own && asks
+}
+
+// declared is what help shows of the grammar of a sister.
+func declared(g *popt.Grammar) cli.Sister {
+	var s cli.Sister
+	for _, a := range g.Actions {
+		s.Actions = append(s.Actions, [2]string{a.Name + " " + a.Args, a.Summary})
+	}
+	for _, o := range g.Options {
+		s.Options = append(s.Options, cli.Option{Long: o.Long, Short: o.Short, Arg: o.Arg, Help: o.Help})
+	}
+	return s
+}
+
 // run carries out a command line.
 func (s *sister) run(argv []string, version string) int {
+	if u := ui.System(); s.helpAsked(argv) {
+		program, _, _ := strings.Cut(argv[0], " ")
+		return shown(u, argv, cli.SisterHelp(program, Declarations(Verbs()), s.verb, u.Out, u.Err))
+	}
 	ctx, cancel := ui.Interruptible(context.Background())
 	defer cancel()
 	u := ui.System()
@@ -69,7 +100,7 @@ func verityVerb() verb.Verb {
 		Verb: cli.Verb{
 			Name: "verity", Group: cli.GroupBoot, Own: true, MinArgs: 1,
 			Args:    "<format|verify|open|close|status|dump> ...",
-			Summary: "make, verify, repair and map dm-verity images, as veritysetup does (orthrus verity --help)",
+			Summary: "make, verify, repair and map dm-verity images, as veritysetup does",
 			About: []string{
 				"Works on images that are verified by a tree of hashes. Actions and options are those of " +
 					"veritysetup(8), where all is told, and stand behind the word verity.",
@@ -79,6 +110,7 @@ func verityVerb() verb.Verb {
 				{What: "Whether the kernel has found corruption:", Line: "orthrus verity status system"},
 			},
 			SeeAlso: []string{"boot"},
+			Sister:  func() cli.Sister { return declared(verity.Grammar()) },
 		},
 		Run: comesFirst("verity"),
 	}
@@ -90,7 +122,7 @@ func integrityVerb() verb.Verb {
 		Verb: cli.Verb{
 			Name: "integrity", Group: cli.GroupBoot, Own: true, MinArgs: 1,
 			Args:    "<format|verify|open|close|status|dump|resize> ...",
-			Summary: "format, verify and map dm-integrity devices, as integritysetup does (orthrus integrity --help)",
+			Summary: "format, verify and map dm-integrity devices, as integritysetup does",
 			About: []string{
 				"Works on devices that have a tag for every sector, so that a changed sector is an error. Actions " +
 					"and " +
@@ -101,6 +133,7 @@ func integrityVerb() verb.Verb {
 				{What: "How many reads the kernel has refused:", Line: "orthrus integrity status data"},
 			},
 			SeeAlso: []string{"verity"},
+			Sister:  func() cli.Sister { return declared(integrity.Grammar()) },
 		},
 		Run: comesFirst("integrity"),
 	}

@@ -4,6 +4,7 @@ package header
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
@@ -89,7 +90,19 @@ func config(ctx context.Context, c *verb.Command, o *configOptions) error {
 	}
 	// Setting one of the two clears the other, unless both are given.
 	label, subsystem := labels(c)
-	return verb.DeviceError(v.Path, v.SetLabels(ctx, label, subsystem))
+	if err := v.SetLabels(ctx, label, subsystem); err != nil {
+		return verb.DeviceError(v.Path, err)
+	}
+	c.UI.Advisef("Label of %s is %s now, subsystem %s%s.", v.Path, named(label), named(subsystem), v.AndFar())
+	return nil
+}
+
+// named is a label in a sentence.
+func named(label string) string {
+	if label == "" {
+		return "empty"
+	}
+	return strconv.Quote(label)
 }
 
 func setPriority(ctx context.Context, c *verb.Command, o *configOptions, v *volume.Volume) error {
@@ -106,5 +119,9 @@ func setPriority(ctx context.Context, c *verb.Command, o *configOptions, v *volu
 	if _, err := v.Keyslot(c.Opt.KeySlot.V); err != nil {
 		return verb.Failure(ui.Failed, "Keyslot %d is not active.", c.Opt.KeySlot.V)
 	}
-	return v.SetPriority(ctx, c.Opt.KeySlot.V, p)
+	if err := v.SetPriority(ctx, c.Opt.KeySlot.V, p); err != nil {
+		return err
+	}
+	c.UI.Advisef("Priority of keyslot %d is %s now%s.", c.Opt.KeySlot.V, o.priority.V, v.AndFar())
+	return nil
 }

@@ -3,7 +3,10 @@
 package header
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/cli"
@@ -26,8 +29,9 @@ func LuksDump() verb.Verb {
 				"volume-key-file json",
 			Rules: []cli.Rule{unboundSlot},
 			About: []string{
-				"Shows the header. With --dump-json-metadata or --json the JSON area of a LUKS2 header is shown " +
-					"as it stands there.",
+				"Shows the header. With --dump-json-metadata the JSON area of a LUKS2 header is shown as it stands " +
+					"there; with --json also what the rest of the header says: version, epoch, uuid, label and " +
+					"subsystem.",
 				"With --dump-volume-key the volume key is shown, or put into the file named by " +
 					"--volume-key-file: whoever has it can read all data, whatever becomes of the passphrases.",
 			},
@@ -60,8 +64,10 @@ func luksDump(ctx context.Context, c *verb.Command) error {
 		return dumpUnbound(ctx, c, v)
 	case c.Opt.JSON && !c.Opt.DumpJSON && v.Version == 1:
 		return c.PrintJSON(reportLUKS1(v.LUKS1))
-	case c.Opt.DumpJSON || c.Opt.JSON:
-		return dumpJSON(c, v)
+	case c.Opt.DumpJSON:
+		return dumpJSON(c, v, nil)
+	case c.Opt.JSON:
+		return dumpJSON(c, v, headMembers(v))
 	case v.Version == 1:
 		err = c.UI.Show(text.LUKS1(c.Args[0], v.LUKS1))
 	default:
@@ -81,11 +87,34 @@ func reencryption(c *verb.Command, v *volume.Volume) string {
 	return strings.Join(lines, "\n\t") + "\n"
 }
 
-func dumpJSON(c *verb.Command, v *volume.Volume) error {
+// headMembers are what the binary header of LUKS2 says, which is not in its JSON. They come last, so that nothing in
+// the JSON can pass for them.
+func headMembers(v *volume.Volume) any {
+	h := v.Choice.Copy.Header
+	return struct {
+		_         [0]func()
+		Version   int    `json:"version"`
+		Epoch     uint64 `json:"epoch"`
+		UUID      string `json:"uuid"`
+		Label     string `json:"label"`
+		Subsystem string `json:"subsystem"`
+	}{Version: 2, Epoch: h.SeqID, UUID: h.UUID, Label: h.Label, Subsystem: h.Subsystem}
+}
+
+// dumpJSON shows the JSON of a LUKS2 header, with further members behind its own; nil for none.
+func dumpJSON(c *verb.Command, v *volume.Volume, further any) error {
 	if v.Version != 2 {
 		return verb.Failure(ui.Failed, "Device %s is LUKS1, which has no JSON metadata.", v.Path)
 	}
-	pretty, err := text.Pretty(v.Metadata().Text())
+	whole := v.Metadata().Text()
+	if further != nil {
+		more, err := json.Marshal(further)
+		if err != nil {
+			return err
+		}
+		whole = slices.Concat(bytes.TrimSuffix(bytes.TrimSpace(whole), []byte("}")), []byte(","), more[1:])
+	}
+	pretty, err := text.Pretty(whole)
 	if err != nil {
 		return err
 	}

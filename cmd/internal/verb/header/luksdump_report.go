@@ -16,9 +16,12 @@ func luksDumpReport() cli.Report {
 			{Path: "segments", Type: "object", About: "by number"},
 			{Path: "digests", Type: "object", About: "by number"},
 			{Path: "config", Type: "object", About: "sizes, requirements and flags"},
-			{Path: "version", Type: "integer", About: "1: from here on the report of a LUKS1 header, which has " +
-				"none of those above"},
+			{Path: "version", Type: "integer", About: "1 or 2: of a LUKS1 header, which has none of those above, " +
+				"all but epoch, label and subsystem; of a LUKS2 header, behind its own members, those three and uuid"},
+			{Path: "epoch", Type: "integer", About: "LUKS2: number of the last change, as luksDump shows it"},
 			{Path: "uuid", Type: "string", About: "UUID of the volume"},
+			{Path: "label", Type: "string", About: "LUKS2: empty where there is none"},
+			{Path: "subsystem", Type: "string", About: "LUKS2: empty where there is none"},
 			{Path: "cipher", Type: "string", About: "such as aes-xts-plain64"},
 			{Path: "hash", Type: "string", About: "of key derivation, splitter and digest"},
 			{Path: "key_bits", Type: "integer", About: "length of the volume key"},

@@ -29,7 +29,7 @@ func (a *aside) keep(backup []byte) (err error) {
 	a.path, err = undo.KeepHeader(undo.StateDirectory(), a.v.UUID, backup, a.v.File, time.Now())
 	if err != nil {
 		a.path = ""
-		return fmt.Errorf("no backup can be kept meanwhile: %w", err)
+		return fmt.Errorf("no backup can be kept meanwhile: %w; ORTHRUS_STATE_DIR names another folder", err)
 	}
 	a.c.UI.Verbosef("What is overwritten is kept in %s meanwhile.", a.path)
 	return nil

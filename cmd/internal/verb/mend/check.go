@@ -206,13 +206,16 @@ func checkOne(ctx context.Context, c *verb.Command, o *checkOptions, name string
 		err = drawSVG(c, o, one, report)
 	}
 	if err != nil {
-		said := verb.Explain(err)
+		said := c.Told(ctx, err)
 		one.code = said.Code
 		if c.UI.Own && !c.Opt.JSON {
 			one.hint = guarded.Hint(ctx, c, name, err)
 		}
 		if len(said.Lines) > 0 {
 			one.Error = said.Lines[0]
+		}
+		if one.hint == "" && len(said.Lines) > 1 && c.UI.Own && !c.Opt.JSON {
+			one.hint = said.Lines[1]
 		}
 		return one
 	}

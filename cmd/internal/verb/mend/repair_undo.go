@@ -3,7 +3,6 @@
 package mend
 
 import (
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -20,9 +19,9 @@ func keepUndo(c *verb.Command, o *repairOptions, file *luks.File, plan repairing
 	if !o.undo.Set {
 		path = filepath.Join(undo.Directory(undo.StateDirectory()), undo.Name(plan, now))
 	}
-	if err := undo.Keep(path, file, plan, now); err != nil {
-		return &verb.Notice{Text: fmt.Sprintf("Cannot keep an undo copy, so nothing was changed: %v. Choose "+
-			"another file with --undo.", err), Code: ui.Failed, Err: err}
+	if err := undo.Keep(path, file, plan, now); err != nil { // of which the device knows nothing: it is not wrapped
+		return verb.Failure(ui.Failed, "Cannot keep an undo copy, so nothing was changed: %v. Choose another file "+
+			"with --undo, on another device.", err)
 	}
 	say := c.UI.Printf
 	if c.StandsIn() {
