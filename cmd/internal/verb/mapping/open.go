@@ -62,7 +62,7 @@ func Open() verb.Verb {
 				"With --type bitlk the device is a BitLocker volume. It opens by its passphrase, by the recovery " +
 					"password of 48 digits, or by a startup key file (--key-file FILE.BEK); one whose protection is " +
 					"suspended opens without any. What is still being encrypted or decrypted is refused, and a " +
-					"volume that only a TPM or a smart card opens. In crypttab such a volume is refused.",
+					"volume that only a TPM or a smart card opens. A crypttab has it as bitlk.",
 				"With --type tcrypt the device is a TrueCrypt or VeraCrypt volume. Nothing marks one: a wrong " +
 					"passphrase and a device that is none look alike. --key-file names its key files, any number, " +
 					"beside the passphrase, which comes from the terminal or a line of standard input. " +
@@ -71,14 +71,15 @@ func Open() verb.Verb {
 					"encrypted system, --header another device or file. --hash and --cipher shorten the search. A " +
 					"cascade of ciphers is a device for each, which close removes together. A crypttab has it as " +
 					"tcrypt, with tcrypt-keyfile=, tcrypt-hidden, tcrypt-system and veracrypt-pim=. CAST5, " +
-					"Triple DES and Blowfish are not tried; Kuznyechik, which no kernel has, is shown by tcryptDump " +
-					"and not mapped.",
+					"Triple DES and Blowfish are tried where the kernel computes them; Blowfish and Kuznyechik, " +
+					"which no kernel maps, are shown by tcryptDump alone.",
 				"With --type loopaes the device is a loop-AES volume, which has no header: the key file of one, 64 " +
 					"or 65 lines is all that opens it, and nothing tells a wrong one. One that gpg encrypted comes " +
 					"decrypted through --key-file -. --key-size, --hash, --cipher, --offset and --skip say how.",
 				"With --type fvault2 the device is a FileVault 2 volume on Core Storage, such as an external disk " +
 					"that macOS encrypted before APFS. It opens by the passphrase of any of its users. What is still " +
-					"being encrypted or decrypted is refused, and a volume in several pieces; so is one in crypttab.",
+					"being encrypted or decrypted is refused, and a volume in several pieces. A crypttab " +
+					"has it as fvault2.",
 				"A volume on which a reencryption was interrupted opens with both of its keys, by one passphrase or " +
 					"two, each part of the data under its own. Where a zone was being rewritten it opens with " +
 					"--readonly only, as it is; repair brings the zone to its end.",
