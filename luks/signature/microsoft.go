@@ -37,11 +37,12 @@ func bitLockerToGo(r record) bool {
 }
 
 // exfat: sectors le64 at 72, cluster heap le32 at 88 (sectors), root cluster le32 at 96, serial
-// le32 at 100, log2 of the sector size at 108 and of sectors per cluster at 109.
+// le32 at 100, log2 of the sector size at 108 and of sectors per cluster at 109. The magic alone says what it is, as it
+// does for libblkid; fields that cannot be tell nothing more of it.
 func exfat(v *view, r record, s *Signature) bool {
 	sector, cluster := uint(r[108]), uint(r[108])+uint(r[109])
 	if sector < 9 || sector > 12 || cluster > 25 || r.le64(72) == 0 {
-		return false
+		return true
 	}
 	s.UUID = serial(r.le32(100))
 	s.Extent = shifted(r.le64(72), sector)

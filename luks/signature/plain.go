@@ -12,6 +12,7 @@ func plainMagics(size int64) []format {
 		{kind: "DM_integrity", usage: Crypto, magic: "integrt\x00", length: 64, parse: integrity},
 		{kind: "DM_verity_hash", usage: Crypto, magic: "verity\x00\x00", length: 512, parse: verity},
 		{kind: "DM_snapshot_cow", usage: Other, magic: "SnAp"},
+		{kind: "oracleasm", usage: Other, magic: "ORCLDISK", from: 32},
 		{kind: "vdo", usage: RAID, magic: "dmvdo001"},
 		{kind: "ceph_bluestore", usage: Other, magic: "bluestore block device"},
 		{kind: "VMFS_volume_member", usage: RAID, at: 1 << 20, magic: "\x0d\xd0\x01\xc0"},

@@ -45,15 +45,16 @@ func (g *Guard) accept(l look, file *luks.File) error {
 	}
 	next := l.chain.Accept(*l.sight.Mark, store.Now(), l.device.Key)
 	next.Overruled = newerState(l.far)
+	// What stands against older states comes first: what is kept goes only once that is known.
+	if err := errors.Join(g.store.Settle(*l.sight.Mark), g.store.Sight(l.device.Key, *l.sight.Mark)); err != nil {
+		return err
+	}
 	if err := errors.Join(g.store.Purge(l.uuid), g.store.Release(l.uuid)); err != nil {
 		return err
 	}
 	kept := &h
 	if l.sight.Mark.Reencrypt {
 		kept = nil
-	}
-	if err := errors.Join(g.store.Settle(l.uuid), g.store.Sight(l.device.Key, *l.sight.Mark)); err != nil {
-		return err
 	}
 	if _, err := g.store.Save(next, kept, file); err != nil {
 		return err

@@ -4,6 +4,8 @@ package guard
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"math"
 	"os"
 	"path/filepath"
@@ -460,4 +462,66 @@ func TestWhatIsKeptUnderAnotherUUIDIsNamed(t *testing.T) {
 	if text := strings.Join(list, "; "); strings.Contains(text, "destroyed") || !strings.Contains(text, uuid) {
 		t.Error(text)
 	}
+}
+
+// What a person has accepted is outdated by no state that was seen under another UUID before.
+func TestAnAcceptedStateIsMendedAfterAnotherUUID(t *testing.T) {
+	b := newBench(t, "repair = proven")
+	path, contents := b.image("a", "luks2-unbound")
+	b.look(path)
+	b.change(path, func(file *luks.File) error {
+		v, err := luks.Load(t.Context(), file)
+		if err == nil {
+			err = v.SetUUID(t.Context(), otherUUID)
+		}
+		return err
+	})
+	b.look(path)
+	b.put(path, contents)
+	b.look(path)
+	if _, err := b.Accept(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	b.put(path, damaged(contents, 0, headSize))
+	if v := b.look(path); !strings.Contains(v.Did, "primary header written") {
+		t.Errorf("%v", said(v))
+	}
+	b.sameVolume(path, contents)
+}
+
+// Magics that are all that is left of something else keep the heads from being written over it.
+func TestMagicsAloneForbidTheRepair(t *testing.T) {
+	for name, put := range map[string]func(p []byte){
+		"exfat":     func(p []byte) { copy(p[3:], "EXFAT   ") },
+		"oracleasm": func(p []byte) { copy(p[32:], "ORCLDISK") },
+		"gpt":       func(p []byte) { copy(p[len(p)-512:], backupTable(len(p)/512)) },
+	} {
+		b := newBench(t, "repair = proven")
+		path, contents := b.farImage("a")
+		b.look(path)
+		bad := damaged(contents, 0, 2*headSize)
+		put(bad)
+		b.put(path, bad)
+		if v := b.look(path); v.Did != "" || !strings.Contains(said(v), name) {
+			t.Errorf("%s: %v", name, said(v))
+		}
+		b.holds(path, bad)
+	}
+}
+
+// backupTable is the header in the last of so many sectors of a partition table without partitions (UEFI 2.10, 5.3.2).
+func backupTable(sectors int) []byte {
+	p := make([]byte, 512)
+	le := binary.LittleEndian
+	copy(p, "EFI PART\x00\x00\x01\x00\x5c\x00\x00\x00")
+	le.PutUint64(p[24:], uint64(sectors-1))
+	le.PutUint64(p[32:], 1)
+	le.PutUint64(p[40:], 34)
+	le.PutUint64(p[48:], uint64(sectors-34))
+	le.PutUint64(p[72:], uint64(sectors-33))
+	le.PutUint32(p[80:], 128)
+	le.PutUint32(p[84:], 128)
+	le.PutUint32(p[88:], crc32.ChecksumIEEE(make([]byte, 128*128)))
+	le.PutUint32(p[16:], crc32.ChecksumIEEE(p[:92]))
+	return p
 }

@@ -31,6 +31,8 @@ type Chain struct {
 	Where string `json:"where,omitempty"`
 	// Overruled is the state in the far header that is newer than the one a person has said counts; nil for none.
 	Overruled *Mark `json:"overruled,omitempty"`
+	// Settled: a person has said since that a state under another UUID counts. The tip outdates nothing elsewhere then.
+	Settled bool `json:"settled,omitempty"`
 }
 
 // UnderWay is what Ended tells of a reencryption whose state was not in order: what is kept is from before it.
@@ -138,7 +140,7 @@ func (c Chain) See(m Mark, time, device string) Chain {
 	}
 	switch r {
 	case Unknown, Newer:
-		next.Fork = nil
+		next.Fork, next.Settled = nil, false
 		next.Links = append(next.Links, link)
 		next.Links = next.Links[max(0, len(next.Links)-MaxLinks):]
 	case Same:
@@ -169,13 +171,16 @@ func (c Chain) Overrules(m Mark) bool { return c.Overruled != nil && SameState(*
 func (c Chain) Equal(o Chain) bool {
 	if len(c.Links) != len(o.Links) || c.Where != o.Where ||
 		c.Ended != o.Ended || c.Passed != o.Passed || (c.Fork == nil) != (o.Fork == nil) ||
-		(c.Overruled == nil) != (o.Overruled == nil) {
+		c.Settled != o.Settled || (c.Overruled == nil) != (o.Overruled == nil) {
 		return false
 	}
 	for i := range c.Links {
 		if !sameState(c.Links[i].Mark, o.Links[i].Mark) || c.Links[i].Device != o.Links[i].Device {
 			return false
 		}
+	}
+	if c.Overruled != nil && !SameState(*c.Overruled, *o.Overruled) {
+		return false
 	}
 	return c.Fork == nil || sameState(c.Fork.Mark, o.Fork.Mark) && c.Fork.Device == o.Fork.Device
 }

@@ -61,11 +61,11 @@ func (s Store) PurgeFormer(m identity.Mark, device string) error {
 }
 
 // Later is the UUID under which a newer state of the volume was seen: another one, or the same on whatever device; ""
-// for none.
+// for none. What a person has settled does not count.
 func (s Store) Later(m identity.Mark) string {
 	tips, _ := s.tips()
 	for _, tip := range tips {
-		if tip.UUID != m.UUID && identity.SameVolume(tip.Mark, m) && header.Newer(tip.SeqID, m.SeqID) {
+		if tip.elsewhere(m) && header.Newer(tip.SeqID, m.SeqID) {
 			return tip.UUID
 		}
 	}
@@ -86,7 +86,15 @@ func (s Store) Since(m Memory) string {
 	if since != "" || !known {
 		return since
 	}
-	if uuid := s.Later(tip.Mark); uuid != "" {
+	uuid := s.Later(tip.Mark)
+	tips, _ := s.tips()
+	for _, other := range tips { // states of LUKS1 have no numbers: the later one tells what there was since
+		if unnumbered := tip.Version == 1 || other.Version == 1; unnumbered && other.elsewhere(tip.Mark) &&
+			other.Time > tip.Time {
+			uuid = other.UUID
+		}
+	}
+	if uuid != "" {
 		return "a newer state of it, under UUID " + uuid
 	}
 	return ""
@@ -121,15 +129,26 @@ func (s Store) names(m identity.Mark) (names []string, err error) {
 	return names, err
 }
 
+// tip is the state that was seen last of a volume.
+type tip struct {
+	identity.Link
+	settled bool // a person has said since that a state under another UUID counts
+}
+
+// elsewhere tells whether it is a state of the same volume under another UUID, which counts.
+func (t tip) elsewhere(m identity.Mark) bool {
+	return !t.settled && t.UUID != m.UUID && identity.SameVolume(t.Mark, m)
+}
+
 // tips are the states seen last of all volumes.
-func (s Store) tips() (list []identity.Link, err error) {
+func (s Store) tips() (list []tip, err error) {
 	names, err := s.volumes()
 	for _, name := range names {
 		last := s.latest(func(root string) (identity.Chain, error) {
 			return decodeChain(filepath.Join(volume(root, name), chainFile))
 		})
-		if tip, seen := last.Tip(); seen {
-			list = append(list, tip)
+		if link, seen := last.Tip(); seen {
+			list = append(list, tip{link, last.Settled})
 		}
 	}
 	return list, err

@@ -81,31 +81,59 @@ func readSighting(path string) (last seen, err error) {
 	return last, err
 }
 
-// Settle lets the states in which a volume was seen count on their own devices alone, as a person has said of another
-// device that what lies there counts.
-func (s Store) Settle(uuid string) error {
-	return s.eachSighting(uuid, func(path string, last seen) error {
+// Settle lets all states in which a volume was seen, under whatever UUID, count on their own devices alone, as a person
+// has said that this one counts.
+func (s Store) Settle(m identity.Mark) error {
+	same := func(o identity.Mark) bool { return o.UUID == m.UUID || identity.SameVolume(o, m) }
+	failed := []error{s.eachSighting(same, func(path string, last seen) error {
 		last.Settled = true
 		contents, err := sealed.Encode(sightingMagic, last)
 		if err != nil {
 			return err
 		}
 		return put(path, contents)
-	})
+	})}
+	names, err := s.volumes()
+	failed = append(failed, err)
+	for _, name := range names {
+		if name != m.UUID && !s.Rehearsed {
+			failed = append(failed, s.settleChains(name, same))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (s Store) settleChains(uuid string, same func(identity.Mark) bool) error {
+	var failed []error
+	for _, path := range existing(s.chains(uuid)) {
+		c, err := decodeChain(path)
+		tip, known := c.Tip()
+		if err != nil || !known || !same(tip.Mark) {
+			continue
+		}
+		c.Settled = true
+		contents, err := sealed.Encode(chainMagic, c)
+		if err == nil {
+			err = put(path, contents)
+		}
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
 }
 
 // Unsee forgets where a volume was seen, and in which states.
 func (s Store) Unsee(uuid string) error {
-	return s.eachSighting(uuid, func(path string, _ seen) error { return os.Remove(path) })
+	of := func(m identity.Mark) bool { return m.UUID == uuid }
+	return s.eachSighting(of, func(path string, _ seen) error { return os.Remove(path) })
 }
 
-func (s Store) eachSighting(uuid string, do func(path string, last seen) error) error {
+func (s Store) eachSighting(of func(identity.Mark) bool, do func(path string, last seen) error) error {
 	if s.Rehearsed {
 		return nil
 	}
 	var failed []error
 	for _, path := range s.sightings() {
-		if last, err := readSighting(path); err == nil && last.UUID == uuid {
+		if last, err := readSighting(path); err == nil && of(last.Mark) {
 			failed = append(failed, do(path, last))
 		}
 	}

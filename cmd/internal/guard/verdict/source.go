@@ -96,6 +96,11 @@ func (p *proof) lastHere(s Sight, m *identity.Mark, hint string) {
 		s.lastText()+", and what is kept is another"+hint)
 }
 
+// outdated: a state was seen since, on this device or elsewhere, which does not lead to that one.
+func (s Sight) outdated(m *identity.Mark) bool {
+	return s.Later != "" || s.Last != nil && (m == nil || !m.Follows(*s.Last))
+}
+
 // fits proves that what would be copied, or acted upon, is not the header of something else: a checksum is right
 // over whatever was written with it.
 func (p *proof) fits(s Sight) {
@@ -189,8 +194,12 @@ func (s Sight) forkText() string {
 
 // later proves that what would be written was not outdated under another UUID, or on another device.
 func (p *proof) later(s Sight, hint string) {
-	p.need(Older, s.Later == "", "no newer state was seen under another UUID",
-		"a newer state of the volume was seen under UUID "+s.Later+hint)
+	where := " under UUID " + s.Later
+	if s.Later == s.UUID {
+		where = ", on this device or on another"
+	}
+	p.need(Older, s.Later == "", "no newer state was seen elsewhere",
+		"a newer state of the volume was seen"+where+hint)
 }
 
 // fromStore needs the head that belongs to the mapping, and everything but the heads untouched.
@@ -214,7 +223,7 @@ func (s Sight) fromFar() proof {
 		hint = "; what repair --from-far brings back is from before that"
 	case len(s.foreign()) > 0:
 		hint = ""
-	case r != identity.Same && s.Known != nil:
+	case s.outdated(s.Far.Mark), r != identity.Same && s.Known != nil:
 		hint = "; repair --from-far brings that other state back, with keys that may have been revoked since"
 	}
 	p.bothHeads(s)

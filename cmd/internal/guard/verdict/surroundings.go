@@ -8,6 +8,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/policy"
+	"github.com/orthrus-luks/orthrus/luks/signature"
 )
 
 // surroundings prove that nobody else is concerned, and that a person allowed it.
@@ -53,7 +54,8 @@ func (s Sight) place(p *proof) {
 	p.need(InUse, !s.Upper || s.Mapping != nil, "the volume was not seen on a device below this one",
 		"the volume was seen on a device that this one stands on and uses")
 	p.need(Reencrypt, !s.reencrypts(), "no reencryption is under way",
-		"a reencryption is under way, or was when the volume was last seen: the heads may differ on purpose, and only its own recovery may write them")
+		"a reencryption is under way, or was when the volume was last seen: the heads may differ on purpose, and "+
+			"only its own recovery may write them")
 	p.need(ReadOnly, !s.Device.ReadOnly, "the device can be written", "the device is read-only")
 }
 
@@ -78,7 +80,7 @@ func (s Sight) strangers() []string {
 func (s Sight) foreign() []string {
 	var kinds []string
 	for _, f := range s.Evidence.Signatures {
-		if f.Foreign() {
+		if f.Foreign() || s.lastTable(f) {
 			kinds = append(kinds, fmt.Sprintf("%s at byte %d", f.Kind, f.Offset))
 		}
 	}
@@ -86,6 +88,13 @@ func (s Sight) foreign() []string {
 		kinds = append(kinds, "a partition table that was wiped, at byte 512")
 	}
 	return kinds
+}
+
+// lastTable: what is left of a partition table (GPT) is its copy at the device's end, and no head is left. Beside a
+// head it is from before the volume.
+func (s Sight) lastTable(f signature.Signature) bool {
+	const last = 4096 // the copy lies in the last sector, which is no longer
+	return f.Kind == "gpt" && f.Backup && !f.Damaged && s.headless() && uint64(f.Offset)+last >= s.Evidence.Size
 }
 
 // Ends tells by what somebody made an end of the volume: something else was put over it, or its magics were

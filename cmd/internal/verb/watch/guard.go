@@ -139,7 +139,8 @@ func (o *guardOptions) wordsRule(inv *cli.Invocation) string {
 	case words[0] != "status" && !slices.Contains(aboutOne, words[0]):
 		return cli.Unknown("guard", words[0], append([]string{"status"}, aboutOne...))
 	}
-	return "Use guard alone, or with status, history <uuid>, undo <uuid>, export <uuid>, accept <device> or forget <uuid>."
+	return "Use guard alone, or with status, history <uuid>, undo <uuid>, export <uuid>, accept <device> or " +
+		"forget <uuid>."
 }
 
 // runGuard runs the guard, or asks one.
