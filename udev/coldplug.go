@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/orthrus-luks/orthrus/dm/folder"
 	"github.com/orthrus-luks/orthrus/dm/given"
 )
 
@@ -62,15 +63,17 @@ func (s System) Device(path string) (Event, error) { return s.device(s.path("sys
 func (s System) links(matches []Match) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, dir := range s.directories(matches) {
-			entries, err := os.ReadDir(dir)
+			entries, err := folder.Names(dir)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				if !yield("", &Error{"coldplug", dir, nil, err}) {
 					return
 				}
 			}
 			for _, entry := range entries {
-				// A class may have files beside its devices.
-				if entry.Type() == fs.ModeSymlink && !yield(filepath.Join(dir, entry.Name()), nil) {
+				path := filepath.Join(dir, entry)
+				info, err := os.Lstat(path)
+				link := err == nil && info.Mode().Type() == fs.ModeSymlink // a class may have files beside its devices
+				if link && !yield(path, nil) {
 					return
 				}
 			}

@@ -3,9 +3,10 @@
 package block
 
 import (
-	"os"
 	"path/filepath"
 	"sort"
+
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // Info is one block device that the kernel has, as sysfs tells it.
@@ -25,13 +26,13 @@ func Devices() ([]Info, error) { return system.devices() }
 
 func (r root) devices() ([]Info, error) {
 	class := r.path("sys/class/block")
-	entries, err := os.ReadDir(class)
+	entries, err := folder.Names(class)
 	if err != nil {
 		return nil, err
 	}
 	var all []Info
 	for _, entry := range entries {
-		dir, err := filepath.EvalSymlinks(filepath.Join(class, entry.Name()))
+		dir, err := filepath.EvalSymlinks(filepath.Join(class, entry))
 		if err != nil {
 			continue
 		}

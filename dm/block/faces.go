@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // Face is a block device under which the bytes of another device or file are also reached.
@@ -65,7 +67,7 @@ func diskFaces(dir string) (all []Face) {
 // loopFaces finds the loop devices over the file or node at path, and those over them.
 func (r root) loopFaces(path string) ([]Face, error) {
 	class := r.path("sys/class/block")
-	entries, err := os.ReadDir(class)
+	entries, err := folder.Names(class)
 	if os.IsNotExist(err) {
 		return nil, nil
 	}
@@ -77,11 +79,11 @@ func (r root) loopFaces(path string) ([]Face, error) {
 	for grown := true; grown; {
 		grown = false
 		for _, entry := range entries {
-			node := r.path("dev", entry.Name())
+			node := r.path("dev", entry)
 			if _, known := seen[node]; known {
 				continue
 			}
-			f, under, ok := loopFace(filepath.Join(class, entry.Name()))
+			f, under, ok := loopFace(filepath.Join(class, entry))
 			below, known := seen[under]
 			if !ok || !known {
 				continue

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // HolderKind says in which way a device is in use.
@@ -91,12 +93,12 @@ func (r root) lookedFor(n number, looks ...func(map[number]string) ([]Holder, er
 
 // above lists what sysfs shows on top of one device.
 func above(dir, partition string) (found []Holder) {
-	entries, err := os.ReadDir(filepath.Join(dir, "holders"))
+	entries, err := folder.Names(filepath.Join(dir, "holders"))
 	if err != nil {
 		return nil
 	}
 	for _, entry := range entries {
-		top := filepath.Join(dir, "holders", entry.Name())
+		top := filepath.Join(dir, "holders", entry)
 		n, _ := numberOf(top)
 		h := Holder{
 			Kind: HolderDevice, Name: nodeName(top), Partition: partition, Major: n.major, Minor: n.minor,
@@ -112,13 +114,14 @@ func above(dir, partition string) (found []Holder) {
 
 // partitions lists the sysfs directories of a disk's partitions.
 func partitions(dir string) (found []string) {
-	entries, err := os.ReadDir(dir)
+	entries, err := folder.Names(dir)
 	if err != nil {
 		return nil
 	}
 	for _, entry := range entries {
-		sub := filepath.Join(dir, entry.Name())
-		if entry.IsDir() && ReadAttribute(sub, "partition") != "" {
+		sub := filepath.Join(dir, entry)
+		info, err := os.Lstat(sub)
+		if err == nil && info.IsDir() && ReadAttribute(sub, "partition") != "" {
 			found = append(found, sub)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // mounts reads /proc/self/mountinfo (proc(5)): "36 35 98:0 /root /mnt opts - type source super".
@@ -57,16 +59,16 @@ func (r root) swaps(held map[number]string) (found []Holder, err error) {
 
 // openers looks through the open files of all other processes that may be looked at.
 func (r root) openers(held map[number]string) (found []Holder, err error) {
-	processes, err := os.ReadDir(r.path("proc"))
+	processes, err := folder.Names(r.path("proc"))
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range processes {
-		pid, err := strconv.Atoi(entry.Name())
+		pid, err := strconv.Atoi(entry)
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		dir := r.path("proc", entry.Name())
+		dir := r.path("proc", entry)
 		if partition, ok := r.hasOpen(dir, held); ok {
 			found = append(found, Holder{
 				Kind: HolderProcess, Name: ReadAttribute(dir, "comm"), Partition: partition,
@@ -78,12 +80,12 @@ func (r root) openers(held map[number]string) (found []Holder, err error) {
 }
 
 func (r root) hasOpen(process string, held map[number]string) (partition string, ok bool) {
-	files, err := os.ReadDir(filepath.Join(process, "fd"))
+	files, err := folder.Names(filepath.Join(process, "fd"))
 	if err != nil {
 		return "", false
 	}
 	for _, file := range files {
-		path, err := os.Readlink(filepath.Join(process, "fd", file.Name()))
+		path, err := os.Readlink(filepath.Join(process, "fd", file))
 		if err != nil {
 			continue
 		}

@@ -24,11 +24,12 @@ const (
 var rules = []rule{
 	// The kernel.
 	{pkg: "dm/extent", pure: true},
+	{pkg: "dm/folder"},
 	{pkg: "dm/given", pure: true},
 	{pkg: "dm/secret", may: []string{"dm/extent"}, other: []string{xsys}},
 	{pkg: "dm/uuid", pure: true},
 	{pkg: "dm/target", may: []string{"dm/secret"}, pure: true},
-	{pkg: "dm/block", may: []string{"dm/extent", "dm/given", "dm/secret"}, other: []string{xsys}},
+	{pkg: "dm/block", may: []string{"dm/extent", "dm/folder", "dm/given", "dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/keyring", may: []string{"dm/secret"}, other: []string{xsys}},
 	{pkg: "dm/sm3", pure: true},
 	{pkg: "dm/verity/rs", other: []string{xsys}, pure: true},
@@ -38,7 +39,7 @@ var rules = []rule{
 	{pkg: "dm/verity/content", pure: true},
 	{pkg: "dm/integrity", may: []string{"dm/extent", "dm/kernelhash", "dm/parallel", "dm/secret"}, other: []string{xcrypto}, pure: true},
 	{pkg: "dm", may: []string{"dm/block", "dm/extent", "dm/given", "dm/secret", "dm/target"}, other: []string{xsys}},
-	{pkg: "udev", may: []string{"dm/given", "dm/uuid"}, other: []string{xsys}},
+	{pkg: "udev", may: []string{"dm/folder", "dm/given", "dm/uuid"}, other: []string{xsys}},
 
 	// Algorithms.
 	{pkg: "luks/hashalg", may: []string{"dm/sm3"}, other: []string{xcrypto, "github.com/jzelinskie/whirlpool"}, pure: true},
@@ -121,7 +122,7 @@ var rules = []rule{
 	{pkg: "cmd/internal/ui", may: []string{"cmd/internal/printable", "dm/secret"}, other: []string{xsys, "golang.org/x/term"}},
 	{pkg: "cmd/internal/text", may: []string{"cmd/internal/printable", "dm/secret", "dm/uuid", "luks/foreign/...", "luks/luks1", "luks/luks2", "luks/token"}, pure: true}, // what programs parse
 	{pkg: "cmd/internal/cli", may: []string{"cmd/internal/ui", "dm/target"}, other: []string{"github.com/spf13/pflag"}},
-	{pkg: "cmd/internal/undo", may: []string{"dm/block", "luks", "luks/repair"}, other: []string{xsys}},
+	{pkg: "cmd/internal/undo", may: []string{"dm/block", "dm/folder", "luks", "luks/repair"}, other: []string{xsys}},
 	{pkg: "cmd/internal/manual/...", may: []string{"cmd/internal/cli", "cmd/internal/guard/policy", "cmd/internal/manual", "cmd/internal/verb/all", "cmd/internal/integrity", "cmd/internal/popt", "cmd/internal/verity"}},
 	{pkg: "cmd/internal/popt", pure: true}, // command lines of the tools beside cryptsetup
 	{pkg: "cmd/internal/setup", may: []string{"cmd/internal/cli", "cmd/internal/popt", "cmd/internal/ui", "dm"}},
@@ -140,18 +141,18 @@ var rules = []rule{
 	{pkg: "cmd/internal/guard/policy", may: []string{"dm/uuid"}, pure: true},
 	{pkg: "cmd/internal/guard/queue", pure: true},
 	{pkg: "cmd/internal/guard/identity", may: []string{"luks/header", "luks/luks1", "luks/luks2", "luks/view"}, pure: true},
-	{pkg: "cmd/internal/guard/store", may: []string{"luks", "luks/...", "cmd/internal/undo", "cmd/internal/guard/identity"}, other: []string{xsys}},
+	{pkg: "cmd/internal/guard/store", may: []string{"dm/folder", "luks", "luks/...", "cmd/internal/undo", "cmd/internal/guard/identity"}, other: []string{xsys}},
 	{pkg: "cmd/internal/guard/verdict", may: []string{"luks/...", "cmd/internal/guard/policy", "cmd/internal/guard/identity"}, pure: true},
 	{pkg: "cmd/internal/guard", may: []string{"dm/...", "luks/...", "udev", "cmd/internal/guard/...", "cmd/internal/undo", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/partition", may: []string{"dm/extent"}, pure: true},
 	{pkg: "cmd/internal/boot/tools"},
 	{pkg: "cmd/internal/boot/assembly", may: []string{"cmd/internal/boot/device", "cmd/internal/boot/tools", "udev"}},
-	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "cmd/internal/boot/tools", "dm/block", "dm/verity", "luks/signature", "udev"}, other: []string{xsys}},
+	{pkg: "cmd/internal/boot/device", may: []string{"cmd/internal/boot/partition", "cmd/internal/boot/plan", "cmd/internal/boot/tools", "dm/block", "dm/folder", "dm/verity", "luks/signature", "udev"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot/ask", may: []string{"dm/secret", "cmd/internal/ui", "cmd/internal/unixsocket"}, other: []string{xsys}},
 	{pkg: "cmd/internal/boot", may: []string{"dm/...", "luks", "luks/...", "udev", "cmd/internal/ui", "cmd/internal/boot/..."}, other: []string{xsys}},
 	{pkg: "cmd/internal/kmod", may: []string{"cmd/internal/ui"}, other: []string{xsys}},
-	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/boot/tools", "cmd/internal/boot/veritytab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/uuid", "luks/foreign/tcrypt", "luks/sector"}, other: []string{xsys}},
-	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/boot/plan", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "luks/signature"}, other: []string{xsys}},
+	{pkg: "cmd/internal/initramfs", may: []string{"cmd/cpio", "cmd/internal/boot/crypttab", "cmd/internal/boot/fstab", "cmd/internal/boot/tools", "cmd/internal/boot/veritytab", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/folder", "dm/uuid", "luks/foreign/tcrypt", "luks/sector"}, other: []string{xsys}},
+	{pkg: "cmd/internal/startup", may: []string{"cmd/internal/boot/cmdline", "cmd/internal/boot/fstab", "cmd/internal/boot/plan", "cmd/internal/kmod", "cmd/internal/ui", "dm/block", "dm/folder", "luks/signature"}, other: []string{xsys}},
 	// Verbs: what they need in common, from the bottom up, and the rooms of verbs, which do not know each other.
 	{pkg: "cmd/internal/verb", may: []string{"dm/...", "luks/...", "cmd/internal/cli", "cmd/internal/ui", "cmd/internal/boot", "cmd/internal/boot/...", "cmd/internal/initramfs", "cmd/internal/kmod"}, other: []string{xsys}},
 	{pkg: "cmd/internal/verb/volume", may: []string{"dm/...", "luks/...", "cmd/internal/verb", "cmd/internal/ui", "cmd/internal/cli", "cmd/internal/undo"}, other: []string{xsys}},

@@ -20,6 +20,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/folder"
 	"github.com/orthrus-luks/orthrus/dm/uuid"
 )
 
@@ -188,7 +189,7 @@ func (w *walk) device(dir string) error {
 		return nil
 	}
 	w.seen[dir] = true
-	below, err := os.ReadDir(filepath.Join(dir, "slaves"))
+	below, err := folder.Names(filepath.Join(dir, "slaves"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -197,7 +198,7 @@ func (w *walk) device(dir string) error {
 	}
 	w.judge(dir, below)
 	for _, e := range below {
-		lower, err := filepath.EvalSymlinks(filepath.Join(dir, "slaves", e.Name()))
+		lower, err := filepath.EvalSymlinks(filepath.Join(dir, "slaves", e))
 		if err != nil {
 			return err
 		}
@@ -212,7 +213,7 @@ func (w *walk) device(dir string) error {
 }
 
 // judge notes what a mapping or an array is.
-func (w *walk) judge(dir string, below []fs.DirEntry) {
+func (w *walk) judge(dir string, below []string) {
 	id, name := block.ReadAttribute(dir, "dm/uuid"), block.ReadAttribute(dir, "dm/name")
 	kind, _, _ := strings.Cut(id, "-")
 	base := filepath.Base(dir)
@@ -224,13 +225,13 @@ func (w *walk) judge(dir string, below []fs.DirEntry) {
 	case kind == "CRYPT":
 		v := Volume{Name: name, UUID: headerUUID(id)}
 		if len(below) == 1 {
-			tags := filepath.Join(dir, "slaves", below[0].Name())
+			tags := filepath.Join(dir, "slaves", below[0])
 			if block.ReadAttribute(tags, "dm/name") == name+"_dif" {
-				below, _ = os.ReadDir(filepath.Join(tags, "slaves"))
+				below, _ = folder.Names(filepath.Join(tags, "slaves"))
 			}
 		}
 		if w.system.Cipher != nil && len(below) == 1 {
-			v.Cipher = w.system.Cipher("/dev/" + below[0].Name())
+			v.Cipher = w.system.Cipher("/dev/" + below[0])
 		}
 		w.facts.Volumes = append(w.facts.Volumes, v)
 	case kind == "LVM" && w.system.Targets != nil:

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/kmod"
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 const modulesDir = "/lib/modules"
@@ -77,13 +78,13 @@ func moduleDir() (string, error) {
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	entries, err := os.ReadDir(modulesDir)
+	entries, err := folder.Names(modulesDir)
 	if err != nil {
 		return "", err
 	}
 	wrong := &WrongKernelError{Running: running}
 	for _, e := range entries {
-		wrong.Image = append(wrong.Image, e.Name())
+		wrong.Image = append(wrong.Image, e)
 	}
 	return "", wrong
 }

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // NoInitError says that the root has no program to hand over to.
@@ -96,17 +98,17 @@ func emptyInitramfs() error {
 
 // empty removes what is in a directory and on the same file system.
 func empty(dir string, device uint64) error {
-	entries, err := os.ReadDir(dir)
+	entries, err := folder.Names(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		name := filepath.Join(dir, e.Name())
+		name := filepath.Join(dir, e)
 		var st unix.Stat_t
 		if err := unix.Lstat(name, &st); err != nil || uint64(st.Dev) != device {
 			continue
 		}
-		if err := remove(name, e, device, st); err != nil && !errors.Is(err, fs.ErrExist) &&
+		if err := remove(name, device, st); err != nil && !errors.Is(err, fs.ErrExist) &&
 			!errors.Is(err, unix.EBUSY) {
 			return err
 		}
@@ -114,12 +116,13 @@ func empty(dir string, device uint64) error {
 	return nil
 }
 
-func remove(name string, e fs.DirEntry, device uint64, st unix.Stat_t) error {
-	if e.IsDir() {
+func remove(name string, device uint64, st unix.Stat_t) error {
+	kind := st.Mode & unix.S_IFMT
+	if kind == unix.S_IFDIR {
 		if err := empty(name, device); err != nil {
 			return err
 		}
-	} else if e.Type().IsRegular() && st.Mode&0o077 == 0 {
+	} else if kind == unix.S_IFREG && st.Mode&0o077 == 0 {
 		if err := overwrite(name, st.Size); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orthrus-luks/orthrus/dm/folder"
 	"github.com/orthrus-luks/orthrus/luks"
 	"golang.org/x/sys/unix"
 )
@@ -40,13 +41,13 @@ func AllHeaders(state string) ([]string, error) {
 // Files lists what lies in a directory under names that begin and end so, in their order. A directory that is not there
 // holds nothing, nor does one below a file; any other error is one: what cannot be listed may be there.
 func Files(dir, prefix, suffix string) (paths []string, err error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := folder.Names(dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) && strings.HasSuffix(e.Name(), suffix) {
-			paths = append(paths, filepath.Join(dir, e.Name()))
+		if strings.HasPrefix(e, prefix) && strings.HasSuffix(e, suffix) {
+			paths = append(paths, filepath.Join(dir, e))
 		}
 	}
 	return paths, err

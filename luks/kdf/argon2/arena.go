@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -53,9 +52,9 @@ func newArena(ctx context.Context, size uint64, passes uint32) (*arena, error) {
 // admit returns what there is, where that is enough or not known. What cancelled derivations are
 // about to give back is waited for where it matters.
 func admit(ctx context.Context, size uint64) (remainder, error) {
-	left, known := available(os.DirFS("/"))
+	left, known := available(machine{})
 	if known && size > left.ram+left.swap && leaving.wait(ctx) {
-		left, known = available(os.DirFS("/"))
+		left, known = available(machine{})
 	}
 	if known && size > left.ram+left.swap {
 		return left, &MemoryError{Needed: size, Available: left.ram + left.swap}

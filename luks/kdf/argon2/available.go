@@ -15,9 +15,14 @@ import (
 // Available returns the bytes of memory that this process may take at most, swap included; Key
 // refuses to take more. Where the kernel does not tell, known is false.
 func Available() (n uint64, known bool) {
-	left, known := available(os.DirFS("/"))
+	left, known := available(machine{})
 	return left.ram + left.swap, known
 }
+
+// machine is the file system from the root directory on. It can be read, not listed, which keeps the program small.
+type machine struct{}
+
+func (machine) Open(name string) (fs.File, error) { return os.Open("/" + name) }
 
 // remainder is memory that may still be taken, in bytes.
 type remainder struct{ ram, swap uint64 }

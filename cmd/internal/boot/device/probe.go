@@ -3,7 +3,6 @@
 package device
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/partition"
 	"github.com/orthrus-luks/orthrus/cmd/internal/boot/tools"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/folder"
 	"github.com/orthrus-luks/orthrus/luks/signature"
 	"github.com/orthrus-luks/orthrus/udev"
 )
@@ -86,7 +86,7 @@ func (p prober) readable(path string) bool {
 
 // held tells that another device is made of this one.
 func (p prober) held(path string) bool {
-	holders, err := os.ReadDir(p.sys(path + "/holders"))
+	holders, err := folder.Names(p.sys(path + "/holders"))
 	return err == nil && len(holders) > 0
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/orthrus-luks/orthrus/cmd/internal/guard/identity"
 	"github.com/orthrus-luks/orthrus/cmd/internal/undo"
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // The bounds of the store. A volume that is new when they are reached is not remembered: nothing that is
@@ -42,7 +43,7 @@ func (s Store) room(uuid string) error {
 	if s.knows(uuid) {
 		return nil
 	}
-	entries, err := os.ReadDir(filepath.Join(s.State, "guard"))
+	entries, err := folder.Names(filepath.Join(s.State, "guard"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

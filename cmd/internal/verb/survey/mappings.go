@@ -3,12 +3,12 @@
 package survey
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/orthrus-luks/orthrus/dm"
 	"github.com/orthrus-luks/orthrus/dm/block"
+	"github.com/orthrus-luks/orthrus/dm/folder"
 )
 
 // mapping is one that is open. The kernel tells everybody of it.
@@ -29,9 +29,9 @@ func mappingsOf(all []block.Info) map[string][]mapping {
 		if !ok {
 			continue
 		}
-		below, _ := os.ReadDir(filepath.Join("/sys/class/block", d.Name, "slaves"))
+		below, _ := folder.Names(filepath.Join("/sys/class/block", d.Name, "slaves"))
 		for _, device := range below {
-			found[device.Name()] = append(found[device.Name()], m)
+			found[device] = append(found[device], m)
 		}
 	}
 	return found
