@@ -82,9 +82,5 @@ func moduleDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	wrong := &WrongKernelError{Running: running}
-	for _, e := range entries {
-		wrong.Image = append(wrong.Image, e)
-	}
-	return "", wrong
+	return "", &WrongKernelError{Running: running, Image: entries}
 }
