@@ -62,7 +62,8 @@ func playStep(t *testing.T, dir string, args []string, want string, asked []stri
 		code = 7
 	}
 	s := calledOnTerminal(t, "orthrus", dir, args...)
-	if err := pty.Setsize(s.slave, &pty.Winsize{Rows: 24, Cols: 120}); err != nil {
+	// The folder of a test has a longer name than that of a home: the terminal is wide enough for it.
+	if err := pty.Setsize(s.slave, &pty.Winsize{Rows: 24, Cols: 400}); err != nil {
 		t.Fatal(err)
 	}
 	for _, prompt := range prompts().FindAllString(want, -1) {

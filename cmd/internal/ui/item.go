@@ -4,6 +4,7 @@ package ui
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -15,16 +16,45 @@ import (
 func (u *UI) Itemf(label, format string, args ...any) {
 	text := fmt.Sprintf(format, printable.Args(args)...)
 	if length := len(label) + utf8.RuneCountInString(text); u.Narrower(length + 1) {
-		text = wrapped(text, max(len(label), 4), Columns(u.Out)-1)
+		text = wrapped(strings.Fields(text), max(len(label), 4), max(len(label), 4), Columns(u.Out)-1)
 	}
 	u.Printf("%s%s", label, printable.Block(text))
 }
 
-// wrapped puts words onto lines of at most width columns, where they are that short; each begins after indent ones.
-func wrapped(text string, indent, width int) string {
+// fitted is a sentence as it stands on a terminal that is too narrow for it; anything else, as a row of a table, stays
+// as it is.
+func fitted(w io.Writer, text string) string {
+	f, ok := fileOf(w)
+	if !ok || !isTerminal(int(f.Fd())) {
+		return text
+	}
+	words := strings.TrimLeft(text, " ")
+	indent, width := len(text)-len(words), Columns(f)-1
+	if utf8.RuneCountInString(text) <= width || strings.Contains(words, "  ") || strings.ContainsAny(words, "\n\t\x1b") {
+		return text
+	}
+	return text[:indent] + wrapped(pieces(words), indent, indent+2, width)
+}
+
+// pieces are the words of a sentence, with each command of this program in it as one: it is there to be copied.
+func pieces(text string) (list []string) {
+	command := false
+	for _, word := range strings.Fields(text) {
+		if command {
+			list[len(list)-1] += " " + word
+		} else {
+			list = append(list, word)
+		}
+		command = (command || word == "sudo" || word == "orthrus") && !strings.ContainsAny(word[len(word)-1:], ",;:.")
+	}
+	return list
+}
+
+// wrapped puts words onto lines of at most width columns, where they are that short. The first line has begun after so
+// many columns; each other one begins after indent.
+func wrapped(words []string, column, indent, width int) string {
 	var b strings.Builder
-	column := indent
-	for i, word := range strings.Fields(text) {
+	for i, word := range words {
 		length := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:

@@ -2,7 +2,13 @@
 
 package ui
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+)
 
 func TestWordsStandBelowTheFirstOneWhereTheyDoNotFit(t *testing.T) {
 	for _, c := range []struct {
@@ -16,8 +22,56 @@ func TestWordsStandBelowTheFirstOneWhereTheyDoNotFit(t *testing.T) {
 		{"a word-that-is-longer-than-a-line b", 2, 10, "a\n  word-that-is-longer-than-a-line\n  b"},
 		{"", 8, 40, ""},
 	} {
-		if got := wrapped(c.text, c.indent, c.width); got != c.want {
+		if got := wrapped(strings.Fields(c.text), c.indent, c.indent, c.width); got != c.want {
 			t.Errorf("%q in %d columns: %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
+
+// A command stands on one line, however long it is: who copies it is not to get it in pieces.
+func TestCommandsAreNotBroken(t *testing.T) {
+	for text, want := range map[string][]string{
+		"Try it first: orthrus open --header a DEVICE; then close it.": {
+			"Try", "it", "first:", "orthrus open --header a DEVICE;", "then", "close", "it.",
+		},
+		"To see all: sudo orthrus list": {"To", "see", "all:", "sudo orthrus list"},
+		"orthrus: there is no verb.":    {"orthrus:", "there", "is", "no", "verb."},
+	} {
+		if got := pieces(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
+func TestSentencesFitTheTerminal(t *testing.T) {
+	for _, c := range []struct {
+		own  bool
+		text string
+		want string
+	}{
+		{true, "It is healthy.", "It is healthy."},
+		{
+			true, "Both copies of the header are gone, and the far one is whole.",
+			"Both copies of the header are gone, and\r\n  the far one is whole.",
+		},
+		{
+			true, "  See orthrus open --test-passphrase a.img; that tries it, and changes nothing.",
+			"  See\r\n    orthrus open --test-passphrase a.img;\r\n    that tries it, and changes nothing.",
+		},
+		{true, "a.img    LUKS2    healthy    16 MiB    in step", "a.img    LUKS2    healthy    16 MiB    in step"},
+		{
+			false, "Both copies of the header are gone, and the far one is whole.",
+			"Both copies of the header are gone, and the far one is whole.",
+		},
+	} {
+		u, p, _ := atTerminal(t)
+		u.Own = c.own
+		if err := pty.Setsize(p.master, &pty.Winsize{Rows: 24, Cols: 40}); err != nil {
+			t.Fatal(err)
+		}
+		u.Printf("%s", c.text)
+		if !p.waitFor(c.want + "\r\n") {
+			t.Errorf("%q: %q", c.text, p.screen())
 		}
 	}
 }

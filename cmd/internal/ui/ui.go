@@ -122,5 +122,9 @@ func (u *UI) ShowJSON(text []byte) error {
 // line makes arguments printable: they can come from a disk. It drops the write error, which Lost tells of where w is
 // standard output.
 func (u *UI) line(w io.Writer, format string, args []any) {
-	fmt.Fprintf(w, format+"\n", printable.Args(args)...)
+	text := fmt.Sprintf(format, printable.Args(args)...)
+	if u.Own {
+		text = fitted(w, text)
+	}
+	_, _ = io.WriteString(w, text+"\n")
 }
