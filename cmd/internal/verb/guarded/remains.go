@@ -38,6 +38,8 @@ type Remains struct {
 	Erased bool
 	// Since is what the guard saw after what it keeps, which the far header is from before, too; "" for nothing.
 	Since string
+	// Last: what the guard keeps is the state that it saw on the device last, and the far header is not.
+	Last bool
 }
 
 // LookForRemains looks at the device's start, near its end, and into what the guard keeps. It only reads.
@@ -78,7 +80,9 @@ func (r *Remains) recall(c *verb.Command, file *luks.File) {
 		r.Former, r.Far = r.Far, nil
 	}
 	if m, err := s.Load(last); err == nil {
-		r.Since = cmp.Or(s.Since(m), r.Since)
+		since := s.Since(m)
+		r.Last = m.Kept && since == "" && r.Since != ""
+		r.Since = cmp.Or(since, r.Since)
 		if m.Kept && !m.Head.Opens() {
 			r.Since = "that no keyslot was left"
 		}

@@ -152,6 +152,12 @@ func (s situation) wayBack() advice {
 	case s.remains.Evidence.Choice.Copy.Metadata != nil && s.remains.Evidence.ChoiceErr != nil:
 		a.state = "The device is smaller than its header says: it was cut short, or this is only a part of it."
 		a.note = "give the device its size back; the data behind the end is not here"
+	case kept != nil && kept.Full && s.remains.Last:
+		a.state = "The header is gone, and the guard keeps it with its keyslots; the far header has another state than " +
+			"the one seen last."
+		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
+		a.note = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+		return a
 	case f != nil && f.State == far.Whole && s.remains.Since != "":
 		a.state = "Both copies of the header are gone, and the far header may be from before what the guard saw last: " +
 			s.remains.Since + "."
