@@ -192,7 +192,7 @@ func TestHelpFitsANarrowScreen(t *testing.T) {
 		if err := pty.Setsize(slave, &pty.Winsize{Rows: 24, Cols: uint16(columns)}); err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range []string{"", "help open", "help recovery", "help verbs"} {
+		for _, line := range []string{"", "help open", "help recovery", "help verbs", "opne x", "open", "open --hlep"} {
 			fits(t, line, shown(t, master, slave, line), columns)
 		}
 	}

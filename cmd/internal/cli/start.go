@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 )
 
 const features = "flags: UDEV BLKID KEYRING KERNEL_CAPI "
@@ -37,7 +39,11 @@ func Start(argv []string, version string, verbs []Verb, stdout, stderr io.Writer
 	}
 	inv, err := Parse(argv, verbs)
 	if err != nil {
-		fmt.Fprint(stderr, explain(inv, verbs, err))
+		text := explain(inv, verbs, err)
+		if !inv.StandsIn() {
+			text = ui.Fitted(stderr, text)
+		}
+		fmt.Fprintln(stderr, text)
 		return nil, 1
 	}
 	switch o := &inv.Options; {
@@ -65,13 +71,13 @@ func explain(inv *Invocation, verbs []Verb, err error) string {
 	var unsupported *UnsupportedError
 	switch {
 	case errors.As(err, &usage) && !inv.StandsIn():
-		return fmt.Sprintf("%s: %s\n", program, mistake(inv, verbs, usage))
+		return fmt.Sprintf("%s: %s", program, mistake(inv, verbs, usage))
 	case errors.As(err, &usage) && len(usage.Subject) > 0 && usage.Subject[0] == '-':
-		return fmt.Sprintf("%s%s\n", Usage(program, verbs), usage)
+		return fmt.Sprintf("%s%s", Usage(program, verbs), usage)
 	case errors.As(err, &usage):
-		return fmt.Sprintf("%s%s: %s\n", Usage(program, verbs), program, usage)
+		return fmt.Sprintf("%s%s: %s", Usage(program, verbs), program, usage)
 	case errors.As(err, &unsupported):
-		return fmt.Sprintf("%s: %s is not supported; nothing was changed.\n", program, unsupported.What)
+		return fmt.Sprintf("%s: %s is not supported; nothing was changed.", program, unsupported.What)
 	}
-	return err.Error() + "\n"
+	return err.Error()
 }

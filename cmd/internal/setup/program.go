@@ -63,9 +63,10 @@ func (p *Program) refuse(u *ui.UI, err error) {
 			bare, _, _ := strings.Cut(word, "=")
 			wrong = cli.Unknown(what, bare, names)
 		}
-		fmt.Fprintf(u.Err, "%s: %s See %s --help.\n", p.Called, wrong, p.Called)
+		fmt.Fprintln(u.Err, ui.Fitted(u.Err, fmt.Sprintf("%s: %s See %s --help.", p.Called, wrong, p.Called)))
 	case p.Own():
-		fmt.Fprintf(u.Err, "%s: %s. See %s --help.\n", p.Called, strings.TrimSuffix(err.Error(), "."), p.Called)
+		fmt.Fprintln(u.Err, ui.Fitted(u.Err, fmt.Sprintf("%s: %s. See %s --help.", p.Called,
+			strings.TrimSuffix(err.Error(), "."), p.Called)))
 	case known && usage.Subject != "":
 		fmt.Fprintf(u.Err, "%s%s\n", p.usage(), usage)
 	default:

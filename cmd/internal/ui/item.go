@@ -21,9 +21,9 @@ func (u *UI) Itemf(label, format string, args ...any) {
 	u.Printf("%s%s", label, printable.Block(text))
 }
 
-// fitted is a sentence as it stands on a terminal that is too narrow for it; anything else, as a row of a table, stays
+// Fitted is a sentence as it stands on a terminal that is too narrow for it; anything else, as a row of a table, stays
 // as it is.
-func fitted(w io.Writer, text string) string {
+func Fitted(w io.Writer, text string) string {
 	f, ok := fileOf(w)
 	if !ok || !isTerminal(int(f.Fd())) {
 		return text

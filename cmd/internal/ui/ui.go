@@ -124,7 +124,7 @@ func (u *UI) ShowJSON(text []byte) error {
 func (u *UI) line(w io.Writer, format string, args []any) {
 	text := fmt.Sprintf(format, printable.Args(args)...)
 	if u.Own {
-		text = fitted(w, text)
+		text = Fitted(w, text)
 	}
 	_, _ = io.WriteString(w, text+"\n")
 }
