@@ -38,6 +38,7 @@ type world struct {
 	sound   []byte // what a person left last that is a volume
 	meant   bool   // a person did something since that was to end it, and the guard saw it
 	trace   bool   // the same, and it is still there to be seen
+	wiped   bool   // the second head bears a trace too: only its magic is gone
 	keyless bool   // a person shredded keyslots since
 	left    []byte // what the last event left
 	backup  []byte // of the header, from some time before
@@ -192,20 +193,22 @@ func (w *world) begin() []byte {
 func (w *world) happen(name string) {
 	switch name {
 	case "primary zeroed":
+		w.trace = w.wiped
 		w.overwrite(0, make([]byte, headSize))
 	case "secondary zeroed":
+		w.wiped = false
 		w.overwrite(headSize, make([]byte, headSize))
 	case "a bit flips":
 		at := w.r.IntN(2 * headSize)
 		w.overwrite(at, []byte{w.begin()[at] ^ 1})
 	case "heads zeroed":
-		w.trace = false
+		w.trace, w.wiped = false, false
 		w.overwrite(0, make([]byte, 2*headSize))
 	case "keyslots zeroed":
 		w.keyless = true
 		w.overwrite(2*headSize, make([]byte, 256<<10))
 	case "wipefs":
-		w.trace = true
+		w.trace, w.wiped = true, true
 		w.overwrite(0, make([]byte, 6))
 		w.overwrite(headSize, make([]byte, 6))
 	case "mkfs":
@@ -259,7 +262,7 @@ func (w *world) program(name string) {
 	case "backup restored":
 		if w.backup != nil {
 			w.overwrite(0, w.backup)
-			w.sound, w.meant, w.trace, w.keyless = w.read(), false, false, false
+			w.sound, w.meant, w.trace, w.wiped, w.keyless = w.read(), false, false, false, false
 		}
 	case "grown":
 		if info, err := os.Stat(w.path); err == nil && info.Size() < 32<<20 {
@@ -290,7 +293,7 @@ func (w *world) deliberate(do func(*luks.File) error) {
 		w.putSparse(w.path, before)
 		return
 	}
-	w.sound, w.meant, w.trace, w.keyless = w.read(), false, false, false
+	w.sound, w.meant, w.trace, w.wiped, w.keyless = w.read(), false, false, false, false
 }
 
 func (w *world) plug(name string) {

@@ -21,19 +21,16 @@ func (u *UI) Itemf(label, format string, args ...any) {
 	u.Printf("%s%s", label, printable.Block(text))
 }
 
-// Fitted is a sentence as it stands on a terminal that is too narrow for it; anything else, as a row of a table, stays
-// as it is.
+// Fitted is a sentence as it stands on a terminal that says to be too narrow for it; anything else, as a row of a
+// table, stays as it is. What reads along on a serial line finds it in one piece.
 func Fitted(w io.Writer, text string) string {
-	f, ok := fileOf(w)
-	if !ok || !isTerminal(int(f.Fd())) {
-		return text
-	}
+	columns, known := width(w)
 	words := strings.TrimLeft(text, " ")
-	indent, width := len(text)-len(words), Columns(f)-1
-	if utf8.RuneCountInString(text) <= width || strings.Contains(words, "  ") || strings.ContainsAny(words, "\n\t\x1b") {
+	indent := len(text) - len(words)
+	if !known || utf8.RuneCountInString(text) < columns || strings.Contains(words, "  ") || strings.ContainsAny(words, "\n\t\x1b") {
 		return text
 	}
-	return text[:indent] + wrapped(pieces(words), indent, indent+2, width)
+	return text[:indent] + wrapped(pieces(words), indent, indent+2, columns-1)
 }
 
 // pieces are the words of a sentence, with each command of this program in it as one: it is there to be copied.

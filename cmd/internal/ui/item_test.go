@@ -76,6 +76,20 @@ func TestSentencesFitTheTerminal(t *testing.T) {
 	}
 }
 
+// A serial line says nothing of its width.
+func TestSentencesStayWholeWhereNoWidthIsKnown(t *testing.T) {
+	const text = "The kernel trusts no key that the root hash is signed with, whoever it was who signed it."
+	u, p, _ := atTerminal(t)
+	u.Own = true
+	if err := pty.Setsize(p.master, &pty.Winsize{}); err != nil {
+		t.Fatal(err)
+	}
+	u.Printf("%s", text)
+	if !p.waitFor(text + "\r\n") {
+		t.Errorf("%q", p.screen())
+	}
+}
+
 func TestSizesHaveFewDigits(t *testing.T) {
 	for size, want := range map[int64]string{
 		0: "0 B", 512: "512 B", 1024: "1 KiB", 258048: "252 KiB",

@@ -18,15 +18,24 @@ const (
 
 // Columns is how wide the terminal is that w writes to; 80 where that is not known, as for a file or a pipe.
 func Columns(w io.Writer) int {
+	if n, known := width(w); known {
+		return n
+	}
+	return usualColumns
+}
+
+// width is what the terminal says of itself that w writes to; false where it says nothing, as a serial line does, or is
+// none.
+func width(w io.Writer) (columns int, known bool) {
 	f, ok := fileOf(w)
 	if !ok {
-		return usualColumns
+		return 0, false
 	}
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil || size.Col == 0 {
-		return usualColumns
+		return 0, false
 	}
-	return max(int(size.Col), leastColumns)
+	return max(int(size.Col), leastColumns), true
 }
 
 // Narrower tells whether standard output goes to a terminal that has fewer columns.
