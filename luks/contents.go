@@ -4,7 +4,9 @@ package luks
 
 import (
 	"context"
+	"errors"
 
+	"github.com/orthrus-luks/orthrus/dm/given"
 	"github.com/orthrus-luks/orthrus/dm/integrity"
 	"github.com/orthrus-luks/orthrus/luks/plaintext"
 	"github.com/orthrus-luks/orthrus/luks/signature"
@@ -19,13 +21,21 @@ type Plaintext = plaintext.Plaintext
 // *integrity.CorruptError. Errors: ErrUnsupported for other segments, and ciphers that only the kernel reads so,
 // those of package sector for ciphers, GeometryError for a device that is too small.
 func (v *Volume) Plaintext(dev Device, key *Key) (*Plaintext, error) {
-	switch {
-	case !present(dev):
-		return nil, ErrNoDevice
-	case key.Len() == 0:
-		return nil, ErrVolumeKey
+	if err := readable(dev, key); err != nil {
+		return nil, err
 	}
 	return plaintext.Open(dev, *v.now(), key.Bytes())
+}
+
+// readable refuses to read data without a device or a key.
+func readable(dev Device, key *Key) error {
+	switch {
+	case !present(dev):
+		return ErrNoDevice
+	case key.Len() == 0:
+		return ErrVolumeKey
+	}
+	return nil
 }
 
 // ErrNoTags: nothing tells of a sector whether it is what was written.
@@ -35,11 +45,8 @@ var ErrNoTags = plaintext.ErrNoTags
 // and what the journal has newer counts. dev and key are as for Plaintext; the key has to stay until then. Errors:
 // ErrNoTags, and those of Plaintext.
 func (v *Volume) Tags(ctx context.Context, dev Device, key *Key) (*integrity.Volume, error) {
-	switch {
-	case dev == nil:
-		return nil, ErrNoDevice
-	case key == nil || key.Buffer == nil:
-		return nil, ErrVolumeKey
+	if err := errors.Join(given.Context(ctx), readable(dev, key)); err != nil {
+		return nil, err
 	}
 	return plaintext.Tags(ctx, dev, v.now(), key.Bytes())
 }

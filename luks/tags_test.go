@@ -35,17 +35,9 @@ func TestTablesOfAuthenticatedVolumesAreThoseOfCryptsetup(t *testing.T) {
 		t.Run(vector.Name, func(t *testing.T) {
 			image := vector.Image()
 			v := loaded(t, &memory{image: image})
-			raw, err := hex.DecodeString(vector.Key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			key, err := secret.Copy(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer key.Close()
+			key := keyOf(t, vector.Key)
 			scheme, err := v.Scheme()
-			if err != nil || scheme.CheckKey(len(raw)) != nil {
+			if err != nil || scheme.CheckKey(key.Len()) != nil {
 				t.Fatalf("%+v, %v", scheme, err)
 			}
 			data := activate.Data{Device: dm.Number{Major: 7}, Size: uint64(len(image))}
@@ -59,7 +51,7 @@ func TestTablesOfAuthenticatedVolumesAreThoseOfCryptsetup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m.Key = key
+			m.Key = key.Buffer
 			line, err := m.Target(false)
 			if err != nil {
 				t.Fatal(err)
@@ -98,6 +90,21 @@ func lineText(t *testing.T, line target.Target) string {
 	return strings.Clone(string(text.Bytes()))
 }
 
+// keyOf is a volume key in hexadecimal digits.
+func keyOf(t *testing.T, digits string) *luks.Key {
+	t.Helper()
+	raw, err := hex.DecodeString(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := secret.Copy(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { key.Close() })
+	return &luks.Key{Buffer: key}
+}
+
 // Without a kernel: what cryptsetup wrote is read back, and a sector whose tag is wrong is named.
 func TestAuthenticatedDataIsReadWithoutAMapping(t *testing.T) {
 	read := 0
@@ -106,16 +113,8 @@ func TestAuthenticatedDataIsReadWithoutAMapping(t *testing.T) {
 			image := vector.Image()
 			dev := &memory{image: image}
 			v := loaded(t, dev)
-			raw, err := hex.DecodeString(vector.Key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			key, err := secret.Copy(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer key.Close()
-			p, err := v.Plaintext(dev, &luks.Key{Buffer: key})
+			key := keyOf(t, vector.Key)
+			p, err := v.Plaintext(dev, key)
 			if errors.Is(err, luks.ErrUnsupported) && !strings.Contains(vector.Name, "gcm") {
 				return
 			}
@@ -218,16 +217,8 @@ func TestAllAuthenticatedSectorsAreVerifiedWithoutAMapping(t *testing.T) {
 			image := vector.Image()
 			dev := &memory{image: image}
 			v := loaded(t, dev)
-			raw, err := hex.DecodeString(vector.Key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			key, err := secret.Copy(raw)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer key.Close()
-			tags, err := v.Tags(t.Context(), dev, &luks.Key{Buffer: key})
+			key := keyOf(t, vector.Key)
+			tags, err := v.Tags(t.Context(), dev, key)
 			switch kind := v.Data.Integrity.Type; {
 			case kind == "none":
 				if !errors.Is(err, luks.ErrNoTags) {
