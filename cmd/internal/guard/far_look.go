@@ -96,8 +96,11 @@ func (l *look) newerFar(file *luks.File) bool {
 		return false
 	}
 	f, err := luks.LookFar(file, e.Heads, e.Choice)
+	if err != nil || f.Standing != far.Restored {
+		return false
+	}
 	newer := newerState(f)
-	return err == nil && f.Standing == far.Restored && (newer == nil || !l.chain.Overrules(*newer))
+	return newer == nil || !l.chain.Overrules(*newer)
 }
 
 // newerState is the state in a far header that is newer than the heads; nil where it is not, or tells none.

@@ -56,17 +56,15 @@ func (p *Program) refuse(u *ui.UI, err error) {
 	var usage *popt.UsageError
 	known := errors.As(err, &usage)
 	switch {
-	case p.Own() && known && (usage.Action != "" || usage.Subject != ""):
-		what, word, names := p.Grammar.Unknown(usage)
-		wrong := usage.Error() + "."
-		if word != "" {
-			bare, _, _ := strings.Cut(word, "=")
-			wrong = cli.Unknown(what, bare, names)
+	case p.Own():
+		wrong := strings.TrimSuffix(err.Error(), ".") + "."
+		if known {
+			if what, word, names := p.Grammar.Unknown(usage); word != "" {
+				bare, _, _ := strings.Cut(word, "=")
+				wrong = cli.Unknown(what, bare, names)
+			}
 		}
 		fmt.Fprintln(u.Err, ui.Fitted(u.Err, fmt.Sprintf("%s: %s See %s --help.", p.Called, wrong, p.Called)))
-	case p.Own():
-		fmt.Fprintln(u.Err, ui.Fitted(u.Err, fmt.Sprintf("%s: %s. See %s --help.", p.Called,
-			strings.TrimSuffix(err.Error(), "."), p.Called)))
 	case known && usage.Subject != "":
 		fmt.Fprintf(u.Err, "%s%s\n", p.usage(), usage)
 	default:

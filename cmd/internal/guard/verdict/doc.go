@@ -38,7 +38,8 @@
 //	newest state     x       x        x        x       x     x     x        no newer was seen, or could not be kept;
 //	                                                                        FromFar: it is the last seen; Repair,
 //	                                                                        Restore, FromFar: nor on this very device,
-//	                                                                        whatever was kept of that
+//	                                                                        whatever was kept of that; Repair: nor
+//	                                                                        in the far header, unless overruled
 //	one history      x       x        x        x       x     x     x        no fork stands but a stranger elsewhere
 //	keyslots whole   x                                                      of an area that comes back some is left
 //	                         x        x                                     each area and the rest as last seen
@@ -47,7 +48,8 @@
 //	mapping fits             x                                              offset and cipher are the kept head's
 //	far header                                 x       x     x              its ownership rules allow it
 //	key                                                            x        in the table, or held for the guard
-//	no other data    x       x        x        x       x     x              no signature but of LUKS, no wiped GPT
+//	no other data    x       x        x        x       x     x              no signature but of LUKS, no wiped GPT,
+//	                                                                        without a head no copy of one at the end
 //	not in use       x       x        x        x       x     x              no dm, md, swap, mount, loop, O_EXCL but the own mapping
 //	no reencryption  x       x        x        x       x     x              neither now nor when last seen, whole or not
 //	writable         x       x        x        x       x     x              the device is not read-only

@@ -75,13 +75,13 @@ func declared(g *popt.Grammar) cli.Sister {
 
 // run carries out a command line.
 func (s *sister) run(argv []string, version string) int {
-	if u := ui.System(); s.helpAsked(argv) {
+	u := ui.System()
+	if s.helpAsked(argv) {
 		program, _, _ := strings.Cut(argv[0], " ")
 		return shown(u, argv, cli.SisterHelp(program, Declarations(Verbs()), s.verb, u.Out, u.Err))
 	}
 	ctx, cancel := ui.Interruptible(context.Background())
 	defer cancel()
-	u := ui.System()
 	if err := secret.Harden(); err != nil {
 		u.Debugf("%v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/orthrus-luks/orthrus/cmd/internal/guard/store"
 	"github.com/orthrus-luks/orthrus/cmd/internal/ui"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb"
 	"github.com/orthrus-luks/orthrus/cmd/internal/verb/foreign"
@@ -144,6 +145,14 @@ func (s situation) lost() advice {
 	return a
 }
 
+// tryFirst is what to do with a header that was exported.
+const tryFirst = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+
+// exporting is the command that gives what the guard keeps.
+func exporting(kept *store.Head) string {
+	return "guard export " + kept.UUID + " --header-backup-file FILE"
+}
+
 // wayBack is the surest way to a header.
 func (s situation) wayBack() advice {
 	a := advice{code: verb.Lost}
@@ -155,8 +164,7 @@ func (s situation) wayBack() advice {
 	case kept != nil && kept.Full && s.remains.Last:
 		a.state = "The header is gone, and the guard keeps it with its keyslots; the far header has another state than " +
 			"the one seen last."
-		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
-		a.note = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+		a.command, a.note = exporting(kept), tryFirst
 		return a
 	case f != nil && f.State == far.Whole && s.remains.Since != "":
 		a.state = "Both copies of the header are gone, and the far header may be from before what the guard saw last: " +
@@ -178,17 +186,15 @@ func (s situation) wayBack() advice {
 			"UUID changed"
 	case kept != nil && kept.Full:
 		a.state = "The header is gone, and the guard keeps it with its keyslots."
-		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
-		a.note = "try the file first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+		a.command, a.note = exporting(kept), tryFirst
 	case kept != nil && s.remains.Erased:
 		a.state = "The header is gone; the guard keeps it without keyslots, and those on the device are not as " +
 			"they were."
 		a.command, a.note = "rescue {device}", "a keyslot that is hurt opens no more, unless a header backup has it"
 	case kept != nil:
 		a.state = "The header is gone, and the guard keeps it; the keyslots are those on the device."
-		a.command = "guard export " + kept.UUID + " --header-backup-file FILE"
-		a.note = "it takes the keyslots from the device, where every byte of them is as it was; try the file " +
-			"first with open --test-passphrase --header FILE, then write it with luksHeaderRestore"
+		a.command = exporting(kept)
+		a.note = "it takes the keyslots from the device, where every byte of them is as it was; " + tryFirst
 	case f != nil:
 		a.state = "Both copies of the header are gone, and the far header is damaged in parts."
 		a.command, a.note = "repair --from-far --dry-run {device}", "the keyslots that are whole come back"
